@@ -1,0 +1,1 @@
+"""LUT networks in PyTorch, exported as verified FPGA circuits."""

@@ -1,0 +1,38 @@
+"""The exceptions that difflut raises on purpose.
+
+Every message says what was given, what was expected and the remedy. The command line prints the message of a
+`DifflutError` and exits with status 2 (1 for a failed check).
+"""
+
+from __future__ import annotations
+
+
+class DifflutError(Exception):
+    """Base class of all errors that difflut raises on purpose."""
+
+
+class ConfigError(DifflutError, ValueError):
+    """An argument or configuration value is outside what is supported."""
+
+
+class InputShapeError(DifflutError, ValueError):
+    """A tensor has a shape or dtype that the model does not take."""
+
+
+class NotFittedError(DifflutError, RuntimeError):
+    """A model was used before its encoder was fitted or a checkpoint was loaded."""
+
+
+class UnknownNameError(DifflutError, KeyError):
+    """A registry has no entry of the given name."""
+
+    def __str__(self) -> str:  # KeyError would show the repr of the message
+        return str(self.args[0])
+
+
+class CheckpointError(DifflutError):
+    """A checkpoint file is missing, unreadable, or belongs to another model."""
+
+
+class DataError(DifflutError):
+    """A data set is missing or is not what it should be."""
