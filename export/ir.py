@@ -7,12 +7,13 @@ print it, `difflut.export.simulate` defines what it means.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from difflut.export.errors import NetlistError
+from difflut.export.errors import ExportError, NetlistError
 
 CONST0 = 0
 CONST1 = 1
@@ -24,10 +25,21 @@ OffsetArray = npt.NDArray[np.int64]
 WordArray = npt.NDArray[np.uint64]
 
 
-def _frozen(array: npt.ArrayLike, dtype: Any) -> Any:
-    result = np.ascontiguousarray(array, dtype=dtype)
-    if result is array or result.base is not None:
-        result = result.copy()
+class CodesError(ExportError, ValueError):
+    """Input codes have the wrong type, shape or range for a netlist; names what was given and expected."""
+
+
+def _frozen(field: str, values: npt.ArrayLike, dtype: Any) -> Any:
+    """A read-only array of the given type with the same values; read-only arrays that own their data are shared."""
+    array = np.asarray(values)
+    if array.dtype == dtype and not array.flags.writeable and array.base is None and array.flags.c_contiguous:
+        return array
+    result = np.array(array, dtype=dtype, order="C")
+    if array.dtype != dtype and not np.array_equal(array, result):
+        raise NetlistError(
+            f"{field}: values of type {array.dtype} from {array.min()} to {array.max()} do not fit "
+            f"{np.dtype(dtype).name}, which the netlist stores"
+        )
     result.setflags(write=False)
     return result
 
@@ -54,6 +66,28 @@ class InputFormat:
         """The largest code."""
         return (1 << (self.width_bits - 1)) - 1 if self.signed else (1 << self.width_bits) - 1
 
+    def check_codes(self, codes: npt.ArrayLike) -> npt.NDArray[Any]:
+        """`codes` as an integer array (N, features) within range, else `CodesError`; the data is not copied."""
+        array = np.asarray(codes)
+        if array.dtype.kind not in "iu":
+            raise CodesError(
+                f"codes have type {array.dtype}; expected an integer type: quantise the inputs to integer codes first"
+            )
+        if array.ndim != 2 or array.shape[1] != self.features:
+            raise CodesError(
+                f"codes have shape {array.shape}; expected (N, {self.features}), one row a sample and one column a "
+                f"feature: reshape or flatten them"
+            )
+        if array.size:
+            lowest, highest = int(array.min()), int(array.max())
+            if lowest < self.lowest or highest > self.highest:
+                sign = "signed" if self.signed else "unsigned"
+                raise CodesError(
+                    f"codes run from {lowest} to {highest}; expected {self.lowest} to {self.highest} "
+                    f"({sign}, {self.width_bits} bits): clip or quantise them to the input format"
+                )
+        return array
+
 
 @dataclass(frozen=True, eq=False)
 class Head:
@@ -62,7 +96,7 @@ class Head:
     The class index is the position of the largest score; ties go to the lowest index.
 
     Attributes:
-        offsets: int64 (classes + 1,), ascending, starts with 0.
+        offsets: int64 (classes + 1,), strictly ascending (every group counts at least one net), starts with 0.
         nets: int32 (offsets[-1],), net ids; a net may occur more than once and then counts that often.
     """
 
@@ -70,8 +104,8 @@ class Head:
     nets: IntArray
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "offsets", _frozen(self.offsets, np.int64))
-        object.__setattr__(self, "nets", _frozen(self.nets, np.int32))
+        object.__setattr__(self, "offsets", _frozen("head.offsets", self.offsets, np.int64))
+        object.__setattr__(self, "nets", _frozen("head.nets", self.nets, np.int32))
 
     @property
     def classes(self) -> int:
@@ -94,6 +128,8 @@ class Head:
 class Netlist:
     """An immutable circuit from integer codes to scores and a class index. This docstring is its specification.
 
+    **Input.** `input` has at least one feature of 1 to 31 bits, so that thresholds fit int32.
+
     **Nets.** A net is one bit and is named by an integer. Net 0 is constant 0, net 1 is constant 1. With C comparators
     and L LUTs, comparator i drives net 2+i and LUT j drives net 2+C+j; there are no other nets.
 
@@ -114,7 +150,7 @@ class Netlist:
     stage is 0; the pass `assign_stages` gives stages.
 
     **Origin.** `lut_layer[j]` and `lut_node[j]` name the model's layer (counted from 1 in the order of the forward) and
-    the node (counted from 0) that LUT j came from; -1 for a LUT that a pass invented.
+    the node (counted from 0) that LUT j came from; both are -1 for a LUT that a pass invented.
 
     **Head.** See `Head`; it reads nets of any stage, aligned to the last stage in use.
 
@@ -135,7 +171,7 @@ class Netlist:
 
     def __post_init__(self) -> None:
         for field, dtype in _ARRAYS.items():
-            object.__setattr__(self, field, _frozen(getattr(self, field), dtype))
+            object.__setattr__(self, field, _frozen(field, getattr(self, field), dtype))
 
     @property
     def comparators(self) -> int:
@@ -157,15 +193,17 @@ class Netlist:
         """The net of LUT 0."""
         return FIRST_NET + self.comparators
 
-    @property
+    @cached_property
     def lut_inputs(self) -> IntArray:
         """int32 (L,): the number of inputs of each LUT."""
-        return np.diff(self.lut_offsets).astype(np.int32)
+        inputs: IntArray = _frozen("lut_inputs", np.diff(self.lut_offsets), np.int32)
+        return inputs
 
-    @property
+    @cached_property
     def table_offsets(self) -> OffsetArray:
         """int64 (L + 1,): where each LUT's table starts in `lut_tables`."""
-        return table_offsets(self.lut_inputs)
+        offsets: OffsetArray = _frozen("table_offsets", table_offsets(self.lut_inputs), np.int64)
+        return offsets
 
     @property
     def last_stage(self) -> int:
@@ -185,6 +223,32 @@ class Netlist:
     def with_(self, **changes: Any) -> Netlist:
         """A copy with some fields replaced."""
         return replace(self, **changes)
+
+    def keep_cells(self, keep: npt.NDArray[np.bool_], alias: npt.NDArray[Any] | None = None) -> Netlist:
+        """A copy without some cells; the others keep their order and are renumbered.
+
+        Args:
+            keep: bool (C + L,), comparators first; False drops the cell.
+            alias: int (nets,), the (old) net that the readers of each (old) net read instead; by default each net
+                itself. Whoever drops a cell that is read must alias it to a net that stays.
+        """
+        renumbered = np.full(self.nets, -1, np.int32)
+        renumbered[[CONST0, CONST1]] = CONST0, CONST1
+        renumbered[FIRST_NET:][keep] = np.arange(FIRST_NET, FIRST_NET + np.count_nonzero(keep), dtype=np.int32)
+        if alias is not None:
+            renumbered = renumbered[alias]
+        compare, lut = keep[: self.comparators], keep[self.comparators :]
+        return self.with_(
+            compare_feature=self.compare_feature[compare],
+            compare_threshold=self.compare_threshold[compare],
+            lut_offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lut_inputs[lut], dtype=np.int64)]),
+            lut_fanin=renumbered[self.lut_fanin[np.repeat(lut, self.lut_inputs)]],
+            lut_tables=self.lut_tables[np.repeat(lut, np.diff(self.table_offsets))],
+            stage=self.stage[keep],
+            lut_layer=self.lut_layer[lut],
+            lut_node=self.lut_node[lut],
+            head=Head(self.head.offsets, renumbered[self.head.nets]),
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Netlist):
@@ -214,8 +278,15 @@ _ARRAYS: dict[str, Any] = {
 
 def table_offsets(lut_inputs: npt.NDArray[Any]) -> OffsetArray:
     """int64 (L + 1,): table word offsets of LUTs with the given numbers of inputs."""
-    words = np.left_shift(1, np.maximum(lut_inputs.astype(np.int64) - 6, 0))
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(words)])
+    offsets = np.zeros(len(lut_inputs) + 1, np.int64)
+    np.cumsum(np.left_shift(1, np.maximum(lut_inputs.astype(np.int64) - 6, 0)), out=offsets[1:])
+    return offsets
+
+
+def comparator_keys(feature: npt.NDArray[Any], threshold: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """int64 keys, equal exactly for equal comparisons and ascending by feature, then threshold."""
+    keys: npt.NDArray[np.int64] = (feature.astype(np.int64) << 32) + threshold
+    return keys
 
 
 def pack_tables(tables: npt.NDArray[np.bool_]) -> WordArray:
@@ -258,15 +329,15 @@ class NetlistBuilder:
         feature, threshold = np.broadcast_arrays(feature, threshold)
         shape = feature.shape
         feature, threshold = feature.reshape(-1), threshold.reshape(-1)
-        nets = np.zeros(feature.shape, dtype=np.int32)
+        nets = np.full(feature.shape, CONST0, dtype=np.int32)
         nets[threshold <= self.input.lowest] = CONST1
         real = (threshold > self.input.lowest) & (threshold <= self.input.highest)
-        pairs = np.stack([feature[real], threshold[real]], axis=1)
-        unique, index = np.unique(pairs, axis=0, return_inverse=True)
-        nets[real] = self._next + index.reshape(-1)
-        self._features.append(unique[:, 0].astype(np.int32))
-        self._thresholds.append(unique[:, 1].astype(np.int32))
-        self._next += len(unique)
+        keys = comparator_keys(feature[real], threshold[real])
+        _, first, index = np.unique(keys, return_index=True, return_inverse=True)
+        nets[real] = self._next + index
+        self._features.append(feature[real][first].astype(np.int32))
+        self._thresholds.append(threshold[real][first].astype(np.int32))
+        self._next += len(first)
         return nets.reshape(shape)
 
     def add_layer(self, fanin: npt.ArrayLike, tables: npt.NDArray[np.bool_]) -> IntArray:
@@ -276,12 +347,13 @@ class NetlistBuilder:
             fanin: int (nodes, n), the nets that feed each node, input 0 first.
             tables: bool (nodes, 2**n), index bit i = input i.
         """
-        fanin = np.asarray(fanin, dtype=np.int32)
-        nodes, n = fanin.shape
+        feeds: IntArray = _frozen("fanin", fanin, np.int32)
+        nodes, n = feeds.shape
         if tables.shape != (nodes, 1 << n):
-            raise NetlistError(f"a layer of {nodes} nodes with {n} inputs needs tables {(nodes, 1 << n)}, "
-                               f"got {tables.shape}")
-        self._fanins.append(fanin.reshape(-1))
+            raise NetlistError(
+                f"a layer of {nodes} nodes with {n} inputs needs tables {(nodes, 1 << n)}, got {tables.shape}"
+            )
+        self._fanins.append(feeds.reshape(-1))
         self._inputs.append(np.full(nodes, n, dtype=np.int32))
         self._tables.append(pack_tables(np.asarray(tables, dtype=np.bool_)))
         self._nodes.append(nodes)
@@ -289,10 +361,12 @@ class NetlistBuilder:
         self._next += nodes
         return nets
 
-    def finish(self, groups: npt.ArrayLike) -> Netlist:
-        """Freeze. `groups`: int (classes, group size), the nets that each score counts."""
-        groups = np.asarray(groups, dtype=np.int32)
-        classes, size = groups.shape
+    def finish(self, groups: npt.ArrayLike | Head) -> Netlist:
+        """Freeze. `groups`: int (classes, group size), the nets that each score counts; a `Head` for unequal groups."""
+        if not isinstance(groups, Head):
+            nets = np.asarray(groups)
+            classes, size = nets.shape
+            groups = Head(np.arange(classes + 1, dtype=np.int64) * size, nets.reshape(-1))
 
         def join(parts: list[Any], dtype: Any) -> Any:
             return np.concatenate([np.zeros(0, dtype), *parts])
@@ -309,5 +383,5 @@ class NetlistBuilder:
             stage=np.zeros(self._next - FIRST_NET, np.int32),
             lut_layer=np.repeat(np.arange(1, len(self._nodes) + 1, dtype=np.int32), self._nodes),
             lut_node=join([np.arange(count, dtype=np.int32) for count in self._nodes], np.int32),
-            head=Head(np.arange(classes + 1, dtype=np.int64) * size, groups.reshape(-1)),
+            head=groups,
         )
