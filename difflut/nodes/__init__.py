@@ -1,0 +1,8 @@
+"""Node families: how the tables of a layer are parametrised and trained. One file per family."""
+
+from difflut.nodes.base import Nodes
+from difflut.nodes.dwn import DWNNodes, DWNStableNodes
+from difflut.nodes.fixed import FixedNodes
+from difflut.nodes.linear import LinearLUTNodes
+
+__all__ = ["DWNNodes", "DWNStableNodes", "FixedNodes", "LinearLUTNodes", "Nodes"]

@@ -1,0 +1,49 @@
+"""What a data set is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from difflut.errors import DataError
+
+
+@dataclass(frozen=True)
+class Split:
+    """Samples and their labels.
+
+    Attributes:
+        x: integer codes, (N, ...), for example uint8 (N, 28, 28).
+        y: int64 (N,), class indices.
+    """
+
+    x: Tensor
+    y: Tensor
+
+    def __post_init__(self) -> None:
+        if len(self.x) != len(self.y) or self.y.ndim != 1:
+            raise DataError(
+                f"got {len(self.x)} samples and labels of shape {tuple(self.y.shape)}; expected one label a sample"
+            )
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def subset(self, index: Tensor) -> Split:
+        """The samples at the given positions."""
+        return Split(self.x[index], self.y[index])
+
+    def to(self, device: torch.device) -> Split:
+        """The same samples on another device."""
+        return Split(self.x.to(device), self.y.to(device))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A training and a test split, and a name to print beside every accuracy."""
+
+    name: str
+    train: Split
+    test: Split

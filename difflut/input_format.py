@@ -1,0 +1,63 @@
+"""What the hardware receives for one feature, and which number the model sees for it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from difflut.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class InputFormat:
+    """Integer codes of `width_bits` bits; code c stands for the number float32(c) / float32(divisor).
+
+    The default is an 8-bit pixel: x = code / 255. `divisor = 2**k` gives a fixed-point format with k fraction bits.
+    """
+
+    width_bits: int = 8
+    signed: bool = False
+    divisor: float = 255.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.width_bits <= 16:
+            raise ConfigError(f"InputFormat: width_bits is {self.width_bits}; it must be from 1 to 16")
+        if not self.divisor > 0:
+            raise ConfigError(f"InputFormat: divisor is {self.divisor}; it must be positive")
+
+    @property
+    def lowest(self) -> int:
+        """The smallest code."""
+        return -(1 << (self.width_bits - 1)) if self.signed else 0
+
+    @property
+    def highest(self) -> int:
+        """The largest code."""
+        return (1 << (self.width_bits - 1)) - 1 if self.signed else (1 << self.width_bits) - 1
+
+    def values(self, codes: Tensor) -> Tensor:
+        """The numbers, float32, that integer `codes` stand for; the same shape."""
+        return codes.to(torch.float32) / self.divisor
+
+    def all_codes(self) -> Tensor:
+        """int64 (2**width_bits,): every code, ascending."""
+        return torch.arange(self.lowest, self.highest + 1)
+
+    def quantize(self, x: Tensor) -> Tensor:
+        """The nearest codes, int32, of numbers; values outside the range clamp.
+
+        Raises:
+            DataError: if `x` contains NaN.
+        """
+        if not x.is_floating_point():
+            return x.to(torch.int32)
+        if bool(torch.isnan(x).any()):
+            raise DataError("cannot quantize NaN; replace missing values first")
+        return (x * self.divisor).round().clamp(self.lowest, self.highest).to(torch.int32)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as a JSON object."""
+        return asdict(self)

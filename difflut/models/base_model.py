@@ -1,0 +1,302 @@
+"""The base class of every model: input handling, the life cycle of encoder and layers, checkpoints."""
+
+from __future__ import annotations
+
+import json
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from difflut.encoders import DistributiveThermometer, Encoder
+from difflut.errors import CheckpointError, ConfigError, InputShapeError, NotFittedError
+from difflut.files import write_atomically
+from difflut.heads import GroupSum
+from difflut.input_format import InputFormat
+from difflut.layers import LUTLayer
+
+FORMAT = "difflut-checkpoint"
+FORMAT_VERSION = "1"
+
+
+class BaseModel(nn.Module, ABC):
+    """A network of LUT layers from numbers to logits.
+
+    A subclass sets `self.encoder` (optional) in its `__init__` and defines `_build_layers`, which is called once the
+    encoder is fitted and `self.encoder.output_width` is known, and `_forward_impl`. Nothing in it is about export: a
+    forward made of an encoder, `LUTLayer`s, `GroupSum` and data movement (reshape, permute, cat, index, pad) has a
+    circuit.
+
+    Args:
+        name: the model's name; it becomes the top module of an export.
+        input_size: the number of input features of one sample.
+        num_classes: the number of classes.
+        input_shape: the shape of one sample as `_forward_impl` gets it; (input_size,) by default.
+        input_format: the integer codes that hardware receives; 8-bit pixels, x = code / 255, by default.
+    """
+
+    encoder: Encoder
+
+    def __init__(
+        self,
+        name: str,
+        input_size: int,
+        num_classes: int,
+        *,
+        input_shape: Sequence[int] | None = None,
+        input_format: InputFormat | None = None,
+    ) -> None:
+        super().__init__()
+        shape = tuple(input_shape) if input_shape is not None else (input_size,)
+        if input_size < 1 or num_classes < 1:
+            raise ConfigError(f"model {name!r}: input_size {input_size} and num_classes {num_classes} must be positive")
+        if int(np.prod(shape)) != input_size:
+            raise ConfigError(f"model {name!r}: input_shape {shape} does not have input_size = {input_size} elements")
+        self.name = name
+        self.input_size = input_size
+        self.num_classes = num_classes
+        self.input_shape = shape
+        self.input_format = input_format or InputFormat()
+        self.encoder = DistributiveThermometer(bits=3)
+        self.info: dict[str, Any] = {}
+        self._built = False
+
+    @abstractmethod
+    def _build_layers(self) -> None:
+        """Create the layers; the encoder is fitted, `self.encoder.output_width` is known."""
+
+    @abstractmethod
+    def _forward_impl(self, x: Tensor) -> Tensor:
+        """Logits (N, num_classes) from float32 numbers (N, *input_shape)."""
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the model has been fitted or loaded, so that it can be called."""
+        return self._built
+
+    def fit_encoder(self, data: Tensor | np.ndarray[Any, Any]) -> BaseModel:
+        """Fit the encoder on training samples (N, ...) and build the layers, if there are none yet.
+
+        Args:
+            data: numbers, or integer codes of the input format, any shape (N, ...) with input_size elements a sample.
+
+        Returns:
+            the model itself.
+        """
+        samples = self._numbers(torch.as_tensor(data))
+        self.encoder.fit(samples.reshape(len(samples), self.input_size))
+        if not self._built:
+            self._build()
+        return self
+
+    def _build(self) -> None:
+        self._build_layers()
+        self._built = True
+        self.train(self.training)
+
+    def _numbers(self, x: Tensor) -> Tensor:
+        """Check the shape and turn codes into numbers: float32 (N, *input_shape)."""
+        if x.ndim < 2 or int(np.prod(x.shape[1:])) != self.input_size:
+            raise InputShapeError(
+                f"model {self.name!r}: got a tensor of shape {tuple(x.shape)}; expected (samples, ...) with "
+                f"{self.input_size} features a sample, for example (samples, {', '.join(map(str, self.input_shape))})"
+            )
+        if x.dtype == torch.bool or x.is_complex():
+            raise InputShapeError(f"model {self.name!r}: got dtype {x.dtype}; expected floating numbers or integer codes")
+        values = x.to(torch.float32) if x.is_floating_point() else self.input_format.values(x)
+        return values.reshape(x.shape[0], *self.input_shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits float32 (N, num_classes).
+
+        Args:
+            x: (N, ...) with input_size elements a sample; floating numbers, or integer codes of the input format.
+
+        Raises:
+            NotFittedError: before `fit_encoder` or `load_checkpoint`.
+            InputShapeError: if the shape or dtype does not fit.
+        """
+        if not self._built:
+            raise NotFittedError(
+                f"model {self.name!r} is not fitted; call model.fit_encoder(training_data) or "
+                f"model.load_checkpoint(path) first, or use get_model(name, pretrained=True)"
+            )
+        return self._forward_impl(self._numbers(x))
+
+    def lut_layers(self) -> list[tuple[str, LUTLayer]]:
+        """The LUT layers with their attribute names, in the order of definition."""
+        return [(name, module) for name, module in self.named_modules() if isinstance(module, LUTLayer)]
+
+    def get_regularization_loss(self) -> Tensor:
+        """Scalar: the sum of the layers' regularisation losses (0 for families without one)."""
+        losses = [layer.nodes.regularization_loss() for _, layer in self.lut_layers()]
+        return torch.stack(losses).sum() if losses else torch.zeros(())
+
+    def project(self) -> None:
+        """Bring all parameters back into their valid ranges; call it after every optimizer step."""
+        for _, layer in self.lut_layers():
+            layer.nodes.project()
+
+    def count_parameters(self) -> dict[str, int]:
+        """The number of values: `total`, `trainable` (parameters), `non_trainable` (tables, connections, thresholds)."""
+        trainable = sum(p.numel() for p in self.parameters() if p.requires_grad)
+        fixed = sum(p.numel() for p in self.parameters() if not p.requires_grad)
+        fixed += sum(value.numel() for value in self._persistent_buffers().values())
+        return {"total": trainable + fixed, "trainable": trainable, "non_trainable": fixed}
+
+    def _persistent_buffers(self) -> dict[str, Tensor]:
+        names = {name for name, _ in self.named_parameters()}
+        return {name: value for name, value in self.state_dict().items() if name not in names}
+
+    def get_layer_topology(self) -> list[dict[str, Any]]:
+        """One entry for the encoder, each LUT layer and the head: name, type and sizes."""
+        rows: list[dict[str, Any]] = [
+            {
+                "name": "encoder",
+                "type": type(self.encoder).__name__,
+                "inputs": self.input_size,
+                "outputs": self.encoder.output_width,
+                "bits": self.encoder.bits,
+            }
+        ]
+        for name, module in self.named_modules():
+            if isinstance(module, LUTLayer):
+                rows.append(
+                    {
+                        "name": name,
+                        "type": type(module).__name__,
+                        "inputs": module.in_width,
+                        "outputs": module.out_width,
+                        "n": module.n,
+                        "family": module.family,
+                    }
+                )
+            elif isinstance(module, GroupSum):
+                rows.append({"name": name, "type": "GroupSum", "outputs": module.classes, "tau": module.tau})
+        return rows
+
+    def freeze(self) -> BaseModel:
+        """Keep the present function for good: integer connections, fixed tables, no parameters; returns the model."""
+        for _, layer in self.lut_layers():
+            layer.freeze()
+        return self
+
+    def checkpoint_bytes(self, *, frozen: bool = False) -> bytes:
+        """The checkpoint as bytes; see `save_checkpoint`."""
+        if not self._built:
+            raise NotFittedError(
+                f"model {self.name!r} is not fitted, so there is nothing to save; call fit_encoder first"
+            )
+        tensors: dict[str, Tensor] = {"encoder.thresholds": self.encoder.thresholds}
+        layers = {}
+        for name, layer in self.lut_layers():
+            layer.update_connections()
+            keep_tables = frozen or layer.family == "fixed"
+            layers[name] = "fixed" if keep_tables else layer.family
+            wide = layer.in_width > 1 << 15
+            tensors[f"{name}.connections"] = layer.connections.to(torch.int32 if wide else torch.int16)
+            if keep_tables:
+                packed = np.packbits(layer.truth_tables().cpu().numpy(), axis=1, bitorder="little")
+                tensors[f"{name}.nodes.packed_tables"] = torch.from_numpy(packed)
+        skip = tuple(
+            prefix
+            for name, family in layers.items()
+            for prefix in (f"{name}.connections", f"{name}.learnable.", *([f"{name}.nodes."] if family == "fixed" else []))
+        )
+        for key, value in self.state_dict().items():
+            if key not in tensors and not key.startswith(skip):
+                tensors[key] = value
+        metadata = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "model": self.name,
+            "layers": json.dumps(layers, sort_keys=True),
+            "info": json.dumps(self.info, sort_keys=True),
+        }
+        contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+        return bytes(save(contiguous, metadata))
+
+    def save_checkpoint(self, path: str | os.PathLike[str], *, frozen: bool = False) -> None:
+        """Write the trained model to one safetensors file, whole or not at all.
+
+        Connections are always saved as integers. By default the nodes' parameters are saved, so that training can go
+        on with these connections; with `frozen=True` only each node's table, one bit an entry, is.
+        """
+        write_atomically(Path(path), self.checkpoint_bytes(frozen=frozen))
+
+    def load_checkpoint(self, path: str | os.PathLike[str]) -> BaseModel:
+        """Load a file written by `save_checkpoint` of the same kind of model; returns the model in eval mode.
+
+        Raises:
+            CheckpointError: if the file is missing, is no checkpoint, or belongs to another model.
+        """
+        metadata, tensors = read_checkpoint(path)
+        if metadata["model"] != self.name:
+            raise CheckpointError(
+                f"{path}: this checkpoint belongs to model {metadata['model']!r}, but was loaded into {self.name!r}; "
+                f"use get_model({metadata['model']!r}).load_checkpoint(path)"
+            )
+        try:
+            self._restore(tensors, json.loads(metadata["layers"]))
+            self.info = json.loads(metadata["info"])
+        except (KeyError, RuntimeError, ValueError, AttributeError) as error:
+            raise CheckpointError(
+                f"{path}: the checkpoint does not fit model {self.name!r} as it is defined now ({error}); "
+                f"was it saved by another version of the model?"
+            ) from error
+        self.eval()
+        return self
+
+    def _restore(self, tensors: dict[str, Tensor], layers: Mapping[str, str]) -> None:
+        thresholds = tensors["encoder.thresholds"]
+        if thresholds.shape != (self.input_size, self.encoder.bits):
+            raise ValueError(
+                f"thresholds of shape {tuple(thresholds.shape)}, expected {(self.input_size, self.encoder.bits)}"
+            )
+        self.encoder.thresholds = thresholds
+        self._build()
+        modules = dict(self.lut_layers())
+        if set(modules) != set(layers):
+            raise ValueError(f"LUT layers {sorted(layers)} in the file, {sorted(modules)} in the model")
+        for name, family in layers.items():
+            modules[name].freeze_connections()
+            connections = tensors[f"{name}.connections"] = tensors[f"{name}.connections"].long()
+            if connections.numel() and not 0 <= int(connections.min()) <= int(connections.max()) < modules[name].in_width:
+                raise ValueError(f"connections of layer {name} point outside its {modules[name].in_width} input bits")
+            if family == "fixed":
+                modules[name].freeze()
+                packed = tensors.pop(f"{name}.nodes.packed_tables").numpy()
+                tables = np.unpackbits(packed, axis=1, count=1 << modules[name].n, bitorder="little")
+                tensors[f"{name}.nodes.tables"] = torch.from_numpy(tables).bool()
+        self.load_state_dict(tensors)
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The metadata and tensors of a checkpoint file.
+
+    Raises:
+        CheckpointError: if the file is missing, unreadable, or not a difflut checkpoint.
+    """
+    if not Path(path).is_file():
+        raise CheckpointError(f"{path}: no such file; expected a checkpoint written by save_checkpoint or `difflut train`")
+    try:
+        with safe_open(os.fspath(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no iterator)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path}: not a readable safetensors file ({error}); expected a difflut checkpoint") from error
+    if metadata.get("format") != FORMAT or not {"model", "layers", "info"} <= set(metadata):
+        raise CheckpointError(f"{path}: a safetensors file, but not a difflut checkpoint (no difflut metadata)")
+    if metadata.get("format_version") != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path}: checkpoint format {metadata.get('format_version')}, this difflut reads {FORMAT_VERSION}; "
+            f"use the version of difflut that wrote it"
+        )
+    return metadata, tensors

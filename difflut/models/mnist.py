@@ -1,0 +1,73 @@
+"""Fully connected models for 28 x 28 pixel images (MNIST, Fashion-MNIST)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from difflut.encoders import DistributiveThermometer
+from difflut.heads import GroupSum
+from difflut.layers import LUTLayer
+from difflut.models.base_model import BaseModel
+
+
+class MNISTFullyConnected(BaseModel):
+    """Thermometer encoder, LUT layers, group sum.
+
+    Args:
+        name: the model's name.
+        widths: nodes per layer; the last is a multiple of 10.
+        family: the node family of every layer.
+        n: inputs per node.
+        bits: thermometer bits per pixel.
+        tau: temperature of the group sum.
+        connections: per layer, the arguments of `LUTLayer` about connections.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        widths: tuple[int, ...] = (4000, 4000),
+        *,
+        family: str = "dwn_stable",
+        n: int = 6,
+        bits: int = 3,
+        tau: float = 10.0,
+        connections: tuple[dict[str, Any], ...] = (),
+    ) -> None:
+        super().__init__(name, input_size=784, num_classes=10, input_shape=(28, 28))
+        self.widths, self.family, self.n = widths, family, n
+        self.layer_connections = connections or ({},) * len(widths)
+        self.encoder = DistributiveThermometer(bits)
+        self.layers = nn.ModuleList()
+        self.head = GroupSum(10, tau)
+
+    def _build_layers(self) -> None:
+        in_width = self.encoder.output_width
+        self.layers = nn.ModuleList()
+        for width, connections in zip(self.widths, self.layer_connections, strict=True):
+            self.layers.append(LUTLayer(in_width, width, self.n, self.family, **connections))
+            in_width = width
+
+    def _forward_impl(self, x: Tensor) -> Tensor:
+        bits = self.encoder(torch.flatten(x, 1))
+        for layer in self.layers:
+            bits = layer(bits)
+        logits: Tensor = self.head(bits)
+        return logits
+
+
+class MNISTLinearSmall(MNISTFullyConnected):
+    """`mnist_fc_8k_linear`: 2 x 4,000 linear LUT nodes with six inputs."""
+
+    def __init__(self, name: str = "mnist_fc_8k_linear") -> None:
+        super().__init__(name, family="linear", connections=({"connections": "learnable", "candidates": 588}, {}))
+
+
+class MNISTDWNSmall(MNISTFullyConnected):
+    """`mnist_fc_8k_dwn`: 2 x 4,000 DWN stable nodes with six inputs."""
+
+    def __init__(self, name: str = "mnist_fc_8k_dwn") -> None:
+        super().__init__(name, connections=({"connections": "learnable"}, {}))

@@ -1,0 +1,90 @@
+"""Differentiable Weightless Neural Network (DWN) nodes: hard table lookup, extended finite difference gradient.
+
+Source: Bacellar et al., "Differentiable Weightless Neural Networks", ICML 2024, section 3.1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from difflut.nodes.base import Nodes, address_bits
+
+
+class DWNNodes(Nodes):
+    """One real number in [-1, 1] per table entry; the output bit is 1 where it is positive.
+
+    The gradient towards input i at address a is the extended finite difference: a sum over all addresses k of
+    +entry[k] (bit i of k set) or -entry[k] (not set), weighted by 1 / (1 + Hamming distance of a and k without bit i).
+    The gradient towards the table goes straight through to the addressed entry.
+    """
+
+    def __init__(self, nodes: int, n: int) -> None:
+        super().__init__(nodes, n)
+        self.table = nn.Parameter(torch.empty(nodes, 1 << n).uniform_(-1, 1))
+        self.register_buffer("kernel", self._kernel(n), persistent=False)
+
+    @staticmethod
+    def _weights(distance: Tensor, n: int) -> Tensor:
+        """The weight of an entry at the given Hamming distance, bit i left out."""
+        return 1 / (1 + distance)
+
+    @classmethod
+    def _kernel(cls, n: int) -> Tensor:
+        """(n, 2**n, 2**n): entry [i, k, a] is what table entry k adds to the derivative along input i at address a."""
+        bits = address_bits(n)
+        differs = (bits[:, None, :] != bits[None, :, :]).to(torch.float32)
+        distance = differs.sum(-1, keepdim=True) - differs  # [k, a, i], bit i left out
+        signed = cls._weights(distance, n) * (2 * bits[:, None, :] - 1)
+        return signed.permute(2, 0, 1).contiguous()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        output: Tensor = _Lookup.apply(inputs, self.table, self.kernel)
+        return output
+
+    def truth_tables(self) -> Tensor:
+        return self.table.detach() > 0
+
+    @torch.no_grad()
+    def project(self) -> None:
+        self.table.clamp_(-1, 1)
+
+
+class DWNStableNodes(DWNNodes):
+    """DWN nodes with weights that sum to one: 0.75**same * 0.25**different / 2 over the other n - 1 inputs.
+
+    An entry thus counts as often as its address is met when each other input flips with probability 1/4. The gradient
+    towards an input stays within [-1, 1] for every n, where the harmonic weights of `DWNNodes` grow with 2**n; these
+    are the weights of the method's published training code.
+    """
+
+    @staticmethod
+    def _weights(distance: Tensor, n: int) -> Tensor:
+        return 0.5 * 0.75 ** (n - 1 - distance) * 0.25**distance
+
+
+class _Lookup(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, table: Tensor, kernel: Tensor) -> Tensor:
+        position = inputs[:, 0].clone()
+        for i in range(1, inputs.shape[1]):
+            position.add_(inputs[:, i], alpha=float(1 << i))
+        address = position.long()
+        ctx.save_for_backward(address, table, kernel)
+        return (table.gather(1, address) > 0).to(inputs.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        (grad,) = grads
+        address, table, kernel = ctx.saved_tensors
+        grad_inputs = grad_table = None
+        if ctx.needs_input_grad[0]:
+            n = kernel.shape[0]
+            grad_inputs = grad.new_empty(address.shape[0], n, address.shape[1])
+            for i in range(n):
+                torch.mul((table @ kernel[i]).gather(1, address), grad, out=grad_inputs[:, i])
+        if ctx.needs_input_grad[1]:
+            grad_table = torch.zeros_like(table).scatter_add_(1, address, grad)
+        return grad_inputs, grad_table, None

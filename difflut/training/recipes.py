@@ -1,0 +1,50 @@
+"""How each zoo model is trained: data, not code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from difflut.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Adam with a one-cycle learning rate (linear warm-up, cosine decay) on cross-entropy.
+
+    Attributes:
+        epochs: passes over the training samples.
+        batch_size: samples a step; an incomplete last batch of an epoch is left out.
+        learning_rate: the peak learning rate.
+        warmup_epochs: epochs of linear warm-up.
+        final_fraction: the learning rate at the end, as a fraction of the peak.
+        max_shift: images are shifted by up to this many pixels in each direction at random (0: not at all).
+        validation: how many training samples are held out to choose the best epoch.
+        seed: of initialisation, order, held-out samples and shifts.
+    """
+
+    epochs: int = 30
+    batch_size: int = 100
+    learning_rate: float = 1e-2
+    warmup_epochs: float = 0.0
+    final_fraction: float = 0.01
+    max_shift: int = 0
+    validation: int = 5000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 1 or self.learning_rate <= 0 or self.validation < 1:
+            raise ConfigError(f"recipe {self}: epochs, batch_size, learning_rate and validation must be positive")
+        if self.max_shift < 0:
+            raise ConfigError(f"recipe: max_shift is {self.max_shift}; it must be 0 or more pixels")
+
+    def with_(self, **changes: object) -> Recipe:
+        """A copy with some fields replaced."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+_RECIPES: dict[str, Recipe] = {}
+
+
+def recipe_for(name: str) -> Recipe:
+    """The recipe that the zoo model `name` is trained with; the default recipe for any other model."""
+    return _RECIPES.get(name, Recipe())
