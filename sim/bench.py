@@ -1,0 +1,122 @@
+"""The cocotb test bench; cocotb imports it inside the simulator, nothing else does.
+
+It drives and records; whether the recording is right is judged outside, by `difflut.sim.protocol` and
+`difflut.sim.scoreboard`. Every value is written and read just after a rising clock edge was announced and before its
+effects: reads see what registers sample at that edge, writes are seen at the next edge.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge
+
+from difflut.sim.vectors import ByteArray, Recording, Stimulus, read_stimulus, write
+
+STIMULUS, RECORDING, PROGRESS = "DIFFLUT_SIM_STIMULUS", "DIFFLUT_SIM_RECORDING", "DIFFLUT_SIM_PROGRESS"
+QUIET_CYCLES = 16  # watched beyond the latency, after the reset and after the last sample
+
+RESET, WARM_UP, IDLE, SAMPLE = range(4)
+
+
+def _integers(words: ByteArray) -> list[int]:
+    return [int.from_bytes(word.tobytes(), "little") for word in words]
+
+
+def _cycles(stimulus: Stimulus) -> Iterator[tuple[int, int]]:
+    """What each cycle does, and the value of `in_codes`."""
+    garbage = _integers(stimulus.garbage)
+    latency = int(stimulus.latency_cycles)
+    turn = 0
+
+    def idle(action: int, cycles: int) -> Iterator[tuple[int, int]]:
+        nonlocal turn
+        for _ in range(cycles):
+            turn += 1
+            yield action, garbage[turn % len(garbage)]
+
+    yield from idle(RESET, 2)
+    yield from idle(WARM_UP, latency + 2)
+    yield from idle(RESET, 1)
+    yield from idle(IDLE, latency + QUIET_CYCLES)
+    for gap, word in zip(stimulus.gaps.tolist(), stimulus.words, strict=True):
+        yield from idle(IDLE, gap)
+        yield SAMPLE, int.from_bytes(word.tobytes(), "little")
+    yield from idle(IDLE, latency + QUIET_CYCLES)
+
+
+def _find(dut: Any, path: str) -> Any:
+    for name in path.split("."):
+        dut = getattr(dut, name)
+    return dut
+
+
+@cocotb.test()
+async def drive_and_record(dut: Any) -> None:
+    """Drive the stimulus file's samples and write the recording file."""
+    stimulus = read_stimulus(Path(os.environ[STIMULUS]))
+    samples = len(stimulus.words)
+    probes = [_find(dut, str(signal)) for signal in stimulus.probe_signals]
+    probe_delays = stimulus.probe_cycles.tolist()
+    probe_texts = [["" for _ in range(samples)] for _ in probes]
+    pending: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+
+    inputs: dict[int, list[int]] = {action: [] for action in (RESET, WARM_UP, IDLE, SAMPLE)}
+    outputs: list[int] = []
+    unknown: list[int] = []
+    scores: list[str] = []
+    classes: list[str] = []
+
+    Clock(dut.clk, 2, unit="step").start(start_high=False)
+    edge = RisingEdge(dut.clk)
+    rst, in_valid, in_codes = dut.rst, dut.in_valid, dut.in_codes
+    out_valid, out_scores, out_class = dut.out_valid, dut.out_scores, dut.out_class
+    report_every = max(1, samples // 100)
+    last_action = -1
+    cycle = 0
+    with Path(os.environ[PROGRESS]).open("w", encoding="ascii") as progress:  # noqa: ASYNC230 (nothing else runs)
+        for cycle, (action, word) in enumerate(_cycles(stimulus)):
+            if action != last_action:
+                rst.value = int(action == RESET)
+                in_valid.value = int(action in (WARM_UP, SAMPLE))
+                last_action = action
+            in_codes.value = word
+            await edge
+            if action == SAMPLE:
+                sample = len(inputs[SAMPLE])
+                for probe, delay in enumerate(probe_delays):
+                    pending[cycle + delay].append((probe, sample))
+                if (sample + 1) % report_every == 0:
+                    print(sample + 1, file=progress, flush=True)
+            inputs[action].append(cycle)
+            valid = str(out_valid.value) if cycle > 0 else "0"  # edge 0 comes before the reset took effect
+            if valid == "1":
+                outputs.append(cycle)
+                scores.append(str(out_scores.value))
+                classes.append(str(out_class.value))
+            elif valid != "0":
+                unknown.append(cycle)
+            for probe, sample in pending.pop(cycle, ()):
+                probe_texts[probe][sample] = str(probes[probe].value)
+
+    write(
+        Path(os.environ[RECORDING]),
+        Recording(
+            warm_up_cycles=np.array(inputs[WARM_UP], dtype=np.int64),
+            reset_cycle=np.array(inputs[RESET][-1], dtype=np.int64),
+            input_cycles=np.array(inputs[SAMPLE], dtype=np.int64),
+            output_cycles=np.array(outputs, dtype=np.int64),
+            unknown_cycles=np.array(unknown, dtype=np.int64),
+            last_cycle=np.array(cycle, dtype=np.int64),
+            scores=np.array(scores, dtype=np.bytes_),
+            classes=np.array(classes, dtype=np.bytes_),
+            probes=np.array(probe_texts, dtype=np.bytes_).reshape(len(probes), samples),
+        ),
+    )

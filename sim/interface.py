@@ -1,0 +1,93 @@
+"""What the test bench must know about a top module, and how debug probes are described."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from difflut.errors import ConfigError
+
+PORTS_DRIVEN = ("clk", "rst", "in_valid", "in_codes")
+PORTS_READ = ("out_valid", "out_scores", "out_class")
+MAX_FIELD_BITS = 63
+
+
+@dataclass(frozen=True)
+class RtlInterface:
+    """The plain interface of a top module.
+
+    Feature i lies at `in_codes[width_bits*i +: width_bits]`, score k at `out_scores[score_width_bits*k +:
+    score_width_bits]` (unsigned). `out_valid` is `in_valid` delayed by `latency_cycles` clock edges: data sampled at edge
+    t gives outputs that are sampled at edge t + latency_cycles. `rst` is synchronous, active high.
+
+    Raises:
+        ConfigError: a count or width is not a positive integer (latency: not negative), a score or class is wider than
+            63 bits, or `top` is no plain Verilog identifier.
+    """
+
+    top: str
+    features: int
+    width_bits: int
+    classes: int
+    score_width_bits: int
+    class_width_bits: int
+    latency_cycles: int
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", self.top):
+            raise ConfigError(f"top module {self.top!r} is not a plain Verilog identifier")
+        for field in fields(self):
+            if field.name == "top":
+                continue
+            value, least = getattr(self, field.name), int(field.name != "latency_cycles")
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ConfigError(f"interface of {self.top}: {field.name} must be an integer >= {least}, got {value!r}")
+            if field.name.endswith("width_bits") and value > MAX_FIELD_BITS:
+                raise ConfigError(f"interface of {self.top}: {field.name} must be <= {MAX_FIELD_BITS}, got {value}")
+
+
+class ProbeLike(Protocol):
+    """An RTL signal that carries known nets; `difflut.export.backends.verilog.Probe` is one."""
+
+    @property
+    def signal(self) -> str:
+        """The hierarchical name below the top module, such as `layer1.out_bits`."""
+
+    @property
+    def nets(self) -> npt.NDArray[np.int32]:
+        """int (width,): the netlist nets that the signal carries, LSB first."""
+
+    @property
+    def stage_cycles(self) -> int:
+        """The signal belongs to the sample whose codes were sampled this many clock edges earlier."""
+
+
+def as_codes(codes: npt.ArrayLike, interface: RtlInterface) -> npt.NDArray[Any]:
+    """Check codes against an interface.
+
+    Args:
+        codes: integers (N, features), N >= 1, unsigned or two's complement values of `width_bits` bits.
+
+    Returns:
+        The codes as an integer array of the same shape.
+
+    Raises:
+        ConfigError: wrong shape or dtype, no sample, or a code that does not fit.
+    """
+    array = np.asarray(codes)
+    if array.ndim != 2 or array.shape[1] != interface.features:
+        raise ConfigError(f"codes must have the shape (samples, {interface.features}), got {array.shape}")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise ConfigError(f"codes must be integers, got dtype {array.dtype}")
+    if len(array) == 0:
+        raise ConfigError("codes holds no sample; a simulation that checks nothing proves nothing")
+    lowest, highest = -(1 << (interface.width_bits - 1)), (1 << interface.width_bits) - 1
+    if int(array.min()) < lowest or int(array.max()) > highest:
+        raise ConfigError(
+            f"codes must fit {interface.width_bits} bits, {lowest}..{highest}; got {array.min()}..{array.max()}"
+        )
+    return array

@@ -1,0 +1,194 @@
+"""Runs RTL on codes: build, simulate, judge the recording."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from difflut.errors import ConfigError
+from difflut.files import WriteError
+from difflut.sim import protocol, vectors
+from difflut.sim.build import Simulator, build_icarus, build_verilator, check_sources
+from difflut.sim.interface import ProbeLike, RtlInterface, as_codes
+from difflut.sim.process import ToolFailure, clean_environment, run_logged
+from difflut.sim.toolchain import Cocotb, find_cocotb, find_icarus, find_verilator
+
+SIMULATORS = ("verilator", "icarus")
+
+
+@dataclass(frozen=True, eq=False)
+class RtlResult:
+    """What the RTL computed.
+
+    Attributes:
+        scores: int64 (N, classes).
+        classes: int64 (N,).
+        latency_cycles: measured, and equal to the declared one.
+        build_seconds: wall time of the build, near 0 when an earlier build was reused.
+        run_seconds: wall time of the simulation.
+        probe_values: for each probe bool (N, width), LSB first.
+        waves: the waveform file (VCD from Verilator, FST from Icarus), when one was asked for.
+    """
+
+    scores: npt.NDArray[np.int64]
+    classes: npt.NDArray[np.int64]
+    latency_cycles: int
+    build_seconds: float
+    run_seconds: float
+    probe_values: list[npt.NDArray[np.bool_]] = field(default_factory=list)
+    waves: Path | None = None
+
+
+def run_rtl(
+    sources: Sequence[Path],
+    interface: RtlInterface,
+    codes: npt.ArrayLike,
+    *,
+    simulator: str = "verilator",
+    build_dir: Path,
+    bubbles: bool = True,
+    seed: int = 0,
+    waves: bool = False,
+    probes: Sequence[ProbeLike] = (),
+) -> RtlResult:
+    """Simulate a top module on every row of `codes` and return its scores and classes.
+
+    The bench resets the design, fills it, resets it again, checks that `out_valid` is cleared, then feeds the samples
+    in order, with stretches of back-to-back samples and, with `bubbles`, idle cycles between others; `in_codes` shows
+    garbage while `in_valid` is low. It checks that each sample gives one output, at the declared latency.
+
+    Args:
+        sources: Verilog files, any order; headers (.vh, .svh) are found by `include`.
+        interface: the top module and its ports.
+        codes: integers (N, features), N >= 1.
+        simulator: "verilator" or "icarus".
+        build_dir: receives logs, the simulator (reused while sources and options are unchanged) and waveforms.
+        bubbles: whether `in_valid` has gaps.
+        seed: of the gaps, the garbage and Verilator's random initial register values.
+        waves: whether to write a waveform file: VCD from Verilator, FST from Icarus.
+        probes: signals to read for every sample; their nets give the width.
+
+    Raises:
+        ConfigError: sources, codes or options are not usable.
+        ToolError: a tool is missing or too old; its subclass ToolFailure: a tool failed, with an excerpt of its log.
+        ProtocolError: the RTL broke the protocol of its ports.
+        WriteError: the build folder cannot be written.
+    """
+    if simulator not in SIMULATORS:
+        raise ConfigError(f"simulator must be one of {', '.join(SIMULATORS)}, got {simulator!r}")
+    paths = [Path(source) for source in sources]
+    check_sources(paths)
+    checked = as_codes(codes, interface)
+    if seed < 0:
+        raise ConfigError(f"seed must not be negative, got {seed}")
+    cocotb = find_cocotb()
+
+    started = time.monotonic()
+    if simulator == "verilator":
+        tool = find_verilator()
+        built = build_verilator(
+            paths, interface, tool, cocotb, build_dir=Path(build_dir), waves=waves, probes=probes, seed=seed
+        )
+    else:
+        built = build_icarus(paths, interface, find_icarus(), cocotb, build_dir=Path(build_dir), waves=waves)
+    build_seconds = time.monotonic() - started
+
+    started = time.monotonic()
+    stimulus = _stimulus(checked, interface, probes, bubbles=bubbles, seed=seed)
+    recording = _simulate(built, interface.top, stimulus, cocotb)
+    run_seconds = time.monotonic() - started
+
+    latency_cycles = protocol.measured_latency(recording, interface)
+    scores, classes = protocol.decode_outputs(recording, interface)
+    return RtlResult(
+        scores=scores,
+        classes=classes,
+        latency_cycles=latency_cycles,
+        build_seconds=build_seconds,
+        run_seconds=run_seconds,
+        probe_values=[
+            protocol.decode_probe(recording, index, probe.signal, len(probe.nets)) for index, probe in enumerate(probes)
+        ],
+        waves=built.waves,
+    )
+
+
+def _stimulus(
+    codes: npt.NDArray[np.integer], interface: RtlInterface, probes: Sequence[ProbeLike], *, bubbles: bool, seed: int
+) -> vectors.Stimulus:
+    words = vectors.pack_codes(codes, interface.width_bits)
+    return vectors.Stimulus(
+        words=words,
+        gaps=vectors.input_gaps(len(codes), interface.latency_cycles, bubbles=bubbles, seed=seed),
+        garbage=vectors.garbage_words(words, interface.features * interface.width_bits, seed=seed),
+        latency_cycles=np.array(interface.latency_cycles, dtype=np.int64),
+        probe_signals=np.array([probe.signal for probe in probes], dtype=np.str_),
+        probe_cycles=np.array([probe.stage_cycles for probe in probes], dtype=np.int64),
+    )
+
+
+def _simulate(built: Simulator, top: str, stimulus: vectors.Stimulus, cocotb: Cocotb) -> vectors.Recording:
+    folder = built.folder
+    log, progress = folder / "simulate.log", folder / "progress.txt"
+    stimulus_file, recording_file = folder / "stimulus.npz", folder / "recording.npz"
+    try:
+        for stale in filter(
+            None, (recording_file, progress, log, built.waves)
+        ):  # what an earlier run left must not count for this one
+            stale.unlink(missing_ok=True)
+        progress.touch()
+    except OSError as error:
+        raise WriteError(f"cannot write to {folder}: {error.strerror}; choose a folder that is writable") from error
+    vectors.write(stimulus_file, stimulus)
+    environment = clean_environment(
+        **built.environment,
+        **_cocotb_environment(cocotb, top),
+        COCOTB_RESULTS_FILE=str(folder / "results.xml"),
+        DIFFLUT_SIM_STIMULUS=str(stimulus_file),
+        DIFFLUT_SIM_RECORDING=str(recording_file),
+        DIFFLUT_SIM_PROGRESS=str(progress),
+    )
+    samples = len(stimulus.words)
+    with tqdm(total=samples, unit=" images", desc="RTL simulation", disable=None, leave=False) as bar:
+
+        def show_progress() -> None:
+            lines = progress.read_text(encoding="ascii").split()
+            bar.update((int(lines[-1]) if lines else 0) - bar.n)
+
+        status = run_logged(built.command, log=log, cwd=folder, environment=environment, poll=show_progress)
+    # The simulator's exit status is no evidence: cocotb ends with 0 after a failed test as well.
+    if not recording_file.is_file():
+        raise ToolFailure(f"the simulator ended (exit status {status}) without writing its results", built.command, log)
+    try:
+        recording = vectors.read_recording(recording_file)
+    except (OSError, KeyError, ValueError) as error:
+        raise ToolFailure(f"the simulator's results cannot be read: {error}", built.command, log) from error
+    if status != 0:
+        raise ToolFailure(f"the simulator failed with exit status {status}", built.command, log)
+    if len(recording.input_cycles) != samples:
+        raise ToolFailure(
+            f"the simulator took {len(recording.input_cycles)} samples, {samples} were given", built.command, log
+        )
+    stimulus_file.unlink(missing_ok=True)
+    return recording
+
+
+def _cocotb_environment(cocotb: Cocotb, top: str) -> dict[str, str]:
+    """What cocotb's documentation of custom build flows asks for."""
+    return {
+        "GPI_USERS": f"{cocotb.python_library};{cocotb.entry_point}",
+        "PYGPI_PYTHON_BIN": sys.executable,
+        "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+        "COCOTB_TEST_MODULES": "difflut.sim.bench",
+        "COCOTB_TOPLEVEL": top,
+        "TOPLEVEL_LANG": "verilog",
+        "COCOTB_ANSI_OUTPUT": "0",
+    }
