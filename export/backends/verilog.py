@@ -1,0 +1,333 @@
+"""Portable Verilog-2001 from a staged netlist.
+
+Modules: the top (pipeline of valid bits, delays of skip connections), an encoder, one module per pipeline stage of
+LUTs, the group sum with one counter module per group size, and the argmax. The emission style, and why, is
+docs/adr/0001-emission-style.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from difflut.export.backends import head, names, rows
+from difflut.export.backends.wires import Scope, Vector, Wires, plan
+from difflut.export.ir import IntArray, Netlist
+from difflut.export.verify import check
+from difflut.hdl_templates import render
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """An RTL signal that carries nets of the netlist.
+
+    Attributes:
+        signal: the hierarchical name below the top, for example "stage2.out_bits".
+        nets: int32 (width,): the net of each bit, bit 0 first.
+        stage_cycles: the signal answers an input this many clock edges later, counted like `latency_cycles`.
+    """
+
+    signal: str
+    nets: IntArray
+    stage_cycles: int
+
+
+@dataclass(frozen=True, eq=False)
+class VerilogDesign:
+    """The emitted design.
+
+    Attributes:
+        top: the name of the top module.
+        files: file name -> text, one module per file, named like the module.
+        latency_cycles: an input sampled with `in_valid` at one rising edge is answered with `out_valid`, as sampled
+            this many rising edges later.
+        probes: signals that show all comparators and LUTs.
+    """
+
+    top: str
+    files: dict[str, str]
+    latency_cycles: int
+    probes: tuple[Probe, ...]
+
+
+def emit(netlist: Netlist) -> VerilogDesign:
+    """Emit `netlist`, whose stages were assigned, as Verilog.
+
+    Raises:
+        NetlistError: the netlist breaks a well-formedness rule.
+    """
+    check(netlist)
+    printer = _Printer(netlist)
+    printer.encoder()
+    printer.stages()
+    printer.group_sum()
+    printer.argmax()
+    printer.top()
+    return VerilogDesign(printer.name, printer.files, printer.latency_cycles, printer.probes())
+
+
+class _Printer:
+    """Collects the files of one design and the instances that the top is made of."""
+
+    def __init__(self, netlist: Netlist) -> None:
+        self.netlist = netlist
+        self.name = names.identifier(netlist.name)
+        self.wires: Wires = plan(netlist)
+        self.files: dict[str, str] = {}
+        sizes = np.diff(netlist.head.offsets).tolist()
+        self.group_sizes: list[int] = sizes
+        self.sum_cycles = max(head.adder_depth(size) for size in sizes)
+        self.argmax_levels = head.argmax_levels(netlist.head.classes)
+        self.latency_cycles = self.wires.last_rank + self.sum_cycles + len(self.argmax_levels)
+        self._instances: list[dict[str, Any]] = []
+        self._used: set[str] = set()  # vectors of the top that a module takes whole
+
+    def encoder(self) -> None:
+        now, registered = self.wires.encoder_now, self.wires.encoder
+        if now is None and registered is None:
+            return
+        netlist = self.netlist
+        module = self._file(
+            "encoder",
+            comparators=netlist.comparators,
+            features=netlist.input.features,
+            features_read=len(np.unique(netlist.compare_feature)),
+            signed=netlist.input.signed,
+            codes_range=self._codes_range,
+            bits_range=names.vector(netlist.comparators),
+            now=now is not None,
+            registered=registered is not None,
+            code_wires=rows.code_wires(netlist),
+            words=rows.words(rows.comparisons(netlist)),
+        )
+        ports = {"clk": "clk"} if registered else {}
+        ports["in_codes"] = "in_codes"
+        if now is not None:
+            ports["out_now"] = now.name
+        if registered is not None:
+            ports["out_bits"] = registered.name
+        self._instance(module, "encoder", ports)
+
+    def stages(self) -> None:
+        for stage, bits in self.wires.stages.items():
+            inputs = self._inputs_read(stage)
+            module = self._file(
+                "stage",
+                suffix=f"stage{stage}",
+                stage=stage,
+                luts=bits.width_bits,
+                origin=self._origin(bits),
+                registered=stage > 0,
+                inputs=[{"name": vector.name, "range": names.vector(vector.width_bits)} for vector in inputs],
+                bits_range=names.vector(bits.width_bits),
+                **self._stage_logic(bits, inputs),
+            )
+            ports = {"clk": "clk"} if stage > 0 else {}
+            ports |= {vector.name: vector.name for vector in inputs}
+            ports["out_bits"] = bits.name
+            self._instance(module, f"stage{stage}", ports)
+            self._used |= {vector.name for vector in inputs}
+
+    def group_sum(self) -> None:
+        netlist, score_bits = self.netlist, self.netlist.head.score_width_bits
+        counters = {size: self._counter(size) for size in sorted(set(self.group_sizes))}
+        groups = []
+        for k, (size, offset) in enumerate(zip(self.group_sizes, netlist.head.offsets.tolist(), strict=False)):
+            count_bits, low = size.bit_length(), k * score_bits
+            spare = score_bits - count_bits
+            groups.append(
+                {
+                    "module": counters[size],
+                    "bits": names.part(offset, size),
+                    "count": names.part(low, count_bits),
+                    "padding": names.part(low + count_bits, spare) if spare else "",
+                    "zeros": f"{spare}'d0",
+                }
+            )
+        module = self._file(
+            "group_sum",
+            levels=self.sum_cycles,
+            bits_range=names.vector(len(netlist.head.nets)),
+            scores_range=self._scores_range,
+            groups=groups,
+        )
+        terms = Scope(netlist, self.wires.at(self.wires.last_rank)).terms(netlist.head.nets)
+        self._used |= set(terms)
+        self._instance(
+            module, "group_sum", {"clk": "clk", "in_bits": names.concatenation(terms), "out_scores": "scores"}
+        )
+
+    def argmax(self) -> None:
+        if not self.argmax_levels:
+            return
+        module = self._file(
+            "argmax",
+            classes=self.netlist.head.classes,
+            levels=self.argmax_levels,
+            score_bits=self.netlist.head.score_width_bits,
+            score_range=names.vector(self.netlist.head.score_width_bits),
+            scores_range=self._scores_range,
+            class_range=self._class_range,
+        )
+        ports = {"clk": "clk", "in_scores": "scores", "out_scores": "out_scores", "out_class": "out_class"}
+        self._instance(module, "argmax", ports)
+
+    def top(self) -> None:
+        netlist, wires, latency = self.netlist, self.wires, self.latency_cycles
+        delays = []
+        for rank, vector in wires.delays.items():
+            terms = Scope(netlist, wires.at(rank - 1)).terms(vector.nets)
+            self._used |= set(terms)
+            delays.append({"rank": rank, "name": vector.name, "source": names.concatenation(terms)})
+        computed = [v for v in (wires.encoder_now, wires.encoder, *wires.stages.values()) if v is not None]
+        every = [*computed, *wires.delays.values()]
+        unused = [vector.name for vector in every if vector.name not in self._used]
+        if wires.encoder is None and wires.encoder_now is None:
+            unused.append("in_codes")
+        declared = [
+            *({"kind": "wire", "range": names.vector(v.width_bits), "name": v.name} for v in computed),
+            *({"kind": "reg", "range": names.vector(v.width_bits), "name": v.name} for v in wires.delays.values()),
+            {"kind": "wire", "range": self._scores_range, "name": "scores"},
+        ]
+        self._file(
+            "top",
+            suffix="",
+            features=netlist.input.features,
+            width_bits=netlist.input.width_bits,
+            signed=netlist.input.signed,
+            comparators=netlist.comparators,
+            luts=netlist.luts,
+            classes=netlist.head.classes,
+            latency_cycles=latency,
+            latency_parts=self._latency_parts(),
+            codes_range=self._codes_range,
+            score_bits=netlist.head.score_width_bits,
+            scores_range=self._scores_range,
+            class_range=self._class_range,
+            class_zero=names.literal(0, netlist.head.class_width_bits),
+            valid_range=names.vector(latency),
+            valid_zero=f"{latency}'d0",
+            valid_next="in_valid" if latency == 1 else f"{{valid{names.part(0, latency - 1)}, in_valid}}",
+            vectors=declared,
+            instances=self._instances,
+            delays=delays,
+            unused=unused,
+        )
+
+    def probes(self) -> tuple[Probe, ...]:
+        """The registers of the encoder and the stages; every comparator and LUT occurs in exactly one."""
+        found = [Probe(f"stage{stage}.out_bits", v.nets, v.rank) for stage, v in self.wires.stages.items()]
+        if self.wires.encoder is not None:
+            found.insert(0, Probe("encoder.out_bits", self.wires.encoder.nets, 1))
+        elif self.wires.encoder_now is not None:
+            found.insert(0, Probe("encoder.out_now", self.wires.encoder_now.nets, 0))
+        return tuple(found)
+
+    @property
+    def _codes_range(self) -> str:
+        return names.vector(self.netlist.input.features * self.netlist.input.width_bits)
+
+    @property
+    def _scores_range(self) -> str:
+        return names.vector(self.netlist.head.classes * self.netlist.head.score_width_bits)
+
+    @property
+    def _class_range(self) -> str:
+        return names.vector(self.netlist.head.class_width_bits)
+
+    def _file(self, template: str, *, suffix: str | None = None, **context: object) -> str:
+        """Render a template into a file of its own and return the module's name."""
+        suffix = template if suffix is None else suffix
+        module = f"{self.name}_{suffix}" if suffix else self.name
+        common = {"source": names.comment(self.netlist.name), "module": module}
+        self.files[f"{module}.v"] = render(f"{template}.v.j2", {**common, **context})
+        return module
+
+    def _instance(self, module: str, name: str, ports: dict[str, str]) -> None:
+        self._instances.append({"module": module, "name": name, "ports": ports})
+
+    def _inputs_read(self, stage: int) -> list[Vector]:
+        """The vectors of which LUTs of `stage` read at least one net."""
+        netlist = self.netlist
+        of_stage = np.repeat(netlist.stage[netlist.comparators :] == stage, netlist.lut_inputs)
+        read = np.zeros(netlist.nets, np.bool_)
+        read[netlist.lut_fanin[of_stage]] = True
+        return [vector for vector in self.wires.inputs_of_stage(stage) if read[vector.nets].any()]
+
+    def _stage_logic(self, bits: Vector, inputs: list[Vector]) -> dict[str, Any]:
+        """Tables and expressions of a stage's LUTs; LUTs that read LUTs of the same stage come in levels."""
+        netlist = self.netlist
+        luts = rows.luts_of(netlist, bits.nets)
+        level = self.wires.level[luts]
+        borders = [*np.flatnonzero(np.diff(level, prepend=-1)).tolist(), len(luts)]
+        several = len(borders) > 2
+        scope = list(inputs)
+        levels = []
+        for number, (start, end) in enumerate(zip(borders, borders[1:], strict=False)):
+            words = rows.words(rows.lookups(netlist, luts[start:end], start, Scope(netlist, scope)))
+            vector = Vector(f"level{number}", bits.nets[start:end], bits.rank)
+            scope.append(vector)
+            levels.append(
+                {"name": vector.name, "range": names.vector(vector.width_bits), "words": words, "declared": several}
+            )
+        joined = names.concatenation([f"level{number}" for number in reversed(range(len(levels)))])
+        return {"tables": rows.table_constants(netlist, luts), "levels": levels, "joined": joined}
+
+    def _origin(self, bits: Vector) -> str:
+        layers = np.unique(self.netlist.lut_layer[rows.luts_of(self.netlist, bits.nets)])
+        known = [str(layer) for layer in layers.tolist() if layer > 0]
+        if not known:
+            return "made by the export"
+        return f"layer{'s' if len(known) > 1 else ''} {', '.join(known)} of the model"
+
+    def _counter(self, size: int) -> str:
+        """Emit the module that counts the ones of `size` bits and return its name."""
+        levels: list[dict[str, Any]] = []
+        source, width = "in_bits", size
+        for level in head.adder_levels(size, self.sum_cycles):
+            term, total = level.term_bits, level.sum_bits
+            count_bits = [f"ONES{bit}[group]" for bit in reversed(range(total))]
+            before, after = names.zero_extended("|", term, total).split("|")
+            levels.append(
+                {
+                    "number": level.number,
+                    "terms": level.terms,
+                    "term_bits": term,
+                    "sums": level.sums,
+                    "sum_bits": total,
+                    "fan_in": level.fan_in,
+                    "source": names.zero_extended(source, width, width + level.pad_bits),
+                    "sum_range": names.vector(total),
+                    "group_range": names.vector(level.fan_in),
+                    "looked_up": names.concatenation(count_bits),
+                    "term_offsets": [term * i for i in range(level.fan_in)],
+                    "extension": (before, after),
+                }
+            )
+            source, width = f"sums{level.number}", level.sums * total
+        table_bits = 1 << head.COUNT_BITS
+        return self._file(
+            "count",
+            suffix=f"count{size}",
+            size=size,
+            count_bits=head.COUNT_BITS,
+            bits_range=names.vector(size),
+            count_range=names.vector(size.bit_length()),
+            tables=[
+                {"range": names.vector(table_bits), "literal": names.literal(head.count_table(bit), table_bits)}
+                for bit in range(levels[0]["sum_bits"])
+            ],
+            levels=levels,
+        )
+
+    def _latency_parts(self) -> list[str]:
+        """How the latency is made up, one line a part."""
+        parts = [
+            (1, "encoder (stage 1)") if self.wires.encoder is not None else None,
+            (self.wires.last_rank - (self.wires.encoder is not None), "LUT stages"),
+            (self.sum_cycles, "group sum"),
+            (len(self.argmax_levels), "argmax"),
+        ]
+        return [f"{cycles:3d}  {part}" for cycles, part in filter(None, parts) if cycles]
