@@ -1,0 +1,168 @@
+"""What can be learned of a netlist without changing it: levels, which nets matter, counts, a LUT estimate.
+
+All functions take a netlist that `difflut.export.verify.check` accepts. None has a Python loop per LUT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from difflut.export.ir import FIRST_NET, IntArray, Netlist
+
+# Fits what Yosys' synth_xilinx maps an adder tree to (6,300 LUT6 for ten groups of 400 nets, argmax included): a full
+# adder alone is two LUTs, and mapping merges some neighbours.
+LUTS_PER_FULL_ADDER = 1.5
+
+
+def independent_runs(netlist: Netlist) -> Iterator[slice]:
+    """Cut the LUTs, in their order, into maximal runs of which no LUT reads another; yield the LUT ranges.
+
+    A netlist in layer order gives one run a layer. The worst case, one run a LUT, is a chain.
+    """
+    if netlist.luts == 0:
+        return
+    latest_read = np.maximum.accumulate(np.maximum.reduceat(netlist.lut_fanin, netlist.lut_offsets[:-1]))
+    start = 0
+    while start < netlist.luts:
+        stop = int(np.searchsorted(latest_read, netlist.first_lut_net + start, side="left"))
+        yield slice(start, stop)
+        start = stop
+
+
+def levels(netlist: Netlist) -> IntArray:
+    """int32 (C + L,): the level of each cell: 1 for a comparator, for a LUT 1 + the largest level of its fan-in.
+
+    Constants have the level 0, so a LUT that reads only constants has the level 1.
+    """
+    level = np.zeros(netlist.nets, np.int32)
+    level[FIRST_NET : netlist.first_lut_net] = 1
+    offsets = netlist.lut_offsets
+    for run in independent_runs(netlist):
+        first, last = offsets[run.start], offsets[run.stop]
+        fanin_level = level[netlist.lut_fanin[first:last]]
+        own = slice(netlist.first_lut_net + run.start, netlist.first_lut_net + run.stop)
+        level[own] = 1 + np.maximum.reduceat(fanin_level, offsets[run] - first)
+    return level[FIRST_NET:]
+
+
+def live_nets(netlist: Netlist) -> npt.NDArray[np.bool_]:
+    """bool (nets,): the nets from which a path leads to the head."""
+    live = np.zeros(netlist.nets, np.bool_)
+    live[netlist.head.nets] = True
+    for run in reversed(list(independent_runs(netlist))):
+        first, last = netlist.lut_offsets[run.start], netlist.lut_offsets[run.stop]
+        own = live[netlist.first_lut_net + run.start : netlist.first_lut_net + run.stop]
+        read = netlist.lut_fanin[first:last][np.repeat(own, netlist.lut_inputs[run])]
+        live[read] = True
+    return live
+
+
+@dataclass(frozen=True)
+class LayerEstimate:
+    """One layer of the model: its number (-1 for LUTs that passes invented), its LUTs, their LUT6 estimate."""
+
+    layer: int
+    luts: int
+    lut6: int
+
+
+@dataclass(frozen=True)
+class LutEstimate:
+    """An estimate of six-input LUTs by part; see `estimate_luts` for the formulas."""
+
+    encoder: int
+    layers: tuple[LayerEstimate, ...]
+    head: int
+
+    @property
+    def total(self) -> int:
+        """The sum of all parts."""
+        return self.encoder + sum(layer.lut6 for layer in self.layers) + self.head
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The figures of a netlist that reports show."""
+
+    name: str
+    features: int
+    features_read: int
+    comparators: int
+    comparators_read: int
+    luts: int
+    luts_read: int
+    levels: int
+    stages: int
+    classes: int
+    score_width_bits: int
+    lut6: LutEstimate
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dictionaries, lists, strings and numbers; `lut6` has its `total` added."""
+        values = asdict(self)
+        values["lut6"]["layers"] = list(values["lut6"]["layers"])
+        values["lut6"]["total"] = self.lut6.total
+        return values
+
+
+def features_read(netlist: Netlist) -> IntArray:
+    """int32, ascending: the features from which a path leads to the head."""
+    live = live_nets(netlist)[FIRST_NET : netlist.first_lut_net]
+    return np.unique(netlist.compare_feature[live])
+
+
+def estimate_luts(netlist: Netlist) -> LutEstimate:
+    """Estimate the six-input LUTs of every cell in the netlist as it stands (run the passes first).
+
+    - Encoder: `code >= t` looks only at the b upper bits of the code that are left when the trailing zeros of
+      t - lowest code are dropped. One bit is a wire; b bits take ceil((b - 1) / 5) LUTs, as the first compares six bits
+      and each further one five bits and the result so far.
+    - Layers: a LUT with n <= 6 inputs is one; n = 7 is two and n = 8 is four, joined by the slice's multiplexers.
+    - Head: a group of G nets is counted by G - ones(G) adders, ones(G) being the number of ones in G's binary form;
+      `LUTS_PER_FULL_ADDER` LUTs each. Argmax has classes - 1 steps; with s score bits and c class bits each compares
+      (ceil(s / 2) LUTs on a carry chain) and selects (ceil((s + c) / 2) dual-output LUTs).
+    """
+    ceil_div = 5
+    above_lowest = netlist.compare_threshold.astype(np.int64) - netlist.input.lowest
+    trailing_zeros = np.log2(above_lowest & -above_lowest).astype(np.int64)
+    bits = netlist.input.width_bits - trailing_zeros
+    encoder = int(((bits - 1 + ceil_div - 1) // ceil_div).sum())
+
+    lut6 = np.left_shift(1, np.maximum(netlist.lut_inputs - 6, 0))
+    numbers, index = np.unique(netlist.lut_layer, return_inverse=True)
+    counts = np.bincount(index, minlength=len(numbers))
+    costs = np.bincount(index, weights=lut6, minlength=len(numbers))
+    layers = tuple(
+        LayerEstimate(int(layer), int(count), int(cost))
+        for layer, count, cost in zip(numbers, counts, costs, strict=True)
+    )
+
+    head = netlist.head
+    adders = sum(size - size.bit_count() for size in np.diff(head.offsets).tolist())
+    compare = -(-head.score_width_bits // 2)
+    select = -(-(head.score_width_bits + head.class_width_bits) // 2)
+    return LutEstimate(encoder, layers, round(LUTS_PER_FULL_ADDER * adders) + (head.classes - 1) * (compare + select))
+
+
+def summarise(netlist: Netlist) -> Summary:
+    """Collect the figures that reports show."""
+    live = live_nets(netlist)
+    return Summary(
+        name=netlist.name,
+        features=netlist.input.features,
+        features_read=len(features_read(netlist)),
+        comparators=netlist.comparators,
+        comparators_read=int(np.count_nonzero(live[FIRST_NET : netlist.first_lut_net])),
+        luts=netlist.luts,
+        luts_read=int(np.count_nonzero(live[netlist.first_lut_net :])),
+        levels=int(levels(netlist).max(initial=0)),
+        stages=netlist.last_stage,
+        classes=netlist.head.classes,
+        score_width_bits=netlist.head.score_width_bits,
+        lut6=estimate_luts(netlist),
+    )

@@ -1,0 +1,73 @@
+"""Which passes run, in which order, and what each of them saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+from difflut.export.errors import ExportError
+from difflut.export.ir import Netlist
+from difflut.export.passes.assign_stages import assign_stages
+from difflut.export.passes.remove_dead import remove_dead
+from difflut.export.passes.share_comparators import share_comparators
+from difflut.export.verify import check
+
+Pass = Callable[[Netlist], Netlist]
+
+DEFAULT: tuple[Pass, ...] = (
+    share_comparators,
+    remove_dead,
+    assign_stages,
+)
+
+
+class PipelineError(ExportError):
+    """A pass failed or broke the netlist; names the pass, those that ran before it, and the cause."""
+
+
+@dataclass(frozen=True)
+class PassReport:
+    """What one pass changed, and how long it and the check of its result took."""
+
+    name: str
+    comparators_before: int
+    comparators_after: int
+    luts_before: int
+    luts_after: int
+    seconds: float
+
+
+def run(netlist: Netlist, passes: Sequence[Pass] = DEFAULT) -> tuple[Netlist, list[PassReport]]:
+    """Run the passes in order, checking the netlist before the first and after each.
+
+    Raises:
+        NetlistError: the given netlist is not well-formed.
+        PipelineError: a pass raised an exception (its cause) or its result is not well-formed.
+    """
+    check(netlist)
+    reports: list[PassReport] = []
+    for step in passes:
+        name = getattr(step, "__name__", repr(step))
+        started = perf_counter()
+        try:
+            result = step(netlist)
+            check(result)
+        except Exception as error:
+            before = ", ".join(report.name for report in reports) or "none"
+            raise PipelineError(
+                f"netlist {netlist.name!r}: the pass {name} failed (passes before it: {before}): "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        reports.append(
+            PassReport(
+                name=name,
+                comparators_before=netlist.comparators,
+                comparators_after=result.comparators,
+                luts_before=netlist.luts,
+                luts_after=result.luts,
+                seconds=perf_counter() - started,
+            )
+        )
+        netlist = result
+    return netlist, reports
