@@ -29,7 +29,7 @@ def _environment(directory: Path) -> jinja2.Environment:
     )
 
 
-def _line(error: Exception, directory: Path) -> str:
+def _place(error: Exception, directory: Path) -> str:
     """Where in which template `error` was raised: Jinja gives the frames of rendered templates their own lines."""
     if isinstance(error, jinja2.TemplateSyntaxError):
         return f"template {error.name}, line {error.lineno}"
@@ -43,15 +43,20 @@ def _line(error: Exception, directory: Path) -> str:
     return place
 
 
-def render(template: str, context: dict[str, object], directory: Path = _DIRECTORY) -> str:
+def render(template: str, /, **context: object) -> str:
     """Render the template file named `template` (for example "top.v.j2") with the names in `context`.
 
     Raises:
         TemplateError: the template does not exist, has a syntax error, or fails while it is rendered.
     """
+    return render_from(_DIRECTORY, template, context)
+
+
+def render_from(directory: Path, template: str, context: dict[str, object]) -> str:
+    """`render` for the templates of another directory."""
     try:
         return _environment(directory).get_template(template).render(context)
     except jinja2.TemplateNotFound as error:
-        raise TemplateError(f"there is no template {error.name!r} in {directory.name}; reinstall difflut") from error
+        raise TemplateError(f"there is no template {error.name!r} in {directory.name}/; reinstall difflut") from error
     except Exception as error:
-        raise TemplateError(f"{_line(error, directory)}: {error}") from error
+        raise TemplateError(f"{_place(error, directory)}: {error}") from error

@@ -8,6 +8,7 @@ docs/adr/0001-emission-style.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -241,8 +242,8 @@ class _Printer:
         """Render a template into a file of its own and return the module's name."""
         suffix = template if suffix is None else suffix
         module = f"{self.name}_{suffix}" if suffix else self.name
-        common = {"source": names.comment(self.netlist.name), "module": module}
-        self.files[f"{module}.v"] = render(f"{template}.v.j2", {**common, **context})
+        source = names.comment(self.netlist.name)
+        self.files[f"{module}.v"] = render(f"{template}.v.j2", source=source, module=module, **context)
         return module
 
     def _instance(self, module: str, name: str, ports: dict[str, str]) -> None:
@@ -265,7 +266,7 @@ class _Printer:
         several = len(borders) > 2
         scope = list(inputs)
         levels = []
-        for number, (start, end) in enumerate(zip(borders, borders[1:], strict=False)):
+        for number, (start, end) in enumerate(pairwise(borders)):
             words = rows.words(rows.lookups(netlist, luts[start:end], start, Scope(netlist, scope)))
             vector = Vector(f"level{number}", bits.nets[start:end], bits.rank)
             scope.append(vector)
