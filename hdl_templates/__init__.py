@@ -43,17 +43,12 @@ def _place(error: Exception, directory: Path) -> str:
     return place
 
 
-def render(template: str, /, **context: object) -> str:
+def render(template: str, context: dict[str, object], directory: Path = _DIRECTORY) -> str:
     """Render the template file named `template` (for example "top.v.j2") with the names in `context`.
 
     Raises:
         TemplateError: the template does not exist, has a syntax error, or fails while it is rendered.
     """
-    return render_from(_DIRECTORY, template, context)
-
-
-def render_from(directory: Path, template: str, context: dict[str, object]) -> str:
-    """`render` for the templates of another directory."""
     try:
         return _environment(directory).get_template(template).render(context)
     except jinja2.TemplateNotFound as error:

@@ -243,7 +243,7 @@ class _Printer:
         suffix = template if suffix is None else suffix
         module = f"{self.name}_{suffix}" if suffix else self.name
         source = names.comment(self.netlist.name)
-        self.files[f"{module}.v"] = render(f"{template}.v.j2", source=source, module=module, **context)
+        self.files[f"{module}.v"] = render(f"{template}.v.j2", {"source": source, "module": module, **context})
         return module
 
     def _instance(self, module: str, name: str, ports: dict[str, str]) -> None:
