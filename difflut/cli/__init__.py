@@ -1,0 +1,60 @@
+"""The command line: one command a file, loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from difflut._version import __version__
+from difflut.errors import DifflutError
+
+_COMMANDS = ("list", "train", "evaluate", "export", "verify")
+
+_EXAMPLES = """\b
+Examples:
+  difflut list
+  difflut export mnist_fc_8k_dwn --target verilog
+  difflut verify build/mnist_fc_8k_dwn
+"""
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module, and with it torch, only when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"difflut.cli.{cmd_name}_command").command
+        return command
+
+
+@click.group(cls=_LazyGroup, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, package_name="difflut", prog_name="difflut")
+def cli() -> None:
+    """Train networks of lookup tables and turn them into verified FPGA circuits.
+
+    Exit status: 0 done, 1 a check failed, 2 wrong usage or unusable input.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    try:
+        cli.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except DifflutError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)

@@ -1,0 +1,124 @@
+"""The model zoo: a registry of named models, and the base class to make more."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from difflut.errors import CheckpointError, ConfigError, UnknownNameError
+from difflut.models.base_model import BaseModel, read_checkpoint
+from difflut.models.mnist import MNISTDWNSmall, MNISTFullyConnected, MNISTLinearSmall
+
+__all__ = [
+    "BaseModel",
+    "MNISTDWNSmall",
+    "MNISTFullyConnected",
+    "MNISTLinearSmall",
+    "ZooEntry",
+    "get_model",
+    "list_models",
+    "load_model",
+    "model_factory",
+    "zoo",
+]
+
+
+@dataclass(frozen=True)
+class ZooEntry:
+    """One named model: what makes it, what data it is for, one line about it."""
+
+    make: Callable[[], BaseModel]
+    dataset: str
+    description: str
+
+
+_ZOO: dict[str, ZooEntry] = {
+    "mnist_fc_8k_dwn": ZooEntry(MNISTDWNSmall, "mnist", "2 x 4,000 DWN stable nodes, 6 inputs, first layer learned"),
+    "mnist_fc_8k_linear": ZooEntry(MNISTLinearSmall, "mnist", "2 x 4,000 linear LUT nodes, 6 inputs, first layer learned"),
+}
+
+
+def zoo() -> dict[str, ZooEntry]:
+    """All zoo entries by name."""
+    return dict(_ZOO)
+
+
+def list_models() -> list[str]:
+    """The names of all zoo models, sorted."""
+    return sorted(_ZOO)
+
+
+def get_model(name: str, pretrained: bool = False) -> BaseModel:
+    """A zoo model by name.
+
+    Args:
+        name: one of `list_models()`.
+        pretrained: load the weights that ship with the package (the model is then in eval mode and frozen); otherwise
+            the model must be fitted (`fit_encoder`) and trained.
+
+    Raises:
+        UnknownNameError: if there is no such model; names the nearest ones.
+    """
+    model = _entry(name).make()
+    if pretrained:
+        resource = files("difflut.models.pretrained") / f"{name}.safetensors"
+        with as_file(resource) as path:
+            model.load_checkpoint(path)
+    return model
+
+
+def model_factory(reference: str) -> Callable[[], BaseModel]:
+    """What makes a model: a zoo name, or `module:Class` for a user's own `BaseModel` subclass.
+
+    Raises:
+        UnknownNameError: if there is no such zoo model.
+        ConfigError: if the module cannot be imported or has no such model class.
+    """
+    if ":" not in reference:
+        return _entry(reference).make
+    module_name, _, class_name = reference.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"cannot load model {reference!r}: {error}; expected an importable module:Class") from error
+    if not (isinstance(found, type) and issubclass(found, BaseModel)):
+        raise ConfigError(f"{reference!r} is not a subclass of difflut.models.BaseModel")
+    return found
+
+
+def load_model(reference: str, model_class: str | None = None) -> BaseModel:
+    """A trained model from a zoo name (the shipped weights) or a checkpoint's path.
+
+    Args:
+        reference: a zoo name or the path of a checkpoint.
+        model_class: `module:Class` of the checkpoint's model if it is not a zoo model.
+    """
+    if reference in _ZOO:
+        return get_model(reference, pretrained=True)
+    path = Path(reference)
+    if not path.exists() and os.sep not in reference and path.suffix == "":
+        raise UnknownNameError(_unknown(reference) + "; it is no checkpoint file either")
+    header, _ = read_checkpoint(path)
+    name = header["model"]
+    if model_class is None and name not in _ZOO:
+        raise CheckpointError(
+            f"{path}: holds model {name!r}, which is not in the zoo; name its class with --model module:Class"
+        )
+    return model_factory(model_class or name)().load_checkpoint(path)
+
+
+def _entry(name: str) -> ZooEntry:
+    if name not in _ZOO:
+        raise UnknownNameError(_unknown(name))
+    return _ZOO[name]
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, _ZOO, n=3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known models: {', '.join(list_models())}"
+    return f"unknown model {name!r}; {hint}"

@@ -22,8 +22,7 @@ from difflut.heads import GroupSum
 from difflut.input_format import InputFormat
 from difflut.layers import LUTLayer
 
-FORMAT = "difflut-checkpoint"
-FORMAT_VERSION = "1"
+FORMAT_VERSION = 1
 
 
 class BaseModel(nn.Module, ABC):
@@ -213,15 +212,10 @@ class BaseModel(nn.Module, ABC):
         for key, value in self.state_dict().items():
             if key not in tensors and not key.startswith(skip):
                 tensors[key] = value
-        metadata = {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            "model": self.name,
-            "layers": json.dumps(layers, sort_keys=True),
-            "info": json.dumps(self.info, sort_keys=True),
-        }
+        header = {"format_version": FORMAT_VERSION, "model": self.name, "layers": layers, "info": self.info}
         contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-        return bytes(save(contiguous, metadata))
+        # One metadata entry: safetensors writes several in no fixed order, and equal models must give equal bytes.
+        return bytes(save(contiguous, {"difflut": json.dumps(header, sort_keys=True)}))
 
     def save_checkpoint(self, path: str | os.PathLike[str], *, frozen: bool = False) -> None:
         """Write the trained model to one safetensors file, whole or not at all.
@@ -237,15 +231,15 @@ class BaseModel(nn.Module, ABC):
         Raises:
             CheckpointError: if the file is missing, is no checkpoint, or belongs to another model.
         """
-        metadata, tensors = read_checkpoint(path)
-        if metadata["model"] != self.name:
+        header, tensors = read_checkpoint(path)
+        if header["model"] != self.name:
             raise CheckpointError(
-                f"{path}: this checkpoint belongs to model {metadata['model']!r}, but was loaded into {self.name!r}; "
-                f"use get_model({metadata['model']!r}).load_checkpoint(path)"
+                f"{path}: this checkpoint belongs to model {header['model']!r}, but was loaded into {self.name!r}; "
+                f"use get_model({header['model']!r}).load_checkpoint(path)"
             )
         try:
-            self._restore(tensors, json.loads(metadata["layers"]))
-            self.info = json.loads(metadata["info"])
+            self._restore(tensors, header["layers"])
+            self.info = header["info"]
         except (KeyError, RuntimeError, ValueError, AttributeError) as error:
             raise CheckpointError(
                 f"{path}: the checkpoint does not fit model {self.name!r} as it is defined now ({error}); "
@@ -278,8 +272,8 @@ class BaseModel(nn.Module, ABC):
         self.load_state_dict(tensors)
 
 
-def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """The metadata and tensors of a checkpoint file.
+def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The header (format_version, model, layers, info) and the tensors of a checkpoint file.
 
     Raises:
         CheckpointError: if the file is missing, unreadable, or not a difflut checkpoint.
@@ -288,15 +282,16 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[
         raise CheckpointError(f"{path}: no such file; expected a checkpoint written by save_checkpoint or `difflut train`")
     try:
         with safe_open(os.fspath(path), framework="pt") as file:
-            metadata = file.metadata() or {}
+            text = (file.metadata() or {}).get("difflut")
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no iterator)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: not a readable safetensors file ({error}); expected a difflut checkpoint") from error
-    if metadata.get("format") != FORMAT or not {"model", "layers", "info"} <= set(metadata):
-        raise CheckpointError(f"{path}: a safetensors file, but not a difflut checkpoint (no difflut metadata)")
-    if metadata.get("format_version") != FORMAT_VERSION:
+    if text is None:
+        raise CheckpointError(f"{path}: a safetensors file, but not a difflut checkpoint (it has no difflut header)")
+    header: dict[str, Any] = json.loads(text)
+    if header.get("format_version") != FORMAT_VERSION:
         raise CheckpointError(
-            f"{path}: checkpoint format {metadata.get('format_version')}, this difflut reads {FORMAT_VERSION}; "
+            f"{path}: checkpoint format {header.get('format_version')}, this difflut reads {FORMAT_VERSION}; "
             f"use the version of difflut that wrote it"
         )
-    return metadata, tensors
+    return header, tensors

@@ -1,7 +1,7 @@
 """Training of any `BaseModel`."""
 
-from difflut.training.evaluation import accuracy, predict
+from difflut.training.evaluation import accuracy, predict, predict_scores
 from difflut.training.recipes import Recipe, recipe_for
 from difflut.training.trainer import TrainingResult, train
 
-__all__ = ["Recipe", "TrainingResult", "accuracy", "predict", "recipe_for", "train"]
+__all__ = ["Recipe", "TrainingResult", "accuracy", "predict", "predict_scores", "recipe_for", "train"]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from difflut.data import Split
+from difflut.errors import ConfigError
 from difflut.models.base_model import BaseModel
 
 
@@ -18,6 +22,38 @@ def predict(model: BaseModel, x: Tensor, batch_size: int = 1000) -> Tensor:
     parts = [model(part.to(device)).cpu() for part in x.split(batch_size)] if len(x) else []
     model.train(was_training)
     return torch.cat(parts) if parts else torch.zeros(0, model.num_classes)
+
+
+@torch.no_grad()
+def predict_scores(model: BaseModel, x: Tensor, batch_size: int = 1000) -> tuple[Tensor, Tensor]:
+    """What hardware must reproduce: the integer scores before the temperature, and the class that the logits give.
+
+    Returns:
+        int64 (N, num_classes) scores, as `difflut.functional.group_sum` gave them, and int64 (N,) class indices.
+    """
+    with _CaptureScores() as capture:
+        classes = predict(model, x, batch_size).argmax(dim=1)
+    scores = torch.cat(capture.scores) if capture.scores else torch.zeros(0, model.num_classes, dtype=torch.int64)
+    if scores.shape != (len(x), model.num_classes):
+        raise ConfigError(
+            f"model {model.name!r}: captured scores of shape {tuple(scores.shape)}, expected "
+            f"{(len(x), model.num_classes)}; its forward must call one GroupSum"
+        )
+    return scores, classes
+
+
+class _CaptureScores(TorchDispatchMode):
+    """Keeps the result of every group_sum while active."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scores: list[Tensor] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func is torch.ops.difflut.group_sum.default:
+            self.scores.append(result.cpu())
+        return result
 
 
 def accuracy(model: BaseModel, split: Split, batch_size: int = 1000) -> float:

@@ -1,0 +1,50 @@
+"""`difflut evaluate`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from difflut.cli.common import json_option, model_option, percent, print_json, test_split
+from difflut.models import load_model
+from difflut.training import accuracy
+
+
+@click.command(
+    "evaluate",
+    epilog="\b\nExamples:\n  difflut evaluate mnist_fc_8k_dwn\n  difflut evaluate my.safetensors --data mnist/",
+)
+@click.argument("source", metavar="NAME|CKPT")
+@click.option(
+    "--data",
+    "data_dir",
+    type=click.Path(path_type=Path),
+    help="Directory with the data set; the MNIST test images ship with the package.",
+)
+@model_option
+@json_option
+def command(source: str, data_dir: Path | None, model_class: str | None, as_json: bool) -> None:
+    """Measure a trained model's accuracy on the test samples.
+
+    NAME is a zoo model, CKPT a checkpoint written by `difflut train`.
+    """
+    model = load_model(source, model_class)
+    split, data_name = test_split(model, data_dir)
+    started = time.perf_counter()
+    reached = accuracy(model, split)
+    seconds = time.perf_counter() - started
+    if as_json:
+        print_json(
+            {
+                "model": model.name,
+                "data": data_name,
+                "samples": len(split),
+                "accuracy": reached,
+                "seconds": seconds,
+                "trained": model.info,
+            }
+        )
+        return
+    click.echo(f"{model.name}: {percent(reached)} of {len(split)} {data_name} test samples ({seconds:.1f} s)")

@@ -1,0 +1,52 @@
+"""`difflut export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from difflut.cli.common import json_option, model_option, print_json
+
+
+@click.command(
+    "export",
+    epilog="\b\nExamples:\n"
+    "  difflut export mnist_fc_8k_dwn --target verilog\n"
+    "  difflut export my.safetensors --model my_models:Net --out build/net",
+)
+@click.argument("source", metavar="NAME|CKPT")
+@click.option("--target", default="verilog", show_default=True, help="Output language: verilog.")
+@click.option("--interface", default="plain", show_default=True, help="Ports of the top module: plain.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Build directory; build/NAME by default. An older build is replaced."
+)
+@model_option
+@json_option
+def command(
+    source: str, target: str, interface: str, out: Path | None, model_class: str | None, as_json: bool
+) -> None:
+    """Turn a trained model into a circuit: a build directory with Verilog, build.json and a README.
+
+    NAME is a zoo model, CKPT a checkpoint written by `difflut train`.
+    """
+    from difflut.export import bundle
+    from difflut.export.exporter import make_bundle
+    from difflut.models import load_model
+
+    model = load_model(source, model_class)
+    directory = out or bundle.default_directory(model.name)
+    made = make_bundle(model, target=target, interface=interface).bundle
+    bundle.write(made, directory)
+    if as_json:
+        print_json({"directory": str(directory), "digest": made.digest, **made.manifest})
+        return
+    manifest = made.manifest
+    netlist = manifest["netlist"]
+    click.echo(f"{model.name} -> {directory}")
+    click.echo(
+        f"  {netlist['comparators']} comparators on {netlist['features_read']} of {netlist['features']} inputs, "
+        f"{netlist['luts']} LUTs, {netlist['classes']} scores; about {netlist['lut6']['total']} LUT6 in all (estimate)"
+    )
+    click.echo(f"  latency {manifest['latency_cycles']} cycles, a new input every cycle")
+    click.echo(f"next: difflut verify {directory}")

@@ -1,0 +1,33 @@
+"""`difflut list`."""
+
+from __future__ import annotations
+
+import click
+
+from difflut.cli.common import json_option, percent, print_json
+from difflut.models import get_model, zoo
+
+
+@click.command("list", epilog="\b\nExamples:\n  difflut list\n  difflut list --json")
+@json_option
+def command(as_json: bool) -> None:
+    """List the models of the zoo and how well their shipped weights do."""
+    rows = []
+    for name, entry in sorted(zoo().items()):
+        info = get_model(name, pretrained=True).info
+        rows.append(
+            {
+                "name": name,
+                "description": entry.description,
+                "trained_on": info["data"],
+                "test_accuracy": info["test_accuracy"],
+                "test_samples": info["test_samples"],
+            }
+        )
+    if as_json:
+        print_json({"models": rows})
+        return
+    width = max(len(str(row["name"])) for row in rows)
+    for row in rows:
+        accuracy = f"{percent(row['test_accuracy'])} on {row['trained_on']} test"
+        click.echo(f"{row['name']:<{width}}  {accuracy}  {row['description']}")

@@ -1,0 +1,84 @@
+"""`difflut verify`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from difflut.cli.common import json_option, model_option, percent, print_json, test_split
+
+
+@click.command(
+    "verify",
+    epilog="\b\nExamples:\n"
+    "  difflut verify build/mnist_fc_8k_dwn\n"
+    "  difflut verify build/mnist_fc_8k_dwn --samples 10000 --json\n"
+    "  difflut verify build/net --model my_models:Net --data mnist/",
+)
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--samples", default=1000, show_default=True, help="Test images that the RTL runs on.")
+@click.option(
+    "--simulator", default="verilator", show_default=True, type=click.Choice(["verilator", "icarus"]), help="What runs it."
+)
+@click.option(
+    "--data",
+    "data_dir",
+    type=click.Path(path_type=Path),
+    help="Directory with the data set; the MNIST test images ship with the package.",
+)
+@click.option("--random-only", is_flag=True, help="Use random input codes only, no labelled samples.")
+@click.option("--seed", default=0, show_default=True, help="Of the random codes and of the gaps in in_valid.")
+@click.option("--waves", is_flag=True, help="Keep a waveform file.")
+@model_option
+@json_option
+def command(
+    directory: Path,
+    samples: int,
+    simulator: str,
+    data_dir: Path | None,
+    random_only: bool,
+    seed: int,
+    waves: bool,
+    model_class: str | None,
+    as_json: bool,
+) -> None:
+    """Simulate a build's RTL on real inputs and compare every score and the class with PyTorch.
+
+    DIR is a directory made by `difflut export`. Exit status 1 if anything differs.
+    """
+    from difflut.verification import load_build_model, verify
+
+    split, data_name = None, "random codes"
+    if not random_only:
+        split, data_name = test_split(load_build_model(directory, model_class), data_dir)
+    report = verify(
+        directory,
+        data=split,
+        data_name=data_name,
+        samples=samples,
+        simulator=simulator,
+        model_class=model_class,
+        seed=seed,
+        waves=waves,
+    )
+    if as_json:
+        print_json(report.to_json())
+    else:
+        click.echo(f"{report.build}: compared with PyTorch, {report.data}, every score and the class")
+        click.echo(f"  {'':<10}{'images':>8}{'random':>8}{'mismatches':>12}{'accuracy':>11}{'PyTorch':>11}")
+        for step in report.steps:
+            click.echo(
+                f"  {step.name:<10}{step.images:>8}{step.random:>8}{step.mismatches:>12}{percent(step.accuracy):>11}"
+                f"{percent(report.pytorch_accuracy[step.name]):>11}"
+            )
+        click.echo(
+            f"  {report.simulator}: built in {report.build_seconds:.1f} s, ran in {report.run_seconds:.1f} s; measured "
+            f"latency {report.latency_cycles} cycles"
+        )
+        for step in report.steps:
+            if step.first_mismatch:
+                click.echo(f"  {step.name}: first mismatch: {step.first_mismatch}")
+        click.echo("agrees bit for bit" if report.ok else "DIFFERS from PyTorch")
+    sys.exit(0 if report.ok else 1)

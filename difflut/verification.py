@@ -1,0 +1,259 @@
+"""Verification of a build directory: netlist and RTL against PyTorch, scores and class, on the same inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from difflut.data import Split
+from difflut.errors import ConfigError, DataError
+from difflut.export import backends, bundle
+from difflut.export.errors import BundleError
+from difflut.export.exporter import MODEL_FILE, NETLIST_FILE
+from difflut.export.ir import Netlist
+from difflut.export.simulate import simulate, simulate_nets
+from difflut.export.text import from_text
+from difflut.models import load_model, zoo
+from difflut.models.base_model import BaseModel
+from difflut.sim import Comparison, RtlInterface, RtlResult, compare, locate, run_rtl
+from difflut.training import predict_scores
+
+RANDOM_SAMPLES = 100
+WORK = Path(bundle.WORK_FOLDER) / "simulation"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One comparison with PyTorch.
+
+    Attributes:
+        name: what was compared.
+        images: labelled samples compared.
+        random: samples of uniformly random codes compared.
+        mismatches: samples whose scores or class differ.
+        accuracy: the fraction of the labelled samples classified right, None without labels.
+        first_mismatch: the first difference in words, empty if there is none.
+    """
+
+    name: str
+    images: int
+    random: int
+    mismatches: int
+    accuracy: float | None
+    first_mismatch: str = ""
+
+
+@dataclass(frozen=True)
+class VerificationReport:
+    """The outcome of `verify`.
+
+    Attributes:
+        build: the name of the build's top module.
+        digest: SHA-256 of its `build.json`.
+        data: the data set of the labelled samples, or "random codes".
+        pytorch_accuracy: per step name, PyTorch's accuracy on the samples of that step.
+        steps: the comparisons.
+        simulator: which simulator ran the RTL.
+        latency_cycles: measured in the simulation.
+        build_seconds, run_seconds: wall time of building and of running the simulation.
+    """
+
+    build: str
+    digest: str
+    data: str
+    pytorch_accuracy: dict[str, float | None]
+    steps: list[Step]
+    simulator: str
+    latency_cycles: int
+    build_seconds: float
+    run_seconds: float
+    ok: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ok", all(step.mismatches == 0 for step in self.steps))
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as a JSON object."""
+        return asdict(self)
+
+
+def verify(
+    directory: Path,
+    *,
+    data: Split | None,
+    data_name: str,
+    samples: int = 1000,
+    simulator: str = "verilator",
+    model_class: str | None = None,
+    seed: int = 0,
+    waves: bool = False,
+) -> VerificationReport:
+    """Compare a build's netlist (all samples) and its RTL (the first `samples`) with PyTorch.
+
+    Both also run on `RANDOM_SAMPLES` samples of random codes.
+
+    Args:
+        directory: a build directory.
+        data: labelled samples as codes or numbers; None for random codes only.
+        data_name: the name of the data, for the report.
+        samples: how many labelled samples the RTL runs on.
+        simulator: "verilator" or "icarus".
+        model_class: `module:Class` of the model if it is not in the zoo.
+        seed: of the random codes and the gaps in `in_valid`.
+        waves: whether to keep a waveform file.
+
+    Raises:
+        BundleError: if the directory is not a complete, unedited build.
+    """
+    build = bundle.read(directory)
+    if samples < 1:
+        raise ConfigError(f"samples is {samples}; at least 1 sample must be checked")
+    if data is not None and len(data) == 0:
+        raise DataError("the data hold no sample; a verification that checks nothing proves nothing")
+    model = load_build_model(directory, model_class)
+    netlist = from_text(build.text(NETLIST_FILE))
+    subject = _Subject(model, netlist, data, seed)
+
+    netlist_step = subject.judge("netlist", len(data) if data else 0, simulate(netlist, subject.codes))
+    images = min(samples, len(data)) if data else 0
+    chosen = subject.selection(images)
+    work = Path(directory) / WORK
+    sources = sorted((Path(directory) / name) for name in build.files if name.startswith("rtl/"))
+    interface = rtl_interface(build)
+    result = run_rtl(
+        sources, interface, subject.codes[chosen], simulator=simulator, build_dir=work, seed=seed, waves=waves
+    )
+    comparison = subject.compare(result, chosen)
+    found = ""
+    if comparison.first is not None:
+        found = _explain(comparison, subject, chosen, build, sources, interface, simulator, work)
+    rtl_step = subject.judge("RTL", images, result, chosen, found)
+    return VerificationReport(
+        build=interface.top,
+        digest=build.digest,
+        data=data_name if data is not None else "random codes",
+        pytorch_accuracy={step.name: subject.pytorch_accuracy(step.images) for step in (netlist_step, rtl_step)},
+        steps=[netlist_step, rtl_step],
+        simulator=simulator,
+        latency_cycles=result.latency_cycles,
+        build_seconds=result.build_seconds,
+        run_seconds=result.run_seconds,
+    )
+
+
+def rtl_interface(build: bundle.Bundle) -> RtlInterface:
+    """The ports of a build's top module."""
+    manifest = build.manifest
+    return RtlInterface(
+        top=manifest["name"],
+        features=manifest["input"]["features"],
+        width_bits=manifest["input"]["width_bits"],
+        classes=manifest["output"]["scores"]["classes"],
+        score_width_bits=manifest["output"]["scores"]["width_bits"],
+        class_width_bits=manifest["output"]["class"]["width_bits"],
+        latency_cycles=manifest["latency_cycles"],
+    )
+
+
+class _Subject:
+    """The samples, and what PyTorch computes for them: labelled ones first, then random codes."""
+
+    def __init__(self, model: BaseModel, netlist: Netlist, data: Split | None, seed: int) -> None:
+        self.netlist = netlist
+        generator = torch.Generator().manual_seed(seed)
+        form = model.input_format
+        shape = (RANDOM_SAMPLES, *model.input_shape)
+        parts = [torch.randint(form.lowest, form.highest + 1, shape, generator=generator, dtype=torch.int32)]
+        self.labels: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+        if data is not None:
+            parts.insert(0, form.quantize(data.x).reshape(len(data), *model.input_shape))
+            self.labels = data.y.numpy()
+        codes = torch.cat(parts)
+        scores, classes = predict_scores(model, codes)
+        self.codes = codes.reshape(len(codes), -1).numpy()
+        self.scores, self.classes = scores.numpy(), classes.numpy()
+
+    def selection(self, images: int) -> npt.NDArray[np.int64]:
+        """The positions of the first `images` labelled samples and of all random ones."""
+        return np.r_[np.arange(images), np.arange(len(self.labels), len(self.codes))]
+
+    def pytorch_accuracy(self, images: int) -> float | None:
+        """PyTorch's accuracy on the first `images` labelled samples."""
+        return float((self.classes[:images] == self.labels[:images]).mean()) if images else None
+
+    def compare(self, result: Any, chosen: npt.NDArray[np.int64] | slice = slice(None)) -> Comparison:
+        """Compare scores and classes of the chosen samples with PyTorch's."""
+        return compare(self.scores[chosen], self.classes[chosen], result.scores, result.classes)
+
+    def judge(
+        self,
+        name: str,
+        images: int,
+        result: Any,
+        chosen: npt.NDArray[np.int64] | slice = slice(None),
+        explanation: str = "",
+    ) -> Step:
+        """The outcome of one comparison; the labelled samples come first in `result`."""
+        comparison = self.compare(result, chosen)
+        differs = (result.scores != self.scores[chosen]).any(axis=1) | (result.classes != self.classes[chosen])
+        return Step(
+            name=name,
+            images=images,
+            random=comparison.checked - images,
+            mismatches=int(differs.sum()),
+            accuracy=float((result.classes[:images] == self.labels[:images]).mean()) if images else None,
+            first_mismatch=explanation or (str(comparison.first) if comparison.first else ""),
+        )
+
+
+def load_build_model(directory: Path, model_class: str | None = None) -> BaseModel:
+    """The PyTorch model that a build was made from.
+
+    Args:
+        directory: a build directory.
+        model_class: `module:Class` of the model if it is not in the zoo.
+
+    Raises:
+        BundleError: if the directory is not a build, or its model is not in the zoo and no class is given.
+    """
+    build = bundle.read(directory)
+    name, recorded = build.manifest["model"]["name"], build.manifest["model"]["class"]
+    if model_class is None and name not in zoo():
+        raise BundleError(
+            f"{directory}: its model {name!r} is not in the zoo; name its class with --model module:Class (it was "
+            f"exported as {recorded})"
+        )
+    return load_model(str(Path(directory) / MODEL_FILE), model_class)
+
+
+def _explain(
+    comparison: Comparison,
+    subject: _Subject,
+    chosen: npt.NDArray[np.int64],
+    build: bundle.Bundle,
+    sources: Sequence[Path],
+    interface: RtlInterface,
+    simulator: str,
+    work: Path,
+) -> str:
+    """Say which node of which layer is the first that the RTL computes wrong, by reading its registers."""
+    assert comparison.first is not None
+    message = str(comparison.first)
+    design = backends.BACKENDS[build.manifest["target"]](subject.netlist)
+    if {f"rtl/{name}" for name in design.files} != {name for name in build.files if name.startswith("rtl/")}:
+        return message + "; the first wrong node is not known: this difflut names the RTL's parts differently"
+    codes = subject.codes[chosen][comparison.first.sample : comparison.first.sample + 1]
+    debug: RtlResult = run_rtl(
+        sources, interface, codes, simulator=simulator, build_dir=work.with_name("debug"), probes=design.probes
+    )
+    nets = simulate_nets(subject.netlist, codes)[0]
+    difference = locate(subject.netlist, design.probes, nets, [values[0] for values in debug.probe_values])
+    if difference is None:
+        return f"{message}; every comparator and node is right, so the fault lies in the group sum, the argmax or the control"
+    return f"{message}; first wrong node: {difference}"

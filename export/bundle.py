@@ -1,0 +1,174 @@
+"""A build directory: its files in memory, written whole, read back only if nothing was edited.
+
+Torch-free. `build.json` names every other file with its SHA-256 digest; a directory with a missing, edited or extra
+file under a listed folder is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from difflut.errors import ConfigError
+from difflut.export.errors import BundleError
+from difflut.files import WriteError, current_umask
+
+MANIFEST = "build.json"
+FORMAT = "difflut-build"
+FORMAT_VERSION = 1
+# What tools may add to a build directory; nothing in it is part of the export.
+WORK_FOLDER = "work"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The content of a build directory.
+
+    Attributes:
+        manifest: `build.json` without the digests.
+        files: every other file's content by relative path, with forward slashes.
+    """
+
+    manifest: Mapping[str, Any]
+    files: Mapping[str, bytes]
+
+    def manifest_bytes(self) -> bytes:
+        """`build.json`: the manifest and the digest of every file, in a fixed order."""
+        content = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            **self.manifest,
+            "files": {name: _digest(self.files[name]) for name in sorted(self.files)},
+        }
+        return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `build.json`, and so of everything."""
+        return _digest(self.manifest_bytes())
+
+    def text(self, name: str) -> str:
+        """A file's content as text."""
+        return self.files[name].decode()
+
+
+def write(bundle: Bundle, directory: Path) -> None:
+    """Write a build directory whole; an earlier build there is replaced only once the new one is complete.
+
+    Raises:
+        BundleError: if the directory holds something else than a build.
+        WriteError: if it cannot be written; an existing build is then left as it was.
+    """
+    directory = Path(os.path.abspath(directory))
+    replaced = directory.exists()
+    if replaced and not _is_replaceable(directory):
+        raise BundleError(
+            f"{directory}: exists and is not a difflut build (it has no {MANIFEST}); choose another --out, or empty it"
+        )
+    temporary: Path | None = None
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}.", suffix=".partial"))
+        new, old = temporary / "new", temporary / "old"
+        for name, content in {**bundle.files, MANIFEST: bundle.manifest_bytes()}.items():
+            path = new / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        new.chmod(0o777 & ~current_umask())
+        if replaced:
+            directory.rename(old)
+        try:
+            new.rename(directory)
+        except OSError:
+            if replaced:
+                old.rename(directory)
+            raise
+    except OSError as error:
+        raise WriteError(
+            f"cannot write {directory}: {error.strerror or error}; choose a place that is writable and has space"
+        ) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def read(directory: str | os.PathLike[str]) -> Bundle:
+    """Read a build directory and check every digest.
+
+    Raises:
+        BundleError: if it is no build directory, or a file is missing, edited or was added.
+    """
+    folder = Path(directory)
+    manifest = _read_manifest(folder)
+    listed: Mapping[str, str] = manifest.pop("files")
+    for name in ("format", "format_version"):
+        manifest.pop(name)
+    files: dict[str, bytes] = {}
+    for name, digest in listed.items():
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts:
+            raise BundleError(f"{folder / MANIFEST}: names the file {name!r} outside the build; export again")
+        try:
+            files[name] = (folder / path).read_bytes()
+        except OSError as error:
+            raise BundleError(f"{folder / name}: cannot be read ({error.strerror}); export again") from error
+        if _digest(files[name]) != digest:
+            raise BundleError(
+                f"{folder / name}: differs from what was exported (its digest is not the one in {MANIFEST}); export again "
+                f"instead of editing the build"
+            )
+    for added in sorted(_present(folder) - set(files) - {MANIFEST}):
+        raise BundleError(f"{folder / added}: is not part of the export; move it elsewhere or into {WORK_FOLDER}/")
+    return Bundle(manifest, files)
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise BundleError(f"{folder}: no such directory; expected one made by `difflut export`")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BundleError(f"{folder}: has no {MANIFEST}; expected a directory made by `difflut export`") from error
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path}: cannot be read ({error}); export again") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or not isinstance(manifest.get("files"), dict):
+        raise BundleError(f"{path}: is no difflut build description; expected a directory made by `difflut export`")
+    if manifest.get("format_version") != FORMAT_VERSION:
+        raise BundleError(
+            f"{path}: build format {manifest.get('format_version')}, this difflut reads {FORMAT_VERSION}; export again"
+        )
+    return manifest
+
+
+def _present(folder: Path) -> set[str]:
+    found = set()
+    for path in folder.rglob("*"):
+        relative = path.relative_to(folder)
+        if path.is_file() and relative.parts[0] != WORK_FOLDER:
+            found.add(relative.as_posix())
+    return found
+
+
+def _is_replaceable(directory: Path) -> bool:
+    if not directory.is_dir():
+        return False
+    return (directory / MANIFEST).is_file() or not any(directory.iterdir())
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def default_directory(name: str) -> Path:
+    """Where an export goes if nobody says: build/<name>."""
+    if not name or name in (".", "..") or "/" in name or os.sep in name:
+        raise ConfigError(f"model name {name!r} cannot be a directory name; give --out")
+    return Path("build") / name

@@ -1,0 +1,108 @@
+"""From a trained model to a build directory: trace, passes, back-end, bundle."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from difflut._version import __version__
+from difflut.errors import ConfigError
+from difflut.export import backends, bundle, pipelines, text
+from difflut.export.analysis import summarise
+from difflut.export.ir import Netlist
+from difflut.export.trace import trace
+from difflut.hdl_templates import render
+from difflut.models.base_model import BaseModel
+
+INTERFACES = ("plain",)
+
+NETLIST_FILE = "verify/netlist.txt"
+MODEL_FILE = "verify/model.safetensors"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A finished export.
+
+    Attributes:
+        bundle: everything that goes into the directory.
+        netlist: the netlist that was emitted.
+        passes: what each pass changed.
+    """
+
+    bundle: bundle.Bundle
+    netlist: Netlist
+    passes: list[pipelines.PassReport]
+
+
+def make_bundle(model: BaseModel, *, target: str = "verilog", interface: str = "plain") -> Exported:
+    """Export a fitted model in memory; the same model and options give the same bytes.
+
+    Raises:
+        ConfigError: if the target or interface is unknown.
+        TraceError: if the model has no circuit.
+    """
+    if target not in backends.BACKENDS:
+        raise ConfigError(f"unknown target {target!r}; known: {', '.join(sorted(backends.BACKENDS))}")
+    if interface not in INTERFACES:
+        raise ConfigError(f"unknown interface {interface!r}; known: {', '.join(INTERFACES)}")
+    netlist, reports = pipelines.run(trace(model))
+    design = backends.BACKENDS[target](netlist)
+    manifest = _manifest(model, netlist, design, reports, target, interface)
+    files = {f"rtl/{name}": content.encode() for name, content in design.files.items()}
+    files[NETLIST_FILE] = text.to_text(netlist).encode()
+    files[MODEL_FILE] = model.checkpoint_bytes(frozen=True)
+    files["README.md"] = render("build_readme.md.j2", {"build": manifest, "sources": sorted(design.files)}).encode()
+    return Exported(bundle.Bundle(manifest, files), netlist, reports)
+
+
+def export_model(
+    model: BaseModel, directory: Path | None = None, *, target: str = "verilog", interface: str = "plain"
+) -> Path:
+    """Export a fitted model into a build directory (build/<name> by default) and return its path."""
+    out = directory or bundle.default_directory(model.name)
+    bundle.write(make_bundle(model, target=target, interface=interface).bundle, out)
+    return out
+
+
+def _manifest(
+    model: BaseModel,
+    netlist: Netlist,
+    design: backends.VerilogDesign,
+    reports: list[pipelines.PassReport],
+    target: str,
+    interface: str,
+) -> dict[str, Any]:
+    head = netlist.head
+    return {
+        "name": design.top,
+        "target": target,
+        "interface": interface,
+        "model": {
+            "name": model.name,
+            "class": f"{type(model).__module__}:{type(model).__qualname__}",
+            "nodes": sum(layer.out_width for _, layer in model.lut_layers()),
+            "trained": model.info,
+        },
+        "input": {
+            "port": "in_codes",
+            "shape": list(model.input_shape),
+            "features": netlist.input.features,
+            "width_bits": netlist.input.width_bits,
+            "signed": netlist.input.signed,
+            "divisor": model.input_format.divisor,
+            "meaning": f"feature i is the code at in_codes[{netlist.input.width_bits}*i +: {netlist.input.width_bits}]; "
+            f"the model sees code / {model.input_format.divisor:g}",
+        },
+        "output": {
+            "scores": {"port": "out_scores", "classes": head.classes, "width_bits": head.score_width_bits},
+            "class": {"port": "out_class", "width_bits": head.class_width_bits, "ties": "lowest index"},
+        },
+        "latency_cycles": design.latency_cycles,
+        "initiation_interval": 1,
+        "netlist": summarise(netlist).to_json(),
+        # Without the seconds: equal exports are equal bytes.
+        "passes": [{key: value for key, value in asdict(report).items() if key != "seconds"} for report in reports],
+        "versions": {"difflut": __version__},
+    }
