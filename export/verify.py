@@ -175,7 +175,7 @@ def _origin(netlist: Netlist) -> str | None:
 def _head_groups(netlist: Netlist) -> str | None:
     offsets, nets = netlist.head.offsets, netlist.head.nets
     if offsets.ndim != 1 or len(offsets) < 2 or offsets[0] != 0:
-        return f"head.offsets is {offsets[:3]}...; expected 0 first and one more entry a class, at least one class"
+        return f"head.offsets is {offsets}; expected 0 first, then one entry a class, at least one class"
     sizes = np.diff(offsets)
     bad = sizes < 1
     score = _first(bad)

@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from netlists import layered_netlist, netlists_with_codes
+
+from difflut.export.errors import NetlistError
+from difflut.export.ir import InputFormat, Netlist, NetlistBuilder
+from difflut.export.pipelines import DEFAULT, Pass, PipelineError, run
+from difflut.export.simulate import simulate
+from difflut.export.verify import check
+
+
+@given(netlists_with_codes(), st.lists(st.sampled_from(DEFAULT), max_size=6))
+@settings(max_examples=100, deadline=None)
+def test_any_order_of_passes_keeps_the_scores(case: tuple[Netlist, np.ndarray], passes: list[Pass]) -> None:
+    netlist, codes = case
+    result, reports = run(netlist, passes)
+    check(result)
+    assert np.array_equal(simulate(result, codes).scores, simulate(netlist, codes).scores)
+    assert [report.name for report in reports] == [step.__name__ for step in passes]
+
+
+def test_the_default_pipeline_and_its_reports() -> None:
+    builder = NetlistBuilder("report", InputFormat(2, 8))
+    x, y = builder.add_comparators([0, 1], [3, 4])
+    z = builder.add_comparators([0], [3])[0]
+    out = builder.add_layer([[x, z], [y, y]], np.array([[0, 1, 1, 1], [0, 1, 1, 1]], bool))
+    result, reports = run(builder.finish([[out[0]], [x]]))
+    assert [
+        (r.name, r.comparators_before, r.comparators_after, r.luts_before, r.luts_after) for r in reports
+    ] == [
+        ("share_comparators", 3, 2, 2, 2),
+        ("remove_dead", 2, 1, 2, 1),
+        ("assign_stages", 1, 1, 1, 1),
+    ]  # fmt: skip
+    assert all(report.seconds >= 0 for report in reports)
+    assert result.lut_fanin.tolist() == [2, 2]
+    assert result.stage.tolist() == [1, 2]
+
+
+def test_no_passes() -> None:
+    netlist = layered_netlist((10,), features=2, comparators=3)
+    assert run(netlist, []) == (netlist, [])
+
+
+def test_a_raising_pass_is_named_with_those_before_it_and_its_cause() -> None:
+    def explode(netlist: Netlist) -> Netlist:
+        raise ZeroDivisionError("oh")
+
+    with pytest.raises(PipelineError) as caught:
+        run(layered_netlist((10,), features=2, comparators=3), [*DEFAULT[:2], explode])
+    assert str(caught.value) == (
+        "netlist 'synthetic': the pass explode failed (passes before it: share_comparators, remove_dead): "
+        "ZeroDivisionError: oh"
+    )
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_a_pass_that_breaks_a_rule_is_named() -> None:
+    def shrink(netlist: Netlist) -> Netlist:
+        return netlist.with_(stage=netlist.stage[1:])
+
+    with pytest.raises(PipelineError) as caught:
+        run(NetlistBuilder("n", InputFormat(1, 1)).finish([[1]]).with_(stage=[]), [lambda n: n.with_(stage=[0])])
+    assert str(caught.value) == (
+        "netlist 'n': the pass <lambda> failed (passes before it: none): NetlistError: netlist 'n' breaks the rule "
+        "array-lengths: stage has shape (1,); expected (0,) for 0 comparators and 0 LUTs"
+    )
+    with pytest.raises(PipelineError, match=r"the pass shrink failed .* breaks the rule array-lengths"):
+        run(layered_netlist((10,), features=2, comparators=3), [shrink])
+
+
+def test_a_broken_input_is_not_blamed_on_a_pass() -> None:
+    netlist = layered_netlist((10,), features=2, comparators=3)
+    with pytest.raises(NetlistError, match="breaks the rule fanin-order"):
+        run(netlist.with_(lut_fanin=netlist.lut_fanin + 1000))
