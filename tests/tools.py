@@ -1,0 +1,44 @@
+"""Guards for tests that need an external tool: skip with the reason, or fail where CI says that the tool must be there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from difflut.export.errors import ToolError
+from difflut.sim.toolchain import find_cocotb, find_icarus, find_verilator
+
+
+def require_tool(name: str) -> str:
+    """The path of the executable `name`; without it the test is skipped, or fails when CI is set."""
+    path = shutil.which(name)
+    if path is None:
+        _missing(f"{name} is not on PATH")
+        raise AssertionError("unreachable")
+    return path
+
+
+def require_verilator() -> None:
+    """Go on only if Verilator, what it builds with, and cocotb are usable."""
+    try:
+        find_verilator()
+        find_cocotb()
+    except ToolError as error:
+        _missing(str(error))
+
+
+def require_icarus() -> None:
+    """Go on only if Icarus Verilog and cocotb are usable."""
+    try:
+        find_icarus()
+        find_cocotb()
+    except ToolError as error:
+        _missing(str(error))
+
+
+def _missing(reason: str) -> None:
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
