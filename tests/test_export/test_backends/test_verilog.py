@@ -1,0 +1,225 @@
+"""The Verilog back-end: structure, cycle-exact agreement with `simulate`, and that tools accept what it emits."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from difflut.export.backends.verilog import emit
+from difflut.export.errors import NetlistError
+from difflut.export.ir import CONST0, CONST1, FIRST_NET, Head, InputFormat, Netlist, NetlistBuilder
+from difflut.export.passes.assign_stages import assign_stages
+from tests.netlists import codes_for, layered_netlist, netlists
+from tests.test_export.test_backends.icarus import call, check_cycles, write
+from tests.tools import require_tool, require_verilator
+
+
+@st.composite
+def staged_netlists(draw: st.DrawFn) -> Netlist:
+    """Netlists whose stages are any that the rules allow: combinational chains, gaps, skips, stage 0."""
+    netlist = draw(netlists())
+    stage = [draw(st.integers(0, 2)) for _ in range(netlist.comparators)]
+    for lut in range(netlist.luts):
+        sources = [stage[net - FIRST_NET] for net in netlist.fanin(lut).tolist() if net >= FIRST_NET]
+        stage.append(max(sources, default=0) + draw(st.sampled_from([0, 0, 1, 1, 2])))
+    return netlist.with_(stage=np.array(stage, np.int32))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(netlist=staged_netlists(), seed=st.integers(0, 2**32 - 1))
+def test_any_staged_netlist_agrees_in_every_cycle(netlist: Netlist, seed: int) -> None:
+    require_tool("iverilog")
+    with tempfile.TemporaryDirectory() as folder:
+        check_cycles(netlist, codes_for(netlist, 40, seed), Path(folder), seed)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(netlist=netlists().map(assign_stages))
+def test_assigned_stages_agree_in_every_cycle(netlist: Netlist) -> None:
+    require_tool("iverilog")
+    with tempfile.TemporaryDirectory() as folder:
+        check_cycles(netlist, codes_for(netlist, 40), Path(folder))
+
+
+def counting(sizes: list[int], *, signed: bool = False, width_bits: int = 1) -> Netlist:
+    """One comparator per feature, straight into groups of the given sizes."""
+    total = sum(sizes)
+    form = InputFormat(total, width_bits, signed)
+    builder = NetlistBuilder("counting", form)
+    nets = builder.add_comparators(np.arange(total), np.full(total, form.lowest + (1 << width_bits) // 2))
+    return assign_stages(builder.finish(Head(np.cumsum([0, *sizes]), nets)))
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [[1], [7], [1, 1], [6, 6, 6], [19, 18, 17, 1], [55, 54, 163], [1000, 3], [2] * 5, [3] * 101],
+    ids=lambda sizes: f"{len(sizes)}x{max(sizes)}",
+)
+def test_heads_of_many_shapes(sizes: list[int], tmp_path: Path) -> None:
+    netlist = counting(sizes)
+    rng = np.random.default_rng(1)
+    density = rng.choice([0.0, 0.5, 0.9, 1.0], (60, 1))
+    check_cycles(netlist, (rng.random((60, sum(sizes))) < density).astype(np.int64), tmp_path)
+
+
+def test_of_equal_scores_the_lowest_index_wins(tmp_path: Path) -> None:
+    netlist = counting([1] * 5)
+    every = np.arange(32)[:, None] >> np.arange(5) & 1
+    check_cycles(netlist, np.concatenate([every, every]), tmp_path)
+
+
+@pytest.mark.parametrize("width_bits", [1, 2, 8, 16])
+@pytest.mark.parametrize("signed", [False, True])
+def test_comparisons_at_every_kind_of_threshold(width_bits: int, signed: bool, tmp_path: Path) -> None:
+    form = InputFormat(1, width_bits, signed)
+    thresholds = np.unique(np.clip([form.lowest + 1, -1, 0, 1, form.highest], form.lowest + 1, form.highest))
+    builder = NetlistBuilder("compare", form)
+    nets = builder.add_comparators(np.zeros(len(thresholds), np.int32), thresholds)
+    netlist = assign_stages(builder.finish(nets[:, None]))
+    near = np.concatenate([thresholds - 1, thresholds, thresholds + 1, [form.lowest, form.highest]])
+    codes = np.clip(near, form.lowest, form.highest)[:, None]
+    check_cycles(netlist, np.concatenate([codes, codes, codes]), tmp_path)
+
+
+def tiny() -> Netlist:
+    """Two features, three comparators, a layer of two nodes, a layer of one with a skip, a constant in the head."""
+    builder = NetlistBuilder("tiny", InputFormat(2, 4))
+    compare = builder.add_comparators([0, 0, 1], [3, 9, 5])
+    first = builder.add_layer(np.stack([compare[:2], compare[1:]]), np.array([[0, 1, 1, 0], [0, 0, 0, 1]], np.bool_))
+    second = builder.add_layer([[first[0], first[1], compare[2]]], np.array([[1, 0, 0, 1, 0, 1, 1, 1]], np.bool_))
+    return assign_stages(builder.finish(Head([0, 2, 5], [second[0], CONST1, CONST0, first[0], first[1]])))
+
+
+def test_the_stage_module_of_a_tiny_netlist() -> None:
+    design = emit(tiny())
+    assert design.top == "tiny"
+    assert design.latency_cycles == 3 + 1 + 1
+    assert sorted(design.files) == [
+        "tiny.v", "tiny_argmax.v", "tiny_count2.v", "tiny_count3.v", "tiny_encoder.v", "tiny_group_sum.v",
+        "tiny_stage2.v", "tiny_stage3.v",
+    ]  # fmt: skip
+    assert [(probe.signal, probe.nets.tolist(), probe.stage_cycles) for probe in design.probes] == [
+        ("encoder.out_bits", [2, 3, 4], 1),
+        ("stage2.out_bits", [5, 6], 2),
+        ("stage3.out_bits", [7], 3),
+    ]
+    text = design.files["tiny_stage3.v"]
+    assert (
+        text[text.index("module") :]
+        == """\
+module tiny_stage3 (
+    input wire clk,
+    input wire [1:0] stage2_bits,
+    input wire [0:0] delay2_bits,
+    output reg [0:0] out_bits
+);
+  // Nets that only other modules read leave bits of the input vectors unconnected.
+  wire unused_inputs = &{1'b0, stage2_bits, delay2_bits};
+
+  localparam [7:0] T0 = 8'he9; // layer 2, node 0
+
+  always @(posedge clk) begin
+    out_bits[0] <= {
+      T0[{delay2_bits[0], stage2_bits[1], stage2_bits[0]}]
+    };
+  end
+endmodule
+"""
+    )
+
+
+def test_the_top_module_of_a_tiny_netlist() -> None:
+    text = emit(tiny()).files["tiny.v"]
+    assert "// Latency: 5 clock cycles, one new input per cycle" in text
+    assert "always @(posedge clk) delay2_bits <= encoder_bits[2];" in text
+    assert "always @(posedge clk) delay3_bits <= stage2_bits;" in text
+    assert ".in_bits({delay3_bits, 1'b0, 1'b1, stage3_bits})" in text
+
+
+def test_a_tiny_netlist_agrees_for_every_input(tmp_path: Path) -> None:
+    every = np.stack(np.meshgrid(np.arange(16), np.arange(16)), axis=-1).reshape(-1, 2)
+    check_cycles(tiny(), np.concatenate([every[:5], every, every[:5]]), tmp_path)
+
+
+def test_a_wrong_bit_is_noticed(tmp_path: Path) -> None:
+    """The comparison itself: a netlist whose table was changed after emission must not agree."""
+    netlist = tiny()
+    tables = netlist.lut_tables.copy()
+    tables[-1] ^= np.uint64(1)
+    every = np.stack(np.meshgrid(np.arange(16), np.arange(16)), axis=-1).reshape(-1, 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tests.test_export.test_backends.icarus.emit", lambda _: emit(netlist.with_(lut_tables=tables)))
+        with pytest.raises(AssertionError, match="at edge"):
+            check_cycles(netlist, every, tmp_path)
+
+
+def test_the_same_netlist_gives_the_same_bytes() -> None:
+    assert emit(tiny()).files == emit(tiny()).files
+
+
+def test_names_of_models_become_identifiers() -> None:
+    design = emit(tiny().with_(name="7 segments/\nmodule evil\\"))
+    assert design.top == "m_7_segments_module_evil_"
+    header = design.files["m_7_segments_module_evil_.v"].splitlines()[0]
+    assert header == "// Generated by difflut from the netlist 7 segments/ module evil. Do not edit."
+    assert all(text.isascii() for text in design.files.values())
+
+
+def test_an_ill_formed_netlist_is_refused() -> None:
+    netlist = tiny()
+    with pytest.raises(NetlistError, match="breaks the rule"):
+        emit(netlist.with_(lut_fanin=netlist.lut_fanin + 90))
+
+
+def assert_lint_clean(netlist: Netlist, folder: Path) -> None:
+    from difflut.sim.toolchain import find_verilator
+
+    tool = find_verilator()
+    design = emit(netlist)
+    sources = [str(path) for path in write(design, folder)]
+    call(tool.executable, "--lint-only", "-Wall", "--language", "1364-2001", "--top-module", design.top, *sources,
+         folder=folder)  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(netlist=staged_netlists())
+def test_verilator_has_no_remark_on_any_netlist(netlist: Netlist) -> None:
+    require_verilator()
+    with tempfile.TemporaryDirectory() as folder:
+        assert_lint_clean(netlist, Path(folder))
+
+
+@pytest.mark.parametrize("sizes", [[1], [7], [19, 18, 17, 1], [1000, 3], [3] * 101], ids=str)
+def test_verilator_has_no_remark_on_any_head(sizes: list[int], tmp_path: Path) -> None:
+    require_verilator()
+    assert_lint_clean(counting(sizes), tmp_path)
+
+
+def yosys() -> Any:
+    return pytest.importorskip("pyosys.libyosys", reason="pyosys is not installed: pip install 'difflut[synth]'")
+
+
+@pytest.mark.parametrize("netlist", [tiny(), counting([19, 1, 7]), counting([4, 4], signed=True, width_bits=8)])
+def test_yosys_reads_and_synthesises_it(netlist: Netlist, tmp_path: Path) -> None:
+    libyosys = yosys()
+    design, session = emit(netlist), libyosys.Design()
+    for path in write(design, tmp_path):
+        libyosys.run_pass(f"read_verilog {path}", session)
+    log = tmp_path / "check.log"
+    libyosys.run_pass(f"synth -top {design.top} -flatten", session)
+    libyosys.run_pass(f"tee -q -o {log} check -assert", session)
+    assert "Found and reported 0 problems" in log.read_text()
+
+
+def test_large_layers_have_one_line_per_node_and_short_literals() -> None:
+    netlist = assign_stages(layered_netlist((3000, 3000)))
+    text = emit(netlist).files["synthetic_stage3.v"]
+    assert len(re.findall(r"^      T\d+\[", text, re.M)) == 3000
+    assert max(int(width) for width in re.findall(r"(\d+)'h", text)) == 64
