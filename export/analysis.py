@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from difflut.export.ir import FIRST_NET, IntArray, Netlist
 
-# Fits what Yosys' synth_xilinx maps an adder tree to (6,300 LUT6 for ten groups of 400 nets, argmax included): a full
-# adder alone is two LUTs, and mapping merges some neighbours.
-LUTS_PER_FULL_ADDER = 1.5
+# Fits what Yosys' synth_xilinx makes of the emitted counters: 9, 43, 110, 452 and 1,140 LUTs for groups of 10, 40, 100,
+# 400 and 1,000 nets.
+LUTS_PER_ADDER = 1.14
 
 
 def independent_runs(netlist: Netlist) -> Iterator[slice]:
@@ -124,14 +124,13 @@ def estimate_luts(netlist: Netlist) -> LutEstimate:
       and each further one five bits and the result so far.
     - Layers: a LUT with n <= 6 inputs is one; n = 7 is two and n = 8 is four, joined by the slice's multiplexers.
     - Head: a group of G nets is counted by G - ones(G) adders, ones(G) being the number of ones in G's binary form;
-      `LUTS_PER_FULL_ADDER` LUTs each. Argmax has classes - 1 steps; with s score bits and c class bits each compares
-      (ceil(s / 2) LUTs on a carry chain) and selects (ceil((s + c) / 2) dual-output LUTs).
+      `LUTS_PER_ADDER` LUTs each. Argmax has classes - 1 steps, each of which compares two scores of s bits (ceil(s / 2)
+      LUTs on a carry chain) and selects one (s LUTs); the few bits of the class index are left out.
     """
-    ceil_div = 5
     above_lowest = netlist.compare_threshold.astype(np.int64) - netlist.input.lowest
     trailing_zeros = np.log2(above_lowest & -above_lowest).astype(np.int64)
     bits = netlist.input.width_bits - trailing_zeros
-    encoder = int(((bits - 1 + ceil_div - 1) // ceil_div).sum())
+    encoder = int((-(-(bits - 1) // 5)).sum())
 
     lut6 = np.left_shift(1, np.maximum(netlist.lut_inputs - 6, 0))
     numbers, index = np.unique(netlist.lut_layer, return_inverse=True)
@@ -144,9 +143,8 @@ def estimate_luts(netlist: Netlist) -> LutEstimate:
 
     head = netlist.head
     adders = sum(size - size.bit_count() for size in np.diff(head.offsets).tolist())
-    compare = -(-head.score_width_bits // 2)
-    select = -(-(head.score_width_bits + head.class_width_bits) // 2)
-    return LutEstimate(encoder, layers, round(LUTS_PER_FULL_ADDER * adders) + (head.classes - 1) * (compare + select))
+    argmax_step = -(-head.score_width_bits // 2) + head.score_width_bits
+    return LutEstimate(encoder, layers, round(LUTS_PER_ADDER * adders) + (head.classes - 1) * argmax_step)
 
 
 def summarise(netlist: Netlist) -> Summary:
