@@ -22,18 +22,19 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         WriteError: if the folder does not exist, is read-only, or the disk is full.
     """
-    temporary: str | None = None
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~current_umask())
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary is not None and os.path.exists(temporary):
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o666 & ~current_umask())
+            os.replace(temporary, path)
+        except BaseException:  # an interruption, too, leaves nothing behind
             os.unlink(temporary)
+            raise
+    except OSError as error:
         raise WriteError(
             f"cannot write {path}: {error.strerror or error}; choose a folder that exists, is writable and has space"
         ) from error

@@ -48,7 +48,7 @@ def lut_lookup(bits: Tensor, connections: Tensor, tables: Tensor) -> Tensor:
     Returns:
         bool (N, nodes).
     """
-    nodes, n = connections.shape
+    n = connections.shape[1]
     columns = bits.t().to(torch.uint8, memory_format=torch.contiguous_format)
     address = columns.index_select(0, connections[:, 0])
     for i in range(1, n):
@@ -73,7 +73,8 @@ def group_sum(bits: Tensor, classes: int) -> Tensor:
         int64 (N, classes), the scores.
     """
     check_groups(bits.shape[1], classes)
-    return bits.unflatten(1, (classes, bits.shape[1] // classes)).sum(dim=2)
+    groups = bits.reshape(len(bits), classes, bits.shape[1] // classes)
+    return groups.sum(dim=2)
 
 
 @group_sum.register_fake

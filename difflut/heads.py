@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from difflut.errors import ConfigError
+from difflut.errors import ConfigError, InputShapeError
 from difflut.functional import check_groups, group_sum
 
 
@@ -25,10 +25,15 @@ class GroupSum(nn.Module):
 
     def forward(self, bits: Tensor) -> Tensor:
         """Logits float32 (N, classes) from bits (N, W): floating while training, bool in eval mode."""
+        if bits.ndim != 2:
+            raise InputShapeError(f"GroupSum: got bits of shape {tuple(bits.shape)}; expected (samples, bits)")
         if self.training:
             check_groups(bits.shape[1], self.classes)
-            return bits.float().unflatten(1, (self.classes, -1)).sum(dim=2) / self.tau
-        return group_sum(bits.bool(), self.classes).float() / self.tau
+            groups = bits.float().reshape(len(bits), self.classes, bits.shape[1] // self.classes)
+            sums: Tensor = groups.sum(dim=2)
+            return sums / self.tau
+        scores: Tensor = group_sum(bits.bool(), self.classes)
+        return scores.float() / self.tau
 
     def extra_repr(self) -> str:
         return f"classes={self.classes}, tau={self.tau}"

@@ -39,15 +39,28 @@ class InputFormat:
         return (1 << (self.width_bits - 1)) - 1 if self.signed else (1 << self.width_bits) - 1
 
     def values(self, codes: Tensor) -> Tensor:
-        """The numbers, float32, that integer `codes` stand for; the same shape."""
-        return codes.to(torch.float32) / self.divisor
+        """The numbers, float32, that integer `codes` stand for; the same shape.
+
+        Raises:
+            DataError: if a code is outside the format.
+        """
+        held = torch.iinfo(codes.dtype)
+        if (held.min < self.lowest or held.max > self.highest) and codes.numel():
+            low, high = (int(end) for end in torch.aminmax(codes))
+            if low < self.lowest or high > self.highest:
+                raise DataError(
+                    f"got integer codes from {low} to {high}; the input format has {self.width_bits} bits, codes from "
+                    f"{self.lowest} to {self.highest}"
+                )
+        # A tensor, because a GPU divides by a Python number with its reciprocal, which may differ in the last bit.
+        return codes.to(torch.float32) / torch.tensor(self.divisor, dtype=torch.float32, device=codes.device)
 
     def all_codes(self) -> Tensor:
         """int64 (2**width_bits,): every code, ascending."""
         return torch.arange(self.lowest, self.highest + 1)
 
     def quantize(self, x: Tensor) -> Tensor:
-        """The nearest codes, int32, of numbers; values outside the range clamp.
+        """The nearest codes, int32, of floating numbers; numbers outside the range clamp, integers are codes already.
 
         Raises:
             DataError: if `x` contains NaN.
@@ -56,7 +69,7 @@ class InputFormat:
             return x.to(torch.int32)
         if bool(torch.isnan(x).any()):
             raise DataError("cannot quantize NaN; replace missing values first")
-        return (x * self.divisor).round().clamp(self.lowest, self.highest).to(torch.int32)
+        return (x.to(torch.float32) * self.divisor).round().clamp(self.lowest, self.highest).to(torch.int32)
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a JSON object."""

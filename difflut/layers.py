@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -96,7 +97,7 @@ class LUTLayer(nn.Module):
     def freeze(self) -> None:
         """Keep the present function for good: integer connections and fixed tables, no parameters."""
         self.freeze_connections()
-        fixed = FixedNodes(self.nodes.nodes, self.nodes.n).to(self.connections.device)
+        fixed = FixedNodes(self.nodes.nodes, self.nodes.n).to(self.connections.device).train(self.training)
         fixed.tables.copy_(self.truth_tables())
         self.nodes, self.family = fixed, "fixed"
 
@@ -107,13 +108,15 @@ class LUTLayer(nn.Module):
                 f"LUTLayer: got bits of shape {tuple(bits.shape)}; expected (samples, {self.in_width})"
             )
         if not self.training:
-            return lut_lookup(bits.bool(), self.connections, self.truth_tables())
+            outputs: Tensor = lut_lookup(bits.bool(), self.connections, self.truth_tables())
+            return outputs
         columns = bits.t().to(torch.get_default_dtype()).contiguous()
         if self.learnable is None:
             inputs = columns.index_select(0, self.connections.view(-1))
         else:
             inputs = self.learnable(columns)
-        return self.nodes(inputs.view(self.out_width, self.n, -1)).t()
+        relaxed: Tensor = self.nodes(inputs.view(self.out_width, self.n, bits.shape[0]))
+        return relaxed.t()
 
     def extra_repr(self) -> str:
         kind = "learnable" if self.learnable is not None else "fixed"
@@ -128,7 +131,8 @@ class LearnableConnections(nn.Module):
     section 3.2.
 
     With `candidates` = k the ports are divided into blocks that share k random input bits, so that the weight
-    gradient stays one dense matrix product a block and costs k / in_width of the full one.
+    gradient stays one dense matrix product a block and costs k / in_width of the full one. There are enough blocks to
+    offer each input bit about twice or more. The last block's surplus weights, if any, choose nothing.
 
     Args:
         in_width: the number of input bits.
@@ -143,24 +147,29 @@ class LearnableConnections(nn.Module):
         super().__init__()
         if candidates is not None and not 1 <= candidates <= in_width:
             raise ConfigError(f"LearnableConnections: candidates is {candidates}; it must be from 1 to {in_width}")
-        blocks = 1
+        per_block = ports
         if candidates is not None and candidates < in_width:
-            blocks = max(b for b in range(1, max(1, ports // self.PORTS_PER_BLOCK) + 1) if ports % b == 0)
+            at_least = max(math.ceil(ports / self.PORTS_PER_BLOCK), 2 * math.ceil(in_width / candidates))
+            per_block = math.ceil(ports / min(ports, at_least))
+            blocks = math.ceil(ports / per_block)
             chosen = torch.stack([torch.randperm(in_width)[:candidates] for _ in range(blocks)])
         else:
             chosen = torch.arange(in_width)[None]
+        self.ports = ports
         self.register_buffer("candidates", chosen)
-        self.weight = nn.Parameter(torch.rand(blocks, ports // blocks, chosen.shape[1]))
+        self.weight = nn.Parameter(torch.rand(len(chosen), per_block, chosen.shape[1]))
 
     @torch.no_grad()
     def selected(self) -> Tensor:
         """int64 (ports,): the input bit that each port currently reads."""
         best = self.weight.argmax(dim=2)
-        return self.candidates.gather(1, best).view(-1)
+        return self.candidates.gather(1, best).view(-1)[: self.ports]
 
     def forward(self, columns: Tensor) -> Tensor:
         """Select (ports, N) from the input bits, floating (in_width, N)."""
-        output: Tensor = _Select.apply(columns, self.weight, self.candidates, self.selected())
+        output: Tensor = _Select.apply(  # type: ignore[no-untyped-call]
+            columns, self.weight, self.candidates, self.selected()
+        )
         return output
 
 
@@ -168,7 +177,7 @@ class _Select(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, columns: Tensor, weight: Tensor, candidates: Tensor, selected: Tensor) -> Tensor:
         ctx.save_for_backward(columns, candidates, selected)
-        ctx.blocks = weight.shape[0]
+        ctx.blocks, ctx.ports_per_block = weight.shape[:2]
         return columns.index_select(0, selected)
 
     @staticmethod
@@ -181,7 +190,10 @@ class _Select(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             signed = 2 * columns - 1
             offered = signed[candidates] if ctx.blocks > 1 else signed[None]
-            grad_weight = torch.bmm(grad.view(ctx.blocks, -1, grad.shape[1]), offered.transpose(1, 2))
+            surplus = ctx.blocks * ctx.ports_per_block - len(grad)
+            by_port = nn.functional.pad(grad, (0, 0, 0, surplus)) if surplus else grad
+            by_block = by_port.reshape(ctx.blocks, ctx.ports_per_block, grad.shape[1])
+            grad_weight = torch.bmm(by_block, offered.transpose(1, 2))
         return grad_columns, grad_weight, None, None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from difflut.errors import ConfigError, DataError, NotFittedError
+from difflut.errors import ConfigError, DataError, InputShapeError, NotFittedError
 from difflut.functional import encode
 
 
@@ -46,18 +46,32 @@ class Encoder(nn.Module):
     def fit(self, x: Tensor) -> Encoder:
         """Fit the thresholds on training data, floating (N, F); returns the encoder itself."""
         if x.ndim != 2 or x.shape[0] == 0 or x.shape[1] == 0:
-            raise DataError(f"{type(self).__name__}.fit: got data of shape {tuple(x.shape)}; expected (samples, "
-                            f"features) with at least one of each")
+            raise DataError(
+                f"{type(self).__name__}.fit: got data of shape {tuple(x.shape)}; expected (samples, "
+                f"features) with at least one of each"
+            )
         if not bool(torch.isfinite(x).all()):
             raise DataError(f"{type(self).__name__}.fit: the data contain NaN or infinity; remove or replace them")
-        self.thresholds = self.compute_thresholds(x.to(torch.float32)).to(self.thresholds.device).contiguous()
+        thresholds = self.compute_thresholds(x.to(torch.float32))
+        if thresholds.shape != (x.shape[1], self.bits):
+            raise ConfigError(
+                f"{type(self).__name__}.compute_thresholds: gave shape {tuple(thresholds.shape)}; expected "
+                f"(features, bits) = {(x.shape[1], self.bits)}"
+            )
+        self.thresholds = thresholds.to(self.thresholds.device).contiguous()
         return self
 
     def forward(self, x: Tensor) -> Tensor:
         """Encode float32 (N, F) to bool (N, F * bits); the bits of feature f are f*bits ... f*bits + bits - 1."""
         if not self.fitted:
             raise NotFittedError(f"{type(self).__name__} is not fitted; call fit(training_data) first")
-        return encode(x.to(self.thresholds.dtype), self.thresholds).flatten(1)
+        if x.ndim != 2 or x.shape[1] != self.features:  # one feature would broadcast silently
+            raise InputShapeError(
+                f"{type(self).__name__}: got numbers of shape {tuple(x.shape)}; expected (samples, {self.features}), the "
+                f"features that it was fitted on"
+            )
+        bits: Tensor = encode(x.to(self.thresholds.dtype), self.thresholds)
+        return bits.flatten(1)
 
     def extra_repr(self) -> str:
         return f"bits={self.bits}, features={self.features}"

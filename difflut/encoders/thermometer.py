@@ -16,7 +16,7 @@ class Thermometer(Encoder):
 
     def compute_thresholds(self, x: Tensor) -> Tensor:
         low, high = x.amin(dim=0), x.amax(dim=0)
-        steps = torch.arange(1, self.bits + 1, dtype=x.dtype) / (self.bits + 1)
+        steps = torch.arange(1, self.bits + 1, dtype=x.dtype, device=x.device) / (self.bits + 1)
         return low[:, None] + (high - low)[:, None] * steps
 
 

@@ -45,6 +45,14 @@ class Nodes(nn.Module):
         return f"nodes={self.nodes}, n={self.n}"
 
 
-def address_bits(n: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    """(2**n, n): row a holds the bits of address a, bit 0 first."""
-    return ((torch.arange(1 << n)[:, None] >> torch.arange(n)) & 1).to(dtype)
+def address_bits(n: int) -> Tensor:
+    """(2**n, n), of the default floating dtype: row a holds the bits of address a, bit 0 first."""
+    return ((torch.arange(1 << n)[:, None] >> torch.arange(n)) & 1).to(torch.get_default_dtype())
+
+
+def addresses(inputs: Tensor) -> Tensor:
+    """int64 (nodes, N): the table address that 0/1 inputs, floating (nodes, n, N), select."""
+    position = inputs[:, 0].clone()
+    for i in range(1, inputs.shape[1]):
+        position.add_(inputs[:, i], alpha=1 << i)
+    return position.long()

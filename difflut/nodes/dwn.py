@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from difflut.nodes.base import Nodes, address_bits
+from difflut.nodes.base import Nodes, address_bits, addresses
 
 
 class DWNNodes(Nodes):
@@ -35,13 +35,13 @@ class DWNNodes(Nodes):
     def _kernel(cls, n: int) -> Tensor:
         """(n, 2**n, 2**n): entry [i, k, a] is what table entry k adds to the derivative along input i at address a."""
         bits = address_bits(n)
-        differs = (bits[:, None, :] != bits[None, :, :]).to(torch.float32)
+        differs = (bits[:, None, :] != bits[None, :, :]).to(bits)
         distance = differs.sum(-1, keepdim=True) - differs  # [k, a, i], bit i left out
         signed = cls._weights(distance, n) * (2 * bits[:, None, :] - 1)
         return signed.permute(2, 0, 1).contiguous()
 
     def forward(self, inputs: Tensor) -> Tensor:
-        output: Tensor = _Lookup.apply(inputs, self.table, self.kernel)
+        output: Tensor = _Lookup.apply(inputs, self.table, self.kernel)  # type: ignore[no-untyped-call]
         return output
 
     def truth_tables(self) -> Tensor:
@@ -68,10 +68,7 @@ class DWNStableNodes(DWNNodes):
 class _Lookup(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, table: Tensor, kernel: Tensor) -> Tensor:
-        position = inputs[:, 0].clone()
-        for i in range(1, inputs.shape[1]):
-            position.add_(inputs[:, i], alpha=float(1 << i))
-        address = position.long()
+        address = addresses(inputs)
         ctx.save_for_backward(address, table, kernel)
         return (table.gather(1, address) > 0).to(inputs.dtype)
 

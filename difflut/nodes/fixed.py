@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from difflut.nodes.base import Nodes
+from difflut.nodes.base import Nodes, addresses
 
 
 class FixedNodes(Nodes):
@@ -18,9 +18,7 @@ class FixedNodes(Nodes):
         self.register_buffer("tables", torch.zeros(nodes, 1 << n, dtype=torch.bool))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        weights = (1 << torch.arange(self.n, device=inputs.device)).to(inputs.dtype)
-        address = torch.einsum("mnb,n->mb", inputs, weights).long()
-        return self.tables.gather(1, address).to(inputs.dtype)
+        return self.tables.gather(1, addresses(inputs)).to(inputs.dtype)
 
     def truth_tables(self) -> Tensor:
         return self.tables
