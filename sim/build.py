@@ -14,9 +14,10 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,11 @@ def build_verilator(
     waves: bool,
     probes: Sequence[ProbeLike],
     seed: int,
+    poll: Callable[[], None],
 ) -> Simulator:
     """Build with Verilator. Only the ports and the probed signals are public: more would defeat its optimisation.
+
+    `poll` is called now and then while a tool runs.
 
     Raises:
         ToolFailure: Verilator or make failed, or gave no executable.
@@ -79,33 +83,8 @@ def build_verilator(
     simulator = folder / "simulator"
     if not _is_current(folder, digest, simulator):
         with _workspace(sources) as work:
-            log = _fresh_log(folder, digest)
-            (work / "access.vlt").write_text(access, encoding="ascii")
-            shutil.copy(cocotb.verilator_main, work / "main.cpp")
-            (work / "cocotb_lib").symlink_to(cocotb.libraries)
-            environment = clean_environment()
-            settings = [*MAKE_VARIABLES]
-            if tool.root is not None:
-                (work / "verilator_root").symlink_to(tool.root)
-                environment["VERILATOR_ROOT"] = str(work / "verilator_root")
-                # The package's makefile names tools of the machine that it was built on, and leaves
-                # CFG_CXXFLAGS_PCH_I empty, without which builds large enough for precompiled headers fail.
-                settings += [
-                    "CFG_CXXFLAGS_PCH_I=-include",
-                    f"CXX={tool.compiler}",
-                    f"LINK={tool.compiler}",
-                    f"PYTHON3={shlex.quote(sys.executable)}",
-                ]
-            libraries = f"-L{work / 'cocotb_lib'} -lcocotbvpi_verilator"
-            verilate = [
-                *[tool.executable, *flags, "--top-module", interface.top, "--Mdir", "obj", "-o", "simulator"],
-                *["-I.", "-LDFLAGS", libraries, "access.vlt", *_to_compile(sources), "main.cpp"],
-            ]
-            _step("Verilator", verilate, work / "obj" / "Vtop.mk", log=log, cwd=work, environment=environment)
-            compile_ = [tool.make, "-j", str(_processors()), "-C", "obj", "-f", "Vtop.mk", *settings]
-            product = work / "obj" / "simulator"
-            _step("compiling Verilator's C++ code", compile_, product, log=log, cwd=work, environment=environment)
-            _install(product, simulator, digest)
+            run = partial(_step, log=_fresh_log(folder), cwd=work, poll=poll)
+            _install(_verilate(work, sources, interface.top, flags, access, tool, cocotb, run), simulator, digest)
     waves_options = ["--trace", "--trace-file", "waves.vcd"] if waves else []
     random_start = ["+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFE + 1}"]
     environment = {
@@ -118,6 +97,39 @@ def build_verilator(
     )
 
 
+def _verilate(
+    work: Path,
+    sources: Sequence[Path],
+    top: str,
+    flags: Sequence[str],
+    access: str,
+    tool: Verilator,
+    cocotb: Cocotb,
+    run: Callable[..., None],
+) -> Path:
+    """Generate and compile the C++ code in `work`; returns the executable."""
+    (work / "access.vlt").write_text(access, encoding="ascii")
+    shutil.copy(cocotb.verilator_main, work / "main.cpp")
+    (work / "cocotb_lib").symlink_to(cocotb.libraries)
+    environment = clean_environment()
+    settings = [*MAKE_VARIABLES]
+    if tool.root is not None:
+        (work / "verilator_root").symlink_to(tool.root)
+        environment["VERILATOR_ROOT"] = str(work / "verilator_root")
+        # The package's makefile names tools of the machine that it was built on, and leaves CFG_CXXFLAGS_PCH_I empty,
+        # without which builds large enough for precompiled headers fail.
+        settings += ["CFG_CXXFLAGS_PCH_I=-include", f"CXX={tool.compiler}", f"LINK={tool.compiler}"]
+        settings += [f"PYTHON3={shlex.quote(sys.executable)}"]
+    verilate = [tool.executable, *flags, "--top-module", top, "--Mdir", "obj", "-o", "simulator", "-I."]
+    verilate += ["-LDFLAGS", f"-L{work / 'cocotb_lib'} -lcocotbvpi_verilator"]
+    verilate += ["access.vlt", *_to_compile(sources), "main.cpp"]
+    run("Verilator", verilate, work / "obj" / "Vtop.mk", environment=environment)
+    compile_ = [tool.make, "-j", str(_processors()), "-C", "obj", "-f", "Vtop.mk", *settings]
+    product = work / "obj" / "simulator"
+    run("compiling Verilator's C++ code", compile_, product, environment=environment)
+    return product
+
+
 def build_icarus(
     sources: Sequence[Path],
     interface: RtlInterface,
@@ -126,6 +138,7 @@ def build_icarus(
     *,
     build_dir: Path,
     waves: bool,
+    poll: Callable[[], None],
 ) -> Simulator:
     """Build with Icarus Verilog, as Verilog-2001 unless a source ends in .sv. All signals can be probed.
 
@@ -142,12 +155,11 @@ def build_icarus(
     program = folder / "simulator.vvp"
     if not _is_current(folder, digest, program):
         with _workspace(sources) as work:
-            log = _fresh_log(folder, digest)
             (work / "waves_dump.v").write_text(dump, encoding="ascii")
             command = [tool.iverilog, *flags, "-o", "simulator.vvp", *_to_compile(sources)]
             command += ["waves_dump.v"] if waves else []
-            product = work / "simulator.vvp"
-            _step("Icarus Verilog", command, product, log=log, cwd=work, environment=clean_environment())
+            product, log = work / "simulator.vvp", _fresh_log(folder)
+            _step("Icarus Verilog", command, product, log=log, cwd=work, environment=clean_environment(), poll=poll)
             _install(product, program, digest)
     return Simulator(
         (tool.vvp, "-n", "-m", cocotb.icarus_library, str(program), "-fst" if waves else "-none"),
@@ -224,9 +236,17 @@ def _workspace(sources: Sequence[Path]) -> Iterator[Path]:
 
 
 def _step(
-    what: str, command: Sequence[str], product: Path, *, log: Path, cwd: Path, environment: dict[str, str]
+    what: str,
+    command: Sequence[str],
+    product: Path,
+    *,
+    log: Path,
+    cwd: Path,
+    environment: dict[str, str],
+    poll: Callable[[], None],
 ) -> None:
-    status = run_logged(command, log=log, cwd=cwd, environment=environment)
+    """Run one tool; it must leave `product`."""
+    status = run_logged(command, log=log, cwd=cwd, environment=environment, poll=poll)
     if status != 0:
         raise ToolFailure(f"{what} failed with exit status {status}", command, log)
     if not product.is_file() or product.stat().st_size == 0:
@@ -245,7 +265,7 @@ def _is_current(folder: Path, digest: str, product: Path) -> bool:
         return False
 
 
-def _fresh_log(folder: Path, digest: str) -> Path:
+def _fresh_log(folder: Path) -> Path:
     """Forget the build that is about to be replaced and start an empty log."""
     log = folder / "build.log"
     try:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -92,13 +93,21 @@ def run_rtl(
     cocotb = find_cocotb()
 
     started = time.monotonic()
-    if simulator == "verilator":
-        tool = find_verilator()
-        built = build_verilator(
-            paths, interface, tool, cocotb, build_dir=Path(build_dir), waves=waves, probes=probes, seed=seed
-        )
-    else:
-        built = build_icarus(paths, interface, find_icarus(), cocotb, build_dir=Path(build_dir), waves=waves)
+    with _bar("building the simulator", bar_format="{desc}: {elapsed}") as bar:
+        folder = Path(build_dir)
+        if simulator == "verilator":
+            built = build_verilator(
+                *(paths, interface, find_verilator(), cocotb),
+                build_dir=folder,
+                waves=waves,
+                probes=probes,
+                seed=seed,
+                poll=bar.refresh,
+            )
+        else:
+            built = build_icarus(
+                paths, interface, find_icarus(), cocotb, build_dir=folder, waves=waves, poll=bar.refresh
+            )
     build_seconds = time.monotonic() - started
 
     started = time.monotonic()
@@ -157,7 +166,7 @@ def _simulate(built: Simulator, top: str, stimulus: vectors.Stimulus, cocotb: Co
         DIFFLUT_SIM_PROGRESS=str(progress),
     )
     samples = len(stimulus.words)
-    with tqdm(total=samples, unit=" images", desc="RTL simulation", disable=None, leave=False) as bar:
+    with _bar("RTL simulation", total=samples, unit=" images") as bar:
 
         def show_progress() -> None:
             lines = progress.read_text(encoding="ascii").split()
@@ -179,6 +188,11 @@ def _simulate(built: Simulator, top: str, stimulus: vectors.Stimulus, cocotb: Co
         )
     stimulus_file.unlink(missing_ok=True)
     return recording
+
+
+def _bar(description: str, **options: Any) -> Any:
+    """A progress bar on stderr; silent when stderr is not a terminal."""
+    return tqdm(desc=description, disable=None, leave=False, **options)
 
 
 def _cocotb_environment(cocotb: Cocotb, top: str) -> dict[str, str]:

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from difflut.errors import ConfigError
+from difflut.export.errors import ToolError
+from difflut.files import WriteError
 from difflut.sim import Comparison, ProtocolError, RtlResult, ToolFailure, compare, run_rtl
 from tests.test_sim.fixture import INTERFACE, PROBES, reference, sample_codes, write_rtl
 from tests.tools import require_icarus, require_verilator
@@ -209,3 +211,23 @@ def test_the_package_imports_neither_cocotb_nor_torch() -> None:
     code = "import sys, difflut.sim; print([m for m in ('cocotb', 'cocotb_tools', 'torch') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_temporary_folder_that_the_tools_cannot_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spaced = tmp_path / "a b"
+    spaced.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(spaced))
+    with pytest.raises(ToolError) as caught:
+        icarus(tmp_path)
+    assert str(caught.value) == (
+        f"the temporary folder '{spaced}' has characters that make and Verilator cannot handle; set TMPDIR to a folder "
+        "with a plain name"
+    )
+
+
+def test_a_build_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "build").write_text("in the way", encoding="ascii")
+    with pytest.raises(
+        WriteError, match=r"^cannot create .*/build/icarus: .*; choose a build folder that is writable$"
+    ):
+        icarus(tmp_path)
