@@ -177,7 +177,7 @@ class _Select(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, columns: Tensor, weight: Tensor, candidates: Tensor, selected: Tensor) -> Tensor:
         ctx.save_for_backward(columns, candidates, selected)
-        ctx.blocks, ctx.ports_per_block = weight.shape[:2]
+        ctx.weight_shape = weight.shape
         return columns.index_select(0, selected)
 
     @staticmethod
@@ -188,12 +188,13 @@ class _Select(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             grad_columns = torch.zeros_like(columns).index_add_(0, selected, grad)
         if ctx.needs_input_grad[1]:
+            blocks, ports_per_block, offered = ctx.weight_shape
             signed = 2 * columns - 1
-            offered = signed[candidates] if ctx.blocks > 1 else signed[None]
-            surplus = ctx.blocks * ctx.ports_per_block - len(grad)
+            choices = signed[None] if offered == len(columns) else signed[candidates]
+            surplus = blocks * ports_per_block - len(grad)
             by_port = nn.functional.pad(grad, (0, 0, 0, surplus)) if surplus else grad
-            by_block = by_port.reshape(ctx.blocks, ctx.ports_per_block, grad.shape[1])
-            grad_weight = torch.bmm(by_block, offered.transpose(1, 2))
+            by_block = by_port.reshape(blocks, ports_per_block, grad.shape[1])
+            grad_weight = torch.bmm(by_block, choices.transpose(1, 2))
         return grad_columns, grad_weight, None, None
 
 

@@ -1,0 +1,92 @@
+"""Codes of hardware and the numbers that they stand for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from difflut.errors import ConfigError, DataError
+from difflut.input_format import InputFormat
+
+
+@given(width_bits=st.integers(1, 16), signed=st.booleans())
+def test_range(width_bits: int, signed: bool) -> None:
+    form = InputFormat(width_bits, signed)
+    codes = form.all_codes()
+    assert codes.tolist() == list(range(form.lowest, form.highest + 1))
+    assert len(codes) == 1 << width_bits
+    assert (form.lowest < 0) == signed
+
+
+def test_a_pixel_is_its_code_over_255() -> None:
+    expected = np.arange(256, dtype=np.float32) / np.float32(255)
+    values = InputFormat().values(torch.arange(256, dtype=torch.uint8))
+    assert values.dtype == torch.float32
+    assert np.array_equal(values.numpy(), expected)
+
+
+@pytest.mark.parametrize("form", [InputFormat(), InputFormat(12, True, 2.0**7), InputFormat(16, True, 1 / 3)])
+def test_quantize_undoes_values(form: InputFormat) -> None:
+    codes = form.all_codes()
+    assert torch.equal(form.quantize(form.values(codes)).long(), codes)
+
+
+def test_quantize_rounds_and_clamps() -> None:
+    form = InputFormat(4, True, 2.0)
+    x = torch.tensor([[-100.0, -4.0, -0.3, 0.2, 0.3, 3.5, float("inf")]])
+    codes = form.quantize(x)
+    assert codes.dtype == torch.int32
+    assert codes.tolist() == [[-8, -8, -1, 0, 1, 7, 7]]
+    assert form.quantize(torch.tensor([[3, -2]])).tolist() == [[3, -2]]
+
+
+def test_quantize_of_half_precision_keeps_all_codes() -> None:
+    assert InputFormat(16).quantize(torch.tensor([200.0], dtype=torch.float16)).item() == 51_000
+
+
+def test_quantize_refuses_nan() -> None:
+    with pytest.raises(DataError) as caught:
+        InputFormat().quantize(torch.tensor([0.5, float("nan")]))
+    assert str(caught.value) == "cannot quantize NaN; replace missing values first"
+
+
+@pytest.mark.parametrize(
+    ("form", "codes", "message"),
+    [
+        (InputFormat(), [0, 256], "got integer codes from 0 to 256; the input format has 8 bits, codes from 0 to 255"),
+        (
+            InputFormat(4, True),
+            [-9],
+            "got integer codes from -9 to -9; the input format has 4 bits, codes from -8 to 7",
+        ),
+    ],
+)
+def test_codes_outside_the_format(form: InputFormat, codes: list[int], message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        form.values(torch.tensor(codes))
+    assert str(caught.value) == message
+
+
+def test_no_codes() -> None:
+    assert InputFormat(4).values(torch.empty(0, 3, dtype=torch.int64)).shape == (0, 3)
+
+
+@pytest.mark.parametrize("width_bits", [0, 17])
+def test_width_out_of_range(width_bits: int) -> None:
+    with pytest.raises(ConfigError) as caught:
+        InputFormat(width_bits)
+    assert str(caught.value) == f"InputFormat: width_bits is {width_bits}; it must be from 1 to 16"
+
+
+@pytest.mark.parametrize("divisor", [0.0, -1.0, float("nan")])
+def test_divisor_out_of_range(divisor: float) -> None:
+    with pytest.raises(ConfigError) as caught:
+        InputFormat(divisor=divisor)
+    assert str(caught.value) == f"InputFormat: divisor is {divisor}; it must be positive"
+
+
+def test_json() -> None:
+    assert InputFormat().to_json() == {"width_bits": 8, "signed": False, "divisor": 255.0}
