@@ -181,7 +181,7 @@ class _Subject:
 
     def selection(self, images: int) -> npt.NDArray[np.int64]:
         """The positions of the first `images` labelled samples and of all random ones."""
-        return np.r_[np.arange(images), np.arange(len(self.labels), len(self.codes))]
+        return np.concatenate([np.arange(images), np.arange(len(self.labels), len(self.codes))])
 
     def pytorch_accuracy(self, images: int) -> float | None:
         """PyTorch's accuracy on the first `images` labelled samples."""

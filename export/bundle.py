@@ -139,7 +139,11 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise BundleError(f"{folder}: has no {MANIFEST}; expected a directory made by `difflut export`") from error
     except (OSError, ValueError) as error:
         raise BundleError(f"{path}: cannot be read ({error}); export again") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or not isinstance(manifest.get("files"), dict):
+    if (
+        not isinstance(manifest, dict)
+        or manifest.get("format") != FORMAT
+        or not isinstance(manifest.get("files"), dict)
+    ):
         raise BundleError(f"{path}: is no difflut build description; expected a directory made by `difflut export`")
     if manifest.get("format_version") != FORMAT_VERSION:
         raise BundleError(

@@ -173,11 +173,12 @@ class _Tracer:
         packet = getattr(target, "overloadpacket", target)
         if packet in _IGNORED:
             return None
-        handler: Callable[..., Any] | None = {
+        primitives: dict[Any, Callable[..., Any]] = {
             torch.ops.difflut.encode: self._encode,
             torch.ops.difflut.lut_lookup: self._lut_lookup,
             torch.ops.difflut.group_sum: self._group_sum,
-        }.get(packet)
+        }
+        handler = primitives.get(packet)
         if handler is not None:
             return handler(node, *args, **kwargs)
         if packet in _CASTS:
@@ -211,12 +212,15 @@ class _Tracer:
     def _group_sum(self, node: fx.Node, bits: Any, classes: int) -> Scores:
         if not isinstance(bits, Bits):
             raise self._refuse(node, [bits], ": a group sum counts bits")
-        return Scores(bits.ids[0].unflatten(0, (classes, -1)))
+        return Scores(bits.ids[0].reshape(classes, -1))
 
     def _cast(self, node: fx.Node, args: Any, kwargs: dict[str, Any]) -> Any:
         value = args[0]
         dtype = node.meta["val"].dtype
-        narrow = {Codes: (torch.float32, torch.float64), Scores: (torch.float32, torch.float64, torch.int32, torch.int64)}
+        narrow = {
+            Codes: (torch.float32, torch.float64),
+            Scores: (torch.float32, torch.float64, torch.int32, torch.int64),
+        }
         if isinstance(value, Symbolic) and (type(value) not in narrow or dtype in narrow[type(value)]):
             return value
         raise self._refuse(node, [v for v in (value,) if isinstance(v, Symbolic)], f": the cast to {dtype} may round")
@@ -238,7 +242,7 @@ class _Tracer:
         floating = packet in _FLOATING_MOVES
 
         def ids(value: Any) -> Any:
-            if isinstance(value, Symbolic):
+            if isinstance(value, Codes | Bits):
                 return value.ids.double() if floating else value.ids
             return value
 
@@ -306,4 +310,4 @@ def _source(node: fx.Node) -> str:
     if not frames:
         return ""
     file, line, code = frames[-1]
-    return f'\n  at {file}, line {line}: {code.strip()}'
+    return f"\n  at {file}, line {line}: {code.strip()}"

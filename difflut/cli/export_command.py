@@ -23,9 +23,7 @@ from difflut.cli.common import json_option, model_option, print_json
 )
 @model_option
 @json_option
-def command(
-    source: str, target: str, interface: str, out: Path | None, model_class: str | None, as_json: bool
-) -> None:
+def command(source: str, target: str, interface: str, out: Path | None, model_class: str | None, as_json: bool) -> None:
     """Turn a trained model into a circuit: a build directory with Verilog, build.json and a README.
 
     NAME is a zoo model, CKPT a checkpoint written by `difflut train`.

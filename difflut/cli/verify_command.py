@@ -20,7 +20,11 @@ from difflut.cli.common import json_option, model_option, percent, print_json, t
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--samples", default=1000, show_default=True, help="Test images that the RTL runs on.")
 @click.option(
-    "--simulator", default="verilator", show_default=True, type=click.Choice(["verilator", "icarus"]), help="What runs it."
+    "--simulator",
+    default="verilator",
+    show_default=True,
+    type=click.Choice(["verilator", "icarus"]),
+    help="What runs it.",
 )
 @click.option(
     "--data",

@@ -39,7 +39,9 @@ class ZooEntry:
 
 _ZOO: dict[str, ZooEntry] = {
     "mnist_fc_8k_dwn": ZooEntry(MNISTDWNSmall, "mnist", "2 x 4,000 DWN stable nodes, 6 inputs, first layer learned"),
-    "mnist_fc_8k_linear": ZooEntry(MNISTLinearSmall, "mnist", "2 x 4,000 linear LUT nodes, 6 inputs, first layer learned"),
+    "mnist_fc_8k_linear": ZooEntry(
+        MNISTLinearSmall, "mnist", "2 x 4,000 linear LUT nodes, 6 inputs, first layer learned"
+    ),
 }
 
 

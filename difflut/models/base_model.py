@@ -108,7 +108,9 @@ class BaseModel(nn.Module, ABC):
                 f"{self.input_size} features a sample, for example (samples, {', '.join(map(str, self.input_shape))})"
             )
         if x.dtype == torch.bool or x.is_complex():
-            raise InputShapeError(f"model {self.name!r}: got dtype {x.dtype}; expected floating numbers or integer codes")
+            raise InputShapeError(
+                f"model {self.name!r}: got dtype {x.dtype}; expected floating numbers or integer codes"
+            )
         values = x.to(torch.float32) if x.is_floating_point() else self.input_format.values(x)
         return values.reshape(x.shape[0], *self.input_shape)
 
@@ -207,7 +209,11 @@ class BaseModel(nn.Module, ABC):
         skip = tuple(
             prefix
             for name, family in layers.items()
-            for prefix in (f"{name}.connections", f"{name}.learnable.", *([f"{name}.nodes."] if family == "fixed" else []))
+            for prefix in (
+                f"{name}.connections",
+                f"{name}.learnable.",
+                *([f"{name}.nodes."] if family == "fixed" else []),
+            )
         )
         for key, value in self.state_dict().items():
             if key not in tensors and not key.startswith(skip):
@@ -262,7 +268,10 @@ class BaseModel(nn.Module, ABC):
         for name, family in layers.items():
             modules[name].freeze_connections()
             connections = tensors[f"{name}.connections"] = tensors[f"{name}.connections"].long()
-            if connections.numel() and not 0 <= int(connections.min()) <= int(connections.max()) < modules[name].in_width:
+            if (
+                connections.numel()
+                and not 0 <= int(connections.min()) <= int(connections.max()) < modules[name].in_width
+            ):
                 raise ValueError(f"connections of layer {name} point outside its {modules[name].in_width} input bits")
             if family == "fixed":
                 modules[name].freeze()
@@ -279,13 +288,17 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[
         CheckpointError: if the file is missing, unreadable, or not a difflut checkpoint.
     """
     if not Path(path).is_file():
-        raise CheckpointError(f"{path}: no such file; expected a checkpoint written by save_checkpoint or `difflut train`")
+        raise CheckpointError(
+            f"{path}: no such file; expected a checkpoint written by save_checkpoint or `difflut train`"
+        )
     try:
         with safe_open(os.fspath(path), framework="pt") as file:
             text = (file.metadata() or {}).get("difflut")
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no iterator)
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path}: not a readable safetensors file ({error}); expected a difflut checkpoint") from error
+        raise CheckpointError(
+            f"{path}: not a readable safetensors file ({error}); expected a difflut checkpoint"
+        ) from error
     if text is None:
         raise CheckpointError(f"{path}: a safetensors file, but not a difflut checkpoint (it has no difflut header)")
     header: dict[str, Any] = json.loads(text)

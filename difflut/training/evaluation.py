@@ -19,7 +19,7 @@ def predict(model: BaseModel, x: Tensor, batch_size: int = 1000) -> Tensor:
     was_training = model.training
     model.eval()
     device = model.encoder.thresholds.device
-    parts = [model(part.to(device)).cpu() for part in x.split(batch_size)] if len(x) else []
+    parts = [model(part.to(device)).cpu() for part in torch.split(x, batch_size)] if len(x) else []
     model.train(was_training)
     return torch.cat(parts) if parts else torch.zeros(0, model.num_classes)
 
@@ -42,11 +42,11 @@ def predict_scores(model: BaseModel, x: Tensor, batch_size: int = 1000) -> tuple
     return scores, classes
 
 
-class _CaptureScores(TorchDispatchMode):
+class _CaptureScores(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Keeps the result of every group_sum while active."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.scores: list[Tensor] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

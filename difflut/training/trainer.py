@@ -173,7 +173,9 @@ class _Run:
             rate = recipe.learning_rate * schedule((epoch + step / steps) / recipe.epochs, recipe)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
-            loss = nn.functional.cross_entropy(model(x), fitting.y[index]) + model.get_regularization_loss().to(x.device)
+            loss = nn.functional.cross_entropy(model(x), fitting.y[index]) + model.get_regularization_loss().to(
+                x.device
+            )
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()

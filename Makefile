@@ -1,0 +1,65 @@
+# The two commands of the README: `make sim` and `make test`. `make help` lists all.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MODEL ?= mnist_fc_8k_dwn
+SAMPLES ?= 1000
+BUILD := build/$(MODEL)
+
+.DEFAULT_GOAL := help
+.PHONY: help sim test test-full lint types wheel bench system clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
+
+sim: $(VENV)/.sim  ## export the pretrained model, build it with Verilator, compare SAMPLES images with PyTorch
+	$(BIN)/difflut export $(MODEL) --target verilog --out $(BUILD)
+	$(BIN)/difflut verify $(BUILD) --samples $(SAMPLES)
+
+test: $(VENV)/.dev lint types  ## everything that CI checks
+	$(BIN)/python -m pytest -n 2 -m "not full"
+	$(MAKE) --no-print-directory wheel
+	$(MAKE) --no-print-directory sim SAMPLES=200 BUILD=build/ci
+
+test-full: $(VENV)/.dev  ## the long tests, all 10,000 images of both models among them
+	$(BIN)/python -m pytest -m full
+	$(MAKE) --no-print-directory sim MODEL=mnist_fc_8k_dwn SAMPLES=10000
+	$(MAKE) --no-print-directory sim MODEL=mnist_fc_8k_linear SAMPLES=10000
+
+lint: $(VENV)/.dev  ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev  ## mypy --strict
+	$(BIN)/mypy
+
+wheel: $(VENV)/.dev  ## build the wheel and use it from an empty directory
+	$(BIN)/python -m tests.check_wheel
+
+bench: $(VENV)/.dev  ## the figures of docs/benchmarks.md
+	$(BIN)/python -m benchmarks
+
+system:
+	@missing=""; \
+	for tool in g++ make perl $(PYTHON); do command -v $$tool >/dev/null 2>&1 || missing="$$missing $$tool"; done; \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	if [ -n "$$missing" ]; then \
+	  echo "missing system packages:$$missing; on Debian or Ubuntu: sudo apt install$$(echo $$missing | sed 's/python3$$/python3/; s/^/ /')" >&2; exit 2; \
+	fi; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "$(PYTHON) is older than 3.10; give a newer one: make PYTHON=python3.12 ..." >&2; exit 2; }
+
+$(BIN)/python: | system
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.sim: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[sim]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.sim
+
+clean:  ## remove builds and caches, keep the virtual environment
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

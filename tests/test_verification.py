@@ -1,0 +1,223 @@
+"""Verification: right RTL passes, and every kind of wrong RTL is caught and located."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from small_models import Chain, Moves, fitted, random_codes
+from tools import require_icarus, require_verilator
+
+from difflut.data import Split
+from difflut.errors import ConfigError, DataError
+from difflut.export import bundle
+from difflut.export.backends.verilog import emit
+from difflut.export.errors import BundleError
+from difflut.export.exporter import make_bundle
+from difflut.export.ir import Netlist
+from difflut.export.simulate import simulate
+from difflut.models import BaseModel
+from difflut.training import predict
+from difflut.verification import VerificationReport, verify
+
+MODEL = "small_models:Chain"
+
+
+def labelled(model: BaseModel, samples: int = 40) -> Split:
+    """Random codes; every third label is wrong on purpose, so that accuracies are not all one."""
+    codes = random_codes(model, samples, seed=5)
+    labels = predict(model, codes).argmax(dim=1)
+    labels[::3] = (labels[::3] + 1) % model.num_classes
+    return Split(codes, labels)
+
+
+def check(folder: Path, model: BaseModel, **options: object) -> VerificationReport:
+    arguments = {"samples": 30, "simulator": "icarus", "model_class": MODEL, **options}
+    return verify(folder, data=labelled(model), data_name="random", **arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+def test_right_rtl_agrees(tmp_path: Path, simulator: str) -> None:
+    require_icarus() if simulator == "icarus" else require_verilator()
+    model = fitted(Chain())
+    bundle.write(make_bundle(model).bundle, tmp_path / "net")
+    report = check(tmp_path / "net", model, simulator=simulator)
+    netlist, rtl = report.steps
+    assert report.ok and report.simulator == simulator
+    assert (netlist.images, netlist.random, netlist.mismatches) == (40, 100, 0)
+    assert (rtl.images, rtl.random, rtl.mismatches) == (30, 100, 0)
+    assert rtl.accuracy == report.pytorch_accuracy["RTL"] == pytest.approx(20 / 30)
+    assert netlist.accuracy == report.pytorch_accuracy["netlist"] == pytest.approx(26 / 40)
+    # The build is still complete and unedited, and can be verified again.
+    assert bundle.read(tmp_path / "net").digest == report.digest
+
+
+def test_data_movement_reaches_the_rtl(tmp_path: Path) -> None:
+    require_icarus()
+    model = fitted(Moves())
+    bundle.write(make_bundle(model).bundle, tmp_path / "moves")
+    report = verify(
+        tmp_path / "moves",
+        data=None,
+        data_name="",
+        simulator="icarus",
+        model_class="small_models:Moves",
+    )
+    assert report.ok
+    assert report.data == "random codes"
+    assert [(step.images, step.random, step.accuracy) for step in report.steps] == [(0, 100, None)] * 2
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    layers=st.lists(st.tuples(st.integers(1, 10), st.integers(1, 8)), max_size=2),
+    classes=st.integers(1, 3),
+    group=st.integers(1, 3),
+    n=st.integers(1, 8),
+    seed=st.integers(0, 99),
+)
+def test_random_networks_agree_in_pytorch_simulate_and_rtl(
+    tmp_path: Path, layers: list[tuple[int, int]], classes: int, group: int, n: int, seed: int
+) -> None:
+    require_icarus()
+
+    class Drawn(Chain):
+        def __init__(self) -> None:
+            super().__init__(4, (*layers, (classes * group, n)), classes)
+
+    import small_models
+
+    small_models.Drawn = Drawn  # type: ignore[attr-defined]
+    folder = tmp_path / f"net{abs(hash((tuple(layers), classes, group, n, seed)))}"
+    bundle.write(make_bundle(fitted(Drawn(), seed)).bundle, folder)
+    report = verify(folder, data=None, data_name="", simulator="icarus", model_class="small_models:Drawn", seed=seed)
+    assert report.ok, report
+
+
+def with_rtl_of(netlist: Netlist, build: bundle.Bundle) -> bundle.Bundle:
+    """The build with the RTL of another netlist in place of its own."""
+    rtl = {f"rtl/{name}": text.encode() for name, text in emit(netlist).files.items()}
+    return bundle.Bundle(build.manifest, {**build.files, **rtl})
+
+
+def flipped_table_bit(netlist: Netlist) -> Netlist:
+    tables = netlist.lut_tables.copy()
+    tables[netlist.table_offsets[3]] ^= np.uint64(1 << 2)
+    return netlist.with_(lut_tables=tables)
+
+
+def swapped_connections(netlist: Netlist) -> Netlist:
+    fanin = netlist.lut_fanin.copy()
+    start = netlist.lut_offsets[13]
+    fanin[start : start + 2] = fanin[start : start + 2][::-1]
+    return netlist.with_(lut_fanin=fanin)
+
+
+def threshold_off_by_one(netlist: Netlist) -> Netlist:
+    thresholds = netlist.compare_threshold.copy()
+    thresholds[2] += 1
+    return netlist.with_(compare_threshold=thresholds)
+
+
+@pytest.mark.parametrize(
+    ("mutate", "cell"),
+    [
+        (flipped_table_bit, "layer 1, node 3"),
+        (swapped_connections, "layer 2, node 1"),
+        (threshold_off_by_one, r"comparator code\[\d+\] >= \d+"),
+    ],
+)
+def test_wrong_rtl_is_caught_and_located(tmp_path: Path, mutate: object, cell: str) -> None:
+    require_icarus()
+    # Three-bit codes, so that random samples meet every threshold.
+    model = fitted(NarrowChain())
+    made = make_bundle(model)
+    mutant = mutate(made.netlist)  # type: ignore[operator]
+    codes = labelled(model).x.numpy()
+    right, wrong = simulate(made.netlist, codes), simulate(mutant, codes)
+    assert (right.scores != wrong.scores).any(), "the mutation changes nothing, so this test would prove nothing"
+    bundle.write(with_rtl_of(mutant, made.bundle), tmp_path / "net")
+    report = check(tmp_path / "net", model, model_class="test_verification:NarrowChain")
+    netlist, rtl = report.steps
+    assert not report.ok
+    assert netlist.mismatches == 0 and rtl.mismatches > 0
+    assert re.search(rf"^sample \d+: .*expected \d+, got \d+.*; first wrong node: {cell}: expected [01], got [01]", rtl.first_mismatch)
+
+
+class NarrowChain(Chain):
+    def __init__(self) -> None:
+        from difflut.input_format import InputFormat
+
+        super().__init__(6, ((12, 3), (8, 2)), 4, input_format=InputFormat(3, False, 1.0))
+
+
+class Ties(Chain):
+    """Both members of each pair of classes always have equal scores: 0 and 1, 2 and 3."""
+
+    def _forward_impl(self, x: torch.Tensor) -> torch.Tensor:
+        bits = self.layers[1](self.layers[0](self.encoder(x)))
+        return self.head(torch.cat([bits[:, :2], bits[:, :2], bits[:, 2:4], bits[:, 2:4]], dim=1))
+
+
+def test_ties_go_to_the_lowest_index_and_a_wrong_tie_break_is_caught(tmp_path: Path) -> None:
+    require_icarus()
+    model = fitted(Ties())
+    classes = predict(model, random_codes(model, 200)).argmax(dim=1)
+    assert set(classes.tolist()) <= {0, 2}
+    made = make_bundle(model).bundle
+    bundle.write(made, tmp_path / "right")
+    assert check(tmp_path / "right", model, model_class="test_verification:Ties").ok
+
+    name = "rtl/chain_argmax.v"
+    text = made.text(name)
+    # The comparison that decides the index: the later class wins only if strictly larger.
+    wrong = re.sub(r" > ", " >= ", text)
+    assert wrong != text
+    bundle.write(bundle.Bundle(made.manifest, {**made.files, name: wrong.encode()}), tmp_path / "wrong")
+    report = check(tmp_path / "wrong", model, model_class="test_verification:Ties")
+    rtl = report.steps[1]
+    assert not report.ok and rtl.mismatches > 0
+    assert "class expected" in rtl.first_mismatch
+    assert "so the fault lies in the group sum, the argmax or the control" in rtl.first_mismatch
+
+
+def test_wrong_netlist_is_caught(tmp_path: Path) -> None:
+    require_icarus()
+    model, other = fitted(Chain(), seed=0), fitted(Chain(), seed=1)
+    made = make_bundle(model).bundle
+    swapped = {**made.files, "verify/model.safetensors": other.checkpoint_bytes(frozen=True)}
+    bundle.write(bundle.Bundle(made.manifest, swapped), tmp_path / "net")
+    report = check(tmp_path / "net", other)
+    assert not report.ok
+    assert all(step.mismatches > 0 for step in report.steps)
+
+
+def test_edited_build_is_refused_not_verified(tmp_path: Path) -> None:
+    model = fitted(Chain())
+    bundle.write(make_bundle(model).bundle, tmp_path / "net")
+    with (tmp_path / "net" / "rtl" / "chain.v").open("a") as file:
+        file.write("// edited\n")
+    with pytest.raises(BundleError, match="differs from what was exported"):
+        check(tmp_path / "net", model)
+
+
+def test_checking_nothing_is_an_error(tmp_path: Path) -> None:
+    model = fitted(Chain())
+    bundle.write(make_bundle(model).bundle, tmp_path / "net")
+    with pytest.raises(ConfigError, match="samples is 0; at least 1 sample must be checked"):
+        check(tmp_path / "net", model, samples=0)
+    nothing = Split(torch.zeros(0, 6, dtype=torch.int32), torch.zeros(0, dtype=torch.int64))
+    with pytest.raises(DataError, match="the data hold no sample"):
+        verify(tmp_path / "net", data=nothing, data_name="nothing", model_class=MODEL)
+
+
+def test_model_of_ones_own_must_be_named(tmp_path: Path) -> None:
+    model = fitted(Chain())
+    bundle.write(make_bundle(model).bundle, tmp_path / "net")
+    with pytest.raises(BundleError, match=r"--model module:Class \(it was exported as small_models:Chain\)"):
+        check(tmp_path / "net", model, model_class=None)
