@@ -35,7 +35,7 @@ types: $(VENV)/.dev  ## mypy --strict
 	$(BIN)/mypy
 
 wheel: $(VENV)/.dev  ## build the wheel and use it from an empty directory
-	$(BIN)/python -m tests.check_wheel
+	$(BIN)/python tests/check_wheel.py
 
 bench: $(VENV)/.dev  ## the figures of docs/benchmarks.md
 	$(BIN)/python -m benchmarks

@@ -63,11 +63,11 @@ class MNISTLinearSmall(MNISTFullyConnected):
     """`mnist_fc_8k_linear`: 2 x 4,000 linear LUT nodes with six inputs."""
 
     def __init__(self, name: str = "mnist_fc_8k_linear") -> None:
-        super().__init__(name, family="linear", connections=({"connections": "learnable", "candidates": 588}, {}))
+        super().__init__(name, family="linear", connections=({"connections": "learnable", "candidates": 196}, {}))
 
 
 class MNISTDWNSmall(MNISTFullyConnected):
     """`mnist_fc_8k_dwn`: 2 x 4,000 DWN stable nodes with six inputs."""
 
     def __init__(self, name: str = "mnist_fc_8k_dwn") -> None:
-        super().__init__(name, connections=({"connections": "learnable"}, {}))
+        super().__init__(name, connections=({"connections": "learnable", "candidates": 588}, {}))

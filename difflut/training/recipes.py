@@ -22,7 +22,7 @@ class Recipe:
         seed: of initialisation, order, held-out samples and shifts.
     """
 
-    epochs: int = 30
+    epochs: int = 20
     batch_size: int = 100
     learning_rate: float = 1e-2
     warmup_epochs: float = 0.0
@@ -42,7 +42,10 @@ class Recipe:
         return replace(self, **changes)  # type: ignore[arg-type]
 
 
-_RECIPES: dict[str, Recipe] = {}
+_RECIPES: dict[str, Recipe] = {
+    "mnist_fc_8k_dwn": Recipe(epochs=40, max_shift=1),
+    "mnist_fc_8k_linear": Recipe(epochs=30, learning_rate=5e-3, max_shift=1),
+}
 
 
 def recipe_for(name: str) -> Recipe:

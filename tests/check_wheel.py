@@ -1,0 +1,51 @@
+"""Builds the wheel and uses it from an empty directory; run by `make wheel`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+USE = """
+import importlib, pkgutil, sys
+from pathlib import Path
+import difflut
+site = Path(sys.argv[1]).resolve()
+assert Path(difflut.__file__).resolve().is_relative_to(site), difflut.__file__
+for module in pkgutil.walk_packages(difflut.__path__, "difflut."):
+    if module.name not in ("difflut.sim.bench",):  # runs inside the simulator only
+        importlib.import_module(module.name)
+from difflut.data import mnist_test
+from difflut.export.exporter import export_model
+from difflut.training import predict
+for name in difflut.list_models():
+    model = difflut.get_model(name, pretrained=True)
+    test = mnist_test()
+    right = int((predict(model, test.x[:200]).argmax(1) == test.y[:200]).sum())
+    assert right >= 180, (name, right)
+    print(name, right, "of 200 right;", export_model(model, Path(name)))
+"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
+        subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        (wheel,) = folder.glob("*.whl")
+        site, empty = folder / "site", folder / "empty"
+        empty.mkdir()
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(site)
+        environment = {**os.environ, "PYTHONPATH": str(site)}
+        subprocess.run([sys.executable, "-c", USE, str(site)], cwd=empty, env=environment, check=True)
+        print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB, works from an empty directory")
+
+
+if __name__ == "__main__":
+    main()

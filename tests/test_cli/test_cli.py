@@ -1,0 +1,185 @@
+"""The command line: results, help, JSON, and one clear message with exit status 2 for everything unusable."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from small_models import Chain, Custom, fitted
+
+import difflut
+from difflut.cli import main
+from difflut.export import bundle
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stop:
+        main([str(argument) for argument in arguments])
+        raise SystemExit(0)  # main returns when click did not stop
+    captured = capsys.readouterr()
+    return int(stop.value.code or 0), captured.out, captured.err
+
+
+@pytest.fixture
+def custom(tmp_path: Path) -> Path:
+    """A checkpoint of the documented custom model."""
+    path = tmp_path / "größe.safetensors"
+    fitted(Custom()).save_checkpoint(path)
+    return path
+
+
+@pytest.mark.parametrize("command", ["list", "train", "evaluate", "export", "verify"])
+def test_every_help_has_examples(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    status, out, _ = run(capsys, command, "--help")
+    assert status == 0
+    assert f"Examples:\n    difflut {command}" in out.replace("\n\n", "\n") or f"difflut {command}" in out.split("Examples:")[1]
+
+
+def test_help_and_version_do_not_load_torch() -> None:
+    for option in ("--help", "--version"):
+        code = f"import sys; sys.argv = ['difflut', '{option}']\nfrom difflut.cli import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "list")
+    assert status == 0
+    assert all(name in out for name in difflut.list_models())
+    _, out, _ = run(capsys, "list", "--json")
+    rows = json.loads(out)["models"]
+    assert [row["name"] for row in rows] == difflut.list_models()
+    assert all(row["trained_on"] == "MNIST" and row["test_accuracy"] > 0.96 for row in rows)
+
+
+def test_evaluate(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "evaluate", "mnist_fc_8k_dwn", "--json")
+    result = json.loads(out)
+    assert status == 0
+    assert result["samples"] == 10000
+    assert result["accuracy"] == pytest.approx(result["trained"]["test_accuracy"], abs=1e-9)
+
+
+def test_export_of_the_main_job(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = run(capsys, "export", "mnist_fc_8k_dwn", "--target", "verilog")
+    assert status == 0
+    assert "next: difflut verify build/mnist_fc_8k_dwn" in out
+    assert bundle.read("build/mnist_fc_8k_dwn").manifest["model"]["nodes"] == 8000
+
+
+def test_export_and_verify_a_model_of_ones_own(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, custom: Path
+) -> None:
+    from tools import require_icarus
+
+    out_dir = tmp_path / "mit leerzeichen ü"
+    status, _, err = run(capsys, "export", custom, "--out", out_dir)
+    assert (status, err) == (
+        2,
+        f"error: {custom}: holds model 'custom', which is not in the zoo; name its class with --model module:Class\n",
+    )
+    status, _, _ = run(capsys, "export", custom, "--out", out_dir, "--model", "small_models:Custom")
+    assert status == 0
+    require_icarus()
+    status, out, _ = run(
+        capsys, "verify", out_dir, "--model", "small_models:Custom", "--random-only", "--simulator", "icarus", "--json"
+    )
+    report = json.loads(out)
+    assert status == 0 and report["ok"]
+    assert [step["random"] for step in report["steps"]] == [100, 100]
+
+
+def test_failed_check_is_status_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from tools import require_icarus
+
+    from difflut.export.exporter import make_bundle
+
+    require_icarus()
+    made = make_bundle(fitted(Chain())).bundle
+    other = fitted(Chain(), seed=1).checkpoint_bytes(frozen=True)
+    bundle.write(bundle.Bundle(made.manifest, {**made.files, "verify/model.safetensors": other}), tmp_path / "net")
+    status, out, _ = run(
+        capsys, "verify", tmp_path / "net", "--model", "small_models:Chain", "--random-only", "--simulator", "icarus"
+    )
+    assert status == 1
+    assert "DIFFERS from PyTorch" in out and "first mismatch: sample" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["export", "mnist_fc_8k_dwm"], "unknown model 'mnist_fc_8k_dwm'; did you mean mnist_fc_8k_dwn"),
+        (["evaluate", "resnet"], "unknown model 'resnet'; known models: mnist_fc_8k_dwn, mnist_fc_8k_linear"),
+        (["evaluate", "no/such.safetensors"], "no/such.safetensors: no such file; expected a checkpoint"),
+        (["export", "mnist_fc_8k_dwn", "--target", "vhdl"], "unknown target 'vhdl'; known: verilog"),
+        (["verify", "nowhere"], "nowhere: no such directory; expected one made by `difflut export`"),
+        (["train", "mnist_fc_8k_dwn", "--data", "nowhere", "--out", "x"], "nowhere: no such directory; expected one with"),
+        (["train", "nothing:Net", "--data", ".", "--out", "x"], "cannot load model 'nothing:Net': No module named"),
+        (["train", "os:path", "--data", ".", "--out", "x"], "'os:path' is not a subclass of difflut.models.BaseModel"),
+        (["train", "mnist_fc_8k_dwn", "--data", ".", "--out", "a/b"], "--out a/b: the folder a does not exist"),
+    ],
+)  # fmt: skip
+def test_bad_input(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(capsys, *arguments)
+    assert status == 2
+    assert err.startswith(f"error: {message}"), err
+    assert out == "" and "Traceback" not in err
+    assert os.listdir(tmp_path) == []
+
+
+def test_wrong_usage_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["export"], ["nonsense"], ["verify", "x", "--samples", "many"]):
+        status, _, err = run(capsys, *arguments)
+        assert status == 2 and "Usage:" in err
+
+
+def test_unfit_files_are_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("not a checkpoint")
+    status, _, err = run(capsys, "evaluate", text)
+    assert status == 2 and "not a readable safetensors file" in err
+    pickled = tmp_path / "model.pt"
+    torch.save({"a": torch.zeros(2)}, pickled)
+    status, _, err = run(capsys, "export", pickled)
+    assert status == 2 and "not a readable safetensors file" in err
+
+
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write everywhere")
+def test_read_only_directory(capsys: pytest.CaptureFixture[str], tmp_path: Path, custom: Path) -> None:
+    folder = tmp_path / "read-only"
+    folder.mkdir()
+    folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    status, _, err = run(capsys, "export", custom, "--model", "small_models:Custom", "--out", folder / "net")
+    assert status == 2 and "Permission denied; choose a place that is writable" in err
+
+
+def test_full_disk(capsys: pytest.CaptureFixture[str], tmp_path: Path, custom: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ["export", custom, "--model", "small_models:Custom", "--out", tmp_path / "net"]
+    assert run(capsys, *arguments)[0] == 0
+    before = bundle.read(tmp_path / "net").digest
+
+    def full(self: Path, content: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    status, _, err = run(capsys, *arguments)
+    monkeypatch.undo()
+    assert status == 2 and "No space left on device; choose a place that is writable and has space" in err
+    assert bundle.read(tmp_path / "net").digest == before
+    assert sorted(os.listdir(tmp_path)) == sorted([custom.name, "net"])

@@ -1,0 +1,61 @@
+"""The wheel has every package and template, and nothing reaches for what only the checkout has."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    tomllib = pytest.importorskip("tomli", reason="Python 3.10 has no TOML reader")
+
+ROOT = Path(__file__).parents[1]
+
+
+def setuptools_table() -> dict[str, object]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+
+
+def test_every_package_is_listed() -> None:
+    listed = set(setuptools_table()["packages"])  # type: ignore[call-overload]
+    found = set()
+    for top, name in (
+        ("difflut", "difflut"),
+        ("export", "difflut.export"),
+        ("sim", "difflut.sim"),
+        ("hdl_templates", "difflut.hdl_templates"),
+    ):
+        for init in (ROOT / top).rglob("__init__.py"):
+            relative = init.parent.relative_to(ROOT / top)
+            found.add(".".join([name, *relative.parts]))
+    assert found == listed
+
+
+@pytest.mark.parametrize("name", ["export", "sim", "hdl_templates"])
+def test_symlinks_are_relative(name: str) -> None:
+    link = ROOT / "difflut" / name
+    assert link.is_symlink()
+    assert link.readlink() == Path("..") / name
+
+
+@pytest.mark.parametrize(
+    ("module", "forbidden"),
+    [("difflut", "torch"), ("difflut.export", "torch"), ("difflut.export.backends", "torch"), ("difflut.sim", "torch"),
+     ("difflut.sim", "cocotb"), ("difflut.cli", "torch")],
+)  # fmt: skip
+def test_import_stays_light(module: str, forbidden: str) -> None:
+    code = f"import sys, {module}; sys.exit({forbidden!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_version_is_the_same_everywhere() -> None:
+    from importlib.metadata import version
+
+    import difflut
+
+    assert difflut.__version__ == version("difflut")
+    assert f"## {difflut.__version__}" in (ROOT / "CHANGELOG.md").read_text()
