@@ -1,0 +1,139 @@
+"""The registry, the MNIST models and the weights in the package."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import torch
+
+import difflut
+from difflut.data import mnist_test
+from difflut.errors import CheckpointError, ConfigError, UnknownNameError
+from difflut.models import BaseModel, MNISTDWNSmall, MNISTLinearSmall, get_model, list_models, load_model, zoo
+from difflut.models import model_factory as factory
+from difflut.training import accuracy
+
+NAMES = ["mnist_fc_8k_dwn", "mnist_fc_8k_linear"]
+
+
+def test_names() -> None:
+    assert set(NAMES) <= set(list_models())
+    assert list_models() == sorted(zoo())
+    assert difflut.list_models() == list_models()
+    assert difflut.get_model is get_model
+    for entry in zoo().values():
+        assert entry.dataset
+        assert entry.description
+
+
+def test_the_listing_is_a_copy() -> None:
+    zoo().clear()
+    assert list_models()
+
+
+@pytest.mark.parametrize(("name", "kind"), list(zip(NAMES, [MNISTDWNSmall, MNISTLinearSmall], strict=True)))
+def test_fresh_models(name: str, kind: type[BaseModel]) -> None:
+    model = get_model(name)
+    assert isinstance(model, kind)
+    assert model.name == name
+    assert not model.fitted
+    assert (model.input_size, model.num_classes) == (784, 10)
+    torch.manual_seed(0)
+    model.fit_encoder(torch.randint(0, 256, (50, 28, 28), dtype=torch.uint8))
+    first, second = (layer for _, layer in model.lut_layers())
+    assert (first.out_width, second.out_width, first.n, second.n) == (4000, 4000, 6, 6)
+    assert first.family == second.family == ("linear" if "linear" in name else "dwn_stable")
+    assert first.learnable is not None
+    assert len(list(model.parameters())) <= 5  # no module per node
+    x = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8)
+    assert model.eval()(x).shape == (3, 10)
+    assert torch.equal(model(x.reshape(3, 784)), model(x))
+    assert model.count_parameters()["trainable"] == sum(p.numel() for p in model.parameters())
+    assert [row["name"] for row in model.get_layer_topology()] == ["encoder", "layers.0", "layers.1", "head"]
+
+
+@pytest.mark.parametrize("find", [get_model, factory, load_model])
+def test_unknown_names(find: object) -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        find("mnist_fc_8k_dnw")  # type: ignore[operator]
+    assert str(caught.value).startswith("unknown model 'mnist_fc_8k_dnw'; did you mean mnist_fc_8k_dwn")
+    with pytest.raises(UnknownNameError) as caught:
+        find("zzz")  # type: ignore[operator]
+    assert str(caught.value).startswith(f"unknown model 'zzz'; known models: {', '.join(list_models())}")
+
+
+def test_a_users_own_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "users_own_models.py").write_text(
+        "from difflut.models import MNISTFullyConnected\n"
+        "class Net(MNISTFullyConnected):\n"
+        "    def __init__(self):\n"
+        "        super().__init__('net', widths=(20,))\n"
+        "number = 3\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    model = factory("users_own_models:Net")()
+    assert model.name == "net"
+    path = tmp_path / "net.safetensors"
+    model.fit_encoder(torch.rand(5, 784)).save_checkpoint(path)
+    assert load_model(str(path), "users_own_models:Net").name == "net"
+    with pytest.raises(CheckpointError) as caught:
+        load_model(str(path))
+    assert str(caught.value) == (
+        f"{path}: holds model 'net', which is not in the zoo; name its class with --model module:Class"
+    )
+    with pytest.raises(ConfigError) as refused:
+        factory("users_own_models:number")
+    assert str(refused.value) == "'users_own_models:number' is not a subclass of difflut.models.BaseModel"
+    for reference, reason in (
+        ("users_own_models:Nets", "module 'users_own_models' has no attribute 'Nets'"),
+        ("no_such_module:Net", "No module named 'no_such_module'"),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            factory(reference)
+        assert str(refused.value) == (f"cannot load model {reference!r}: {reason}; expected an importable module:Class")
+
+
+def test_load_model_from_a_missing_path(tmp_path: Path) -> None:
+    path = tmp_path / "no.safetensors"
+    with pytest.raises(CheckpointError) as caught:
+        load_model(str(path))
+    assert str(caught.value) == (
+        f"{path}: no such file; expected a checkpoint written by save_checkpoint or `difflut train`"
+    )
+
+
+# The weights in the package
+
+
+@pytest.fixture(scope="module")
+def pretrained() -> dict[str, BaseModel]:
+    return {name: get_model(name, pretrained=True) for name in list_models()}
+
+
+@pytest.mark.parametrize(("name", "at_least"), list(zip(NAMES, [0.983, 0.965], strict=True)))
+def test_accuracy(pretrained: dict[str, BaseModel], name: str, at_least: float) -> None:
+    model = pretrained[name]
+    measured = accuracy(model, mnist_test())
+    assert measured >= at_least
+    assert model.info["test_accuracy"] == measured
+    assert model.info["test_samples"] == 10_000
+    assert model.info["data"] == "MNIST"
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_pretrained_models_are_frozen(pretrained: dict[str, BaseModel], name: str) -> None:
+    model = pretrained[name]
+    assert not model.training
+    assert model.count_parameters()["trainable"] == 0
+    assert model.info["validation_accuracy"] > 0
+    recorded = model.info["recipe"]
+    assert 1 <= model.info["best_epoch"] <= recorded["epochs"]
+    assert torch.equal(load_model(name)(mnist_test().x[:20]), model(mnist_test().x[:20]))
+
+
+def test_weight_files_are_small_and_belong_to_models() -> None:
+    weights = [file for file in files("difflut.models.pretrained").iterdir() if file.name.endswith(".safetensors")]
+    assert sorted(file.name for file in weights) == [f"{name}.safetensors" for name in list_models()]
+    assert sum(len(file.read_bytes()) for file in weights) < 3_000_000
