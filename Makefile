@@ -45,7 +45,7 @@ system:
 	for tool in g++ make perl $(PYTHON); do command -v $$tool >/dev/null 2>&1 || missing="$$missing $$tool"; done; \
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
 	if [ -n "$$missing" ]; then \
-	  echo "missing system packages:$$missing; on Debian or Ubuntu: sudo apt install$$(echo $$missing | sed 's/python3$$/python3/; s/^/ /')" >&2; exit 2; \
+	  echo "missing system packages:$$missing; on Debian or Ubuntu: sudo apt install$$missing" >&2; exit 2; \
 	fi; \
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "$(PYTHON) is older than 3.10; give a newer one: make PYTHON=python3.12 ..." >&2; exit 2; }

@@ -146,7 +146,10 @@ def test_wrong_rtl_is_caught_and_located(tmp_path: Path, mutate: object, cell: s
     netlist, rtl = report.steps
     assert not report.ok
     assert netlist.mismatches == 0 and rtl.mismatches > 0
-    assert re.search(rf"^sample \d+: .*expected \d+, got \d+.*; first wrong node: {cell}: expected [01], got [01]", rtl.first_mismatch)
+    assert re.search(
+        rf"^sample \d+: .*expected \d+, got \d+.*; first wrong node: {cell}: expected [01], got [01]",
+        rtl.first_mismatch,
+    )
 
 
 class NarrowChain(Chain):

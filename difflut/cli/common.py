@@ -1,17 +1,22 @@
-"""What several commands share."""
+"""What several commands share.
+
+Like the commands themselves it imports torch only inside functions, so that `--help` answers at once.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from difflut.data import Dataset, Split, load_mnist, mnist_test
 from difflut.errors import ConfigError
-from difflut.models import BaseModel, zoo
+
+if TYPE_CHECKING:
+    from difflut.data import Split
+    from difflut.models import BaseModel
 
 json_option: Callable[..., Any] = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 model_option: Callable[..., Any] = click.option(
@@ -29,24 +34,19 @@ def percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.2f} %"
 
 
-def load_training_data(directory: Path) -> Dataset:
-    """The data set in a user's directory."""
-    return load_mnist(directory)
-
-
-def test_split(model: BaseModel, directory: Path | None) -> tuple[Split, str]:
+def labelled_test_samples(model: BaseModel, directory: Path | None) -> tuple[Split, str]:
     """The test samples for a model and their name: from a directory, or what the package ships for a zoo model.
 
     Raises:
         ConfigError: if there is neither.
     """
+    from difflut.data import load_mnist, mnist_test
+    from difflut.models import zoo
+
     if directory is not None:
-        data = load_training_data(directory)
+        data = load_mnist(directory)
         return data.test, data.name
     entry = zoo().get(model.name)
     if entry is None or entry.dataset != "mnist":
         raise ConfigError(f"the package ships no test samples for model {model.name!r}; give --data DIR")
     return mnist_test(), "MNIST"
-
-
-test_split.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import click
 
-from difflut.cli.common import json_option, model_option, percent, print_json, test_split
-from difflut.models import load_model
-from difflut.training import accuracy
+from difflut.cli.common import json_option, labelled_test_samples, model_option, percent, print_json
 
 
 @click.command(
@@ -30,8 +28,11 @@ def command(source: str, data_dir: Path | None, model_class: str | None, as_json
 
     NAME is a zoo model, CKPT a checkpoint written by `difflut train`.
     """
+    from difflut.models import load_model
+    from difflut.training import accuracy
+
     model = load_model(source, model_class)
-    split, data_name = test_split(model, data_dir)
+    split, data_name = labelled_test_samples(model, data_dir)
     started = time.perf_counter()
     reached = accuracy(model, split)
     seconds = time.perf_counter() - started

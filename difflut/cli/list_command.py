@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from difflut.cli.common import json_option, percent, print_json
-from difflut.models import get_model, zoo
 
 
 @click.command("list", epilog="\b\nExamples:\n  difflut list\n  difflut list --json")
 @json_option
 def command(as_json: bool) -> None:
     """List the models of the zoo and how well their shipped weights do."""
+    from difflut.models import get_model, zoo
+
     rows = []
     for name, entry in sorted(zoo().items()):
         info = get_model(name, pretrained=True).info

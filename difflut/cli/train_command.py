@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from difflut.cli.common import json_option, load_training_data, percent, print_json
+from difflut.cli.common import json_option, percent, print_json
 
 
 @click.command(
@@ -48,6 +48,7 @@ def command(
     """
     import torch
 
+    from difflut.data import load_mnist
     from difflut.errors import ConfigError
     from difflut.models import model_factory
     from difflut.training import recipe_for, train
@@ -63,7 +64,7 @@ def command(
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if threads is not None:
         torch.set_num_threads(threads)
-    data = load_training_data(data_dir)
+    data = load_mnist(data_dir)
     result = train(make_model, data, recipe, out, device=torch.device(device), progress=not as_json)
     if as_json:
         print_json({"checkpoint": str(out), "data": data.name, **result.to_json()})

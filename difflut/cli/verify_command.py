@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from difflut.cli.common import json_option, model_option, percent, print_json, test_split
+from difflut.cli.common import json_option, labelled_test_samples, model_option, percent, print_json
 
 
 @click.command(
@@ -56,7 +56,7 @@ def command(
 
     split, data_name = None, "random codes"
     if not random_only:
-        split, data_name = test_split(load_build_model(directory, model_class), data_dir)
+        split, data_name = labelled_test_samples(load_build_model(directory, model_class), data_dir)
     report = verify(
         directory,
         data=split,

@@ -81,7 +81,7 @@ def test_full_disk_leaves_the_old_build(tmp_path: Path, monkeypatch: pytest.Monk
         return original(self, *arguments)
 
     monkeypatch.setattr(Path, failing, fail)
-    with pytest.raises(WriteError, match="cannot write .*net: No space left on device; choose a place"):
+    with pytest.raises(WriteError, match=r"cannot write .*net: No space left on device; choose a place"):
         bundle.write(BUILD, folder)
     monkeypatch.undo()
     assert content(tmp_path) == before
@@ -89,7 +89,7 @@ def test_full_disk_leaves_the_old_build(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_unwritable_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(WriteError, match="cannot write .*net: .*; choose a place that is writable and has space"):
+    with pytest.raises(WriteError, match=r"cannot write .*net: .*; choose a place that is writable and has space"):
         bundle.write(BUILD, tmp_path / "file" / "net")
 
 
