@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from difflut.export.backends import head
@@ -26,13 +28,13 @@ def test_adder_levels_fit_together(size: int) -> None:
 def test_count_tables_are_the_digits_of_the_number_of_ones() -> None:
     for address in range(64):
         digits = [head.count_table(bit) >> address & 1 for bit in range(3)]
-        assert sum(digit << bit for bit, digit in enumerate(digits)) == bin(address).count("1")
+        assert sum(digit << bit for bit, digit in enumerate(digits)) == address.bit_count()
 
 
 @pytest.mark.parametrize("classes", [*range(1, 34), 100, 101, 1000])
 def test_argmax_levels_end_with_one_winner(classes: int) -> None:
     levels = head.argmax_levels(classes)
     assert len(levels) == (classes - 1).bit_length()
-    for level, following in zip(levels, levels[1:], strict=False):
+    for level, following in itertools.pairwise(levels):
         assert level.winners == following.candidates
     assert not levels or (levels[0].candidates, levels[-1].winners) == (classes, 1)

@@ -16,6 +16,7 @@ from difflut.export.backends.verilog import emit
 from difflut.export.errors import NetlistError
 from difflut.export.ir import CONST0, CONST1, FIRST_NET, Head, InputFormat, Netlist, NetlistBuilder
 from difflut.export.passes.assign_stages import assign_stages
+from difflut.hdl_templates import render
 from tests.netlists import codes_for, layered_netlist, netlists
 from tests.test_export.test_backends.icarus import call, check_cycles, write
 from tests.tools import require_tool, require_verilator
@@ -218,8 +219,23 @@ def test_yosys_reads_and_synthesises_it(netlist: Netlist, tmp_path: Path) -> Non
     assert "Found and reported 0 problems" in log.read_text()
 
 
+@pytest.mark.parametrize("n", range(1, 9))
+def test_the_yosys_map_makes_one_lut_cell_of_each_node_and_keeps_the_function(n: int, tmp_path: Path) -> None:
+    libyosys = yosys()
+    netlist = assign_stages(layered_netlist((10,), n=n, comparators=40, name="mapped"))
+    (tmp_path / "map.v").write_text(render("yosys_lut_map.v.j2", {}))
+    session = libyosys.Design()
+    for path in write(emit(netlist), tmp_path):
+        if path.name == "mapped_stage2.v":
+            libyosys.run_pass(f"read_verilog {path}", session)
+    libyosys.run_pass("rename mapped_stage2 gate; proc; copy gate gold; cd gate", session)
+    libyosys.run_pass(f"techmap -map {tmp_path / 'map.v'}", session)
+    libyosys.run_pass("select -assert-count 10 t:$lut; select -assert-none t:$shiftx; cd ..", session)
+    libyosys.run_pass("equiv_make gold gate both; equiv_simple both; equiv_status -assert both", session)
+
+
 def test_large_layers_have_one_line_per_node_and_short_literals() -> None:
     netlist = assign_stages(layered_netlist((3000, 3000)))
     text = emit(netlist).files["synthetic_stage3.v"]
-    assert len(re.findall(r"^      T\d+\[", text, re.M)) == 3000
+    assert len(re.findall(r"^      T\d+\[", text, re.MULTILINE)) == 3000
     assert max(int(width) for width in re.findall(r"(\d+)'h", text)) == 64
