@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 
@@ -36,6 +37,12 @@ def require_icarus() -> None:
         find_cocotb()
     except ToolError as error:
         _missing(str(error))
+
+
+def require_yosys() -> None:
+    """Go on only if Yosys, as the Python package pyosys, is installed."""
+    if importlib.util.find_spec("pyosys") is None:
+        _missing("pyosys is not installed: pip install 'difflut[synth]'")
 
 
 def _missing(reason: str) -> None:
