@@ -46,7 +46,7 @@ class InputFormat:
         """
         held = torch.iinfo(codes.dtype)
         if (held.min < self.lowest or held.max > self.highest) and codes.numel():
-            low, high = (int(end) for end in torch.aminmax(codes))
+            low, high = (int(end) for end in torch.aminmax(codes.long()))  # not every unsigned dtype has aminmax
             if low < self.lowest or high > self.highest:
                 raise DataError(
                     f"got integer codes from {low} to {high}; the input format has {self.width_bits} bits, codes from "

@@ -70,6 +70,14 @@ def test_codes_outside_the_format(form: InputFormat, codes: list[int], message: 
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.uint16, torch.int16, torch.int32, torch.int64])
+def test_codes_of_any_integer_dtype(dtype: torch.dtype) -> None:
+    form = InputFormat(6, divisor=1.0)
+    assert form.values(torch.tensor([0, 63], dtype=dtype)).tolist() == [0.0, 63.0]
+    with pytest.raises(DataError):
+        form.values(torch.tensor([64], dtype=dtype))
+
+
 def test_no_codes() -> None:
     assert InputFormat(4).values(torch.empty(0, 3, dtype=torch.int64)).shape == (0, 3)
 

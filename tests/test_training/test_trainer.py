@@ -322,6 +322,32 @@ def test_the_test_samples_choose_nothing(tmp_path: Path, unbroken: tuple[bytes, 
     assert result.test_accuracy != unbroken[1].test_accuracy
 
 
+def test_the_seed_chooses_held_out_samples_and_order(tmp_path: Path) -> None:
+    recorders = [Recorder(), Recorder()]
+    for seed, recorder in enumerate(recorders):
+        run(tmp_path / "tiny", RECIPE.with_(max_shift=0, epochs=1, seed=seed), make=recorder.make)
+    assert set(recorders[0].evaluated[0]) != set(recorders[1].evaluated[0])
+    both = set(recorders[0].trained) & set(recorders[1].trained)
+    orders = [[sample for sample in recorder.trained if sample in both] for recorder in recorders]
+    assert orders[0] != orders[1]
+
+
+def test_the_first_of_equally_good_epochs_is_chosen(tmp_path: Path) -> None:
+    result = run(tmp_path / "tiny", RECIPE.with_(learning_rate=1e-9))
+    assert len({row["validation_accuracy"] for row in result.history}) == 1
+    assert result.best_epoch == 1
+
+
+def test_parameters_are_projected_after_each_step(tmp_path: Path) -> None:
+    class Watching(Tiny):
+        def _forward_impl(self, x: Tensor) -> Tensor:
+            for _, layer in self.lut_layers():
+                assert all(float(p.detach().abs().max()) <= 1 for p in layer.nodes.parameters())
+            return super()._forward_impl(x)
+
+    run(tmp_path / "tiny", RECIPE.with_(epochs=1, learning_rate=1.0), make=Watching)
+
+
 def test_an_incomplete_last_batch_is_left_out(tmp_path: Path) -> None:
     recorder = Recorder()
     run(tmp_path / "tiny", RECIPE.with_(max_shift=0, epochs=1, batch_size=70), make=recorder.make)
