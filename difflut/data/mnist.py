@@ -6,6 +6,7 @@ import gzip
 import lzma
 import os
 import zipfile
+import zlib
 from importlib.resources import files
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def _read_npz(path: Path) -> dict[str, npt.NDArray[np.uint8]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return {key: file[key] for key in _SHAPES}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error}); expected arrays {', '.join(_SHAPES)}") from error
 
 
@@ -83,10 +84,10 @@ def _read_all_idx(folder: Path) -> dict[str, npt.NDArray[np.uint8]]:
 def _read_idx(path: Path) -> npt.NDArray[np.uint8]:
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        if raw[:3] != b"\x00\x00\x08":
+        if raw[:3] != b"\x00\x00\x08" or len(raw) < 4:
             raise ValueError("not an IDX file of unsigned bytes")
         dimensions = raw[3]
         shape = np.frombuffer(raw, dtype=">u4", count=dimensions, offset=4)
         return np.frombuffer(raw, dtype=np.uint8, offset=4 + 4 * dimensions).reshape(shape)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error}); expected an MNIST IDX file") from error

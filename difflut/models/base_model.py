@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from abc import ABC, abstractmethod
@@ -243,14 +244,16 @@ class BaseModel(nn.Module, ABC):
                 f"{path}: this checkpoint belongs to model {header['model']!r}, but was loaded into {self.name!r}; "
                 f"use get_model({header['model']!r}).load_checkpoint(path)"
             )
+        restored = copy.deepcopy(self)  # a file that does not fit leaves this model as it was
         try:
-            self._restore(tensors, header["layers"])
-            self.info = header["info"]
-        except (KeyError, RuntimeError, ValueError, AttributeError) as error:
+            restored._restore(tensors, header["layers"])
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"{path}: the checkpoint does not fit model {self.name!r} as it is defined now ({error}); "
                 f"was it saved by another version of the model?"
             ) from error
+        self.__dict__.update(restored.__dict__)
+        self.info = header["info"]
         self.eval()
         return self
 
@@ -301,10 +304,15 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[
         ) from error
     if text is None:
         raise CheckpointError(f"{path}: a safetensors file, but not a difflut checkpoint (it has no difflut header)")
-    header: dict[str, Any] = json.loads(text)
-    if header.get("format_version") != FORMAT_VERSION:
+    try:
+        header: dict[str, Any] = json.loads(text)
+        if header["format_version"] != FORMAT_VERSION:
+            raise CheckpointError(
+                f"{path}: checkpoint format {header['format_version']}, this difflut reads {FORMAT_VERSION}; "
+                f"use the version of difflut that wrote it"
+            )
+        return {key: header[key] for key in ("format_version", "model", "layers", "info")}, tensors
+    except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
-            f"{path}: checkpoint format {header.get('format_version')}, this difflut reads {FORMAT_VERSION}; "
-            f"use the version of difflut that wrote it"
-        )
-    return header, tensors
+            f"{path}: its difflut header is damaged ({error!r}); expected a checkpoint written by save_checkpoint"
+        ) from error

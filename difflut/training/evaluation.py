@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from difflut.data import Split
-from difflut.errors import ConfigError
+from difflut.errors import ConfigError, DataError
 from difflut.models.base_model import BaseModel
 
 
@@ -57,5 +57,12 @@ class _CaptureScores(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def accuracy(model: BaseModel, split: Split, batch_size: int = 1000) -> float:
-    """The fraction of samples whose largest logit is at the label; ties go to the lowest index."""
-    return float((predict(model, split.x, batch_size).argmax(dim=1) == split.y).float().mean())
+    """The fraction of samples whose largest logit is at the label; ties go to the lowest index.
+
+    Raises:
+        DataError: if there is no sample.
+    """
+    if len(split) == 0:
+        raise DataError("accuracy of no sample is not defined; give at least one")
+    correct = predict(model, split.x, batch_size).argmax(dim=1) == split.y.cpu()
+    return int(correct.sum()) / len(split)

@@ -67,7 +67,7 @@ def train(
         progress: whether to show a progress bar.
     """
     device = device or torch.device("cpu")
-    if len(data.train) <= recipe.validation + recipe.batch_size:
+    if len(data.train) < recipe.validation + recipe.batch_size:
         raise DataError(
             f"{data.name} has {len(data.train)} training samples; the recipe holds out {recipe.validation} and needs at "
             f"least one batch of {recipe.batch_size} more"
@@ -101,19 +101,24 @@ class _Run:
             return
         try:
             state = torch.load(self.resume_path, map_location="cpu", weights_only=True)
-            if state["recipe"] != asdict(self.recipe) or state["model"] != self.model.name:
+            if (state["recipe"], state["model"], state["data"]) != self._identity():
                 raise CheckpointError(
-                    f"{self.resume_path}: belongs to model {state['model']!r} with another recipe "
-                    f"({state['recipe']}); delete it or choose another --out"
+                    f"{self.resume_path}: belongs to model {state['model']!r} on {state['data']} with the recipe "
+                    f"{state['recipe']}; delete it or choose another --out"
                 )
             self.model.load_state_dict(state["parameters"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.history = state["history"]
             self.best = (state["best_epoch"], state["best_accuracy"], state["best_checkpoint"].numpy().tobytes())
-        except (OSError, RuntimeError, KeyError, ValueError, AttributeError, EOFError) as error:
+        except CheckpointError:
+            raise
+        except Exception as error:  # what torch.load raises on a damaged file is not specified
             raise CheckpointError(
                 f"{self.resume_path}: cannot resume from it ({error}); delete it to start afresh"
             ) from error
+
+    def _identity(self) -> tuple[dict[str, Any], str, str]:
+        return asdict(self.recipe), self.model.name, self.data_name
 
     def save(self) -> None:
         """Write everything that resuming needs."""
@@ -121,8 +126,7 @@ class _Run:
         buffer = io.BytesIO()
         torch.save(
             {
-                "model": self.model.name,
-                "recipe": asdict(self.recipe),
+                **dict(zip(("recipe", "model", "data"), self._identity(), strict=True)),
                 "parameters": self.model.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "history": self.history,
@@ -165,6 +169,7 @@ class _Run:
     def _epoch(self, fitting: Split, epoch: int, steps: int, bar: tqdm[Any]) -> float:
         recipe, model = self.recipe, self.model
         generator = _generator(recipe.seed, epoch)
+        torch.manual_seed(generator.initial_seed())  # for models that draw numbers themselves, such as with dropout
         order = torch.randperm(len(fitting), generator=generator)
         total = torch.zeros((), device=fitting.x.device)
         for step in range(steps):

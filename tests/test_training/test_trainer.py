@@ -197,7 +197,7 @@ def test_resume_file_of_another_recipe(tmp_path: Path, resume_file: Path) -> Non
         "'max_shift': 1, 'validation': 40, 'seed': 3}"
     )
     assert str(caught.value) == (
-        f"{resume_file}: belongs to model 'tiny' with another recipe ({recipe}); delete it or choose another --out"
+        f"{resume_file}: belongs to model 'tiny' on brightness with the recipe {recipe}; delete it or choose another --out"
     )
     assert resume_file.read_bytes() == before
 
