@@ -10,14 +10,7 @@ from torch import Tensor, nn
 
 from difflut.errors import ConfigError, InputShapeError, UnknownNameError
 from difflut.functional import lut_lookup
-from difflut.nodes import DWNNodes, DWNStableNodes, FixedNodes, LinearLUTNodes, Nodes
-
-NODE_FAMILIES: dict[str, type[Nodes]] = {
-    "dwn": DWNNodes,
-    "dwn_stable": DWNStableNodes,
-    "fixed": FixedNodes,
-    "linear": LinearLUTNodes,
-}
+from difflut.nodes import FAMILIES, FixedNodes, Nodes
 
 
 class LUTLayer(nn.Module):
@@ -29,7 +22,7 @@ class LUTLayer(nn.Module):
         in_width: the number of input bits.
         nodes: the number of nodes, which is the number of output bits.
         n: inputs per node, 1 to 8.
-        family: the node family, a name of `NODE_FAMILIES`.
+        family: the node family, a name of `FAMILIES`.
         connections: "random" (each input bit is used about equally often) or "learnable" (trained, see
             `LearnableConnections`).
         candidates: for learnable connections, how many input bits each node may choose from; None for all.
@@ -47,14 +40,14 @@ class LUTLayer(nn.Module):
         candidates: int | None = None,
     ) -> None:
         super().__init__()
-        if family not in NODE_FAMILIES:
-            raise UnknownNameError(f"unknown node family {family!r}; known: {', '.join(sorted(NODE_FAMILIES))}")
+        if family not in FAMILIES:
+            raise UnknownNameError(f"unknown node family {family!r}; known: {', '.join(sorted(FAMILIES))}")
         if in_width < 1:
             raise ConfigError(f"LUTLayer: in_width is {in_width}; it must be at least 1")
         if connections not in ("random", "learnable"):
             raise ConfigError(f"LUTLayer: connections is {connections!r}; it must be 'random' or 'learnable'")
         self.in_width = in_width
-        self.nodes: Nodes = NODE_FAMILIES[family](nodes, n)
+        self.nodes: Nodes = FAMILIES[family](nodes, n)
         self.family = family
         self.register_buffer("connections", random_connections(in_width, nodes, n))
         self.learnable: LearnableConnections | None = None

@@ -201,17 +201,20 @@ class _Tracer:
         if not isinstance(x, Codes) or not isinstance(thresholds, Tensor):
             raise self._refuse(node, [x], ": an encoder takes input numbers and fixed thresholds")
         levels = code_thresholds(self.format, thresholds)
-        return Bits(torch.from_numpy(self.builder.add_comparators(x.ids[0][:, None].numpy(), levels)).long()[None])
+        return Bits(torch.from_numpy(self.builder.add_comparators(x.ids[:, :, None].numpy(), levels)).long())
 
     def _lut_lookup(self, node: fx.Node, bits: Any, connections: Any, tables: Any) -> Bits:
         if not isinstance(bits, Bits) or not isinstance(connections, Tensor) or not isinstance(tables, Tensor):
             raise self._refuse(node, [bits], ": a LUT layer takes bits, fixed connections and fixed tables")
-        fanin = bits.ids[0][connections]
-        return Bits(torch.from_numpy(self.builder.add_layer(fanin.numpy(), tables.numpy())).long()[None])
+        # A layer that is shared by several positions gets them as rows of its batch; each row is built.
+        rows, (nodes, n) = len(bits.ids), connections.shape
+        fanin = bits.ids[:, connections].reshape(rows * nodes, n)
+        nets = self.builder.add_layer(fanin.numpy(), tables.repeat(rows, 1).numpy())
+        return Bits(torch.from_numpy(nets).long().reshape(rows, nodes))
 
     def _group_sum(self, node: fx.Node, bits: Any, classes: int) -> Scores:
-        if not isinstance(bits, Bits):
-            raise self._refuse(node, [bits], ": a group sum counts bits")
+        if not isinstance(bits, Bits) or len(bits.ids) != 1:
+            raise self._refuse(node, [bits], ": a group sum counts the bits of one sample")
         return Scores(bits.ids[0].reshape(classes, -1))
 
     def _cast(self, node: fx.Node, args: Any, kwargs: dict[str, Any]) -> Any:

@@ -81,7 +81,7 @@ class Moves(BaseModel):
         padded = functional.pad(bits, (1, 1, 1, 1))
         patches = padded.unfold(2, 3, 1).unfold(3, 3, 1)  # (count, 2, 4, 4, 3, 3)
         patches = patches.permute(0, 2, 3, 1, 4, 5).reshape(count * 16, 18)
-        hidden = torch.cat([self.first(part) for part in patches.reshape(count, 16, 18).unbind(1)], dim=1)
+        hidden = self.first(patches).reshape(count, 16 * 5)  # one layer, shared by all positions
         return self.head(self.second(torch.cat([hidden, bits.transpose(1, 2).flatten(1)], dim=1)))
 
 

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from difflut.errors import ConfigError, InputShapeError, UnknownNameError
 from difflut.functional import lut_lookup
-from difflut.layers import NODE_FAMILIES, LearnableConnections, LUTLayer, random_connections
+from difflut.layers import LearnableConnections, LUTLayer, random_connections
+from difflut.nodes import FAMILIES
 
 TRAINED = ["dwn", "dwn_stable", "linear"]
 KINDS: list[dict[str, object]] = [
@@ -220,4 +221,4 @@ def test_unknown_family() -> None:
     with pytest.raises(UnknownNameError) as caught:
         LUTLayer(4, 3, family="dnw")
     assert str(caught.value) == "unknown node family 'dnw'; known: dwn, dwn_stable, fixed, linear"
-    assert sorted(NODE_FAMILIES) == ["dwn", "dwn_stable", "fixed", "linear"]
+    assert sorted(FAMILIES) == ["dwn", "dwn_stable", "fixed", "linear"]

@@ -5,4 +5,11 @@ from difflut.nodes.dwn import DWNNodes, DWNStableNodes
 from difflut.nodes.fixed import FixedNodes
 from difflut.nodes.linear import LinearLUTNodes
 
-__all__ = ["DWNNodes", "DWNStableNodes", "FixedNodes", "LinearLUTNodes", "Nodes"]
+FAMILIES: dict[str, type[Nodes]] = {
+    "dwn": DWNNodes,
+    "dwn_stable": DWNStableNodes,
+    "fixed": FixedNodes,
+    "linear": LinearLUTNodes,
+}
+
+__all__ = ["FAMILIES", "DWNNodes", "DWNStableNodes", "FixedNodes", "LinearLUTNodes", "Nodes"]
