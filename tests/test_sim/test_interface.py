@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from rtl_fixture import INTERFACE
 
 from difflut.errors import ConfigError
-from tests.test_sim.fixture import INTERFACE
 
 
 @pytest.mark.parametrize(

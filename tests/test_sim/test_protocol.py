@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from rtl_fixture import INTERFACE
 
 from difflut.sim.protocol import ProtocolError, decode_outputs, decode_probe, measured_latency
 from difflut.sim.vectors import Recording
-from tests.test_sim.fixture import INTERFACE
 
 INPUTS = np.array([30, 31, 34], dtype=np.int64)
 

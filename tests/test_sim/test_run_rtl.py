@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rtl_fixture import INTERFACE, PROBES, reference, sample_codes, write_rtl
+from tools import require_icarus, require_verilator
 
 from difflut.errors import ConfigError
 from difflut.export.errors import ToolError
 from difflut.files import WriteError
 from difflut.sim import Comparison, ProtocolError, RtlResult, ToolFailure, compare, run_rtl
-from tests.test_sim.fixture import INTERFACE, PROBES, reference, sample_codes, write_rtl
-from tests.tools import require_icarus, require_verilator
 
 
 def icarus(folder: Path, fault: str | None = None, samples: int = 100, **options: Any) -> tuple[RtlResult, Comparison]:

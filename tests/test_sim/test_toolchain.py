@@ -6,13 +6,13 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from rtl_fixture import INTERFACE, sample_codes, write_rtl
+from tools import require_icarus, require_verilator
 
 from difflut.export.errors import ToolError
 from difflut.sim import ToolFailure, run_rtl, toolchain
 from difflut.sim.process import SHOWN_LINES, clean_environment, log_excerpt
 from difflut.sim.toolchain import find_cocotb, find_icarus, find_verilator
-from tests.test_sim.fixture import INTERFACE, sample_codes, write_rtl
-from tests.tools import require_icarus, require_verilator
 
 
 def fake(folder: Path, name: str, script: str) -> Path:

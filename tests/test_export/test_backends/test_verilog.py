@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from icarus import call, check_cycles, write
+from netlists import codes_for, layered_netlist, netlists
+from tools import require_tool, require_verilator, require_yosys
 
 from difflut.export.backends.verilog import emit
 from difflut.export.errors import NetlistError
 from difflut.export.ir import CONST0, CONST1, FIRST_NET, Head, InputFormat, Netlist, NetlistBuilder
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.hdl_templates import render
-from tests.netlists import codes_for, layered_netlist, netlists
-from tests.test_export.test_backends.icarus import call, check_cycles, write
-from tests.tools import require_tool, require_verilator, require_yosys
 
 
 @st.composite

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from tools import require_tool
 
 from difflut.export.backends.verilog import VerilogDesign, emit
 from difflut.export.ir import FIRST_NET, InputFormat, Netlist
 from difflut.export.simulate import simulate, simulate_nets
-from tests.tools import require_tool
 
 _TESTBENCH = """\
 module testbench;

@@ -1,0 +1,74 @@
+"""The long tests of `make test-full`: the shipped model's RTL with one wrong bit, and many random networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from netlists import codes_for, netlists
+from tools import require_verilator
+
+import difflut
+from difflut.data import mnist_test
+from difflut.export import bundle
+from difflut.export.backends.verilog import emit
+from difflut.export.exporter import make_bundle
+from difflut.export.ir import Netlist
+from difflut.export.passes.assign_stages import assign_stages
+from difflut.export.simulate import simulate
+from difflut.sim import RtlInterface, compare, run_rtl
+from difflut.verification import verify
+
+pytestmark = pytest.mark.full
+
+
+@pytest.mark.parametrize("name", ["mnist_fc_8k_dwn", "mnist_fc_8k_linear"])
+def test_one_flipped_table_bit_among_half_a_million_is_found(tmp_path: Path, name: str) -> None:
+    require_verilator()
+    made = make_bundle(difflut.get_model(name, pretrained=True))
+    images = mnist_test()
+    netlist = made.netlist
+    right = simulate(netlist, images.x.reshape(-1, 784).numpy())
+    rng = np.random.default_rng(0)
+    for lut in rng.permutation(netlist.luts).tolist():
+        tables = netlist.lut_tables.copy()
+        tables[netlist.table_offsets[lut]] ^= np.uint64(1 << int(rng.integers(64)))
+        mutant = netlist.with_(lut_tables=tables)
+        wrong = simulate(mutant, images.x.reshape(-1, 784).numpy())
+        if (right.scores != wrong.scores).any():
+            break
+    rtl = {f"rtl/{file}": text.encode() for file, text in emit(mutant).files.items()}
+    bundle.write(bundle.Bundle(made.bundle.manifest, {**made.bundle.files, **rtl}), tmp_path / "net")
+    report = verify(tmp_path / "net", data=images, data_name="MNIST", samples=10000)
+    cell = f"layer {netlist.lut_layer[lut]}, node {netlist.lut_node[lut]}: expected"
+    assert not report.ok
+    assert cell in report.steps[1].first_mismatch
+
+
+@settings(max_examples=25, deadline=None)
+@given(netlist=netlists())
+def test_random_netlists_under_verilator(tmp_path_factory: pytest.TempPathFactory, netlist: Netlist) -> None:
+    require_verilator()
+    staged = assign_stages(netlist.with_(name="drawn"))
+    design = emit(staged)
+    folder = tmp_path_factory.mktemp("drawn")
+    sources = []
+    for name, text in design.files.items():
+        (folder / name).write_text(text)
+        sources.append(folder / name)
+    head, form = staged.head, staged.input
+    interface = RtlInterface(
+        design.top,
+        form.features,
+        form.width_bits,
+        head.classes,
+        head.score_width_bits,
+        head.class_width_bits,
+        design.latency_cycles,
+    )
+    codes = codes_for(staged, 200)
+    result = run_rtl(sources, interface, codes, build_dir=folder / "sim")
+    expected = simulate(staged, codes)
+    assert compare(expected.scores, expected.classes, result.scores, result.classes).ok
