@@ -47,7 +47,7 @@ def test_one_flipped_table_bit_among_half_a_million_is_found(tmp_path: Path, nam
     assert cell in report.steps[1].first_mismatch
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(netlist=netlists())
 def test_random_netlists_under_verilator(tmp_path_factory: pytest.TempPathFactory, netlist: Netlist) -> None:
     require_verilator()
