@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from difflut.data import Split
-from difflut.errors import ConfigError, DataError
+from difflut.errors import ConfigError, DataError, InputShapeError
 from difflut.export import backends, bundle
 from difflut.export.errors import BundleError
 from difflut.export.exporter import MODEL_FILE, NETLIST_FILE
@@ -172,6 +172,11 @@ class _Subject:
         parts = [torch.randint(form.lowest, form.highest + 1, shape, generator=generator, dtype=torch.int32)]
         self.labels: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         if data is not None:
+            if data.x[0].numel() != model.input_size:
+                raise InputShapeError(
+                    f"the data have samples of shape {tuple(data.x.shape[1:])}; model {model.name!r} takes "
+                    f"{model.input_size} features a sample: give it other data, or --random-only"
+                )
             parts.insert(0, form.quantize(data.x).reshape(len(data), *model.input_shape))
             self.labels = data.y.numpy()
         codes = torch.cat(parts)

@@ -14,7 +14,7 @@ from small_models import Chain, Moves, fitted, random_codes
 from tools import require_icarus, require_verilator
 
 from difflut.data import Split
-from difflut.errors import ConfigError, DataError
+from difflut.errors import ConfigError, DataError, InputShapeError
 from difflut.export import bundle
 from difflut.export.backends.verilog import emit
 from difflut.export.errors import BundleError
@@ -217,6 +217,13 @@ def test_checking_nothing_is_an_error(tmp_path: Path) -> None:
     nothing = Split(torch.zeros(0, 6, dtype=torch.int32), torch.zeros(0, dtype=torch.int64))
     with pytest.raises(DataError, match="the data hold no sample"):
         verify(tmp_path / "net", data=nothing, data_name="nothing", model_class=MODEL)
+
+
+def test_data_of_another_shape(tmp_path: Path) -> None:
+    bundle.write(make_bundle(fitted(Chain())).bundle, tmp_path / "net")
+    images = Split(torch.zeros(3, 28, 28, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64))
+    with pytest.raises(InputShapeError, match=r"samples of shape \(28, 28\); model 'chain' takes 6 features a sample"):
+        verify(tmp_path / "net", data=images, data_name="images", model_class=MODEL)
 
 
 def test_model_of_ones_own_must_be_named(tmp_path: Path) -> None:
