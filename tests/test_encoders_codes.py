@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small_models
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_models import Chain, fitted, random_codes
+from tools import require_icarus
 from torch import Tensor
 
 from difflut.encoders import (
@@ -27,6 +29,8 @@ from difflut.encoders import (
 )
 from difflut.encoders.circuit import CodeCircuit
 from difflut.errors import CheckpointError, ConfigError
+from difflut.export import bundle
+from difflut.export.exporter import make_bundle
 from difflut.export.simulate import simulate
 from difflut.export.trace import trace
 from difflut.export.verify import check
@@ -34,6 +38,7 @@ from difflut.heads import GroupSum
 from difflut.input_format import InputFormat
 from difflut.models import BaseModel
 from difflut.training import predict_scores
+from difflut.verification import verify
 
 CODES = [OneHot, Binary, Gray, SignMagnitude]
 DOCUMENT = Path(__file__).parents[1] / "docs" / "encoders.md"
@@ -304,3 +309,20 @@ def test_a_checkpoint_with_another_number_of_thresholds(tmp_path: Path) -> None:
     other.encoder = Binary(3)
     with pytest.raises(CheckpointError, match=r"thresholds of shape \(3, 3\), expected \(3, 7\)"):
         other.load_checkpoint(tmp_path / "model")
+
+
+def test_a_code_reaches_the_rtl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A code of two levels of lookups, which become pipeline stages before the first layer."""
+    require_icarus()
+
+    class Coded(Chain):
+        def __init__(self) -> None:
+            super().__init__(3, name="coded")
+            self.encoder = Binary(4)
+
+    monkeypatch.setattr(small_models, "Coded", Coded, raising=False)
+    build = make_bundle(fitted(Coded())).bundle
+    bundle.write(build, tmp_path / "coded")
+    report = verify(tmp_path / "coded", data=None, data_name="", simulator="icarus", model_class="small_models:Coded")
+    assert report.ok
+    assert [(step.random, step.mismatches) for step in report.steps] == [(100, 0)] * 2
