@@ -64,7 +64,7 @@ def live_nets(netlist: Netlist) -> npt.NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class LayerEstimate:
-    """One layer of the model: its number (-1 for LUTs that passes invented), its LUTs, their LUT6 estimate."""
+    """One layer of the model: its number (-1 for LUTs of the encoder and of passes), its LUTs, their LUT6 estimate."""
 
     layer: int
     luts: int

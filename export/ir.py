@@ -150,7 +150,7 @@ class Netlist:
     stage is 0; the pass `assign_stages` gives stages.
 
     **Origin.** `lut_layer[j]` and `lut_node[j]` name the model's layer (counted from 1 in the order of the forward) and
-    the node (counted from 0) that LUT j came from; both are -1 for a LUT that a pass invented.
+    the node (counted from 0) that LUT j came from; both are -1 for a LUT that the encoder needs or a pass invented.
 
     **Head.** See `Head`; it reads nets of any stage, aligned to the last stage in use.
 
@@ -311,7 +311,9 @@ class NetlistBuilder:
         self._fanins: list[IntArray] = []
         self._inputs: list[IntArray] = []
         self._tables: list[WordArray] = []
-        self._nodes: list[int] = []
+        self._layers: list[IntArray] = []
+        self._nodes: list[IntArray] = []
+        self._model_layers = 0
         self._next = FIRST_NET
 
     def add_comparators(self, features: npt.ArrayLike, thresholds: npt.ArrayLike) -> IntArray:
@@ -340,12 +342,13 @@ class NetlistBuilder:
         self._next += len(first)
         return nets.reshape(shape)
 
-    def add_layer(self, fanin: npt.ArrayLike, tables: npt.NDArray[np.bool_]) -> IntArray:
+    def add_layer(self, fanin: npt.ArrayLike, tables: npt.NDArray[np.bool_], *, of_model: bool = True) -> IntArray:
         """Add a layer of LUTs and return their nets, int32 (nodes,).
 
         Args:
             fanin: int (nodes, n), the nets that feed each node, input 0 first.
             tables: bool (nodes, 2**n), index bit i = input i.
+            of_model: whether this is the model's next layer; otherwise the LUTs' origin is -1, as the encoder's is.
         """
         feeds: IntArray = _frozen("fanin", fanin, np.int32)
         nodes, n = feeds.shape
@@ -356,7 +359,9 @@ class NetlistBuilder:
         self._fanins.append(feeds.reshape(-1))
         self._inputs.append(np.full(nodes, n, dtype=np.int32))
         self._tables.append(pack_tables(np.asarray(tables, dtype=np.bool_)))
-        self._nodes.append(nodes)
+        self._model_layers += of_model
+        self._layers.append(np.full(nodes, self._model_layers if of_model else -1, np.int32))
+        self._nodes.append(np.arange(nodes, dtype=np.int32) if of_model else np.full(nodes, -1, np.int32))
         nets = np.arange(self._next, self._next + nodes, dtype=np.int32)
         self._next += nodes
         return nets
@@ -381,7 +386,7 @@ class NetlistBuilder:
             lut_fanin=join(self._fanins, np.int32),
             lut_tables=join(self._tables, np.uint64),
             stage=np.zeros(self._next - FIRST_NET, np.int32),
-            lut_layer=np.repeat(np.arange(1, len(self._nodes) + 1, dtype=np.int32), self._nodes),
-            lut_node=join([np.arange(count, dtype=np.int32) for count in self._nodes], np.int32),
+            lut_layer=join(self._layers, np.int32),
+            lut_node=join(self._nodes, np.int32),
             head=groups,
         )

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, fx
 from torch.export.graph_signature import InputKind
 
+from difflut.encoders import Encoder
 from difflut.errors import NotFittedError
 from difflut.export.errors import TraceError
 from difflut.export.ir import InputFormat, Netlist, NetlistBuilder
@@ -123,13 +124,21 @@ class _Tracer:
         self.builder = NetlistBuilder(
             model.name, InputFormat(model.input_size, self.format.width_bits, self.format.signed)
         )
+        nodes = program.graph_module.graph.nodes
+        placeholders = [node for node in nodes if node.op == "placeholder"]
+        self.specs = dict(zip(placeholders, program.graph_signature.input_specs, strict=True))
+        self.encoder_buffers = {
+            f"{name}.{buffer}"
+            for name, module in model.named_modules()
+            if isinstance(module, Encoder)
+            for buffer, _ in module.named_buffers()
+        }
 
     def run(self) -> Netlist:
         values: dict[fx.Node, Any] = {}
-        inputs = iter(self.program.graph_signature.input_specs)
-        for node in self.program.graph_module.graph.nodes:
+        for node in self._comparators_first():
             if node.op == "placeholder":
-                values[node] = self._placeholder(next(inputs))
+                values[node] = self._placeholder(self.specs[node])
             elif node.op == "get_attr":
                 values[node] = getattr(self.program.graph_module, str(node.target))
             elif node.op == "call_function":
@@ -139,6 +148,18 @@ class _Tracer:
             elif node.op == "output":
                 return self._output(fx.map_arg(node.args, lambda n: values[n])[0])
         raise TraceError(f"model {self.model.name!r}: its graph has no output")
+
+    def _comparators_first(self) -> list[fx.Node]:
+        """The graph's nodes; those that depend on a lookup come last, as the netlist wants all comparators first."""
+        early: list[fx.Node] = []
+        late: dict[fx.Node, None] = {}  # an ordered set
+        for node in self.program.graph_module.graph.nodes:
+            lookup = getattr(node.target, "overloadpacket", None) is torch.ops.difflut.lut_lookup
+            if lookup or node.op == "output" or any(source in late for source in node.all_input_nodes):
+                late[node] = None
+            else:
+                early.append(node)
+        return [*early, *late]
 
     def _placeholder(self, spec: Any) -> Any:
         if spec.kind == InputKind.USER_INPUT:
@@ -209,7 +230,9 @@ class _Tracer:
         # A layer that is shared by several positions gets them as rows of its batch; each row is built.
         rows, (nodes, n) = len(bits.ids), connections.shape
         fanin = bits.ids[:, connections].reshape(rows * nodes, n)
-        nets = self.builder.add_layer(fanin.numpy(), tables.repeat(rows, 1).numpy())
+        source = node.args[1]
+        of_encoder = source in self.specs and self.specs[source].target in self.encoder_buffers
+        nets = self.builder.add_layer(fanin.numpy(), tables.repeat(rows, 1).numpy(), of_model=not of_encoder)
         return Bits(torch.from_numpy(nets).long().reshape(rows, nodes))
 
     def _group_sum(self, node: fx.Node, bits: Any, classes: int) -> Scores:

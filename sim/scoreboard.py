@@ -154,5 +154,5 @@ def describe_net(netlist: Netlist, net: int) -> str:
         return f"comparator code[{netlist.compare_feature[cell]}] >= {netlist.compare_threshold[cell]}"
     lut = net - netlist.first_lut_net
     if netlist.lut_layer[lut] < 0:
-        return f"LUT {lut} (made by a pass)"
+        return f"LUT {lut} (made by the encoder or a pass)"
     return f"layer {netlist.lut_layer[lut]}, node {netlist.lut_node[lut]}"

@@ -1,15 +1,25 @@
-"""Thermometer encoders."""
+"""What all encoders have in common, and the thermometers; the other codes are in test_encoders_codes.py."""
 
 from __future__ import annotations
+
+import statistics
 
 import pytest
 import torch
 from torch import Tensor
 
-from difflut.encoders import DistributiveThermometer, Encoder, Thermometer
-from difflut.errors import ConfigError, DataError, InputShapeError, NotFittedError
+from difflut.encoders import (
+    ENCODERS,
+    DistributiveThermometer,
+    Encoder,
+    GaussianThermometer,
+    Logarithmic,
+    Thermometer,
+    make_encoder,
+)
+from difflut.errors import ConfigError, DataError, InputShapeError, NotFittedError, UnknownNameError
 
-ENCODERS = [Thermometer, DistributiveThermometer]
+THERMOMETERS = [Thermometer, GaussianThermometer, DistributiveThermometer, Logarithmic]
 
 
 def test_uniform_thresholds() -> None:
@@ -30,7 +40,124 @@ def test_distributive_bits_split_the_data_evenly() -> None:
     assert counts.tolist() == [799, 599, 399, 199]
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
+def test_gaussian_thresholds() -> None:
+    """Equal parts of the normal distribution with each feature's mean and population deviation."""
+    x = torch.randn(200, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 3.0]) + 2
+    encoder = GaussianThermometer(3).fit(x)
+    for feature, thresholds in enumerate(encoder.thresholds.tolist()):
+        column = x[:, feature].tolist()
+        normal = statistics.NormalDist(statistics.fmean(column), statistics.pstdev(column))
+        assert thresholds == pytest.approx([normal.inv_cdf(p) for p in (0.25, 0.5, 0.75)], abs=1e-6)
+
+
+def test_gaussian_thresholds_of_one_sample_and_of_constants_are_the_value() -> None:
+    assert GaussianThermometer(3).fit(torch.tensor([[0.1]])).thresholds.tolist() == torch.full((1, 3), 0.1).tolist()
+    constant = torch.full((977, 1), 0.1)
+    encoder = GaussianThermometer(3).fit(constant)
+    assert torch.equal(encoder.thresholds, constant[:1].expand(1, 3))
+
+
+def test_logarithmic_thresholds() -> None:
+    """Equal ratios from the smallest positive value to the largest; zeros do not count."""
+    x = torch.tensor([[1.0, 0.0, 0.0, 0.3], [16.0, 0.0, 81.0, 0.3], [2.0, 0.0, 1.0, 0.3]])
+    thresholds = Logarithmic(3).fit(x).thresholds
+    torch.testing.assert_close(thresholds[:3], torch.tensor([[2.0, 4.0, 8.0], [0.0, 0.0, 0.0], [3.0, 9.0, 27.0]]))
+    assert torch.equal(thresholds[3], torch.full((3,), 0.3))
+
+
+def test_logarithmic_bits_of_zero_and_of_negative_numbers_are_zero() -> None:
+    encoder = Logarithmic(2).fit(torch.tensor([[1.0], [8.0]]))
+    assert encoder(torch.tensor([[-5.0], [0.0], [3.0], [5.0]])).tolist() == [[False] * 2] * 2 + [
+        [True, False],
+        [True] * 2,
+    ]
+
+
+def test_logarithmic_refuses_negative_training_data() -> None:
+    with pytest.raises(DataError) as caught:
+        Logarithmic(2).fit(torch.tensor([[1.0, 0.5], [2.0, -1.5]]))
+    assert str(caught.value) == (
+        "Logarithmic.fit: feature 1 has negative values, the lowest -1.5; logarithmic thresholds need values >= 0: shift "
+        "the data, or use SignMagnitude"
+    )
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_constant_features_and_few_values(name: str) -> None:
+    """A number at the constant and one below it have the lowest code, and training data of few values work."""
+    x = torch.tensor([[0.0, 0.7, 0.1], [0.0, 0.7, 0.9], [0.0, 0.7, 0.1]])
+    encoder = make_encoder(name, 3).fit(x)
+    bits = encoder(torch.cat([x, x + 1])).unflatten(1, (3, 3))
+    assert torch.equal(bits[0, :2], bits[1, :2])
+    assert not torch.equal(bits[0, 0], bits[3, 0])  # 0 and 1
+    if name != "sign_magnitude":  # its levels start at 0, not at the lowest value
+        assert not torch.equal(bits[0, 1], bits[3, 1])
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_numbers_outside_the_fitted_range_clamp(name: str) -> None:
+    x = torch.rand(100, 2, generator=torch.Generator().manual_seed(0))
+    encoder = make_encoder(name, 3).fit(x)
+    low, high = (-1.0, 2.0) if name == "sign_magnitude" else (0.0, 2.0)
+    expected = encoder(torch.tensor([[low, low], [high, high]]))
+    for far in (1e3, float("inf")):
+        assert torch.equal(encoder(torch.tensor([[-far, -far], [far, far]])), expected)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_nan_is_an_error(name: str) -> None:
+    encoder = make_encoder(name, 3).fit(torch.tensor([[0.0], [1.0]]))
+    with pytest.raises(DataError, match="the model's input contains NaN"):
+        encoder(torch.tensor([[0.5], [float("nan")]]))
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_every_encoder_has_bits_per_feature(name: str) -> None:
+    encoder = make_encoder(name, 4)
+    assert encoder.output_width == 0
+    encoder.fit(torch.rand(20, 3, generator=torch.Generator().manual_seed(0)))
+    assert encoder.output_width == 12
+    assert encoder.thresholds.shape == (3, encoder.thresholds_per_feature)
+    assert encoder(torch.rand(5, 3)).shape == (5, 12)
+    assert encoder(torch.rand(0, 3)).shape == (0, 12)
+    assert encoder(torch.rand(5, 3)).dtype == torch.bool
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("grey", "did you mean gray or binary?"),
+        (
+            "xyz",
+            "known encoders: binary, distributive, gaussian, gray, logarithmic, one_hot, sign_magnitude, thermometer",
+        ),
+    ],
+)
+def test_unknown_encoder(name: str, hint: str) -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        make_encoder(name, 3)
+    assert str(caught.value) == f"unknown encoder {name!r}; {hint}"
+
+
+def test_data_that_overflow() -> None:
+    with pytest.raises(DataError) as caught:
+        Thermometer(2).fit(torch.tensor([[-3e38], [3e38]]))
+    assert str(caught.value) == "Thermometer.fit: the data's range of -3e+38 to 3e+38 overflows float32; scale the data"
+
+
+def test_a_subclass_with_descending_thresholds() -> None:
+    class Falling(Encoder):
+        def compute_thresholds(self, x: Tensor) -> Tensor:
+            return torch.tensor([[1.0, 0.0]])
+
+    with pytest.raises(ConfigError) as caught:
+        Falling(2).fit(torch.zeros(5, 1))
+    assert str(caught.value) == (
+        "Falling.compute_thresholds: gave thresholds that descend; sort them along the last axis"
+    )
+
+
+@pytest.mark.parametrize("kind", THERMOMETERS)
 def test_output_order_and_monotony(kind: type[Encoder]) -> None:
     x = torch.rand(50, 4, generator=torch.Generator().manual_seed(0))
     encoder = kind(3).fit(x)
@@ -47,13 +174,13 @@ def test_output_order_and_monotony(kind: type[Encoder]) -> None:
     assert not bool((unary[..., 1:] & ~unary[..., :-1]).any())
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("kind", THERMOMETERS)
 def test_a_value_at_a_threshold_is_not_above_it(kind: type[Encoder]) -> None:
     encoder = kind(2).fit(torch.rand(20, 3, generator=torch.Generator().manual_seed(1)))
     assert not bool(encoder(encoder.thresholds[:, 0][None])[0, ::2].any())
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("kind", THERMOMETERS)
 def test_inputs_of_other_layouts(kind: type[Encoder]) -> None:
     x = torch.rand(6, 5, generator=torch.Generator().manual_seed(0))
     encoder = kind(2).fit(x)
@@ -122,4 +249,6 @@ def test_a_subclass_with_thresholds_of_a_wrong_shape() -> None:
 
     with pytest.raises(ConfigError) as caught:
         Crooked(2).fit(torch.zeros(5, 3))
-    assert str(caught.value) == ("Crooked.compute_thresholds: gave shape (2, 3); expected (features, bits) = (3, 2)")
+    assert str(caught.value) == (
+        "Crooked.compute_thresholds: gave shape (2, 3); expected (features, thresholds_per_feature) = (3, 2)"
+    )

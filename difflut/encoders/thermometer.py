@@ -1,4 +1,8 @@
-"""Thermometer codes: bit t says whether the number is above threshold t."""
+"""Thermometer codes: bit t says whether the number is above threshold t. They differ in where the thresholds are.
+
+All have `bits` thresholds and bits + 1 levels per feature. A feature that is constant in the training data has equal
+thresholds: its bits tell only whether a number is above that constant.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +10,77 @@ import torch
 from torch import Tensor
 
 from difflut.encoders.base import Encoder
+from difflut.errors import DataError
 
 
 class Thermometer(Encoder):
     """Uniform thermometer: thresholds at equal distances between a feature's minimum and maximum.
 
-    Source: Buckman et al., "Thermometer Encoding: One Hot Way To Resist Adversarial Examples", ICLR 2018.
+    Threshold t is low + (high - low) * (t + 1) / (bits + 1). Source: Buckman et al., "Thermometer Encoding: One Hot Way
+    To Resist Adversarial Examples", ICLR 2018.
     """
 
     def compute_thresholds(self, x: Tensor) -> Tensor:
-        low, high = x.amin(dim=0), x.amax(dim=0)
-        steps = torch.arange(1, self.bits + 1, dtype=x.dtype, device=x.device) / (self.bits + 1)
-        return low[:, None] + (high - low)[:, None] * steps
+        return uniform(x.amin(dim=0), x.amax(dim=0), self.thresholds_per_feature)
+
+
+class GaussianThermometer(Encoder):
+    """Gaussian thermometer: thresholds that cut a fitted normal distribution into bits + 1 parts of equal probability.
+
+    Threshold t is mean + deviation * quantile((t + 1) / (bits + 1)), with each feature's mean and standard deviation
+    (maximum likelihood, divided by N) and the quantile function of the standard normal distribution. Source: Susskind et
+    al., "Weightless Neural Networks for Efficient Edge Inference" (BTHOWeN), PACT 2022.
+    """
+
+    def compute_thresholds(self, x: Tensor) -> Tensor:
+        exact = x.double()  # so that a constant feature has exactly that mean, and the deviation 0
+        mean, deviation = exact.mean(dim=0), exact.std(dim=0, correction=0)
+        count = self.thresholds_per_feature
+        steps = torch.arange(1, count + 1, dtype=exact.dtype, device=exact.device) / (count + 1)
+        quantiles: Tensor = torch.special.ndtri(steps)
+        return (mean[:, None] + deviation[:, None] * quantiles).float()
 
 
 class DistributiveThermometer(Encoder):
     """Distributive thermometer: thresholds at a feature's empirical quantiles, so each bit halves the data evenly.
 
     Source: Bacellar et al., "Distributive Thermometer: A New Unary Encoding for Weightless Neural Networks",
-    ESANN 2022. Threshold t is the sorted training value at position floor(N * (t + 1) / (bits + 1)).
+    ESANN 2022. Threshold t is the sorted training value at position floor(N * (t + 1) / (bits + 1)). Where fewer distinct
+    values than levels occur, neighbouring thresholds are equal.
     """
 
     def compute_thresholds(self, x: Tensor) -> Tensor:
         ordered = x.sort(dim=0).values
-        positions = torch.tensor([x.shape[0] * (t + 1) // (self.bits + 1) for t in range(self.bits)])
+        count = self.thresholds_per_feature
+        positions = torch.tensor([x.shape[0] * (t + 1) // (count + 1) for t in range(count)])
         return ordered[positions].t()
+
+
+class Logarithmic(Encoder):
+    """Logarithmic thermometer: thresholds at equal ratios between a feature's smallest positive value and its maximum.
+
+    Threshold t is low * (high / low) ** ((t + 1) / (bits + 1)). Zero and, at inference, negative numbers are below all
+    thresholds. A feature without a positive training value has all thresholds at 0. Training data must not be negative.
+    Source of the levels: Miyashita et al., "Convolutional Neural Networks using Logarithmic Data Representation",
+    arXiv:1603.01025, 2016.
+    """
+
+    def compute_thresholds(self, x: Tensor) -> Tensor:
+        if bool((x < 0).any()):
+            feature = int((x < 0).any(dim=0).nonzero()[0])
+            raise DataError(
+                f"{type(self).__name__}.fit: feature {feature} has negative values, the lowest {x[:, feature].min():g}; "
+                f"logarithmic thresholds need values >= 0: shift the data, or use SignMagnitude"
+            )
+        high = x.amax(dim=0)
+        low = torch.where(x > 0, x, high).amin(dim=0)
+        between = uniform(low.double().log(), high.double().log(), self.thresholds_per_feature).exp()
+        # exp(log(low)) may miss low, which would misplace a constant feature.
+        thresholds = between.float().clamp(low[:, None], high[:, None])
+        return torch.where(high[:, None] > 0, thresholds, 0.0)
+
+
+def uniform(low: Tensor, high: Tensor, count: int) -> Tensor:
+    """(F, count): numbers that cut each interval from low to high, both floating (F,), into count + 1 equal parts."""
+    steps = torch.arange(1, count + 1, dtype=low.dtype, device=low.device) / (count + 1)
+    return low[:, None] + (high - low)[:, None] * steps

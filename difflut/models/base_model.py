@@ -259,10 +259,9 @@ class BaseModel(nn.Module, ABC):
 
     def _restore(self, tensors: dict[str, Tensor], layers: Mapping[str, str]) -> None:
         thresholds = tensors["encoder.thresholds"]
-        if thresholds.shape != (self.input_size, self.encoder.bits):
-            raise ValueError(
-                f"thresholds of shape {tuple(thresholds.shape)}, expected {(self.input_size, self.encoder.bits)}"
-            )
+        expected = (self.input_size, self.encoder.thresholds_per_feature)
+        if thresholds.shape != expected:
+            raise ValueError(f"thresholds of shape {tuple(thresholds.shape)}, expected {expected}")
         self.encoder.thresholds = thresholds
         self._build()
         modules = dict(self.lut_layers())

@@ -280,7 +280,7 @@ class _Printer:
         layers = np.unique(self.netlist.lut_layer[rows.luts_of(self.netlist, bits.nets)])
         known = [str(layer) for layer in layers.tolist() if layer > 0]
         if not known:
-            return "made by the export"
+            return "made by the encoder or the export"
         return f"layer{'s' if len(known) > 1 else ''} {', '.join(known)} of the model"
 
     def _counter(self, size: int) -> str:

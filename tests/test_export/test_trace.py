@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from small_models import Chain, Custom, Moves, fitted, random_codes
 from torch import Tensor
 
-from difflut.encoders import Encoder
+from difflut.encoders import Encoder, Gray
 from difflut.errors import NotFittedError
 from difflut.export.errors import TraceError
 from difflut.export.simulate import simulate
@@ -60,6 +60,27 @@ def test_origin_names_layer_and_node() -> None:
     assert netlist.lut_layer.tolist() == [1] * 12 + [2] * 8
     assert netlist.lut_node.tolist() == [*range(12), *range(8)]
     assert netlist.name == "chain"
+
+
+def test_lookups_of_the_encoder_are_no_layer() -> None:
+    """Three features with a Gray code of four bits: four LUTs each."""
+    model = Chain(3, layers=((12, 3), (8, 2)))
+    model.encoder = Gray(4)
+    netlist = trace(fitted(model))
+    assert netlist.lut_layer.tolist() == [-1] * 12 + [1] * 12 + [2] * 8
+    assert netlist.lut_node.tolist() == [-1] * 12 + [*range(12), *range(8)]
+
+
+def test_an_encoder_may_be_called_after_a_layer() -> None:
+    class Twice(Chain):
+        def _forward_impl(self, x: Tensor) -> Tensor:
+            first = self.layers[0](self.encoder(x))
+            return self.head(torch.cat([first, self.encoder(x.flip(1))], dim=1))
+
+    model = Twice(3, layers=((12, 3),))
+    model.encoder = Gray(4)
+    assert_same_function(fitted(model))
+    assert trace(model).lut_layer.tolist().count(-1) == 24
 
 
 def test_training_mode_is_restored() -> None:

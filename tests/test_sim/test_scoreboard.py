@@ -109,7 +109,9 @@ def test_the_first_wrong_net_is_named(wrong: list[int], text: str) -> None:
 def test_a_lut_made_by_a_pass_and_a_constant_are_named() -> None:
     netlist = small_netlist().with_(lut_layer=[-1, 1, 2], lut_node=[-1, 1, 0])
     got = ~EXPECTED
-    assert str(locate(netlist, PROBES[1:2], EXPECTED, [got[[5, 4]]])).startswith("LUT 0 (made by a pass): ")
+    assert str(locate(netlist, PROBES[1:2], EXPECTED, [got[[5, 4]]])).startswith(
+        "LUT 0 (made by the encoder or a pass): "
+    )
     constant = SimpleNamespace(signal="one", nets=np.array([1]), stage_cycles=0)
     assert str(locate(netlist, [constant], EXPECTED, [got[[1]]])).startswith("constant 1: expected 1, got 0")
 
