@@ -64,7 +64,9 @@ def main() -> None:
         for name, (step, _) in steps.items():
             times[name].append(step())
     medians = {name: statistics.median(times[name][WARM_UP:]) for name in names}
-    print(f"2 x {NODES:,} nodes, six inputs (difflogic: two), batch {BATCH}, one core; limit: x{LIMIT} of {REFERENCE}\n")
+    print(
+        f"2 x {NODES:,} nodes, six inputs (difflogic: two), batch {BATCH}, one core; limit: x{LIMIT} of {REFERENCE}\n"
+    )
     print("| family | step, ms | to dwn_stable | parameters |\n|---|---:|---:|---:|")
     for name in names:
         print(

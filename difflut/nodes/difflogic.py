@@ -20,8 +20,8 @@ class DiffLogicNodes(Nodes):
     weights are softmax(logits / temperature). Every one of these relaxations is the multilinear extension of the gate's
     table, so the mixture is that of the mixed table. The gradient is exact.
 
-    The table's bit is 1 where the mixture is above 1/2 at its address. The paper takes the most likely gate instead;
-    both agree wherever one gate has more than half of the weight, to which training tends.
+    The table's bit is 1 where the mixture is above 1/2 at its address, which is the rounded forward. The paper takes the
+    most likely gate instead; both agree wherever one gate has more than half of the weight.
 
     Args:
         n: 2; ConfigError for any other number.
@@ -33,7 +33,9 @@ class DiffLogicNodes(Nodes):
     def __init__(self, nodes: int, n: int, *, temperature: float = 1.0) -> None:
         super().__init__(nodes, n)
         if n != 2:
-            raise ConfigError(f"DiffLogicNodes: n is {n}; its gates have 2 inputs (for more, 'probabilistic' or 'warp')")
+            raise ConfigError(
+                f"DiffLogicNodes: n is {n}; its gates have 2 inputs (for more, 'probabilistic' or 'warp')"
+            )
         self.temperature = check_positive(self, "temperature", temperature)
         self.logits = nn.Parameter(torch.randn(nodes, 16))
         self.register_buffer("gates", address_bits(4), persistent=False)
@@ -47,3 +49,6 @@ class DiffLogicNodes(Nodes):
 
     def table_values(self) -> Tensor:
         return 2 * self.probabilities() - 1
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, temperature={self.temperature:g}"

@@ -31,10 +31,14 @@ class FourierNodes(Nodes):
         self.amplitudes = nn.Parameter(torch.randn(nodes, 1 << n))
         self.register_buffer("characters", characters(n), persistent=False)
 
-    def table_values(self) -> Tensor:
-        bounded = torch.nn.functional.normalize(self.amplitudes, p=1.0, dim=1)
-        return bounded @ self.characters
+    def probabilities(self) -> Tensor:
+        """Floating (nodes, 2**n), in [0, 1]: (1 + series) / 2 at each address."""
+        bounded = nn.functional.normalize(self.amplitudes, p=1.0, dim=1)
+        return (1 + bounded @ self.characters) / 2
 
     def forward(self, inputs: Tensor) -> Tensor:
-        table = (1 + self.table_values()) / 2
+        table = self.probabilities()
         return hard_lookup(inputs, table, differences(table))
+
+    def table_values(self) -> Tensor:
+        return 2 * self.probabilities() - 1

@@ -48,18 +48,24 @@ class NeuraLUTNodes(Nodes):
             hidden = torch.relu(torch.baddbmm(bias, weight, hidden))
         return (torch.baddbmm(self.bias, self.skip, centred) + torch.bmm(self.output, hidden)).squeeze(1)
 
+    def _corners(self) -> Tensor:
+        """A copy of the inputs of all addresses for each node, -1/+1, (nodes, n, 2**n).
+
+        Not an expanded view: products of other strides may round otherwise, and forward must agree with the tables.
+        """
+        return self.corners.repeat(self.nodes, 1, 1)
+
     def forward(self, inputs: Tensor) -> Tensor:
-        centred = self.corners.expand(self.nodes, -1, -1)
+        centred = self._corners()
         if not (inputs.requires_grad and torch.is_grad_enabled()):
-            return hard_lookup(inputs, torch.sigmoid(4 * self._sums(centred)), centred)
-        centred = centred.clone().requires_grad_()
-        table = torch.sigmoid(4 * self._sums(centred))
+            return hard_lookup(inputs, torch.sigmoid(4 * self._sums(centred)), centred)  # no slopes are asked for
+        table = torch.sigmoid(4 * self._sums(centred.requires_grad_()))
         # Each column of `centred` reaches its own entry only, so the gradient of the total holds all derivatives.
         (slopes,) = torch.autograd.grad(table.sum(), centred, retain_graph=True)
         return hard_lookup(inputs, table, 2 * slopes)
 
     def table_values(self) -> Tensor:
-        return 2 * torch.sigmoid(4 * self._sums(self.corners.expand(self.nodes, -1, -1))) - 1
+        return 2 * torch.sigmoid(4 * self._sums(self._corners())) - 1
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, width={self.width}, depth={self.depth}"

@@ -37,3 +37,6 @@ class ProbabilisticNodes(Nodes):
 
     def table_values(self) -> Tensor:
         return 2 * self.probabilities() - 1
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, temperature={self.temperature:g}"

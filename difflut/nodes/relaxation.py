@@ -11,8 +11,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from difflut.nodes.base import address_bits, addresses
+
+BLOCK_VALUES = 1 << 18
 
 
 def multilinear(inputs: Tensor, table: Tensor) -> Tensor:
@@ -67,28 +70,31 @@ class _Multilinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, table: Tensor) -> Tensor:
         ctx.save_for_backward(inputs, table)
-        first, second, matrix = _split(inputs, table)
-        return torch.bmm(matrix, _weights(first)).mul_(_weights(second)).sum(1)
+        output = inputs.new_empty(inputs.shape[0], inputs.shape[2])
+        for part in _blocks(inputs):
+            first, second, matrix = _split(inputs[part], table[part])
+            torch.sum(torch.bmm(matrix, _weights(first)).mul_(_weights(second)), 1, out=output[part])
+        return output
 
     @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None]:
         # The weights are computed again: kept, they would take 2**(n/2) times the memory of the outputs.
-        grad = grads[0][:, None]
         inputs, table = ctx.saved_tensors
-        first, second, matrix = _split(inputs, table)
-        first_weights, second_weights = _weights(first), _weights(second)
-        scaled = second_weights * grad
-        grad_inputs = grad_table = None
-        if ctx.needs_input_grad[0]:
-            grad_inputs = torch.cat(
-                (
-                    _weights_backward(first, first_weights, torch.bmm(matrix.transpose(1, 2), scaled)),
-                    _weights_backward(second, second_weights, torch.bmm(matrix, first_weights).mul_(grad)),
-                ),
-                1,
-            )
-        if ctx.needs_input_grad[1]:
-            grad_table = torch.bmm(scaled, first_weights.transpose(1, 2)).view_as(table)
+        grad_inputs = torch.empty_like(inputs) if ctx.needs_input_grad[0] else None
+        grad_table = torch.empty_like(table) if ctx.needs_input_grad[1] else None
+        for part in _blocks(inputs):
+            grad = grads[0][part, None]
+            first, second, matrix = _split(inputs[part], table[part])
+            first_weights, second_weights = _weights(first), _weights(second)
+            scaled = second_weights * grad
+            if grad_table is not None:
+                grad_table[part] = torch.bmm(scaled, first_weights.transpose(1, 2)).flatten(1)
+            if grad_inputs is not None:
+                towards_first, towards_second = _halves(grad_inputs[part])
+                towards_second_weights = torch.bmm(matrix, first_weights).mul_(grad)
+                _weights_backward(first, first_weights, torch.bmm(matrix.transpose(1, 2), scaled), towards_first)
+                _weights_backward(second, second_weights, towards_second_weights, towards_second)
         return grad_inputs, grad_table
 
 
@@ -101,6 +107,7 @@ class _HardLookup(torch.autograd.Function):
         return (table.gather(1, address) > 0.5).to(inputs.dtype)
 
     @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         (grad,) = grads
         address, slopes = ctx.saved_tensors
@@ -113,11 +120,27 @@ class _HardLookup(torch.autograd.Function):
         return grad_inputs, grad_table, None
 
 
+def _blocks(inputs: Tensor) -> list[slice]:
+    """Ranges of nodes that are evaluated together.
+
+    On a CPU the weights of a block fit into about a megabyte, which stays in the cache and is allocated anew without
+    page faults; other devices take all nodes at once.
+    """
+    nodes, n, samples = inputs.shape
+    size = max(1, BLOCK_VALUES // max(1, samples << (n + 1) // 2)) if inputs.device.type == "cpu" else nodes
+    return [slice(start, start + size) for start in range(0, nodes, size)]
+
+
 def _split(inputs: Tensor, table: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The first inputs, the others, and the table as (nodes, addresses of the others, addresses of the first)."""
-    nodes, n, _ = inputs.shape
-    count = (n + 1) // 2
-    return inputs[:, :count], inputs[:, count:], table.reshape(nodes, 1 << (n - count), 1 << count)
+    """The halves of the inputs, and the table as (nodes, addresses of the second half, addresses of the first)."""
+    first, second = _halves(inputs)
+    return first, second, table.reshape(-1, 1 << second.shape[1], 1 << first.shape[1])
+
+
+def _halves(inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """The first (n + 1) // 2 inputs of (nodes, n, N), and the others."""
+    count = (inputs.shape[1] + 1) // 2
+    return inputs[:, :count], inputs[:, count:]
 
 
 def _weights(inputs: Tensor) -> Tensor:
@@ -132,14 +155,11 @@ def _weights(inputs: Tensor) -> Tensor:
     return weights
 
 
-def _weights_backward(inputs: Tensor, weights: Tensor, grad: Tensor) -> Tensor:
-    """The gradient towards the inputs of `_weights` from the one towards its result."""
-    m = inputs.shape[1]
-    result = torch.empty_like(inputs)
-    for i in reversed(range(m)):
+def _weights_backward(inputs: Tensor, weights: Tensor, grad: Tensor, result: Tensor) -> None:
+    """Write the gradient towards the inputs of `_weights` into `result`, from `grad`, the one towards its output."""
+    for i in reversed(range(inputs.shape[1])):
         half = 1 << i
         rise = grad[:, half:] - grad[:, :half]
         weights = weights[:, :half] + weights[:, half:]  # those of the inputs below i
-        torch.sum(weights * rise, 1, out=result[:, i])
-        grad = torch.addcmul(grad[:, :half], rise, inputs[:, i : i + 1])
-    return result
+        torch.sum(weights.mul_(rise) if i == 0 else weights * rise, 1, out=result[:, i])
+        grad = rise.mul_(inputs[:, i : i + 1]).add_(grad[:, :half])

@@ -45,3 +45,6 @@ class WARPNodes(Nodes):
 
     def table_values(self) -> Tensor:
         return 2 * torch.sigmoid(self.logits()) - 1
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, temperature={self.temperature:g}"
