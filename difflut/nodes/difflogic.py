@@ -34,7 +34,7 @@ class DiffLogicNodes(Nodes):
         super().__init__(nodes, n)
         if n != 2:
             raise ConfigError(
-                f"DiffLogicNodes: n is {n}; its gates have 2 inputs (for more, 'probabilistic' or 'warp')"
+                f"DiffLogicNodes: n is {n}; its gates have 2 inputs, so set n=2 or take the family 'probabilistic'"
             )
         self.temperature = check_positive(self, "temperature", temperature)
         self.logits = nn.Parameter(torch.randn(nodes, 16))

@@ -1,7 +1,7 @@
 """Fourier nodes: each table is the sign of a bounded Fourier series over its inputs.
 
 Source: the Fourier expansion of Boolean functions, O'Donnell, "Analysis of Boolean Functions", Cambridge University
-Press, 2014, sections 1.2 to 1.4, with coefficients of bounded sum.
+Press, 2014, section 1.2, here with coefficients whose absolute values sum to 1.
 """
 
 from __future__ import annotations

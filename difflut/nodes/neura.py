@@ -1,7 +1,7 @@
 """NeuraLUT nodes: each table is what a small neural network of its own computes.
 
 Source: Andronic and Constantinides, "NeuraLUT: Hiding Neural Network Density in Boolean Synthesizable Functions",
-FPL 2024 (arXiv:2403.00849), section III.
+FPL 2024 (arXiv:2403.00849).
 """
 
 from __future__ import annotations

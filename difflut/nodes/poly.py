@@ -1,7 +1,7 @@
 """PolyLUT nodes: each table is a polynomial threshold function of its inputs.
 
 Source: Andronic and Constantinides, "PolyLUT: Learning Piecewise Polynomials for Ultra-Low Latency FPGA LUT-based
-Inference", FPT 2023 (arXiv:2309.02334), section III.
+Inference", FPT 2023 (arXiv:2309.02334).
 """
 
 from __future__ import annotations

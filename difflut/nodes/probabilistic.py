@@ -1,7 +1,7 @@
 """Probabilistic nodes: the multilinear extension of a table of probabilities, soft while training.
 
 Source: the input-wise parametrisation of Rüttgers et al., "Light Differentiable Logic Gate Networks", 2025
-(arXiv:2510.03250), section 3, there for gates of any number of inputs.
+(arXiv:2510.03250).
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class _Multilinear(torch.autograd.Function):
         return output
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None]:
         # The weights are computed again: kept, they would take 2**(n/2) times the memory of the outputs.
         inputs, table = ctx.saved_tensors
@@ -107,7 +107,7 @@ class _HardLookup(torch.autograd.Function):
         return (table.gather(1, address) > 0.5).to(inputs.dtype)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         (grad,) = grads
         address, slopes = ctx.saved_tensors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -176,6 +177,16 @@ class Net(BaseModel):
         return logits
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Tensors this small are not worth sharing between threads, which wait for each other on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("family", TRAINED)
 def test_learns_a_majority_and_exports(family: str) -> None:
     """The majority of the first five of ten bits: the loss falls, the tables decide it, the netlist agrees."""
