@@ -20,8 +20,8 @@ class DiffLogicNodes(Nodes):
     weights are softmax(logits / temperature). Every one of these relaxations is the multilinear extension of the gate's
     table, so the mixture is that of the mixed table. The gradient is exact.
 
-    The table's bit is 1 where the mixture is above 1/2 at its address, which is the rounded forward. The paper takes the
-    most likely gate instead; both agree wherever one gate has more than half of the weight.
+    The table's bit is 1 where the mixture is above 1/2 at its address, which is the rounded forward. The paper takes
+    the most likely gate instead; both agree wherever one gate has more than half of the weight.
 
     Args:
         n: 2; ConfigError for any other number.

@@ -14,10 +14,10 @@ from difflut.nodes.relaxation import hard_lookup
 
 
 class NeuraLUTNodes(Nodes):
-    """A multilayer perceptron per node: n inputs as -1/+1, `depth` hidden layers of `width` rectified units, one output.
+    """A multilayer perceptron per node: `depth` hidden layers of `width` rectified units between n inputs and a sum.
 
-    An affine skip from the inputs adds to the output (one skip over all hidden layers; the paper's has one for every
-    few). The output bit is 1 where the sum is positive.
+    The inputs enter as -1/+1. An affine skip from them adds to the sum (one skip over all hidden layers, where the
+    paper has one for every few). The output bit is 1 where the sum is positive.
 
     Forward is hard. The gradient is that of sigmoid(4 * sum) through the network, straight through the threshold. The
     networks and their derivatives are computed at the 2**n addresses once a step and looked up, not once a sample.
