@@ -220,5 +220,4 @@ def test_wrong_arguments(options: dict[str, object], message: str) -> None:
 def test_unknown_family() -> None:
     with pytest.raises(UnknownNameError) as caught:
         LUTLayer(4, 3, family="dnw")
-    assert str(caught.value) == "unknown node family 'dnw'; known: dwn, dwn_stable, fixed, linear"
-    assert sorted(FAMILIES) == ["dwn", "dwn_stable", "fixed", "linear"]
+    assert str(caught.value) == f"unknown node family 'dnw'; known: {', '.join(sorted(FAMILIES))}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -13,8 +15,11 @@ MAX_INPUTS = 8
 class Nodes(nn.Module):
     """All nodes of one layer, parametrised by a few tensors.
 
-    Training calls `forward`; evaluation looks `truth_tables()` up, so both must agree on 0/1 inputs if the family
-    trains with a hard forward, and `truth_tables()` defines the network either way.
+    Training calls `forward`; evaluation looks `truth_tables()` up, which defines the network. On 0/1 inputs a family
+    with a hard forward gives exactly these bits; a soft one gives numbers in [0, 1] that round to them (1/2 to 0).
+    A family's options are keyword arguments after `nodes` and `n`.
+
+    A family overrides `forward` and `table_values`.
     """
 
     def __init__(self, nodes: int, n: int) -> None:
@@ -30,9 +35,18 @@ class Nodes(nn.Module):
         """Outputs for training, floating (nodes, N), from the gathered inputs, floating (nodes, n, N)."""
         raise NotImplementedError
 
+    def table_values(self) -> Tensor:
+        """The real number behind each table entry, floating (nodes, 2**n), in [-1, 1]; the bit is 1 where positive.
+
+        Differentiable towards the parameters: regularisers of tables work on it. Where the family has a probability
+        p of a 1, it is 2 * p - 1. After an optimizer step it may leave [-1, 1] until `project()`.
+        """
+        raise NotImplementedError
+
+    @torch.no_grad()
     def truth_tables(self) -> Tensor:
         """bool (nodes, 2**n), the function that each node computes; index bit i = input i."""
-        raise NotImplementedError
+        return self.table_values() > 0
 
     def regularization_loss(self) -> Tensor:
         """Scalar that is added to the training loss; 0 unless the family defines it."""
@@ -51,8 +65,26 @@ def address_bits(n: int) -> Tensor:
 
 
 def addresses(inputs: Tensor) -> Tensor:
-    """int64 (nodes, N): the table address that 0/1 inputs, floating (nodes, n, N), select."""
-    position = inputs[:, 0].clone()
+    """int64 (nodes, N): the table address that inputs, floating (nodes, n, N), select.
+
+    Inputs from a soft family lie between 0 and 1: they are rounded (1/2 to 0).
+    """
+    bits = inputs.round()
+    position = bits[:, 0].clone()
     for i in range(1, inputs.shape[1]):
-        position.add_(inputs[:, i], alpha=1 << i)
+        position.add_(bits[:, i], alpha=1 << i)
     return position.long()
+
+
+def check_count(family: Nodes, name: str, value: int, largest: int) -> int:
+    """The value of an option that is an integer from 1 to `largest`; ConfigError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= largest:
+        raise ConfigError(f"{type(family).__name__}: {name} is {value!r}; it must be an integer from 1 to {largest}")
+    return value
+
+
+def check_positive(family: Nodes, name: str, value: float) -> float:
+    """The value of an option that is a finite number above 0; ConfigError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise ConfigError(f"{type(family).__name__}: {name} is {value!r}; it must be a finite number above 0")
+    return float(value)

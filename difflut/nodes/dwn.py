@@ -44,8 +44,8 @@ class DWNNodes(Nodes):
         output: Tensor = _Lookup.apply(inputs, self.table, self.kernel)  # type: ignore[no-untyped-call]
         return output
 
-    def truth_tables(self) -> Tensor:
-        return self.table.detach() > 0
+    def table_values(self) -> Tensor:
+        return self.table
 
     @torch.no_grad()
     def project(self) -> None:

@@ -32,7 +32,14 @@ class LinearLUTNodes(Nodes):
         soft = torch.sigmoid(4 * total)
         return soft + ((total > 0).to(soft.dtype) - soft).detach()
 
+    def table_values(self) -> Tensor:
+        return torch.tanh(2 * self._table_sum())  # 2 * sigmoid(4 * sum) - 1
+
     @torch.no_grad()
     def truth_tables(self) -> Tensor:
+        return self._table_sum() > 0
+
+    def _table_sum(self) -> Tensor:
+        """The sum at every address, (nodes, 2**n)."""
         addresses = address_bits(self.n).t().to(self.weight)
-        return self._sum(addresses.expand(self.nodes, -1, -1)) > 0
+        return self._sum(addresses.expand(self.nodes, -1, -1))

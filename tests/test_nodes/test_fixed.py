@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from difflut.errors import ConfigError
-from difflut.nodes import DWNNodes, DWNStableNodes, FixedNodes, LinearLUTNodes, Nodes
+from difflut.nodes import FixedNodes
 from difflut.nodes.base import address_bits, addresses
 
 
@@ -34,14 +33,3 @@ def test_has_no_parameters() -> None:
     assert nodes.regularization_loss().item() == 0
     nodes.project()
     assert not bool(nodes.truth_tables().any())
-
-
-@pytest.mark.parametrize("family", [DWNNodes, DWNStableNodes, FixedNodes, LinearLUTNodes])
-def test_sizes_out_of_range(family: type[Nodes]) -> None:
-    with pytest.raises(ConfigError) as caught:
-        family(0, 2)
-    assert str(caught.value) == f"{family.__name__}: nodes is 0; it must be at least 1"
-    for n in (0, 9):
-        with pytest.raises(ConfigError) as caught:
-            family(1, n)
-        assert str(caught.value) == f"{family.__name__}: n is {n}; a node has from 1 to 8 inputs"

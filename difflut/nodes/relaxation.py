@@ -1,0 +1,165 @@
+"""How a table of real numbers is evaluated while training: softly, or hard with a gradient of its own.
+
+The functions take the gathered inputs of a layer, floating (nodes, n, N), and a table, floating (nodes, 2**n), with
+input i in address bit i. At 0/1 inputs they give exactly an entry of the table or its rounding, so that
+`Nodes.truth_tables` can be read off the table.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from difflut.nodes.base import address_bits, addresses
+
+BLOCK_VALUES = 1 << 18
+
+
+def multilinear(inputs: Tensor, table: Tensor) -> Tensor:
+    """The multilinear extension of each node's table at its inputs: (nodes, N).
+
+    It is the expected entry when input i is an independent bit that is 1 with probability inputs[:, i]. Differentiable
+    once towards both arguments.
+
+    The 2**n weights of the entries are never written out: they are products of a factor of the first inputs and one of
+    the others, about 2**(n/2) of each, which makes the sum over the entries a small matrix product per node.
+    """
+    output: Tensor = _Multilinear.apply(inputs, table)  # type: ignore[no-untyped-call]
+    return output
+
+
+def hard_lookup(inputs: Tensor, table: Tensor, slopes: Tensor) -> Tensor:
+    """The addressed entries of a table with values in [0, 1], rounded (1/2 to 0): 0/1, (nodes, N).
+
+    The gradient towards the table goes straight through to the addressed entry, as if it were not rounded. The gradient
+    towards input i is slopes[:, i] at the address; slopes, floating (nodes, n, 2**n), counts as a constant.
+    """
+    output: Tensor = _HardLookup.apply(inputs, table, slopes)  # type: ignore[no-untyped-call]
+    return output
+
+
+@torch.no_grad()
+def differences(table: Tensor) -> Tensor:
+    """(nodes, n, 2**n): [:, i, a] is the entry at a with bit i set, less the one at a with bit i clear.
+
+    This is the derivative of the multilinear extension towards input i at the 0/1 inputs of address a.
+    """
+    nodes, entries = table.shape
+    n = entries.bit_length() - 1
+    result = table.new_empty(nodes, n, entries)
+    for i in range(n):
+        pairs = table.view(nodes, -1, 2, 1 << i)
+        result[:, i].view(pairs.shape).copy_(pairs[:, :, 1:] - pairs[:, :, :1])
+    return result
+
+
+def characters(n: int) -> Tensor:
+    """(2**n, 2**n), of the default floating dtype: [s, a] is the product over the inputs in s of +1 (set in a) or -1.
+
+    Row s is the Walsh function, or Fourier character, of the input subset whose bit mask is s.
+    """
+    bits = address_bits(n)
+    clear = bits @ (1 - bits).t()
+    return 1 - 2 * (clear % 2)
+
+
+class _Multilinear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, table: Tensor) -> Tensor:
+        ctx.save_for_backward(inputs, table)
+        output = inputs.new_empty(inputs.shape[0], inputs.shape[2])
+        for part in _blocks(inputs):
+            first, second, matrix = _split(inputs[part], table[part])
+            torch.sum(torch.bmm(matrix, _weights(first)).mul_(_weights(second)), 1, out=output[part])
+        return output
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        # The weights are computed again: kept, they would take 2**(n/2) times the memory of the outputs.
+        inputs, table = ctx.saved_tensors
+        grad_inputs = torch.empty_like(inputs) if ctx.needs_input_grad[0] else None
+        grad_table = torch.empty_like(table) if ctx.needs_input_grad[1] else None
+        for part in _blocks(inputs):
+            grad = grads[0][part, None]
+            first, second, matrix = _split(inputs[part], table[part])
+            first_weights, second_weights = _weights(first), _weights(second)
+            scaled = second_weights * grad
+            if grad_table is not None:
+                grad_table[part] = torch.bmm(scaled, first_weights.transpose(1, 2)).flatten(1)
+            if grad_inputs is not None:
+                towards_first, towards_second = _halves(grad_inputs[part])
+                towards_second_weights = torch.bmm(matrix, first_weights).mul_(grad)
+                _weights_backward(first, first_weights, torch.bmm(matrix.transpose(1, 2), scaled), towards_first)
+                _weights_backward(second, second_weights, towards_second_weights, towards_second)
+        return grad_inputs, grad_table
+
+
+class _HardLookup(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, table: Tensor, slopes: Tensor) -> Tensor:
+        address = addresses(inputs)
+        ctx.save_for_backward(address, slopes)
+        ctx.table_shape = table.shape
+        return (table.gather(1, address) > 0.5).to(inputs.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        (grad,) = grads
+        address, slopes = ctx.saved_tensors
+        grad_inputs = grad_table = None
+        if ctx.needs_input_grad[0]:
+            at_address = slopes.gather(2, address[:, None].expand(-1, slopes.shape[1], -1))
+            grad_inputs = at_address.mul_(grad[:, None])
+        if ctx.needs_input_grad[1]:
+            grad_table = grad.new_zeros(ctx.table_shape).scatter_add_(1, address, grad)
+        return grad_inputs, grad_table, None
+
+
+def _blocks(inputs: Tensor) -> list[slice]:
+    """Ranges of nodes that are evaluated together.
+
+    On a CPU the weights of a block fit into about a megabyte, which stays in the cache and is allocated anew without
+    page faults; other devices take all nodes at once.
+    """
+    nodes, n, samples = inputs.shape
+    size = max(1, BLOCK_VALUES // max(1, samples << (n + 1) // 2)) if inputs.device.type == "cpu" else nodes
+    return [slice(start, start + size) for start in range(0, nodes, size)]
+
+
+def _split(inputs: Tensor, table: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The halves of the inputs, and the table as (nodes, addresses of the second half, addresses of the first)."""
+    first, second = _halves(inputs)
+    return first, second, table.reshape(-1, 1 << second.shape[1], 1 << first.shape[1])
+
+
+def _halves(inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """The first (n + 1) // 2 inputs of (nodes, n, N), and the others."""
+    count = (inputs.shape[1] + 1) // 2
+    return inputs[:, :count], inputs[:, count:]
+
+
+def _weights(inputs: Tensor) -> Tensor:
+    """(nodes, 2**m, N) from (nodes, m, N): the probability of each address, the inputs being probabilities."""
+    nodes, m, samples = inputs.shape
+    weights = inputs.new_empty(nodes, 1 << m, samples)
+    weights[:, 0] = 1
+    for i in range(m):
+        clear, both = weights[:, : 1 << i], weights[:, 1 << i : 2 << i]
+        torch.mul(clear, inputs[:, i : i + 1], out=both)
+        clear -= both
+    return weights
+
+
+def _weights_backward(inputs: Tensor, weights: Tensor, grad: Tensor, result: Tensor) -> None:
+    """Write the gradient towards the inputs of `_weights` into `result`, from `grad`, the one towards its output."""
+    for i in reversed(range(inputs.shape[1])):
+        half = 1 << i
+        rise = grad[:, half:] - grad[:, :half]
+        weights = weights[:, :half] + weights[:, half:]  # those of the inputs below i
+        torch.sum(weights.mul_(rise) if i == 0 else weights * rise, 1, out=result[:, i])
+        grad = rise.mul_(inputs[:, i : i + 1]).add_(grad[:, :half])
