@@ -127,8 +127,8 @@ def test_missing_file(tmp_path: Path, arrays: dict[str, Array], key: str) -> Non
         load_mnist(tmp_path)
     stem = NAMES[key].split("-idx")[0]
     assert str(caught.value) == (
-        f"{tmp_path}: has neither mnist.npz nor a file {stem}-*; put the four MNIST IDX files there "
-        f"(train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-...; .gz is fine)"
+        f"{tmp_path}: has neither mnist.npz nor a file {stem}-*; put the four MNIST IDX files there or into "
+        f"MNIST/raw (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-...; .gz is fine)"
     )
 
 

@@ -38,7 +38,12 @@ def load_cifar10(directory: str | os.PathLike[str]) -> Dataset:
     npz = folder / "cifar10.npz"
     arrays = {key: _usual_layout(value) for key, value in read_npz(npz).items()} if npz.is_file() else _binary(folder)
     train, test = 5 * _IMAGES_PER_FILE, _IMAGES_PER_FILE
-    shapes = {"x_train": (train, *_IMAGE_SHAPE), "y_train": (train,), "x_test": (test, *_IMAGE_SHAPE), "y_test": (test,)}
+    shapes = {
+        "x_train": (train, *_IMAGE_SHAPE),
+        "y_train": (train,),
+        "x_test": (test, *_IMAGE_SHAPE),
+        "y_test": (test,),
+    }
     check_arrays(folder, arrays, shapes, "CIFAR-10")
     return to_dataset("CIFAR-10", arrays)
 
@@ -82,6 +87,8 @@ def _read_file(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]
         raise DataError(f"{path}: cannot be read ({error}); expected a file of CIFAR-10's binary version") from error
     expected = _IMAGES_PER_FILE * _RECORD_BYTES
     if len(raw) != expected:
-        raise DataError(f"{path}: has {len(raw)} bytes; expected {expected}, {_IMAGES_PER_FILE} images; unpack it again")
+        raise DataError(
+            f"{path}: has {len(raw)} bytes; expected {expected}, {_IMAGES_PER_FILE} images; unpack it again"
+        )
     records = np.frombuffer(raw, dtype=np.uint8).reshape(_IMAGES_PER_FILE, _RECORD_BYTES)
     return records[:, 1:].reshape(-1, *_IMAGE_SHAPE), records[:, 0]

@@ -70,7 +70,9 @@ def _read_all_idx(title: str, folder: Path, npz_name: str, below: str) -> Arrays
     arrays = {}
     for key, stem in _IDX_NAMES.items():
         # No search below other folders: the two data sets have the same file names.
-        found = [path for place in (folder, folder / below) for path in sorted(place.glob(f"{stem}*")) if path.is_file()]
+        found = [
+            path for place in (folder, folder / below) for path in sorted(place.glob(f"{stem}*")) if path.is_file()
+        ]
         if not found:
             raise DataError(
                 f"{folder}: has neither {npz_name} nor a file {stem}-*; put the four {title} IDX files there or into "

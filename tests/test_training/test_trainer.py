@@ -21,7 +21,8 @@ from difflut.layers import LUTLayer
 from difflut.models import BaseModel
 from difflut.models.base_model import read_checkpoint
 from difflut.training import Recipe, TrainingResult, accuracy, train
-from difflut.training.trainer import random_shift, schedule
+from difflut.training.augmentation import random_shift
+from difflut.training.trainer import schedule
 
 RECIPE = Recipe(epochs=4, batch_size=20, validation=40, learning_rate=0.05, warmup_epochs=0.5, max_shift=1, seed=3)
 CLASSES = 3
@@ -114,6 +115,7 @@ def test_result_and_checkpoint(tmp_path: Path, unbroken: tuple[bytes, TrainingRe
             "warmup_epochs": 0.5,
             "final_fraction": 0.01,
             "max_shift": 1,
+            "flip": False,
             "validation": 40,
             "seed": 3,
         },
@@ -121,6 +123,7 @@ def test_result_and_checkpoint(tmp_path: Path, unbroken: tuple[bytes, TrainingRe
         "validation_accuracy": result.validation_accuracy,
         "test_accuracy": result.test_accuracy,
         "test_samples": 50,
+        "history": {key: [row[key] for row in result.history] for key in ("epoch", "loss", "validation_accuracy")},
     }
     assert model.count_parameters()["trainable"] == 0
 
@@ -194,7 +197,7 @@ def test_resume_file_of_another_recipe(tmp_path: Path, resume_file: Path) -> Non
         run(tmp_path / "tiny", RECIPE.with_(seed=9))
     recipe = (
         "{'epochs': 4, 'batch_size': 20, 'learning_rate': 0.05, 'warmup_epochs': 0.5, 'final_fraction': 0.01, "
-        "'max_shift': 1, 'validation': 40, 'seed': 3}"
+        "'max_shift': 1, 'flip': False, 'validation': 40, 'seed': 3}"
     )
     assert str(caught.value) == (
         f"{resume_file}: belongs to model 'tiny' on brightness with the recipe {recipe}; delete it or choose another --out"
