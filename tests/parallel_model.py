@@ -42,5 +42,5 @@ class Net(BaseModel):
         if "DIGESTS" in os.environ:
             content = torch.cat([p.detach().flatten() for p in self.parameters()]).numpy().tobytes()
             (Path(os.environ["DIGESTS"]) / rank).write_text(f"{self.steps} {hashlib.sha256(content).hexdigest()}")
-        if self.steps == int(os.environ.get("STOP_AT", -1)) and rank == "0":
+        if self.steps == int(os.environ.get("STOP_AT", "-1")) and rank == "0":
             os._exit(3)  # as a killed process: nothing is cleaned up

@@ -117,7 +117,7 @@ def test_fashion_mnist_is_not_taken_for_mnist(tmp_path: Path, arrays: dict[str, 
     (tmp_path / "FashionMNIST" / "raw").mkdir(parents=True)
     write_idx(tmp_path / "FashionMNIST" / "raw", arrays)
     assert load_fashion_mnist(tmp_path).name == "Fashion-MNIST"
-    with pytest.raises(DataError, match="has neither mnist.npz nor a file train-images"):
+    with pytest.raises(DataError, match=r"has neither mnist\.npz nor a file train-images"):
         load_mnist(tmp_path)
 
 

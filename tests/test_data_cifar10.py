@@ -92,7 +92,9 @@ def test_no_files(tmp_path: Path) -> None:
 
 
 def test_no_directory(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such directory; expected one with cifar10.npz or the files of CIFAR-10's"):
+    with pytest.raises(
+        DataError, match=r"no such directory; expected one with cifar10\.npz or the files of CIFAR-10's"
+    ):
         load_cifar10(tmp_path / "data")
 
 

@@ -70,7 +70,10 @@ def test_download(tmp_path: Path, torchvision: type[FakeSet], name: str, title: 
     assert data.name == title
     assert (data.train.x.shape, data.test.x.shape) == ((5, *shape), (1, *shape))
     assert data.train.y.tolist() == [0, 1, 2, 3, 4]
-    assert [int(split.x.max()) for split in (data.train, data.test)] == [len(class_name or "") + 1, len(class_name or "")]
+    assert [int(split.x.max()) for split in (data.train, data.test)] == [
+        len(class_name or "") + 1,
+        len(class_name or ""),
+    ]
     if name == "cifar10":
         assert data.train.x[:, 2].min() > 0 and data.train.x[:, :2].max() == 0
     torchvision.fails = AssertionError("asked again")
@@ -98,7 +101,9 @@ def test_failed_download(tmp_path: Path, torchvision: type[FakeSet]) -> None:
 def test_without_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchvision", None)
     monkeypatch.setitem(sys.modules, "torchvision.datasets", None)
-    with pytest.raises(ConfigError, match=r"(?s)^fetching data needs torchvision.*: pip install torchvision; or put the"):
+    with pytest.raises(
+        ConfigError, match=r"(?s)^fetching data needs torchvision.*: pip install torchvision; or put the"
+    ):
         load_dataset("cifar10", tmp_path, download=True)
 
 
