@@ -6,6 +6,7 @@ parameter tensors, its regularisation and projection act outside its forward, an
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -95,6 +96,9 @@ def launched_by_torchrun(device: str) -> Iterator[torch.device]:
             )
         place = torch.device("cuda", local_rank)
         torch.cuda.set_device(place)
+    # Its functions keep the group that exists when they are defined as their default, and an optimizer imports them at
+    # its first step: the group would outlive destroy_process_group, and gloo's threads abort the process when it ends.
+    importlib.import_module("torch.distributed.nn")
     distributed.init_process_group("nccl" if device == "cuda" else "gloo")
     try:
         yield place

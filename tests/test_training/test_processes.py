@@ -98,6 +98,35 @@ def test_unusable_input_stops_all_processes(data_file: Path, tmp_path: Path) -> 
     assert f"error: {tmp_path / 'net.resume'}: cannot resume from it (" in done.stderr
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the threads' names from /proc")
+def test_no_thread_of_the_group_is_left() -> None:
+    """A gloo thread that outlives the group may abort the process when the interpreter ends."""
+    code = """
+import os, torch
+from difflut.training.processes import Processes, launched_by_torchrun
+def threads():
+    return [name for t in os.listdir("/proc/self/task") if "gloo" in (name := open(f"/proc/self/task/{t}/comm").read())]
+with launched_by_torchrun("cpu"):
+    parameter = torch.nn.Parameter(torch.ones(3))
+    parameter.grad = torch.ones(3)
+    torch.distributed.all_reduce(parameter.grad)
+    torch.optim.Adam([parameter]).step()
+    torch.save(parameter, os.devnull)
+    assert threads()
+assert not threads(), threads()
+"""
+    group = {
+        "TORCHELASTIC_RUN_ID": "one",
+        "RANK": "0",
+        "WORLD_SIZE": "1",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": "0",
+    }
+    variables = {**os.environ, **group, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 # Parts
 
 
