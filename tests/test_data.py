@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from difflut.data import Split, load_mnist, mnist_test
+from difflut.data import Split, load_fashion_mnist, load_mnist, mnist_test
 from difflut.data import mnist as module
 from difflut.errors import DataError
 
@@ -103,6 +103,24 @@ def test_idx_files_below_the_directory(tmp_path: Path, arrays: dict[str, Array])
     assert_loaded(tmp_path, arrays)
 
 
+def test_fashion_mnist(tmp_path: Path, arrays: dict[str, Array]) -> None:
+    write_idx(tmp_path, arrays)
+    data = load_fashion_mnist(tmp_path)
+    assert data.name == "Fashion-MNIST"
+    assert np.array_equal(data.train.x.numpy(), arrays["x_train"])
+    np.savez(tmp_path / "fashion_mnist.npz", **{**arrays, "x_train": 255 - arrays["x_train"]})  # type: ignore[arg-type]
+    assert np.array_equal(load_fashion_mnist(tmp_path).train.x.numpy(), 255 - arrays["x_train"])
+    assert np.array_equal(load_mnist(tmp_path).train.x.numpy(), arrays["x_train"])
+
+
+def test_fashion_mnist_is_not_taken_for_mnist(tmp_path: Path, arrays: dict[str, Array]) -> None:
+    (tmp_path / "FashionMNIST" / "raw").mkdir(parents=True)
+    write_idx(tmp_path / "FashionMNIST" / "raw", arrays)
+    assert load_fashion_mnist(tmp_path).name == "Fashion-MNIST"
+    with pytest.raises(DataError, match=r"has neither mnist\.npz nor a file train-images"):
+        load_mnist(tmp_path)
+
+
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_npz(tmp_path: Path, arrays: dict[str, Array], save: Callable[..., None]) -> None:
     save(tmp_path / "mnist.npz", **arrays)
@@ -127,8 +145,8 @@ def test_missing_file(tmp_path: Path, arrays: dict[str, Array], key: str) -> Non
         load_mnist(tmp_path)
     stem = NAMES[key].split("-idx")[0]
     assert str(caught.value) == (
-        f"{tmp_path}: has neither mnist.npz nor a file {stem}-*; put the four MNIST IDX files there "
-        f"(train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-...; .gz is fine)"
+        f"{tmp_path}: has neither mnist.npz nor a file {stem}-*; put the four MNIST IDX files there or into "
+        f"MNIST/raw (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-...; .gz is fine)"
     )
 
 
@@ -213,6 +231,14 @@ def test_wrong_dtype(tmp_path: Path, arrays: dict[str, Array]) -> None:
     assert str(caught.value) == (
         f"{tmp_path}: x_test is float32 (10, 28, 28); expected uint8 (10, 28, 28) as MNIST has"
     )
+
+
+def test_labels_that_are_none(tmp_path: Path, arrays: dict[str, Array]) -> None:
+    arrays["y_train"][7] = 11
+    write_idx(tmp_path, arrays)
+    with pytest.raises(DataError) as caught:
+        load_mnist(tmp_path)
+    assert str(caught.value) == f"{tmp_path}: y_train has a class index 11; MNIST has 0 to 9"
 
 
 # Splits

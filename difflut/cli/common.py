@@ -34,19 +34,63 @@ def percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.2f} %"
 
 
-def labelled_test_samples(model: BaseModel, directory: Path | None) -> tuple[Split, str]:
+def data_options(required: bool, data_help: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Options that say what data to use: `data_dir`, `dataset`, `data_note`, `download`."""
+    options = [
+        click.option("--data", "data_dir", required=required, type=click.Path(path_type=Path), help=data_help),
+        click.option(
+            "--dataset", metavar="NAME", help="mnist, fashion_mnist, cifar10 or npz; the model's own by default."
+        ),
+        click.option("--data-note", metavar="TEXT", help="What sets this copy apart; kept beside every accuracy."),
+        click.option("--download", is_flag=True, help="Let torchvision fetch the data into the directory first."),
+    ]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def default_dataset(model_name: str) -> str:
+    """The name of the data set that a zoo model is for; "mnist" for any other model."""
+    from difflut.models import zoo
+
+    entry = zoo().get(model_name)
+    return entry.dataset if entry else "mnist"
+
+
+def labelled_test_samples(
+    model: BaseModel,
+    directory: Path | None,
+    dataset: str | None = None,
+    note: str | None = None,
+    download: bool = False,
+) -> tuple[Split, str]:
     """The test samples for a model and their name: from a directory, or what the package ships for a zoo model.
 
+    Args:
+        model: the model that is to be measured.
+        directory: where the data set is; None for the MNIST test images in the package.
+        dataset: a name of `difflut.data.DATASETS`; the model's own by default.
+        note: what sets this copy apart; it becomes part of the name.
+        download: let torchvision fetch the data into the directory first.
+
     Raises:
-        ConfigError: if there is neither.
+        ConfigError: if there is no directory and the package has no samples.
     """
-    from difflut.data import load_mnist, mnist_test
+    from difflut.data import load_dataset, mnist_test, with_note
     from difflut.models import zoo
 
     if directory is not None:
-        data = load_mnist(directory)
+        data = load_dataset(dataset or default_dataset(model.name), directory, note=note, download=download)
         return data.test, data.name
-    entry = zoo().get(model.name)
-    if entry is None or entry.dataset != "mnist":
+    if download:
+        raise ConfigError("--download needs a directory to put the data into; give --data DIR")
+    if dataset is None and model.name not in zoo():
         raise ConfigError(f"the package ships no test samples for model {model.name!r}; give --data DIR")
-    return mnist_test(), "MNIST"
+    name = dataset or default_dataset(model.name)
+    if name != "mnist":
+        raise ConfigError(f"the package ships no test samples of {name}, only MNIST's; give --data DIR")
+    return mnist_test(), with_note("MNIST", note)

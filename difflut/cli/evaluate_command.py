@@ -7,23 +7,29 @@ from pathlib import Path
 
 import click
 
-from difflut.cli.common import json_option, labelled_test_samples, model_option, percent, print_json
+from difflut.cli.common import data_options, json_option, labelled_test_samples, model_option, percent, print_json
 
 
 @click.command(
     "evaluate",
-    epilog="\b\nExamples:\n  difflut evaluate mnist_fc_8k_dwn\n  difflut evaluate my.safetensors --data mnist/",
+    epilog="\b\nExamples:\n"
+    "  difflut evaluate mnist_fc_8k_dwn\n"
+    "  difflut evaluate my.safetensors --data mnist/\n"
+    "  difflut evaluate net.safetensors --model my_models:Net --data my.npz --dataset npz",
 )
 @click.argument("source", metavar="NAME|CKPT")
-@click.option(
-    "--data",
-    "data_dir",
-    type=click.Path(path_type=Path),
-    help="Directory with the data set; the MNIST test images ship with the package.",
-)
+@data_options(False, "Directory with the data set; the MNIST test images ship with the package.")
 @model_option
 @json_option
-def command(source: str, data_dir: Path | None, model_class: str | None, as_json: bool) -> None:
+def command(
+    source: str,
+    data_dir: Path | None,
+    dataset: str | None,
+    data_note: str | None,
+    download: bool,
+    model_class: str | None,
+    as_json: bool,
+) -> None:
     """Measure a trained model's accuracy on the test samples.
 
     NAME is a zoo model, CKPT a checkpoint written by `difflut train`.
@@ -32,7 +38,7 @@ def command(source: str, data_dir: Path | None, model_class: str | None, as_json
     from difflut.training import accuracy
 
     model = load_model(source, model_class)
-    split, data_name = labelled_test_samples(model, data_dir)
+    split, data_name = labelled_test_samples(model, data_dir, dataset, data_note, download)
     started = time.perf_counter()
     reached = accuracy(model, split)
     seconds = time.perf_counter() - started
@@ -48,4 +54,6 @@ def command(source: str, data_dir: Path | None, model_class: str | None, as_json
             }
         )
         return
-    click.echo(f"{model.name}: {percent(reached)} of {len(split)} {data_name} test samples ({seconds:.1f} s)")
+    trained_on = model.info.get("data", data_name)
+    origin = "" if trained_on == data_name else f"; trained on {trained_on}"
+    click.echo(f"{model.name}: {percent(reached)} of {len(split)} {data_name} test samples ({seconds:.1f} s){origin}")

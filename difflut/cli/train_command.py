@@ -6,70 +6,87 @@ from pathlib import Path
 
 import click
 
-from difflut.cli.common import json_option, percent, print_json
+from difflut.cli.common import data_options, default_dataset, json_option, percent, print_json
 
 
 @click.command(
     "train",
     epilog="\b\nExamples:\n"
     "  difflut train mnist_fc_8k_dwn --data mnist/ --out my.safetensors\n"
-    "  difflut train my_models:Net --data mnist/ --out net.safetensors --epochs 5 --seed 1",
+    "  difflut train mnist_fc_8k_dwn --data fashion/ --dataset fashion_mnist --download --out fashion.safetensors\n"
+    "  difflut train my_models:Net --data my.npz --dataset npz --validation 500 --out net.safetensors --plot net.png\n"
+    "  torchrun --nproc-per-node 2 -m difflut train mnist_fc_8k_dwn --data mnist/ --out my.safetensors",
 )
 @click.argument("source", metavar="NAME|MODULE:CLASS")
-@click.option(
-    "--data",
-    "data_dir",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Directory with mnist.npz or the four MNIST IDX files.",
-)
+@data_options(True, "Directory with the data set; for npz also the file.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Where the checkpoint goes.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 @click.option("--seed", type=int, help="Of initialisation, order, held-out samples; the recipe's by default.")
 @click.option("--epochs", type=int, help="Instead of the recipe's.")
-@click.option("--batch-size", type=int, help="Instead of the recipe's.")
-@click.option("--threads", type=int, help="CPU threads; all cores by default.")
+@click.option("--batch-size", type=int, help="Instead of the recipe's; shared by all processes.")
+@click.option("--learning-rate", type=float, help="Peak, instead of the recipe's.")
+@click.option("--validation", type=int, help="Held-out training samples, instead of the recipe's.")
+@click.option("--max-shift", type=int, help="Pixels that images are shifted by, instead of the recipe's.")
+@click.option("--flip/--no-flip", default=None, help="Mirror images at random or not, instead of the recipe's.")
+@click.option("--threads", type=int, help="CPU threads; all cores by default, one under torchrun.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw loss and held-out accuracy (.png, .pdf, .svg).")
 @json_option
 def command(
     source: str,
     data_dir: Path,
+    dataset: str | None,
+    data_note: str | None,
+    download: bool,
     out: Path,
     device: str,
-    seed: int | None,
-    epochs: int | None,
-    batch_size: int | None,
     threads: int | None,
+    plot: Path | None,
     as_json: bool,
+    **changes: object,
 ) -> None:
     """Train a model from scratch with its recipe and write a checkpoint with its tables.
 
-    5,000 training samples are held out and choose the epoch; the test samples are used once, at the end. After every
-    epoch everything goes to OUT.resume: an interrupted training goes on when the same command is given again.
+    Some training samples (5,000 unless the recipe says otherwise) are held out and choose the epoch; the test samples
+    are used once, at the end. After every epoch everything goes to OUT.resume: an interrupted training goes on when
+    the same command is given again. Started by torchrun, all its processes train one model together.
     """
     import torch
 
-    from difflut.data import load_mnist
+    from difflut.data import load_dataset
     from difflut.errors import ConfigError
     from difflut.models import model_factory
     from difflut.training import recipe_for, train
+    from difflut.training.plot import check_plot, plot_history
+    from difflut.training.processes import Processes, launched_by_torchrun
 
     make_model = model_factory(source)
-    changes = {"seed": seed, "epochs": epochs, "batch_size": batch_size}
     recipe = recipe_for(source).with_(**{key: value for key, value in changes.items() if value is not None})
     if not out.parent.is_dir():
         raise ConfigError(f"--out {out}: the folder {out.parent} does not exist; make it first")
+    if plot is not None:
+        check_plot(plot)
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("--device cuda: this PyTorch finds no CUDA device; use --device cpu or auto")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if threads is not None:
         torch.set_num_threads(threads)
-    data = load_mnist(data_dir)
-    result = train(make_model, data, recipe, out, device=torch.device(device), progress=not as_json)
+    name = dataset or default_dataset(source)
+    with launched_by_torchrun(device) as place:
+        processes = Processes.current()
+        if download:  # once; the others read what it left
+            processes.on_first(lambda: load_dataset(name, data_dir, download=True).name)
+        data = load_dataset(name, data_dir, note=data_note)
+        result = train(make_model, data, recipe, out, device=place, progress=not as_json)
+    if processes.rank > 0:
+        return
+    if plot is not None:
+        plot_history(result.curves(), plot, f"{source} on {data.name}")
     if as_json:
         print_json({"checkpoint": str(out), "data": data.name, **result.to_json()})
         return
     click.echo(
         f"{out}: epoch {result.best_epoch} of {len(result.history)}, {percent(result.validation_accuracy)} on "
-        f"{recipe.validation} held-out {data.name} images, {percent(result.test_accuracy)} on the {len(data.test)} test images"
+        f"{recipe.validation} held-out {data.name} samples, {percent(result.test_accuracy)} on the {len(data.test)} test "
+        f"samples"
     )

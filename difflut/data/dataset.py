@@ -15,7 +15,7 @@ class Split:
     """Samples and their labels.
 
     Attributes:
-        x: integer codes, (N, ...), for example uint8 (N, 28, 28).
+        x: integer codes or floating numbers, (N, ...), for example uint8 (N, 28, 28).
         y: int64 (N,), class indices.
     """
 
@@ -42,7 +42,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A training and a test split, and a name to print beside every accuracy."""
+    """A training and a test split, and a name to print beside every accuracy, which says so if the copy is altered."""
 
     name: str
     train: Split

@@ -1,11 +1,10 @@
-"""MNIST: the test images in the package, and the whole set from a user's directory."""
+"""MNIST and Fashion-MNIST: the MNIST test images in the package, and both sets from a user's directory."""
 
 from __future__ import annotations
 
 import gzip
 import lzma
 import os
-import zipfile
 import zlib
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from difflut.data.arrays import Arrays, check_arrays, read_npz, to_dataset
 from difflut.data.dataset import Dataset, Split
 from difflut.errors import DataError
 
@@ -31,51 +31,52 @@ def mnist_test() -> Split:
     raw = lzma.decompress((files("difflut.data") / "mnist_test.xz").read_bytes())
     content = np.frombuffer(raw, dtype=np.uint8)
     images, labels = content[: 10000 * 784], content[10000 * 784 :]
-    return _split(images.reshape(10000, 28, 28), labels)
+    return Split(torch.from_numpy(images.reshape(10000, 28, 28).copy()), torch.from_numpy(labels.astype(np.int64)))
 
 
 def load_mnist(directory: str | os.PathLike[str]) -> Dataset:
-    """MNIST from a directory that holds `mnist.npz` or the four IDX files (plain or .gz).
+    """MNIST, uint8 (N, 28, 28), from a directory that holds `mnist.npz` or the four IDX files (plain or .gz).
+
+    The IDX files may also lie in `MNIST/raw` below it, where torchvision puts them.
 
     Raises:
         DataError: if the directory or a file is missing, or a file is not what it should be.
     """
-    folder = Path(directory)
+    return _load("MNIST", Path(directory), "mnist.npz", "MNIST/raw")
+
+
+def load_fashion_mnist(directory: str | os.PathLike[str]) -> Dataset:
+    """Fashion-MNIST, uint8 (N, 28, 28), from a directory with `fashion_mnist.npz` or the four IDX files (plain or .gz).
+
+    The IDX files have the names of MNIST's; they may also lie in `FashionMNIST/raw` below the directory, where
+    torchvision puts them.
+
+    Raises:
+        DataError: if the directory or a file is missing, or a file is not what it should be.
+    """
+    return _load("Fashion-MNIST", Path(directory), "fashion_mnist.npz", "FashionMNIST/raw")
+
+
+def _load(title: str, folder: Path, npz_name: str, below: str) -> Dataset:
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such directory; expected one with mnist.npz or the four MNIST IDX files")
-    arrays = _read_npz(folder / "mnist.npz") if (folder / "mnist.npz").is_file() else _read_all_idx(folder)
-    for key, shape in _SHAPES.items():
-        if arrays[key].shape != shape or arrays[key].dtype != np.uint8:
-            raise DataError(
-                f"{folder}: {key} is {arrays[key].dtype} {arrays[key].shape}; expected uint8 {shape} as MNIST has"
-            )
-    return Dataset(
-        "MNIST",
-        _split(arrays["x_train"], arrays["y_train"]),
-        _split(arrays["x_test"], arrays["y_test"]),
-    )
+        raise DataError(f"{folder}: no such directory; expected one with {npz_name} or the four {title} IDX files")
+    npz = folder / npz_name
+    arrays = read_npz(npz) if npz.is_file() else _read_all_idx(title, folder, npz_name, below)
+    check_arrays(folder, arrays, _SHAPES, title)
+    return to_dataset(title, arrays)
 
 
-def _split(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> Split:
-    return Split(torch.from_numpy(images.copy()), torch.from_numpy(labels.astype(np.int64)))
-
-
-def _read_npz(path: Path) -> dict[str, npt.NDArray[np.uint8]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in _SHAPES}
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read ({error}); expected arrays {', '.join(_SHAPES)}") from error
-
-
-def _read_all_idx(folder: Path) -> dict[str, npt.NDArray[np.uint8]]:
+def _read_all_idx(title: str, folder: Path, npz_name: str, below: str) -> Arrays:
     arrays = {}
     for key, stem in _IDX_NAMES.items():
-        found = sorted(p for p in folder.rglob(f"{stem}*") if p.is_file())
+        # No search below other folders: the two data sets have the same file names.
+        found = [
+            path for place in (folder, folder / below) for path in sorted(place.glob(f"{stem}*")) if path.is_file()
+        ]
         if not found:
             raise DataError(
-                f"{folder}: has neither mnist.npz nor a file {stem}-*; put the four MNIST IDX files there "
-                f"(train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-...; .gz is fine)"
+                f"{folder}: has neither {npz_name} nor a file {stem}-*; put the four {title} IDX files there or into "
+                f"{below} (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-...; .gz is fine)"
             )
         arrays[key] = _read_idx(found[0])
     return arrays

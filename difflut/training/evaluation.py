@@ -64,5 +64,9 @@ def accuracy(model: BaseModel, split: Split, batch_size: int = 1000) -> float:
     """
     if len(split) == 0:
         raise DataError("accuracy of no sample is not defined; give at least one")
-    correct = predict(model, split.x, batch_size).argmax(dim=1) == split.y.cpu()
-    return int(correct.sum()) / len(split)
+    return count_correct(model, split, batch_size) / len(split)
+
+
+def count_correct(model: BaseModel, split: Split, batch_size: int = 1000) -> int:
+    """How many samples have their largest logit at the label; ties go to the lowest index."""
+    return int((predict(model, split.x, batch_size).argmax(dim=1) == split.y.cpu()).sum())

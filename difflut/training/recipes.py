@@ -18,8 +18,9 @@ class Recipe:
         warmup_epochs: epochs of linear warm-up.
         final_fraction: the learning rate at the end, as a fraction of the peak.
         max_shift: images are shifted by up to this many pixels in each direction at random (0: not at all).
+        flip: images are mirrored left to right with probability 1/2.
         validation: how many training samples are held out to choose the best epoch.
-        seed: of initialisation, order, held-out samples and shifts.
+        seed: of initialisation, order, held-out samples, shifts and mirroring.
     """
 
     epochs: int = 20
@@ -28,6 +29,7 @@ class Recipe:
     warmup_epochs: float = 0.0
     final_fraction: float = 0.01
     max_shift: int = 0
+    flip: bool = False
     validation: int = 5000
     seed: int = 0
 

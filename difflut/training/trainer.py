@@ -1,4 +1,4 @@
-"""The training loop: seeded, resumable, with held-out samples that choose the epoch."""
+"""The training loop: seeded, resumable, in one or several processes, with held-out samples that choose the epoch."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
 from difflut.data import Dataset, Split
 from difflut.errors import CheckpointError, ConfigError, DataError
 from difflut.files import write_atomically
 from difflut.models.base_model import BaseModel
-from difflut.training.evaluation import accuracy
+from difflut.training.augmentation import augment
+from difflut.training.evaluation import accuracy, count_correct
+from difflut.training.processes import Processes
 from difflut.training.recipes import Recipe
 
 
@@ -43,6 +45,10 @@ class TrainingResult:
         """The fields as a JSON object."""
         return asdict(self)
 
+    def curves(self) -> dict[str, list[float]]:
+        """The history as equally long lists `epoch`, `loss` and `validation_accuracy`."""
+        return _curves(self.history)
+
 
 def train(
     make_model: Callable[[], BaseModel],
@@ -58,6 +64,11 @@ def train(
     After every epoch all state goes to `out` + ".resume"; if that file is there on entry, training goes on from it
     and gives the same result as an unbroken run. The test samples are used once, at the end.
 
+    Where PyTorch's default process group is initialised, its processes train one model together: each calls this
+    function with the same arguments but its own device and takes its part of every batch, rank 0 writes the files,
+    and all get the same result. It is that of one process but for the order in which gradients are summed; a model
+    that draws random numbers while it trains draws others in each process.
+
     Args:
         make_model: gives a fresh, unfitted model; called after seeding.
         data: the data set; the recipe's `validation` training samples are held out.
@@ -65,8 +76,18 @@ def train(
         out: where the checkpoint goes.
         device: where to train; the CPU by default.
         progress: whether to show a progress bar.
+
+    Raises:
+        DataError: if there are too few samples, or a label is no class of the model.
+        ConfigError: if the model has no trainable parameters, or the recipe does not fit the samples or processes.
+        CheckpointError: if the resume file is damaged or belongs to another run.
     """
     device = device or torch.device("cpu")
+    processes = Processes.current()
+    if recipe.batch_size < processes.count:
+        raise ConfigError(
+            f"a batch of {recipe.batch_size} cannot be shared by {processes.count} processes; give a larger batch_size"
+        )
     if len(data.train) < recipe.validation + recipe.batch_size:
         raise DataError(
             f"{data.name} has {len(data.train)} training samples; the recipe holds out {recipe.validation} and needs at "
@@ -74,22 +95,28 @@ def train(
         )
     torch.manual_seed(recipe.seed)
     order = torch.randperm(len(data.train), generator=_generator(recipe.seed, -1))
-    held_out = data.train.subset(order[: recipe.validation]).to(device)
+    held_out = data.train.subset(order[: recipe.validation])
     fitting = data.train.subset(order[recipe.validation :])
     model = make_model()
+    for split in (data.train, data.test):
+        if len(split) and not 0 <= int(split.y.min()) <= int(split.y.max()) < model.num_classes:
+            raise DataError(
+                f"{data.name} has class indices from {int(split.y.min())} to {int(split.y.max())}; model {model.name!r} "
+                f"has {model.num_classes} classes, 0 to {model.num_classes - 1}"
+            )
     model.fit_encoder(fitting.x)
     model.to(device).train()
     if not any(p.requires_grad for p in model.parameters()):
         raise ConfigError(f"model {model.name!r} has no trainable parameters; train a fresh one, not a frozen one")
-    run = _Run(model, recipe, data.name, out)
+    run = _Run(model, recipe, data.name, out, processes)
     run.resume()
-    run.fit(fitting.to(device), held_out, progress)
-    return run.finish(data)
+    run.fit(fitting.to(device), held_out.to(device), progress)
+    return processes.on_first(lambda: run.finish(data))
 
 
 class _Run:
-    def __init__(self, model: BaseModel, recipe: Recipe, data_name: str, out: Path) -> None:
-        self.model, self.recipe, self.data_name, self.out = model, recipe, data_name, out
+    def __init__(self, model: BaseModel, recipe: Recipe, data_name: str, out: Path, processes: Processes) -> None:
+        self.model, self.recipe, self.data_name, self.out, self.processes = model, recipe, data_name, out, processes
         self.resume_path = out.with_name(out.name + ".resume")
         self.optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
         self.history: list[dict[str, float]] = []
@@ -97,10 +124,11 @@ class _Run:
 
     def resume(self) -> None:
         """Go on from the resume file, if there is one."""
-        if not self.resume_path.exists():
+        content = self.processes.on_first(self._read_resume_file)
+        if content is None:
             return
         try:
-            state = torch.load(self.resume_path, map_location="cpu", weights_only=True)
+            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
             if (state["recipe"], state["model"], state["data"]) != self._identity():
                 raise CheckpointError(
                     f"{self.resume_path}: belongs to model {state['model']!r} on {state['data']} with the recipe "
@@ -116,6 +144,14 @@ class _Run:
             raise CheckpointError(
                 f"{self.resume_path}: cannot resume from it ({error}); delete it to start afresh"
             ) from error
+
+    def _read_resume_file(self) -> bytes | None:
+        try:
+            return self.resume_path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise CheckpointError(f"{self.resume_path}: cannot be read ({error}); delete it to start afresh") from error
 
     def _identity(self) -> tuple[dict[str, Any], str, str]:
         return asdict(self.recipe), self.model.name, self.data_name
@@ -140,19 +176,25 @@ class _Run:
 
     def fit(self, fitting: Split, held_out: Split, progress: bool) -> None:
         """Train the epochs that are left."""
-        recipe = self.recipe
+        recipe, processes = self.recipe, self.processes
         steps = len(fitting) // recipe.batch_size
+        own_held_out = held_out.subset(
+            torch.arange(len(held_out), device=held_out.y.device)[processes.part(len(held_out))]
+        )
         with tqdm(
             total=recipe.epochs * steps,
             initial=len(self.history) * steps,
             desc=self.model.name,
             unit="step",
-            disable=None if progress else True,
+            disable=None if progress and processes.rank == 0 else True,
         ) as bar:
             for epoch in range(len(self.history), recipe.epochs):
                 started = time.perf_counter()
                 loss = self._epoch(fitting, epoch, steps, bar)
-                reached = accuracy(self.model, held_out)
+                processes.copy_from_first(self.model.buffers())  # such as running means, which each part moves
+                correct = torch.tensor(count_correct(self.model, own_held_out), device=held_out.y.device)
+                processes.sum([correct])
+                reached = int(correct) / len(held_out)
                 self.history.append(
                     {
                         "epoch": epoch + 1,
@@ -163,30 +205,39 @@ class _Run:
                 )
                 if reached > self.best[1]:
                     self.best = (epoch + 1, reached, self.model.checkpoint_bytes(frozen=True))
-                self.save()
+                processes.on_first(self.save)
                 bar.set_postfix(loss=f"{loss:.4f}", held_out=f"{100 * reached:.2f}%", best=f"{100 * self.best[1]:.2f}%")
 
     def _epoch(self, fitting: Split, epoch: int, steps: int, bar: tqdm[Any]) -> float:
-        recipe, model = self.recipe, self.model
+        recipe, model, processes = self.recipe, self.model, self.processes
+        device = fitting.x.device
         generator = _generator(recipe.seed, epoch)
-        torch.manual_seed(generator.initial_seed())  # for models that draw numbers themselves, such as with dropout
+        # For models that draw numbers themselves, such as with dropout: in each process others, rank 0's as if alone.
+        torch.manual_seed(generator.initial_seed() + processes.rank)
         order = torch.randperm(len(fitting), generator=generator)
-        total = torch.zeros((), device=fitting.x.device)
+        part = processes.part(recipe.batch_size)
+        # The batch's loss is the mean over its samples, so each part's mean counts with its share of the samples.
+        share = torch.tensor((part.stop - part.start) / recipe.batch_size, device=device)
+        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        total = torch.zeros((), device=device)
         for step in range(steps):
-            index = order[step * recipe.batch_size : (step + 1) * recipe.batch_size].to(fitting.x.device)
-            x = random_shift(fitting.x[index], recipe.max_shift, generator)
+            index = order[step * recipe.batch_size : (step + 1) * recipe.batch_size].to(device)
+            # Every process draws for the whole batch, so that the generators stay in step.
+            x = augment(fitting.x[index], recipe, generator)[part]
             rate = recipe.learning_rate * schedule((epoch + step / steps) / recipe.epochs, recipe)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
-            loss = nn.functional.cross_entropy(model(x), fitting.y[index]) + model.get_regularization_loss().to(
-                x.device
+            loss = nn.functional.cross_entropy(model(x), fitting.y[index[part]]) + model.get_regularization_loss().to(
+                device
             )
             self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward(share.to(loss.dtype))  # type: ignore[no-untyped-call]
+            processes.sum(parameter.grad for parameter in parameters)
             self.optimizer.step()
             model.project()
-            total += loss.detach()
+            total += loss.detach() * share
             bar.update()
+        processes.sum([total])
         return float(total) / steps
 
     def finish(self, data: Dataset) -> TrainingResult:
@@ -202,11 +253,17 @@ class _Run:
             "validation_accuracy": validation_accuracy,
             "test_accuracy": test_accuracy,
             "test_samples": len(data.test),
+            "history": _curves(self.history),
         }
         model.save_checkpoint(self.out, frozen=True)
         if self.resume_path.exists():
             os.unlink(self.resume_path)
         return TrainingResult(epoch, validation_accuracy, test_accuracy, self.history)
+
+
+def _curves(history: list[dict[str, float]]) -> dict[str, list[float]]:
+    # Without the seconds: the same training gives the same checkpoint, byte for byte.
+    return {key: [row[key] for row in history] for key in ("epoch", "loss", "validation_accuracy")}
 
 
 def schedule(fraction: float, recipe: Recipe) -> float:
@@ -216,19 +273,6 @@ def schedule(fraction: float, recipe: Recipe) -> float:
         return max(fraction / warmup, 1e-3)
     cosine = 0.5 * (1 + math.cos(math.pi * (fraction - warmup) / (1 - warmup)))
     return recipe.final_fraction + (1 - recipe.final_fraction) * cosine
-
-
-def random_shift(images: Tensor, limit: int, generator: torch.Generator) -> Tensor:
-    """Shift each image (N, H, W) by up to `limit` pixels each way; what comes in at the border is 0."""
-    if limit == 0:
-        return images
-    count, height, width = images.shape
-    offsets = torch.randint(0, 2 * limit + 1, (2, count, 1), generator=generator).to(images.device)
-    rows = offsets[0] + torch.arange(height, device=images.device)
-    columns = offsets[1] + torch.arange(width, device=images.device)
-    padded = nn.functional.pad(images, (limit, limit, limit, limit))
-    sample = torch.arange(count, device=images.device)[:, None, None]
-    return padded[sample, rows[:, :, None], columns[:, None, :]]
 
 
 def _generator(seed: int, epoch: int) -> torch.Generator:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from small_models import Chain, Custom, fitted
@@ -125,6 +126,8 @@ def test_failed_check_is_status_1(capsys: pytest.CaptureFixture[str], tmp_path: 
         (["evaluate", "no/such.safetensors"], "no/such.safetensors: no such file; expected a checkpoint"),
         (["export", "mnist_fc_8k_dwn", "--target", "vhdl"], "unknown target 'vhdl'; known: verilog"),
         (["verify", "nowhere"], "nowhere: no such directory; expected one made by `difflut export`"),
+        (["train", "mnist_fc_8k_dwn", "--data", ".", "--out", "x", "--plot", "x.gif"], "--plot x.gif: unknown picture format"),
+        (["train", "mnist_fc_8k_dwn", "--data", ".", "--out", "x", "--epochs", "0"], "recipe Recipe(epochs=0"),
         (["train", "mnist_fc_8k_dwn", "--data", "nowhere", "--out", "x"], "nowhere: no such directory; expected one with"),
         (["train", "nothing:Net", "--data", ".", "--out", "x"], "cannot load model 'nothing:Net': No module named"),
         (["train", "os:path", "--data", ".", "--out", "x"], "'os:path' is not a subclass of difflut.models.BaseModel"),
@@ -144,6 +147,89 @@ def test_bad_input(
     assert err.startswith(f"error: {message}"), err
     assert out == "" and "Traceback" not in err
     assert os.listdir(tmp_path) == []
+
+
+@pytest.fixture
+def own_data(tmp_path: Path) -> Path:
+    """130 samples of random pixels, which the documented custom model can be trained on."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randint(0, 256, (130, 784), generator=generator, dtype=torch.uint8).numpy()
+    y = torch.randint(0, 10, (130,), generator=generator).numpy()
+    np.savez(tmp_path / "noise.npz", x_train=x[:100], y_train=y[:100], x_test=x[100:], y_test=y[100:])
+    return tmp_path / "noise.npz"
+
+
+def test_train_and_evaluate_on_own_data(capsys: pytest.CaptureFixture[str], tmp_path: Path, own_data: Path) -> None:
+    pytest.importorskip("matplotlib")
+    net, plot = tmp_path / "net.safetensors", tmp_path / "net.png"
+    source, data = ("small_models:Custom",), ("--data", own_data, "--dataset", "npz", "--data-note", "made up")
+    options = ("--validation", 20, "--epochs", 2, "--batch-size", 10, "--learning-rate", 0.02, "--seed", 5)
+    status, out, err = run(capsys, "train", *source, *data, "--out", net, "--plot", plot, *options)
+    assert (status, err) == (0, "")
+    assert "on 20 held-out noise, made up samples, " in out and out.endswith(" on the 30 test samples\n")
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    status, out, _ = run(capsys, "evaluate", net, "--model", *source, *data, "--json")
+    report = json.loads(out)
+    trained = report["trained"]
+    assert status == 0
+    assert (report["data"], report["samples"], trained["data"]) == ("noise, made up", 30, "noise, made up")
+    assert report["accuracy"] == trained["test_accuracy"]
+    assert trained["history"]["epoch"] == [1, 2]
+    recipe = {key: trained["recipe"][key] for key in ("validation", "epochs", "batch_size", "learning_rate", "seed")}
+    assert recipe == {"validation": 20, "epochs": 2, "batch_size": 10, "learning_rate": 0.02, "seed": 5}
+    _, out, _ = run(capsys, "evaluate", net, "--model", *source, *data[:4])
+    assert " of 30 noise test samples (" in out and out.endswith("; trained on noise, made up\n")
+
+
+def test_the_data_set_of_a_zoo_model_is_the_default(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = ("train", "mnist_fc_8k_dwn", "--data", tmp_path, "--out", tmp_path / "net")
+    assert "neither mnist.npz nor" in run(capsys, *arguments)[2]
+    assert "neither fashion_mnist.npz nor" in run(capsys, *arguments, "--dataset", "fashion_mnist")[2]
+
+
+def test_samples_that_the_recipe_cannot_shift(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, own_data: Path
+) -> None:
+    arguments = ("train", "small_models:Custom", "--data", own_data, "--dataset", "npz", "--out", tmp_path / "net")
+    status, _, err = run(capsys, *arguments, "--validation", 20, "--batch-size", 10, "--flip")
+    assert status == 2
+    assert err.startswith("error: the recipe shifts or mirrors images, but a sample has shape (784,); expected (H, W)")
+
+
+def test_evaluate_on_the_packaged_images(capsys: pytest.CaptureFixture[str], custom: Path) -> None:
+    arguments = (
+        "evaluate",
+        custom,
+        "--model",
+        "small_models:Custom",
+        "--dataset",
+        "mnist",
+        "--data-note",
+        "as shipped",
+    )
+    status, out, _ = run(capsys, *arguments)
+    assert status == 0 and " of 10000 MNIST, as shipped test samples (" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "the package ships no test samples for model 'custom'; give --data DIR"),
+        (("--dataset", "cifar10"), "the package ships no test samples of cifar10, only MNIST's; give --data DIR"),
+        (("--dataset", "cifar", "--data", "."), "unknown data set 'cifar'; did you mean cifar10?"),
+        (("--download",), "--download needs a directory to put the data into; give --data DIR"),
+    ],
+)
+def test_evaluate_without_data(
+    capsys: pytest.CaptureFixture[str], custom: Path, options: tuple[str, ...], message: str
+) -> None:
+    status, _, err = run(capsys, "evaluate", custom, "--model", "small_models:Custom", *options)
+    assert (status, err) == (2, f"error: {message}\n")
+
+
+def test_the_package_is_a_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "difflut", "--version"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout.startswith("difflut"), done.stderr
 
 
 def test_wrong_usage_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,7 @@ from difflut.layers import LUTLayer
 from difflut.models import BaseModel
 from difflut.models.base_model import read_checkpoint
 from difflut.training import Recipe, TrainingResult, accuracy, train
-from difflut.training.trainer import random_shift, schedule
+from difflut.training.trainer import schedule
 
 RECIPE = Recipe(epochs=4, batch_size=20, validation=40, learning_rate=0.05, warmup_epochs=0.5, max_shift=1, seed=3)
 CLASSES = 3
@@ -114,6 +114,7 @@ def test_result_and_checkpoint(tmp_path: Path, unbroken: tuple[bytes, TrainingRe
             "warmup_epochs": 0.5,
             "final_fraction": 0.01,
             "max_shift": 1,
+            "flip": False,
             "validation": 40,
             "seed": 3,
         },
@@ -121,6 +122,7 @@ def test_result_and_checkpoint(tmp_path: Path, unbroken: tuple[bytes, TrainingRe
         "validation_accuracy": result.validation_accuracy,
         "test_accuracy": result.test_accuracy,
         "test_samples": 50,
+        "history": {key: [row[key] for row in result.history] for key in ("epoch", "loss", "validation_accuracy")},
     }
     assert model.count_parameters()["trainable"] == 0
 
@@ -194,7 +196,7 @@ def test_resume_file_of_another_recipe(tmp_path: Path, resume_file: Path) -> Non
         run(tmp_path / "tiny", RECIPE.with_(seed=9))
     recipe = (
         "{'epochs': 4, 'batch_size': 20, 'learning_rate': 0.05, 'warmup_epochs': 0.5, 'final_fraction': 0.01, "
-        "'max_shift': 1, 'validation': 40, 'seed': 3}"
+        "'max_shift': 1, 'flip': False, 'validation': 40, 'seed': 3}"
     )
     assert str(caught.value) == (
         f"{resume_file}: belongs to model 'tiny' on brightness with the recipe {recipe}; delete it or choose another --out"
@@ -365,6 +367,15 @@ def test_too_few_samples(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_labels_that_are_no_class_of_the_model(tmp_path: Path, part: str) -> None:
+    data = tiny_data()
+    getattr(data, part).y[4] = 3
+    with pytest.raises(DataError) as caught:
+        run(tmp_path / "tiny", data=data)
+    assert str(caught.value) == ("brightness has class indices from 0 to 3; model 'tiny' has 3 classes, 0 to 2")
+
+
 def test_one_batch_is_enough(tmp_path: Path) -> None:
     assert len(run(tmp_path / "tiny", RECIPE.with_(validation=180, epochs=1)).history) == 1
 
@@ -393,23 +404,3 @@ def test_schedule() -> None:
     assert schedule(1.0, recipe) == pytest.approx(0.1)
     assert schedule(0.0, Recipe(warmup_epochs=0.0)) == 1.0
     assert schedule(0.99, Recipe(epochs=2, warmup_epochs=2.0)) == pytest.approx(0.99)
-
-
-@pytest.mark.parametrize("limit", [0, 1, 2])
-def test_random_shift(limit: int) -> None:
-    images = torch.randint(1, 256, (60, 4, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    shifted = random_shift(images, limit, torch.Generator().manual_seed(1))
-    assert shifted.shape == images.shape
-    assert shifted.dtype == images.dtype
-    offsets = set()
-    padded = torch.nn.functional.pad(images, [limit] * 4)
-    for before, after in zip(padded, shifted, strict=True):
-        matches = [
-            (i, j)
-            for i in range(2 * limit + 1)
-            for j in range(2 * limit + 1)
-            if torch.equal(before[i : i + 4, j : j + 5], after)
-        ]
-        assert matches
-        offsets.add(matches[0])
-    assert len(offsets) == (2 * limit + 1) ** 2

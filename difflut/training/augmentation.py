@@ -1,0 +1,45 @@
+"""Random changes of training images, drawn from a generator so that resuming repeats them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from difflut.errors import ConfigError
+from difflut.training.recipes import Recipe
+
+
+def augment(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
+    """A batch as the recipe wants it: shifted, then mirrored, each image by itself; same shape and dtype.
+
+    Raises:
+        ConfigError: if the recipe shifts or mirrors samples that are no images (N, H, W) or (N, C, H, W).
+    """
+    if (recipe.max_shift or recipe.flip) and images.ndim not in (3, 4):
+        raise ConfigError(
+            f"the recipe shifts or mirrors images, but a sample has shape {tuple(images.shape[1:])}; expected (H, W) or "
+            f"(C, H, W), or a recipe with max_shift=0 and flip=False"
+        )
+    shifted = random_shift(images, recipe.max_shift, generator)
+    return random_flip(shifted, generator) if recipe.flip else shifted
+
+
+def random_shift(images: Tensor, limit: int, generator: torch.Generator) -> Tensor:
+    """Shift each image, (N, H, W) or (N, C, H, W), by up to `limit` pixels each way; what comes in at the border is 0."""
+    if limit == 0:
+        return images
+    count, height, width = images.shape[0], images.shape[-2], images.shape[-1]
+    offsets = torch.randint(0, 2 * limit + 1, (2, count, 1), generator=generator).to(images.device)
+    rows = offsets[0] + torch.arange(height, device=images.device)
+    columns = offsets[1] + torch.arange(width, device=images.device)
+    padded = nn.functional.pad(images, (limit, limit, limit, limit))
+    sample = torch.arange(count, device=images.device)[:, None, None]
+    moved = padded[sample, ..., rows[:, :, None], columns[:, None, :]]  # (N, H, W), then C if there is one
+    return moved.movedim(-1, 1) if images.ndim == 4 else moved
+
+
+def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Mirror each image, (N, ..., W), left to right with probability 1/2."""
+    chosen = torch.rand(len(images), generator=generator) < 0.5
+    shape = (-1, *[1] * (images.ndim - 1))
+    return torch.where(chosen.to(images.device).view(shape), images.flip(-1), images)
