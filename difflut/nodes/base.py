@@ -34,6 +34,10 @@ class Nodes(nn.Module):
         """bool (nodes, 2**n), the function that each node computes; index bit i = input i."""
         raise NotImplementedError
 
+    def table_values(self) -> Tensor:
+        """floating (nodes, 2**n), differentiable: what decides each table entry; the bit is 1 where it is positive."""
+        raise NotImplementedError
+
     def regularization_loss(self) -> Tensor:
         """Scalar that is added to the training loss; 0 unless the family defines it."""
         return torch.zeros(())

@@ -44,6 +44,9 @@ class DWNNodes(Nodes):
         output: Tensor = _Lookup.apply(inputs, self.table, self.kernel)  # type: ignore[no-untyped-call]
         return output
 
+    def table_values(self) -> Tensor:
+        return self.table
+
     def truth_tables(self) -> Tensor:
         return self.table.detach() > 0
 

@@ -20,5 +20,8 @@ class FixedNodes(Nodes):
     def forward(self, inputs: Tensor) -> Tensor:
         return self.tables.gather(1, addresses(inputs)).to(inputs.dtype)
 
+    def table_values(self) -> Tensor:
+        return 2 * self.tables.to(torch.get_default_dtype()) - 1
+
     def truth_tables(self) -> Tensor:
         return self.tables

@@ -32,7 +32,9 @@ class LinearLUTNodes(Nodes):
         soft = torch.sigmoid(4 * total)
         return soft + ((total > 0).to(soft.dtype) - soft).detach()
 
+    def table_values(self) -> Tensor:
+        return self._sum(address_bits(self.n).t().to(self.weight).expand(self.nodes, -1, -1))
+
     @torch.no_grad()
     def truth_tables(self) -> Tensor:
-        addresses = address_bits(self.n).t().to(self.weight)
-        return self._sum(addresses.expand(self.nodes, -1, -1)) > 0
+        return self.table_values() > 0
