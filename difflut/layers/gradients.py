@@ -6,6 +6,7 @@ share of the update independent of its depth.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,9 +19,8 @@ def _unit(grad: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     largest = grad.abs().amax(dim=dim, keepdim=True)
     # The squares of a vanishing gradient underflow, so it is scaled by its largest element first.
     scaled = grad / torch.where(largest > 0, largest, 1)
-    norm: Tensor = torch.linalg.vector_norm(scaled, dim=dim, keepdim=True)
-    unit: Tensor = scaled / torch.where(norm > 0, norm, 1)
-    return unit
+    norm = torch.linalg.vector_norm(scaled, dim=dim, keepdim=True)
+    return scaled / torch.where(norm > 0, norm, 1)
 
 
 def _layerwise(grad: Tensor) -> Tensor:
@@ -28,7 +28,7 @@ def _layerwise(grad: Tensor) -> Tensor:
 
 
 def _batchwise(grad: Tensor) -> Tensor:
-    return _unit(grad, 1) / len(grad) ** 0.5
+    return _unit(grad, 1) / math.sqrt(len(grad))
 
 
 def _layerwise_mean(grad: Tensor) -> Tensor:

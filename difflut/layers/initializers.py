@@ -13,8 +13,9 @@ from difflut.nodes.base import address_bits
 
 # How far a chosen bit lies from the decision: half of the range of a trained value, so that training can still turn it.
 MARGIN = 0.5
-# Of the fit to families whose tables are no parameters.
-STEPS, LEARNING_RATE = 300, 0.05
+# Of the fit to families whose tables are no parameters. It starts from shrunk parameters, because a family that bounds its
+# values has no gradient far from 0.
+STEPS, LEARNING_RATE, SHRINK = 300, 0.05, 0.1
 
 
 def uniform(nodes: int, n: int) -> Tensor:
@@ -80,7 +81,7 @@ def initialize(nodes: Nodes, name: str) -> None:
     if bool(wrong.any()):
         raise ConfigError(
             f"initializer {name!r}: {type(nodes).__name__} cannot represent {int(wrong.any(dim=1).sum())} of its "
-            f"{nodes.nodes} tables; use 'residual', a constant, or None for the family's own initialisation"
+            f"{nodes.nodes} tables; choose another initializer, or None for the family's own"
         )
 
 
@@ -89,6 +90,9 @@ def _fit(nodes: Nodes, target: Tensor) -> None:
     parameters = [parameter for parameter in nodes.parameters() if parameter.requires_grad]
     if not parameters:
         raise ConfigError(f"initializer: {type(nodes).__name__} has no parameters; give None")
+    with torch.no_grad():
+        for parameter in parameters:
+            parameter.mul_(SHRINK)
     optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE)
     for _ in range(STEPS):
         optimizer.zero_grad()

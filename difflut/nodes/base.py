@@ -35,7 +35,11 @@ class Nodes(nn.Module):
         raise NotImplementedError
 
     def table_values(self) -> Tensor:
-        """floating (nodes, 2**n), differentiable: what decides each table entry; the bit is 1 where it is positive."""
+        """The real number behind each table entry, floating (nodes, 2**n), in [-1, 1]; the bit is 1 where positive.
+
+        Differentiable towards the parameters: regularisers of tables work on it. Where the family has a probability
+        p of a 1, it is 2 * p - 1. After an optimizer step it may leave [-1, 1] until `project()`.
+        """
         raise NotImplementedError
 
     def regularization_loss(self) -> Tensor:

@@ -33,8 +33,12 @@ class LinearLUTNodes(Nodes):
         return soft + ((total > 0).to(soft.dtype) - soft).detach()
 
     def table_values(self) -> Tensor:
-        return self._sum(address_bits(self.n).t().to(self.weight).expand(self.nodes, -1, -1))
+        return torch.tanh(2 * self._table_sum())  # 2 * sigmoid(4 * sum) - 1
 
     @torch.no_grad()
     def truth_tables(self) -> Tensor:
-        return self.table_values() > 0
+        return self._table_sum() > 0
+
+    def _table_sum(self) -> Tensor:
+        """The sum at every address, (nodes, 2**n)."""
+        return self._sum(address_bits(self.n).t().to(self.weight).expand(self.nodes, -1, -1))
