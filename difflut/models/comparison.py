@@ -19,7 +19,7 @@ BIT_FLIP_PERCENT = (0, 5, 10, 20)
 GRADIENT_KINDS = ("none", "layerwise", "batchwise", "layerwise_mean")
 
 _TWO_LAYERS = (2000, 2000)
-_DEEP = (1000,) * 8
+_DEEP = (1000,) * 6
 _LEARNED = {"connections": "learnable", "candidates": 196}
 
 

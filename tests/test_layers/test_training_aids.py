@@ -224,7 +224,7 @@ def test_regularization_loss_of_a_model() -> None:
 
     model = fitted(Regularized())
     expected = sum(layer.regularization_loss() for _, layer in model.lut_layers())
-    assert float(model.get_regularization_loss()) == pytest.approx(float(expected)) != 0
+    assert model.get_regularization_loss().item() == pytest.approx(expected.item()) != 0
 
 
 def test_configuration_makes_the_same_layer() -> None:

@@ -38,11 +38,11 @@ def test_circuit_computes_the_models_scores(initializer: str | None) -> None:
 
 
 def test_every_parameter_is_trained_and_the_loss_falls() -> None:
-    """On images that are flat in each quarter, as noise would saturate the OR of four pixels."""
+    """On ten images that are flat in each quarter, as noise would saturate the OR of four pixels."""
     model = tiny(tau=2.0)
     torch.manual_seed(0)
-    codes = torch.randint(0, 256, (40, 3, 2, 2)).repeat_interleave(4, dim=2).repeat_interleave(4, dim=3)
-    labels = torch.arange(40) % 10
+    codes = torch.randint(0, 256, (10, 3, 2, 2)).repeat_interleave(4, dim=2).repeat_interleave(4, dim=3)
+    labels = torch.arange(10)
     model.fit_encoder(codes).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     losses = []

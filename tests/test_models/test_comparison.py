@@ -27,7 +27,7 @@ def test_each_model_has_its_option_in_every_layer(name: str) -> None:
     model.fit_encoder(random_codes(model, 10)).train()
     layers = [layer for _, layer in model.lut_layers()]
     family, _, kind = name.removeprefix("mnist_").partition("_")
-    assert len(layers) == (2 if family == "bitflip" else 8)
+    assert len(layers) == (2 if family == "bitflip" else 6)
     assert {layer.config.bit_flip for layer in layers} == {int(kind) / 100 if family == "bitflip" else 0.0}
     assert {layer.config.gradient for layer in layers} == {kind if family == "gradnorm" else "none"}
     assert {layer.config.initializer for layer in layers} == {"residual" if family == "residual" else None}
