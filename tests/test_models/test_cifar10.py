@@ -54,7 +54,7 @@ def test_every_parameter_is_trained_and_the_loss_falls() -> None:
             assert all(bool(parameter.grad.any()) for parameter in model.parameters())  # type: ignore[union-attr]
         optimizer.step()
         model.project()
-        losses.append(float(loss))
+        losses.append(loss.item())
     assert losses[-1] < 0.7 * losses[0]
     assert torch.equal(model(codes), model.eval()(codes))
 
