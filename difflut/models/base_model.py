@@ -138,7 +138,7 @@ class BaseModel(nn.Module, ABC):
 
     def get_regularization_loss(self) -> Tensor:
         """Scalar: the sum of the layers' regularisation losses (0 for families without one)."""
-        losses = [layer.nodes.regularization_loss() for _, layer in self.lut_layers()]
+        losses = [layer.regularization_loss() for _, layer in self.lut_layers()]
         return torch.stack(losses).sum() if losses else torch.zeros(())
 
     def project(self) -> None:

@@ -192,14 +192,10 @@ def test_wrong_shape(training: bool, shape: tuple[int, ...]) -> None:
     [
         ({"in_width": 0, "nodes": 3}, "LUTLayer: in_width is 0; it must be at least 1"),
         ({"in_width": 4, "nodes": 0}, "DWNStableNodes: nodes is 0; it must be at least 1"),
-        ({"in_width": 4, "nodes": 3, "n": 9}, "DWNStableNodes: n is 9; a node has from 1 to 8 inputs"),
-        (
-            {"in_width": 4, "nodes": 3, "connections": "full"},
-            "LUTLayer: connections is 'full'; it must be 'random' or 'learnable'",
-        ),
+        ({"in_width": 4, "nodes": 3, "n": 9}, "LUT layer: n is 9; a node has from 1 to 8 inputs"),
         (
             {"in_width": 4, "nodes": 3, "candidates": 2},
-            "LUTLayer: candidates is for learnable connections; leave it None for random ones",
+            "LUT layer: candidates is for learnable connections; leave it None for random ones",
         ),
         (
             {"in_width": 4, "nodes": 3, "connections": "learnable", "candidates": 5},

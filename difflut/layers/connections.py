@@ -1,0 +1,131 @@
+"""Connections: which input bit feeds which node input; fixed or learned."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from difflut.errors import ConfigError
+
+
+def random_connections(in_width: int, nodes: int, n: int) -> Tensor:
+    """int64 (nodes, n): random input bits, each used about equally often.
+
+    Whole permutations of the input bits are laid out one after the other, so a node reads one bit twice only where
+    two permutations meet or there are fewer bits than node inputs.
+    """
+    count = nodes * n
+    rounds = -(-count // in_width)
+    return torch.cat([torch.randperm(in_width) for _ in range(rounds)])[:count].view(nodes, n)
+
+
+def consecutive_connections(in_width: int, nodes: int, n: int) -> Tensor:
+    """int64 (nodes, n): node j reads the bits j*n to j*n + n - 1, as the levels of a tree do."""
+    if in_width != nodes * n:
+        raise ConfigError(
+            f"consecutive connections: {nodes} nodes with {n} inputs read {nodes * n} bits, but in_width is {in_width}"
+        )
+    return torch.arange(in_width).view(nodes, n)
+
+
+# The kinds of connections; None for those that are learned.
+CONNECTIONS: dict[str, Callable[[int, int, int], Tensor] | None] = {
+    "consecutive": consecutive_connections,
+    "learnable": None,
+    "random": random_connections,
+}
+
+
+def fixed_connections(kind: str, in_width: int, nodes: int, n: int, groups: int = 1) -> Tensor:
+    """int64 (nodes, n): connections of a kind (random ones to start with for learnable), group by group.
+
+    Bits and nodes are split into `groups` equal consecutive parts; the nodes of a part read bits of the same part.
+    """
+    make = CONNECTIONS[kind] or random_connections
+    width = in_width // groups
+    return torch.cat([make(width, nodes // groups, n) + group * width for group in range(groups)])
+
+
+class LearnableConnections(nn.Module):
+    """Each of `ports` node inputs chooses one input bit: the candidate with the largest weight.
+
+    Forward selects that bit; backward treats the choice as a weighted sum of the candidates (straight-through
+    argmax), with bits counted as -1/+1. Source: Bacellar et al., "Differentiable Weightless Neural Networks", ICML 2024,
+    section 3.2.
+
+    With `candidates` = k the ports are divided into blocks that share k random input bits, so that the weight
+    gradient stays one dense matrix product a block and costs k / in_width of the full one. There are enough blocks to
+    offer each input bit about twice or more. The last block's surplus weights, if any, choose nothing.
+
+    Args:
+        in_width: the number of input bits.
+        ports: the number of choices, nodes * n.
+        candidates: k, or None for all input bits.
+        groups: into how many equal consecutive parts bits and ports are split; a port chooses among its part's bits.
+    """
+
+    PORTS_PER_BLOCK = 600
+    candidates: Tensor
+
+    def __init__(self, in_width: int, ports: int, candidates: int | None = None, groups: int = 1) -> None:
+        super().__init__()
+        if groups != 1 and (candidates is not None or in_width % groups or ports % groups):
+            raise ConfigError(
+                f"LearnableConnections: {in_width} bits and {ports} ports in {groups} groups with candidates "
+                f"{candidates}; both must be multiples of groups, and candidates None"
+            )
+        if candidates is not None and not 1 <= candidates <= in_width:
+            raise ConfigError(f"LearnableConnections: candidates is {candidates}; it must be from 1 to {in_width}")
+        per_block = ports // groups
+        if candidates is not None and candidates < in_width:
+            at_least = max(math.ceil(ports / self.PORTS_PER_BLOCK), 2 * math.ceil(in_width / candidates))
+            per_block = math.ceil(ports / min(ports, at_least))
+            blocks = math.ceil(ports / per_block)
+            chosen = torch.stack([torch.randperm(in_width)[:candidates] for _ in range(blocks)])
+        else:
+            chosen = torch.arange(in_width).view(groups, in_width // groups)
+        self.ports = ports
+        self.register_buffer("candidates", chosen)
+        self.weight = nn.Parameter(torch.rand(len(chosen), per_block, chosen.shape[1]))
+
+    @torch.no_grad()
+    def selected(self) -> Tensor:
+        """int64 (ports,): the input bit that each port currently reads."""
+        best = self.weight.argmax(dim=2)
+        return self.candidates.gather(1, best).view(-1)[: self.ports]
+
+    def forward(self, columns: Tensor) -> Tensor:
+        """Select (ports, N) from the input bits, floating (in_width, N)."""
+        output: Tensor = _Select.apply(  # type: ignore[no-untyped-call]
+            columns, self.weight, self.candidates, self.selected()
+        )
+        return output
+
+
+class _Select(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, columns: Tensor, weight: Tensor, candidates: Tensor, selected: Tensor) -> Tensor:
+        ctx.save_for_backward(columns, candidates, selected)
+        ctx.weight_shape = weight.shape
+        return columns.index_select(0, selected)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        (grad,) = grads
+        columns, candidates, selected = ctx.saved_tensors
+        grad_columns = grad_weight = None
+        if ctx.needs_input_grad[0]:
+            grad_columns = torch.zeros_like(columns).index_add_(0, selected, grad)
+        if ctx.needs_input_grad[1]:
+            blocks, ports_per_block, offered = ctx.weight_shape
+            signed = 2 * columns - 1
+            choices = signed[None] if offered == len(columns) else signed[candidates]
+            surplus = blocks * ports_per_block - len(grad)
+            by_port = nn.functional.pad(grad, (0, 0, 0, surplus)) if surplus else grad
+            by_block = by_port.reshape(blocks, ports_per_block, grad.shape[1])
+            grad_weight = torch.bmm(by_block, choices.transpose(1, 2))
+        return grad_columns, grad_weight, None, None

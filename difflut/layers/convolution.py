@@ -1,0 +1,107 @@
+"""The convolutional LUT layer: each kernel is a tree of LUTs, shared by all positions of an image."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import Tensor, nn
+
+from difflut.errors import ConfigError, InputShapeError
+from difflut.layers.config import LayerConfig
+from difflut.layers.gradients import stabilize_gradient
+from difflut.layers.lut_layer import LUTLayer
+from difflut.layers.windows import Pair, from_columns, pair, positions, window_columns
+
+
+class ConvLUTLayer(nn.Module):
+    """`kernels` trees of n-input LUTs, each of which reads n**depth bits of its receptive field.
+
+    The kernels are `depth` LUT layers, shared by all positions: the first has kernels * n**(depth - 1) nodes that read
+    the window's bits (random or learnable connections), each further one reads n outputs of the one before and the
+    last has one node a kernel. Windows enter them as rows of the batch, so eval mode is data movement and
+    `lut_lookup`. Source: Petersen et al., "Convolutional Differentiable Logic Gate Networks", NeurIPS 2024, where n is 2.
+
+    Args:
+        in_channels: the number of input channels.
+        kernels: the number of kernels, which is the number of output channels.
+        kernel_size: rows and columns of the receptive field, one number for both or a pair.
+        stride: rows and columns from one position to the next.
+        padding: rows and columns of zeros on each side of the image.
+        groups: into how many equal parts channels and kernels are split; a kernel reads its part's channels only.
+        depth: levels of a kernel's tree.
+        config: the nodes' options. Bit flips and regularisers act on every level, gradient stabilisation on the
+            layer's output, where a sample is one image.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        kernels: int,
+        kernel_size: int | Pair = 3,
+        *,
+        stride: int | Pair = 1,
+        padding: int | Pair = 0,
+        groups: int = 1,
+        depth: int = 1,
+        config: LayerConfig | None = None,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        if min(in_channels, kernels, depth) < 1:
+            raise ConfigError(
+                f"{name}: in_channels {in_channels}, kernels {kernels} and depth {depth} must be at least 1"
+            )
+        if groups < 1 or in_channels % groups or kernels % groups:
+            raise ConfigError(
+                f"{name}: {in_channels} channels and {kernels} kernels do not split into {groups} equal groups; make "
+                f"both multiples of groups"
+            )
+        self.in_channels, self.kernels, self.groups = in_channels, kernels, groups
+        self.kernel_size = pair(name, "kernel_size", kernel_size, 1)
+        self.stride = pair(name, "stride", stride, 1)
+        self.padding = pair(name, "padding", padding, 0)
+        self.config = config or LayerConfig()
+        first = replace(self.config, gradient="none")
+        further = replace(first, connections="consecutive", candidates=None)
+        n = first.n
+        width = in_channels * self.kernel_size[0] * self.kernel_size[1]
+        self.levels = nn.ModuleList()
+        for level in reversed(range(depth)):
+            nodes = kernels * n**level
+            options = further if self.levels else first
+            self.levels.append(LUTLayer(width, nodes, groups=groups, **options.keywords()))
+            width = nodes
+
+    @property
+    def depth(self) -> int:
+        """Levels of a kernel's tree."""
+        return len(self.levels)
+
+    def output_size(self, height: int, width: int) -> Pair:
+        """(H', W') for images of H x W.
+
+        Raises:
+            InputShapeError: if the padded image is smaller than a kernel.
+        """
+        return positions(type(self).__name__, (height, width), self.kernel_size, self.stride, self.padding)
+
+    def forward(self, bits: Tensor) -> Tensor:
+        """Outputs (N, kernels, H', W') from bits (N, in_channels, H, W); bool in eval mode, floating while training."""
+        if bits.ndim != 4 or bits.shape[1] != self.in_channels:
+            raise InputShapeError(
+                f"{type(self).__name__}: got bits of shape {tuple(bits.shape)}; expected (samples, {self.in_channels}, "
+                f"rows, columns)"
+            )
+        size = self.output_size(bits.shape[2], bits.shape[3])
+        # As columns: LUTLayer takes the transpose, which then is contiguous, and copies nothing.
+        rows = window_columns(bits, self.kernel_size, self.stride, self.padding).t()
+        for level in self.levels:
+            rows = level(rows)
+        outputs = from_columns(rows.t(), bits.shape[0], size)
+        return stabilize_gradient(outputs, self.config.gradient) if self.training else outputs
+
+    def extra_repr(self) -> str:
+        return (
+            f"in_channels={self.in_channels}, kernels={self.kernels}, kernel_size={self.kernel_size}, "
+            f"stride={self.stride}, padding={self.padding}, groups={self.groups}, depth={self.depth}"
+        )

@@ -1,0 +1,151 @@
+"""The fully connected LUT layer: connections from bits to node inputs, and the nodes behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from difflut.errors import ConfigError, InputShapeError
+from difflut.functional import lut_lookup
+from difflut.layers.bit_flip import flip_bits
+from difflut.layers.config import LayerConfig
+from difflut.layers.connections import LearnableConnections, fixed_connections
+from difflut.layers.gradients import stabilize_gradient
+from difflut.layers.initializers import initialize
+from difflut.layers.regularizers import REGULARIZERS
+from difflut.nodes import FAMILIES, FixedNodes, Nodes
+
+
+class LUTLayer(nn.Module):
+    """`nodes` LUTs with n inputs each, all in a few tensors.
+
+    In eval mode the layer is exactly `difflut.functional.lut_lookup(bits, connections, truth_tables())`; bit flips,
+    gradient stabilisation and regularisers exist while training only.
+
+    Args:
+        in_width: the number of input bits.
+        nodes: the number of nodes, which is the number of output bits.
+        n: inputs per node, 1 to 8.
+        family: the node family, a name of `FAMILIES`.
+        connections: "random" (each input bit is used about equally often), "learnable" (trained, see
+            `LearnableConnections`) or "consecutive" (node j reads the bits from j*n on).
+        candidates: for learnable connections, how many input bits each node may choose from; None for all.
+        groups: into how many equal consecutive parts bits and nodes are split; a node reads bits of its part only.
+        node_options: further arguments of the family.
+        initializer: a name of `INITIALIZERS`; None for the family's own initialisation.
+        bit_flip: the probability that a node's output is flipped while training.
+        gradient: what stabilises the gradient of the outputs, a name of `GRADIENTS`.
+        regularizers: weights of names of `REGULARIZERS`.
+    """
+
+    connections: Tensor
+
+    def __init__(
+        self,
+        in_width: int,
+        nodes: int,
+        n: int = 6,
+        family: str = "dwn_stable",
+        connections: str = "random",
+        candidates: int | None = None,
+        *,
+        groups: int = 1,
+        node_options: Mapping[str, Any] | None = None,
+        initializer: str | None = None,
+        bit_flip: float = 0.0,
+        gradient: str = "none",
+        regularizers: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.config = LayerConfig(
+            n, family, connections, candidates, node_options or {}, initializer, bit_flip, gradient, regularizers or {}
+        )
+        if in_width < 1:
+            raise ConfigError(f"LUTLayer: in_width is {in_width}; it must be at least 1")
+        if groups < 1 or in_width % groups or nodes % groups:
+            raise ConfigError(
+                f"LUTLayer: {in_width} bits and {nodes} nodes do not split into {groups} equal groups; make both "
+                f"multiples of groups"
+            )
+        self.in_width = in_width
+        self.nodes: Nodes = FAMILIES[family](nodes, n, **self.config.node_options)
+        self.family = family
+        self.register_buffer("connections", fixed_connections(connections, in_width, nodes, n, groups))
+        self.learnable: LearnableConnections | None = None
+        if connections == "learnable":
+            self.learnable = LearnableConnections(in_width, nodes * n, candidates, groups)
+            self.update_connections()
+        if initializer is not None:
+            initialize(self.nodes, initializer)
+
+    @property
+    def out_width(self) -> int:
+        """The number of output bits."""
+        return self.nodes.nodes
+
+    @property
+    def n(self) -> int:
+        """Inputs per node."""
+        return self.nodes.n
+
+    def truth_tables(self) -> Tensor:
+        """bool (nodes, 2**n)."""
+        return self.nodes.truth_tables()
+
+    def regularization_loss(self) -> Tensor:
+        """Scalar for the training loss: the family's own, and the weighted regularisers of the tables."""
+        loss = self.nodes.regularization_loss().to(self.connections.device)
+        if self.config.regularizers:
+            values = self.nodes.table_values()
+            for name, weight in self.config.regularizers.items():
+                loss = loss + weight * REGULARIZERS[name](values)
+        return loss
+
+    def update_connections(self) -> None:
+        """Write the connections that training currently prefers into the buffer `connections`."""
+        if self.learnable is not None:
+            self.connections.copy_(self.learnable.selected().view_as(self.connections))
+
+    def train(self, mode: bool = True) -> LUTLayer:
+        if not mode:
+            self.update_connections()
+        super().train(mode)
+        return self
+
+    def freeze_connections(self) -> None:
+        """Keep the present connections for good and drop the parameters that choose them."""
+        self.update_connections()
+        self.learnable = None
+
+    def freeze(self) -> None:
+        """Keep the present function for good: integer connections and fixed tables, no parameters."""
+        self.freeze_connections()
+        fixed = FixedNodes(self.nodes.nodes, self.nodes.n).to(self.connections.device).train(self.training)
+        fixed.tables.copy_(self.truth_tables())
+        self.nodes, self.family = fixed, "fixed"
+        self.config = replace(self.config, family="fixed", node_options={}, initializer=None, regularizers={})
+
+    def forward(self, bits: Tensor) -> Tensor:
+        """Outputs (N, nodes) from bits (N, in_width); bool in eval mode, floating 0/1 while training."""
+        if bits.ndim != 2 or bits.shape[1] != self.in_width:
+            raise InputShapeError(
+                f"LUTLayer: got bits of shape {tuple(bits.shape)}; expected (samples, {self.in_width})"
+            )
+        if not self.training:
+            outputs: Tensor = lut_lookup(bits.bool(), self.connections, self.truth_tables())
+            return outputs
+        columns = bits.t().to(torch.get_default_dtype()).contiguous()
+        if self.learnable is None:
+            inputs = columns.index_select(0, self.connections.view(-1))
+        else:
+            inputs = self.learnable(columns)
+        relaxed: Tensor = self.nodes(inputs.view(self.out_width, self.n, bits.shape[0]))
+        return stabilize_gradient(flip_bits(relaxed, self.config.bit_flip).t(), self.config.gradient)
+
+    def extra_repr(self) -> str:
+        kind = "learnable" if self.learnable is not None else "fixed"
+        return f"in_width={self.in_width}, out_width={self.out_width}, n={self.n}, connections={kind}"

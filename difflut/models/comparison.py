@@ -1,0 +1,52 @@
+"""Models that differ in one training aid each, so that its effect can be measured.
+
+- `mnist_bitflip_P`: two layers, every node output flipped with a probability of P percent while training.
+- `mnist_gradnorm_KIND`: a deep network, the gradient stabilised between its layers.
+- `mnist_residual_init`: the same deep network, nodes that start by passing their input 0 through; compare it with
+  `mnist_gradnorm_none`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from difflut.models.base_model import BaseModel
+from difflut.models.mnist import MNISTFullyConnected
+
+BIT_FLIP_PERCENT = (0, 5, 10, 20)
+GRADIENT_KINDS = ("none", "layerwise", "batchwise", "layerwise_mean")
+
+_TWO_LAYERS = (2000, 2000)
+_DEEP = (1000,) * 6
+_LEARNED = {"connections": "learnable", "candidates": 196}
+
+
+class MNISTComparison(MNISTFullyConnected):
+    """A fully connected network whose layers share the options of one training aid; the first learns its connections.
+
+    Args:
+        name: the model's name.
+        widths: nodes per layer; the last is a multiple of 10.
+        options: further arguments of every `LUTLayer`.
+    """
+
+    def __init__(self, name: str, widths: tuple[int, ...], **options: Any) -> None:
+        per_layer = ({**_LEARNED, **options}, *({**options} for _ in widths[1:]))
+        super().__init__(name, widths, connections=per_layer)
+
+
+COMPARISON_MODELS: dict[str, Callable[[], BaseModel]] = {
+    **{
+        f"mnist_bitflip_{percent}": partial(
+            MNISTComparison, f"mnist_bitflip_{percent}", _TWO_LAYERS, bit_flip=percent / 100
+        )
+        for percent in BIT_FLIP_PERCENT
+    },
+    **{
+        f"mnist_gradnorm_{kind}": partial(MNISTComparison, f"mnist_gradnorm_{kind}", _DEEP, gradient=kind)
+        for kind in GRADIENT_KINDS
+    },
+    "mnist_residual_init": partial(MNISTComparison, "mnist_residual_init", _DEEP, initializer="residual"),
+}
