@@ -62,6 +62,7 @@ class VerificationReport:
         simulator: which simulator ran the RTL.
         latency_cycles: measured in the simulation.
         build_seconds, run_seconds: wall time of building and of running the simulation.
+        waves: the path of the waveform file, None if none was asked for.
     """
 
     build: str
@@ -73,6 +74,7 @@ class VerificationReport:
     latency_cycles: int
     build_seconds: float
     run_seconds: float
+    waves: str | None
     ok: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -144,6 +146,7 @@ def verify(
         latency_cycles=result.latency_cycles,
         build_seconds=result.build_seconds,
         run_seconds=result.run_seconds,
+        waves=str(result.waves) if result.waves else None,
     )
 
 

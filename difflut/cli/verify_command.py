@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from difflut.cli.common import json_option, labelled_test_samples, model_option, percent, print_json
+from difflut.cli.common import data_options, json_option, labelled_test_samples, model_option, percent, print_json
 
 
 @click.command(
@@ -26,15 +26,10 @@ from difflut.cli.common import json_option, labelled_test_samples, model_option,
     type=click.Choice(["verilator", "icarus"]),
     help="What runs it.",
 )
-@click.option(
-    "--data",
-    "data_dir",
-    type=click.Path(path_type=Path),
-    help="Directory with the data set; the MNIST test images ship with the package.",
-)
+@data_options(False, "Directory with the data set; the MNIST test images ship with the package.")
 @click.option("--random-only", is_flag=True, help="Use random input codes only, no labelled samples.")
 @click.option("--seed", default=0, show_default=True, help="Of the random codes and of the gaps in in_valid.")
-@click.option("--waves", is_flag=True, help="Keep a waveform file.")
+@click.option("--waves", is_flag=True, help="Keep a waveform file of the whole run; use few samples.")
 @model_option
 @json_option
 def command(
@@ -42,6 +37,9 @@ def command(
     samples: int,
     simulator: str,
     data_dir: Path | None,
+    dataset: str | None,
+    data_note: str | None,
+    download: bool,
     random_only: bool,
     seed: int,
     waves: bool,
@@ -56,7 +54,9 @@ def command(
 
     split, data_name = None, "random codes"
     if not random_only:
-        split, data_name = labelled_test_samples(load_build_model(directory, model_class), data_dir)
+        split, data_name = labelled_test_samples(
+            load_build_model(directory, model_class), data_dir, dataset, data_note, download
+        )
     report = verify(
         directory,
         data=split,
@@ -81,6 +81,8 @@ def command(
             f"  {report.simulator}: built in {report.build_seconds:.1f} s, ran in {report.run_seconds:.1f} s; measured "
             f"latency {report.latency_cycles} cycles"
         )
+        if report.waves:
+            click.echo(f"  waves: {report.waves}")
         for step in report.steps:
             if step.first_mismatch:
                 click.echo(f"  {step.name}: first mismatch: {step.first_mismatch}")

@@ -48,14 +48,6 @@ class Nodes(nn.Module):
         """bool (nodes, 2**n), the function that each node computes; index bit i = input i."""
         return self.table_values() > 0
 
-    def table_values(self) -> Tensor:
-        """The real number behind each table entry, floating (nodes, 2**n), in [-1, 1]; the bit is 1 where positive.
-
-        Differentiable towards the parameters: regularisers of tables work on it. Where the family has a probability
-        p of a 1, it is 2 * p - 1. After an optimizer step it may leave [-1, 1] until `project()`.
-        """
-        raise NotImplementedError
-
     def regularization_loss(self) -> Tensor:
         """Scalar that is added to the training loss; 0 unless the family defines it."""
         return torch.zeros(())
