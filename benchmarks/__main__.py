@@ -25,7 +25,11 @@ def main() -> None:
           f"{platform.python_version()}. Compare rows of one table, not tables of different runs.", flush=True)  # fmt: skip
     for title, command in SCRIPTS:
         print(f"\n## {title}\n\n`python benchmarks/{' '.join(command)}`\n", flush=True)
-        subprocess.run([sys.executable, str(HERE / command[0]), *command[1:]], check=True)
+        done = subprocess.run(
+            [sys.executable, str(HERE / command[0]), *command[1:]], check=True, stdout=subprocess.PIPE, text=True
+        )
+        is_table = any(line.startswith("|") for line in done.stdout.splitlines())
+        print(done.stdout if is_table else f"```text\n{done.stdout}```", flush=True)
 
 
 def processor() -> str:
