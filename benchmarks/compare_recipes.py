@@ -2,7 +2,7 @@
 
     python benchmarks/compare_recipes.py --data mnist/ [--epochs 5] [--variant NAME]
 
-Each variant differs in one thing from "shipped": 2 x 4,000 DWN stable nodes, 196 candidates in the first layer, tau 10,
+Each variant differs in one thing from "base": 2 x 4,000 DWN stable nodes, 196 candidates in the first layer, tau 10,
 shifts by one pixel. The test images are not used.
 """
 
@@ -37,7 +37,7 @@ def learnable(candidates: int | None) -> dict[str, Any]:
 
 
 VARIANTS: dict[str, dict[str, Any]] = {
-    "shipped": {},
+    "base": {},
     "no shifts": {"max_shift": 0},
     "random connections": {"connections": ({}, {})},
     "588 candidates": {"connections": (learnable(588), {})},
