@@ -12,10 +12,12 @@ from pathlib import Path
 
 from difflut.errors import CheckpointError, ConfigError, UnknownNameError
 from difflut.models.base_model import BaseModel, read_checkpoint
+from difflut.models.comparison import COMPARISON_MODELS, MNISTComparison
 from difflut.models.mnist import MNISTDWNSmall, MNISTFullyConnected, MNISTLinearSmall
 
 __all__ = [
     "BaseModel",
+    "MNISTComparison",
     "MNISTDWNSmall",
     "MNISTFullyConnected",
     "MNISTLinearSmall",
@@ -42,6 +44,7 @@ _ZOO: dict[str, ZooEntry] = {
     "mnist_fc_8k_linear": ZooEntry(
         MNISTLinearSmall, "mnist", "2 x 4,000 linear LUT nodes, 6 inputs, first layer learned"
     ),
+    **{name: ZooEntry(make, "mnist", description) for name, (make, description) in COMPARISON_MODELS.items()},
 }
 
 
