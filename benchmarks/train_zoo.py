@@ -55,7 +55,7 @@ def add_result(name: str, seed: int, record: Record, path: Path = RESULTS) -> No
 def is_done(name: str, recipe: Recipe, results: Results) -> bool:
     """Whether the results hold this model, trained with this recipe, its seed included."""
     record = results.get(name, {}).get(str(recipe.seed))
-    return record is not None and record["recipe"] == asdict(recipe)
+    return record is not None and Recipe(**record["recipe"]) == recipe
 
 
 def run(name: str, recipe: Recipe, data: Dataset, checkpoint: Path) -> Record:
@@ -93,7 +93,9 @@ def main() -> None:
     parser.add_argument("--dataset", default="mnist", help="mnist (default) or cifar10")
     parser.add_argument("--data-note", help="what sets this copy apart; kept beside every accuracy")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--out", type=Path, default=Path("build/zoo"), help="folder of the checkpoints, NAME.SEED.safetensors")
+    parser.add_argument(
+        "--out", type=Path, default=Path("build/zoo"), help="folder of the checkpoints, NAME.SEED.safetensors"
+    )
     parser.add_argument("--ship", action="store_true", help="copy seed 0 into difflut/models/pretrained")
     options = parser.parse_args()
     of_dataset = [name for name, entry in sorted(zoo().items()) if entry.dataset == options.dataset]
