@@ -1,6 +1,6 @@
 """Short trainings that settled the depth of the gradient and residual models; accuracies on held-out training images.
 
-    python benchmarks/compare_depths.py --data mnist/ [--epochs 2] [--depths 4 6 8 10 14] [--kinds none layerwise residual]
+    python benchmarks/compare_depths.py --data mnist/ [--epochs 1] [--depths 4 6 8 10] [--kinds none layerwise ...]
 
 Layers of 1,000 nodes, the options of `difflut.models.comparison`, one seed. The test images are not used.
 """
@@ -22,14 +22,15 @@ KINDS: dict[str, dict[str, Any]] = {
     "batchwise": {"gradient": "batchwise"},
     "layerwise_mean": {"gradient": "layerwise_mean"},
     "residual": {"initializer": "residual"},
+    "residual_layerwise": {"initializer": "residual", "gradient": "layerwise"},
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", required=True, help="directory with mnist.npz or the IDX files")
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--depths", type=int, nargs="+", default=[4, 6, 8, 10, 14])
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--depths", type=int, nargs="+", default=[4, 6, 8, 10])
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=["none", "layerwise", "residual"])
     options = parser.parse_args()
     data = load_mnist(options.data)

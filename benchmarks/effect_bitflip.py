@@ -92,7 +92,8 @@ def table(curves: Curves, rates: Sequence[float]) -> str:
         cells = []
         for values in curves.values():
             percent = 100 * values[:, row]
-            cells.append(f"{percent.mean():.2f} ± {percent.std():.2f}" if rate else f"{percent.mean():.2f}")
+            # Of the whole population, as rate 0 has the same accuracy in every draw.
+            cells.append(f"{percent.mean():.2f} ± {percent.std(correction=0):.2f}")
         lines.append(f"| {100 * rate:g} % | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -116,7 +117,7 @@ def main() -> None:
     draw(
         curves, RATES, ROOT / "docs/images/bitflip.png", f"Bit flips at test time ({seeds}, {options.draws} draws each)"
     )
-    text = f"{len(split):,} MNIST test images, {seeds}, {options.draws} draws of the flips each; in %, mean ± standard deviation.\n\n"
+    text = f"{len(split):,} MNIST test images, {seeds}, {options.draws} draws of the flips each; in %, mean ± standard deviation over seeds and draws.\n\n"
     replace_block(ROOT / "docs/training-aids.md", "bitflip", text + table(curves, RATES))
     print(table(curves, RATES))
 
