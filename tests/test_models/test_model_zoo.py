@@ -140,7 +140,7 @@ def pretrained() -> dict[str, BaseModel]:
 @pytest.mark.parametrize("name", ON_MNIST)
 def test_accuracy(pretrained: dict[str, BaseModel], name: str) -> None:
     model = pretrained[name]
-    least = {"mnist_fc_8k_dwn": 0.983, "mnist_fc_8k_linear": 0.965}.get(name, 0.9)
+    least = {"mnist_fc_8k_dwn": 0.983, "mnist_fc_8k_linear": 0.965}.get(name, 0.85)
     measured = accuracy(model, mnist_test())
     assert measured >= least
     assert model.info["test_accuracy"] == measured
