@@ -121,7 +121,7 @@ def load_model(reference: str, model_class: str | None = None) -> BaseModel:
         return get_model(reference, pretrained=True)
     path = Path(reference)
     if not path.exists() and os.sep not in reference and path.suffix == "":
-        raise UnknownNameError(_unknown(reference) + "; it is no checkpoint file either")
+        raise UnknownNameError(_unknown(reference) + " (no checkpoint file has this name either)")
     header, _ = read_checkpoint(path)
     name = header["model"]
     if model_class is None and name not in _ZOO:

@@ -125,7 +125,7 @@ def test_failed_check_is_status_1(capsys: pytest.CaptureFixture[str], tmp_path: 
     ("arguments", "message"),
     [
         (["export", "mnist_fc_8k_dwm"], "unknown model 'mnist_fc_8k_dwm'; did you mean mnist_fc_8k_dwn"),
-        (["evaluate", "resnet"], f"unknown model 'resnet'; known models: {', '.join(difflut.list_models())}"),
+        (["evaluate", "zzz"], f"unknown model 'zzz'; known models: {', '.join(difflut.list_models())} (no checkpoint file"),
         (["evaluate", "no/such.safetensors"], "no/such.safetensors: no such file; expected a checkpoint"),
         (["export", "mnist_fc_8k_dwn", "--target", "vhdl"], "unknown target 'vhdl'; known: verilog"),
         (["verify", "nowhere"], "nowhere: no such directory; expected one made by `difflut export`"),
