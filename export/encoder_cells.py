@@ -212,15 +212,15 @@ def _selected(width: int, thresholds: Sequence[int], target: Target) -> Circuit 
     group_of = {}
     for t in wide:
         block, cut = t >> q, t % (1 << q)
-        for index, group in enumerate(groups):
-            trial = {**group, block: cut}
-            if group.get(block, cut) == cut and _Builder(width).selected(q, trial, k) is not None:
-                group[block] = cut
-                break
-        else:
-            index = len(groups)
-            groups.append({block: cut})
-        group_of[t] = index
+        fitting = [
+            index
+            for index, group in enumerate(groups)
+            if group.get(block, cut) == cut and _Builder(width).selected(q, {**group, block: cut}, k) is not None
+        ]
+        group_of[t] = fitting[0] if fitting else len(groups)
+        if not fitting:
+            groups.append({})
+        groups[group_of[t]][block] = cut
     builder = _Builder(width)
     signals = [builder.selected(q, group, k) for group in groups]
     outputs = []
@@ -236,21 +236,21 @@ def _selected(width: int, thresholds: Sequence[int], target: Target) -> Circuit 
 def _grouped(width: int, thresholds: Sequence[int], sizes: Sequence[int], target: Target) -> Circuit | None:
     """For dual outputs: groups of comparisons of which two at a time share a LUT and its inputs.
 
-    The comparisons wider than a LUT, in the order of their lower parts, form groups of the given sizes: 1, a chain of
-    its own; 2, a chain of dual-output LUTs; 3, two signals for the lower part and three last cells.
+    The comparisons too wide for half a dual-output LUT, in the order of their lower parts, form groups of the given
+    sizes: 1, a chain of its own; 2, a chain of dual-output LUTs; 3, two signals for the lower part and three last cells.
     """
     k = target.lut_inputs
     q = width - (k - 3)
-    wide = sorted((t for t in thresholds if relevant_bits(width, t) > k), key=lambda t: (t % (1 << q), t))
+    wide = sorted((t for t in thresholds if relevant_bits(width, t) >= k), key=lambda t: (t % (1 << q), t))
     if sum(sizes) != len(wide):
         return None
     builder = _Builder(width)
-    signal = {t: builder.at_least(width, t, k, k - 1) for t in thresholds if relevant_bits(width, t) <= k}
+    signal = {t: builder.at_least(width, t, k, k - 1) for t in thresholds if relevant_bits(width, t) < k}
     first = 0
     for size in sizes:
         group = wide[first : first + size]
         first += size
-        cuts = sorted({t % (1 << q) for t in group})
+        cuts = sorted({t % (1 << q) for t in group} - {0})
         if len(cuts) == 3 and q < k:
             told = builder.gray(q, cuts)
             signal |= {t: builder.above(q, t, told[t % (1 << q)]) for t in group}
@@ -320,7 +320,7 @@ def _compositions(total: int, parts: Sequence[int]) -> Iterator[tuple[int, ...]]
 def _candidates(width: int, thresholds: tuple[int, ...], target: Target, prices: Prices) -> Iterator[Circuit | None]:
     yield _chains(width, thresholds, target)
     yield _selected(width, thresholds, target)
-    wide = sum(relevant_bits(width, t) > target.lut_inputs for t in thresholds)
+    wide = sum(relevant_bits(width, t) >= target.lut_inputs for t in thresholds)
     if target.dual_output and wide >= 2:
         if wide <= SEARCHED_THRESHOLDS:
             for sizes in _compositions(wide, (3, 2, 1)):

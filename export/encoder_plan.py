@@ -158,9 +158,7 @@ def _plan(netlist: Netlist, target: Target, prices: Prices) -> EncoderPlan:
     for feature, threshold in zip(netlist.compare_feature.tolist(), above_lowest.tolist(), strict=True):
         by_feature.setdefault(feature, []).append(threshold)
     thresholds = {feature: tuple(sorted(set(found))) for feature, found in sorted(by_feature.items())}
-    circuits = {
-        feature: encoder_cells.cheapest(width, found, target, prices) for feature, found in thresholds.items()
-    }
+    circuits = {feature: encoder_cells.cheapest(width, found, target, prices) for feature, found in thresholds.items()}
     if target.dual_output and prices == encoder_cells.SHARED:
         _balance(circuits, thresholds, target)
     placed = [(feature, _template(circuit, signed, target, prices)) for feature, circuit in circuits.items()]

@@ -84,9 +84,7 @@ def _spread_table(table: int, inputs: list[int], present: list[int], n: int) -> 
     )
 
 
-def _primitive(
-    kind: str, name: str, table: int, outputs: dict[str, str], inputs: list[int], sources: list[str]
-) -> str:
+def _primitive(kind: str, name: str, table: int, outputs: dict[str, str], inputs: list[int], sources: list[str]) -> str:
     wires = [sources[signal] for signal in inputs]
     wires += ["1'b0"] * (INSTANCE_INPUTS - 1 - len(wires))
     if len(wires) < INSTANCE_INPUTS:
@@ -94,4 +92,3 @@ def _primitive(
     ports = [*outputs.items(), *((f"I{i}", wire) for i, wire in enumerate(wires))]
     connections = ", ".join(f".{port}({wire})" for port, wire in ports)
     return f"  {kind} #(.INIT({names.literal(table, 64)})) {name} ({connections});"
-
