@@ -75,7 +75,7 @@ class Rewriter:
     @property
     def k(self) -> int:
         """The number of inputs of every row."""
-        return self.fanin.shape[1]
+        return int(self.fanin.shape[1])
 
     def by_level(self) -> Iterator[RowArray]:
         """The LUTs of each level, int64, ascending; no LUT of a level reads another of it."""
@@ -129,7 +129,9 @@ class Rewriter:
         keep[in_head] = True
         keep = keep[FIRST_NET:]
         same_head = np.array_equal(in_head, netlist.head.nets)
-        if keep.all() and same_head and all(map(np.array_equal, self._before, (self.fanin, self.tables))):
+        fanin_before, tables_before = self._before
+        same_luts = np.array_equal(fanin_before, self.fanin) and np.array_equal(tables_before, self.tables)
+        if keep.all() and same_head and same_luts:
             return unchanged(netlist)
 
         lut = np.flatnonzero(keep[netlist.comparators :])

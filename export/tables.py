@@ -29,7 +29,7 @@ _PROJECTIONS = (
 
 def inputs_of(tables: WordArray) -> int:
     """K, the number of inputs of tables in wide form."""
-    return WORD_INPUTS + tables.shape[1].bit_length() - 1
+    return WORD_INPUTS + int(tables.shape[1]).bit_length() - 1
 
 
 def projection(i: int, words: int) -> WordArray:
@@ -80,7 +80,8 @@ def exists(tables: WordArray, i: int) -> WordArray:
 
 def depends(tables: WordArray, i: int) -> npt.NDArray[np.bool_]:
     """bool (B,): whether the function depends on input i."""
-    return (cofactor(tables, i, 0) != cofactor(tables, i, 1)).any(axis=1)
+    changes: npt.NDArray[np.bool_] = (cofactor(tables, i, 0) != cofactor(tables, i, 1)).any(axis=1)
+    return changes
 
 
 def support(tables: WordArray) -> npt.NDArray[np.bool_]:
