@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_models import fitted, random_codes
+from small_models import SmallImages, fitted, random_codes
 from tools import require_icarus, require_verilator
 
 from difflut.data import Split
@@ -30,15 +30,6 @@ def tiny(**options: object) -> CIFAR10Conv:
         **options,
     }  # fmt: skip
     return CIFAR10Conv(**shape)  # type: ignore[arg-type]
-
-
-class Small(CIFAR10Conv):
-    """`tiny` as a class, which a build can name."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "small", image_size=4, bits=1, kernels=(4, 6), depths=(1, 2), widths=(20,), config=LayerConfig(n=3)
-        )
 
 
 @pytest.mark.parametrize("initializer", [None, "residual"])
@@ -118,12 +109,12 @@ def test_many_training_samples_are_thinned(monkeypatch: pytest.MonkeyPatch) -> N
 def test_small_design_agrees_in_rtl(tmp_path: Path, simulator: str) -> None:
     """Fully unrolled, every score and class against PyTorch."""
     require_icarus() if simulator == "icarus" else require_verilator()
-    model = fitted(Small())
+    model = fitted(SmallImages())
     bundle.write(make_bundle(model).bundle, tmp_path / "net")
     codes = random_codes(model, 30, seed=2)
     data = Split(codes, predict(model, codes).argmax(dim=1))
     report = verify(
-        tmp_path / "net", data=data, data_name="random", simulator=simulator, model_class="test_cifar10:Small"
+        tmp_path / "net", data=data, data_name="random", simulator=simulator, model_class="small_models:SmallImages"
     )
     assert report.ok
     assert [(step.name, step.images, step.random) for step in report.steps] == [("netlist", 30, 100), ("RTL", 30, 100)]
