@@ -25,6 +25,7 @@ from difflut.sim import Comparison, RtlInterface, RtlResult, compare, locate, ru
 from difflut.training import predict_scores
 
 RANDOM_SAMPLES = 100
+NO_SIMULATOR = "none"
 WORK = Path(bundle.WORK_FOLDER) / "simulation"
 
 
@@ -59,9 +60,9 @@ class VerificationReport:
         data: the data set of the labelled samples, or "random codes".
         pytorch_accuracy: per step name, PyTorch's accuracy on the samples of that step.
         steps: the comparisons.
-        simulator: which simulator ran the RTL.
-        latency_cycles: measured in the simulation.
-        build_seconds, run_seconds: wall time of building and of running the simulation.
+        simulator: which simulator ran the RTL; "none" if nothing did.
+        latency_cycles: measured in the simulation, None without one.
+        build_seconds, run_seconds: wall time of building and of running the simulation; 0 without one.
         waves: the path of the waveform file, None if none was asked for.
     """
 
@@ -71,7 +72,7 @@ class VerificationReport:
     pytorch_accuracy: dict[str, float | None]
     steps: list[Step]
     simulator: str
-    latency_cycles: int
+    latency_cycles: int | None
     build_seconds: float
     run_seconds: float
     waves: str | None
@@ -105,7 +106,7 @@ def verify(
         data: labelled samples as codes or numbers; None for random codes only.
         data_name: the name of the data, for the report.
         samples: how many labelled samples the RTL runs on.
-        simulator: "verilator" or "icarus".
+        simulator: "verilator", "icarus", or "none" to compare the netlist only, for designs too large to simulate.
         model_class: `module:Class` of the model if it is not in the zoo.
         seed: of the random codes and the gaps in `in_valid`.
         waves: whether to keep a waveform file.
@@ -123,6 +124,22 @@ def verify(
     subject = _Subject(model, netlist, data, seed)
 
     netlist_step = subject.judge("netlist", len(data) if data else 0, simulate(netlist, subject.codes))
+    digest, name = build.digest, data_name if data is not None else "random codes"
+    if simulator == NO_SIMULATOR:
+        if waves:
+            raise ConfigError("waves come from a simulation of the RTL; give a simulator, or no waves")
+        return VerificationReport(
+            build=build.manifest["name"],
+            digest=digest,
+            data=name,
+            pytorch_accuracy={netlist_step.name: subject.pytorch_accuracy(netlist_step.images)},
+            steps=[netlist_step],
+            simulator=simulator,
+            latency_cycles=None,
+            build_seconds=0.0,
+            run_seconds=0.0,
+            waves=None,
+        )
     images = min(samples, len(data)) if data else 0
     chosen = subject.selection(images)
     work = Path(directory) / WORK
@@ -138,8 +155,8 @@ def verify(
     rtl_step = subject.judge("RTL", images, result, chosen, found)
     return VerificationReport(
         build=interface.top,
-        digest=build.digest,
-        data=data_name if data is not None else "random codes",
+        digest=digest,
+        data=name,
         pytorch_accuracy={step.name: subject.pytorch_accuracy(step.images) for step in (netlist_step, rtl_step)},
         steps=[netlist_step, rtl_step],
         simulator=simulator,

@@ -57,6 +57,25 @@ def test_right_rtl_agrees(tmp_path: Path, simulator: str) -> None:
     assert bundle.read(tmp_path / "net").digest == report.digest
 
 
+def test_without_a_simulator_only_the_netlist_is_compared(tmp_path: Path) -> None:
+    model = fitted(Chain())
+    made = make_bundle(model).bundle
+    bundle.write(made, tmp_path / "net")
+    report = check(tmp_path / "net", model, simulator="none")
+    assert report.ok and report.simulator == "none" and report.latency_cycles is None
+    assert [(step.name, step.images, step.random, step.mismatches) for step in report.steps] == [
+        ("netlist", 40, 100, 0)
+    ]
+    assert report.pytorch_accuracy == {"netlist": pytest.approx(26 / 40)}
+    other = fitted(Chain(), seed=1).checkpoint_bytes(frozen=True)
+    bundle.write(bundle.Bundle(made.manifest, {**made.files, "verify/model.safetensors": other}), tmp_path / "other")
+    wrong = check(tmp_path / "other", model, simulator="none")
+    assert not wrong.ok and wrong.steps[0].mismatches > 0
+    with pytest.raises(ConfigError) as caught:
+        check(tmp_path / "net", model, simulator="none", waves=True)
+    assert str(caught.value) == "waves come from a simulation of the RTL; give a simulator, or no waves"
+
+
 def test_data_movement_reaches_the_rtl(tmp_path: Path) -> None:
     require_icarus()
     model = fitted(Moves())

@@ -14,11 +14,13 @@ from typing import Any
 
 from difflut.errors import CheckpointError, ConfigError, UnknownNameError
 from difflut.models.base_model import BaseModel, read_checkpoint, read_header
+from difflut.models.cifar10 import CIFAR10Conv
 from difflut.models.comparison import COMPARISON_MODELS, MNISTComparison
 from difflut.models.mnist import MNISTDWNSmall, MNISTFullyConnected, MNISTLinearSmall
 
 __all__ = [
     "BaseModel",
+    "CIFAR10Conv",
     "MNISTComparison",
     "MNISTDWNSmall",
     "MNISTFullyConnected",
@@ -43,6 +45,9 @@ class ZooEntry:
 
 
 _ZOO: dict[str, ZooEntry] = {
+    "cifar10_conv": ZooEntry(
+        CIFAR10Conv, "cifar10", "3 x 3 convolutions of 32 and 96 kernels with OR pooling, 4,000 nodes; DWN stable"
+    ),
     "mnist_fc_8k_dwn": ZooEntry(MNISTDWNSmall, "mnist", "2 x 4,000 DWN stable nodes, 6 inputs, first layer learned"),
     "mnist_fc_8k_linear": ZooEntry(
         MNISTLinearSmall, "mnist", "2 x 4,000 linear LUT nodes, 6 inputs, first layer learned"

@@ -121,6 +121,28 @@ def test_failed_check_is_status_1(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert "DIFFERS from PyTorch" in out and "first mismatch: sample" in out
 
 
+def test_verify_without_a_simulator(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from difflut.export.exporter import make_bundle
+
+    made = make_bundle(fitted(Chain())).bundle
+    bundle.write(made, tmp_path / "net")
+    arguments = ["verify", tmp_path / "net", "--model", "small_models:Chain", "--random-only", "--simulator", "none"]
+    status, out, _ = run(capsys, *arguments)
+    assert status == 0
+    assert "the RTL was not run; give --simulator verilator or icarus for that" in out
+    assert "the netlist agrees bit for bit" in out
+    other = fitted(Chain(), seed=1).checkpoint_bytes(frozen=True)
+    bundle.write(bundle.Bundle(made.manifest, {**made.files, "verify/model.safetensors": other}), tmp_path / "net")
+    status, out, _ = run(capsys, *arguments)
+    assert status == 1 and "DIFFERS from PyTorch" in out
+
+
+def test_cifar10_needs_data(capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = run(capsys, "evaluate", "cifar10_conv")
+    assert status == 2
+    assert err == "error: the package ships no test samples of cifar10, only MNIST's; give --data DIR\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
