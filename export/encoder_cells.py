@@ -338,6 +338,8 @@ def _candidates(width: int, thresholds: tuple[int, ...], target: Target, prices:
 def cheapest(width: int, thresholds: tuple[int, ...], target: Target, prices: Prices = ALONE) -> Circuit:
     """The cheapest circuit of a feature, of those the shallowest, of those the first tried.
 
+    None is deeper than the deepest of its comparisons as a chain: more depth saves very little (docs/adr/0006).
+
     Args:
         width: the bits of a code.
         thresholds: ascending, from 1 to 2**width - 1.
@@ -350,7 +352,9 @@ def cheapest(width: int, thresholds: tuple[int, ...], target: Target, prices: Pr
         builder = _Builder(width)
         return builder.finish(builder.embed(inner, shift))
     circuits = [circuit for circuit in _candidates(width, thresholds, target, prices) if circuit is not None]
-    return min(circuits, key=lambda circuit: (cost(circuit, target, prices), max(circuit.levels(), default=-1)))
+    depths = [max(circuit.levels(), default=-1) for circuit in circuits]
+    shallow = [(circuit, depth) for circuit, depth in zip(circuits, depths, strict=True) if depth <= depths[0]]
+    return min(shallow, key=lambda candidate: (cost(candidate[0], target, prices), candidate[1]))[0]
 
 
 def cost(circuit: Circuit, target: Target, prices: Prices) -> int:
