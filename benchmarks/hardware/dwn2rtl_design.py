@@ -79,3 +79,45 @@ def latency_cycles(folder: Path) -> int:
     if found is None:
         raise SystemExit(f"{folder}: dwn2rtl wrote no latency")
     return int(found[1])
+
+
+def without_sign_bits(sources: list[Path], model: BaseModel, folder: Path) -> list[Path]:
+    """The same design, told that codes are never negative: the sign bit that dwn2rtl gives each code is 0 in the encoder.
+
+    dwn2rtl has no unsigned inputs. Whoever feeds it pixels may tie those bits, and synthesis then profits.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    features, width = model.input_size, model.input_format.width_bits
+    copies = []
+    for source in sources:
+        text = source.read_text()
+        if source.stem == "thermometer_encoder":
+            port, body = text.split(");\n", 1)
+            mask = f"{{{features}{{1'b0, {{{width}{{1'b1}}}}}}}}"
+            body = body.replace("x_flat[", "x_positive[")
+            total = features * (width + 1)
+            text = f"{port});\n    wire [{total - 1}:0] x_positive = x_flat & {mask};\n{body}"
+        copies.append(folder / source.name)
+        copies[-1].write_text(text)
+    return copies
+
+
+def plain_interface(model: BaseModel, cycles: int) -> str:
+    """A module `plain` with the ports of our exports around dwn2rtl's top, for simulation; all scores are 0."""
+    features, width = model.input_size, model.input_format.width_bits
+    return f"""\
+module plain (
+    input wire clk, input wire rst, input wire in_valid, input wire [{features * width - 1}:0] in_codes,
+    output wire out_valid, output wire [{model.num_classes - 1}:0] out_scores, output wire [3:0] out_class);
+  reg [{cycles - 1}:0] valid;
+  always @(posedge clk) valid <= rst ? {cycles}'d0 : {{valid[{cycles - 2}:0], in_valid}};
+  assign out_valid = valid[{cycles - 1}];
+  assign out_scores = 0;
+  wire [{features * (width + 1) - 1}:0] x_flat;
+  genvar i;
+  generate for (i = 0; i < {features}; i = i + 1) begin : feature
+    assign x_flat[{width + 1} * i+:{width + 1}] = {{1'b0, in_codes[{width} * i+:{width}]}};
+  end endgenerate
+  {TOP} design (.clk(clk), .x_flat(x_flat), .class_idx(out_class));
+endmodule
+"""
