@@ -12,7 +12,8 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,26 @@ from difflut.verification import rtl_interface
 FPGA = "xcup"
 DESIGNS = ("difflut", "dwn2rtl", "dwn2rtl, sign bits 0")
 PARTS = ("encoder", "layers", "group sum", "argmax", "rest")
+INTRODUCTION = """\
+# Hardware figures
+
+Printed by `make bench-hw`. The circuits of trained networks as difflut exports them, beside those that dwn2rtl 0.3.0 (from
+PyPI) writes for the same tables, connections and thresholds. Both are simulated first: the class of {images} MNIST test images
+must be PyTorch's. Both are then synthesised alike by Yosys 0.70, `{command}`, after one `flatten` and the map that turns
+reads of constant tables into LUT cells.
+
+- LUTs: LUT1 to LUT6 and LUT6_2 count one each, so do inverters and LUTs used as shift registers. What a place-and-route
+  tool packs together later counts for neither design.
+- Parts: a second synthesis in which encoder, layers, group sum and argmax stay apart, so their sum differs a little from the
+  flattened total. "rest" lies between the parts: delays and valid bits.
+- MHz: the longest path in one simple delay model of ours (`export/flows/clock.py`) before placement, the same for all rows.
+  It compares rows; it promises no clock.
+- dwn2rtl's inputs are signed words one bit wider than the pixels, and its top gives the class only, with one register stage
+  behind encoder, each layer, group sum and argmax. "sign bits 0" is its design with the sign bits, which are always 0 for
+  pixels, masked in its encoder. Ours gives all scores and a valid bit, too.
+- mnist_1000_500 and mnist_2000_1000 were trained for 4 epochs (`python -m benchmarks.hardware.train_networks --data DIR`):
+  trained tables, not good networks. mnist_fc_8k_dwn is the zoo's.
+"""
 DWN2RTL_MODULES = ("thermometer_encoder", "*popcount*", "*argmax*")
 
 
@@ -43,10 +64,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("build/hardware"), help="for everything that is made")
     parser.add_argument("--dwn2rtl", type=Path, help="folder with the package; fetched by pip if not given")
     options = parser.parse_args()
+    print(INTRODUCTION.format(fpga=FPGA, command=yosys.COMMANDS[FPGA], images=f"{options.images:,}"))
     print(
-        f"| network | design | {' | '.join(PARTS)} | LUTs, flattened | by kind | CARRY4/8 | FFs | MHz, estimated | latency |"
+        "| network | design | "
+        + " | ".join(PARTS)
+        + " | LUTs, flattened | CARRY4/8 | FFs | MHz, estimated | latency |\n"
+        "| --- | --- " + "| ---: " * (len(PARTS) + 5) + "|"
     )
-    print("| --- | --- " + "| ---: " * (len(PARTS) + 1) + "| --- " + "| ---: " * 4 + "|")
+    rows: list[Row] = []
     for name in options.network or NAMES:
         model = trained(name)
         for design in options.design or DESIGNS:
@@ -55,10 +80,78 @@ def main() -> None:
             else:
                 package = options.dwn2rtl or dwn2rtl_design.install(options.folder / "package")
                 row = theirs(model, options.folder / name, package, options.images, design == DESIGNS[2])
-            print(f"| {name} | {design} | {row} |", flush=True)
+            rows.append(row)
+            print(f"| {name} | {design} | {row.cells()} |", flush=True)
+    print("\nCells that count as LUTs, flattened, and the cells on the longest path:\n")
+    for row in rows:
+        print(
+            f"- {row.command}: {listed(row.report['total']['luts_by_kind'])}; path: {listed(row.report['path']['cells'])}"
+        )
+    print(f"\n{comparison(rows)}")
 
 
-def ours(model: BaseModel, folder: Path, images: int) -> str:
+@dataclass(frozen=True)
+class Row:
+    """One design of one network: the synthesis report, LUTs by part, latency, and what the network is."""
+
+    network: str
+    design: str
+    report: Mapping[str, Any]
+    parts: Mapping[str, int]
+    latency_cycles: int
+    nodes: int
+    summed_bits: int
+
+    @property
+    def luts(self) -> int:
+        """LUTs of the flattened design."""
+        return int(self.report["total"]["luts"])
+
+    @property
+    def command(self) -> str:
+        """What measures this row alone."""
+        return f"`python -m benchmarks.hardware --network {self.network} --design '{self.design}'`"
+
+    def cells(self) -> str:
+        """The cells of the table."""
+        total = self.report["total"]
+        numbers = [f"{self.parts[part]:,}" for part in PARTS]
+        numbers += [f"{self.luts:,}", f"{sum(total['carries'].values()):,}", f"{total['flip_flops']:,}"]
+        return " | ".join([*numbers, f"{self.report['path']['fmax_mhz']:.0f}", str(self.latency_cycles)])
+
+
+def row_of(model: Any, design: str, report: Mapping[str, Any], part_of: Callable[[str], str], cycles: int) -> Row:
+    """Sum the report's instances up to `PARTS`."""
+    parts = dict.fromkeys(PARTS, 0)
+    for name, part in report["parts"].items():
+        parts[part_of(name)] += part["luts"]
+    widths = model.widths
+    return Row(model.name, design, report, parts, cycles, sum(widths), widths[-1])
+
+
+def comparison(rows: list[Row]) -> str:
+    """Our figures against the aims, for every network of which all designs were measured."""
+    lines = [
+        "| network | LUTs against dwn2rtl | against dwn2rtl, sign bits 0 | group sum, LUTs per bit | LUTs per node |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for name in dict.fromkeys(row.network for row in rows):
+        of = {row.design: row for row in rows if row.network == name}
+        if set(of) != set(DESIGNS):
+            continue
+        own = of["difflut"]
+        against = [f"{100 * (own.luts / of[design].luts - 1):+.1f} %" for design in DESIGNS[1:]]
+        per_bit, per_node = own.parts["group sum"] / own.summed_bits, own.luts / own.nodes
+        lines.append(f"| {name} | {' | '.join(against)} | {per_bit:.2f} | {per_node:.2f} |")
+    return "\n".join(lines)
+
+
+def listed(counts: Mapping[str, int]) -> str:
+    """Numbers by name in one line."""
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
+
+
+def ours(model: BaseModel, folder: Path, images: int) -> Row:
     """Export, simulate, synthesise."""
     made = make_bundle(model)
     bundle.write(made.bundle, folder)
@@ -71,10 +164,10 @@ def ours(model: BaseModel, folder: Path, images: int) -> str:
     report = synthesis(
         yosys.Design(model.name, top, tuple(sources), modules), folder / bundle.WORK_FOLDER / "synthesis"
     )
-    return cells(report, _our_part, interface.latency_cycles)
+    return row_of(model, DESIGNS[0], report, _our_part, interface.latency_cycles)
 
 
-def theirs(model: Any, folder: Path, package: Path, images: int, tied: bool) -> str:
+def theirs(model: Any, folder: Path, package: Path, images: int, tied: bool) -> Row:
     """dwn2rtl's design of the same tables: build, simulate, synthesise."""
     original = folder / "dwn2rtl"
     sources = dwn2rtl_design.build(model, original, package)
@@ -93,7 +186,7 @@ def theirs(model: Any, folder: Path, package: Path, images: int, tied: bool) -> 
     check(model, [*sources, wrapper], interface, simulated, images)
     absolute = tuple(source.absolute() for source in sources)
     report = synthesis(yosys.Design(model.name, dwn2rtl_design.TOP, absolute, DWN2RTL_MODULES), folder / "synthesis")
-    return cells(report, _their_part, cycles)
+    return row_of(model, DESIGNS[2 if tied else 1], report, _their_part, cycles)
 
 
 def check(model: BaseModel, sources: list[Path], interface: RtlInterface, folder: Path, images: int) -> None:
@@ -121,19 +214,6 @@ def synthesis(design: yosys.Design, folder: Path) -> Mapping[str, Any]:
         print(f"{design.name}: {design.top} synthesised", file=sys.stderr)
     report: dict[str, Any] = json.loads(file.read_text())
     return report
-
-
-def cells(report: Mapping[str, Any], part_of: Any, cycles: int) -> str:
-    """The table cells of one synthesis."""
-    parts = dict.fromkeys(PARTS, 0)
-    for name, part in report["parts"].items():
-        parts[part_of(name)] += part["luts"]
-    total = report["total"]
-    kinds = ", ".join(f"{count} {kind}" for kind, count in total["luts_by_kind"].items())
-    carries = sum(total["carries"].values())
-    mhz = report["path"]["fmax_mhz"]
-    numbers = [f"{parts[name]:,}" for name in PARTS] + [f"**{total['luts']:,}**", kinds, str(carries)]
-    return " | ".join([*numbers, f"{total['flip_flops']:,}", f"{mhz:.0f}", str(cycles)])
 
 
 def _our_part(instance: str) -> str:
