@@ -11,6 +11,7 @@ from difflut.errors import ConfigError
 from difflut.export import backends, bundle, pipelines, text
 from difflut.export.analysis import summarise
 from difflut.export.ir import Netlist
+from difflut.export.targets import find_target
 from difflut.export.trace import trace
 from difflut.hdl_templates import render
 from difflut.models.base_model import BaseModel
@@ -36,20 +37,30 @@ class Exported:
     passes: list[pipelines.PassReport]
 
 
-def make_bundle(model: BaseModel, *, target: str = "verilog", interface: str = "plain") -> Exported:
+def make_bundle(
+    model: BaseModel, *, target: str = "verilog", interface: str = "plain", fpga: str = "generic"
+) -> Exported:
     """Export a fitted model in memory; the same model and options give the same bytes.
+
+    Args:
+        model: the model.
+        target: the output language.
+        interface: the ports of the top module.
+        fpga: the FPGA family, a name in `difflut.export.targets.TARGETS`.
 
     Raises:
         ConfigError: if the target or interface is unknown.
+        UnknownNameError: if the FPGA family is unknown.
         TraceError: if the model has no circuit.
     """
     if target not in backends.BACKENDS:
         raise ConfigError(f"unknown target {target!r}; known: {', '.join(sorted(backends.BACKENDS))}")
     if interface not in INTERFACES:
         raise ConfigError(f"unknown interface {interface!r}; known: {', '.join(INTERFACES)}")
-    netlist, reports = pipelines.run(trace(model))
+    family = find_target(fpga)
+    netlist, reports = pipelines.run(trace(model), pipelines.default(family))
     design = backends.BACKENDS[target](netlist)
-    manifest = _manifest(model, netlist, design, reports, target, interface)
+    manifest = _manifest(model, netlist, design, reports, target, interface, fpga)
     files = {f"rtl/{name}": content.encode() for name, content in design.files.items()}
     files[NETLIST_FILE] = text.to_text(netlist).encode()
     files[MODEL_FILE] = model.checkpoint_bytes(frozen=True)
@@ -58,11 +69,16 @@ def make_bundle(model: BaseModel, *, target: str = "verilog", interface: str = "
 
 
 def export_model(
-    model: BaseModel, directory: Path | None = None, *, target: str = "verilog", interface: str = "plain"
+    model: BaseModel,
+    directory: Path | None = None,
+    *,
+    target: str = "verilog",
+    interface: str = "plain",
+    fpga: str = "generic",
 ) -> Path:
     """Export a fitted model into a build directory (build/<name> by default) and return its path."""
     out = directory or bundle.default_directory(model.name)
-    bundle.write(make_bundle(model, target=target, interface=interface).bundle, out)
+    bundle.write(make_bundle(model, target=target, interface=interface, fpga=fpga).bundle, out)
     return out
 
 
@@ -73,11 +89,13 @@ def _manifest(
     reports: list[pipelines.PassReport],
     target: str,
     interface: str,
+    fpga: str,
 ) -> dict[str, Any]:
     head = netlist.head
     return {
         "name": design.top,
         "target": target,
+        "fpga": fpga,
         "interface": interface,
         "model": {
             "name": model.name,

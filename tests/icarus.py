@@ -14,6 +14,8 @@ from tools import require_tool
 from difflut.export.backends.verilog import VerilogDesign, emit
 from difflut.export.ir import FIRST_NET, InputFormat, Netlist
 from difflut.export.simulate import simulate, simulate_nets
+from difflut.export.targets import GENERIC, Target
+from difflut.hdl_templates import render
 
 _TESTBENCH = """\
 module testbench;
@@ -59,8 +61,23 @@ def write(design: VerilogDesign, folder: Path) -> list[Path]:
     return paths
 
 
+def write_models(target: Target, folder: Path) -> list[Path]:
+    """Write the simulation models that a target's designs need, if any, and return their paths."""
+    if target.instances is None:
+        return []
+    path = folder / "models.v"
+    path.write_text(render(f"{target.instances}_models.v.j2", {}), encoding="ascii")
+    return [path]
+
+
 def run(
-    design: VerilogDesign, netlist: Netlist, rst: Bits, valid: Bits, codes: npt.NDArray[np.int64], folder: Path
+    design: VerilogDesign,
+    netlist: Netlist,
+    rst: Bits,
+    valid: Bits,
+    codes: npt.NDArray[np.int64],
+    folder: Path,
+    target: Target = GENERIC,
 ) -> Trace:
     """Drive one row of rst, valid, codes before each rising edge."""
     form, head = netlist.input, netlist.head
@@ -81,7 +98,7 @@ def run(
             signals="".join(f", dut.{probe.signal}" for probe in design.probes),
         )
     )
-    sources = [str(path) for path in [*write(design, folder), bench]]
+    sources = [str(path) for path in [*write(design, folder), *write_models(target, folder), bench]]
     compiled = call(require_tool("iverilog"), "-g2001", "-Wall", "-o", "simulation", *sources, folder=folder)
     remarks = [line for line in compiled.splitlines() if "timescale" not in line]
     assert not remarks, remarks
@@ -108,16 +125,18 @@ def binary(values: Any, width_bits: int) -> str:
     return "".join(f"{int(value):0{width_bits}b}" for value in reversed(values))
 
 
-def check_cycles(netlist: Netlist, codes: npt.NDArray[np.int64], folder: Path, seed: int = 0) -> VerilogDesign:
+def check_cycles(
+    netlist: Netlist, codes: npt.NDArray[np.int64], folder: Path, seed: int = 0, target: Target = GENERIC
+) -> VerilogDesign:
     """Emit `netlist`, run it with bubbles, and compare every output and probe in every cycle with `simulate`.
 
     Each clock edge gets codes, valid or not, so the data path is compared in every cycle.
     """
-    design = emit(netlist)
+    design = emit(netlist, target)
     latency, edges = design.latency_cycles, len(codes)
     rst = np.arange(edges) < latency
     valid = np.random.default_rng(seed).random(edges) < 0.6
-    trace = run(design, netlist, rst, valid, codes, folder)
+    trace = run(design, netlist, rst, valid, codes, folder, target)
     outputs, nets = simulate(netlist, codes), simulate_nets(netlist, codes)
     score_bits, class_bits = netlist.head.score_width_bits, netlist.head.class_width_bits
     for edge in range(latency, edges):

@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from difflut.export.backends import head, names, rows
+from difflut.export.backends import head, names, rows, verilog_encoder
 from difflut.export.backends.wires import Scope, Vector, Wires, plan
+from difflut.export.encoder_plan import plan_encoder
 from difflut.export.ir import IntArray, Netlist
+from difflut.export.targets import GENERIC, Target
 from difflut.export.verify import check
 from difflut.hdl_templates import render
 
@@ -53,14 +55,14 @@ class VerilogDesign:
     probes: tuple[Probe, ...]
 
 
-def emit(netlist: Netlist) -> VerilogDesign:
-    """Emit `netlist`, whose stages were assigned, as Verilog.
+def emit(netlist: Netlist, target: Target = GENERIC) -> VerilogDesign:
+    """Emit `netlist`, whose stages were assigned, as Verilog for an FPGA family.
 
     Raises:
         NetlistError: the netlist breaks a well-formedness rule.
     """
     check(netlist)
-    printer = _Printer(netlist)
+    printer = _Printer(netlist, target)
     printer.encoder()
     printer.stages()
     printer.group_sum()
@@ -72,8 +74,9 @@ def emit(netlist: Netlist) -> VerilogDesign:
 class _Printer:
     """Collects the files of one design and the instances that the top is made of."""
 
-    def __init__(self, netlist: Netlist) -> None:
+    def __init__(self, netlist: Netlist, target: Target) -> None:
         self.netlist = netlist
+        self.target = target
         self.name = names.identifier(netlist.name)
         self.wires: Wires = plan(netlist)
         self.files: dict[str, str] = {}
@@ -100,8 +103,7 @@ class _Printer:
             bits_range=names.vector(netlist.comparators),
             now=now is not None,
             registered=registered is not None,
-            code_wires=rows.code_wires(netlist),
-            words=rows.words(rows.comparisons(netlist)),
+            **verilog_encoder.context(plan_encoder(netlist, self.target)),
         )
         ports = {"clk": "clk"} if registered else {}
         ports["in_codes"] = "in_codes"
