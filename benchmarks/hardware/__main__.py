@@ -153,12 +153,13 @@ def listed(counts: Mapping[str, int]) -> str:
 
 def ours(model: BaseModel, folder: Path, images: int) -> Row:
     """Export, simulate, synthesise."""
-    made = make_bundle(model)
+    made = make_bundle(model, fpga=FPGA)
     bundle.write(made.bundle, folder)
     names = sorted(name for name in made.bundle.files if name.startswith("rtl/") and name.endswith(".v"))
     sources = [(folder / name).absolute() for name in names]
     interface = rtl_interface(made.bundle)
-    check(model, sources, interface, folder / bundle.WORK_FOLDER, images)
+    models = [(folder / name).absolute() for name in made.bundle.files if name.startswith("sim/")]  # of primitives
+    check(model, [*sources, *models], interface, folder / bundle.WORK_FOLDER, images)
     top = interface.top
     modules = yosys.instantiated(made.bundle.text(f"rtl/{top}.v"), [source.stem for source in sources])
     report = synthesis(
