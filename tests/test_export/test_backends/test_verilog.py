@@ -156,7 +156,7 @@ def test_a_wrong_bit_is_noticed(tmp_path: Path) -> None:
     tables[-1] ^= np.uint64(1)
     every = np.stack(np.meshgrid(np.arange(16), np.arange(16)), axis=-1).reshape(-1, 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("icarus.emit", lambda _: emit(netlist.with_(lut_tables=tables)))
+        patch.setattr("icarus.emit", lambda *_: emit(netlist.with_(lut_tables=tables)))
         with pytest.raises(AssertionError, match="at edge"):
             check_cycles(netlist, every, tmp_path)
 
