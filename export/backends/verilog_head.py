@@ -83,8 +83,7 @@ class HeadPrinter:
             for output in item.outputs:
                 outputs.append(f"{driven}[{output}]" if output != DROPPED else f"unused{number}[{dropped}]")
                 dropped += output == DROPPED
-            kept = [i for i in item.outputs]
-            joined = bits_of(driven, kept) if DROPPED not in kept else names.concatenation(outputs[::-1])
+            joined = bits_of(driven, item.outputs) if DROPPED not in item.outputs else names.concatenation(outputs[::-1])
             instances.append(
                 {
                     "module": self._compressor(item.compressor),
@@ -180,20 +179,18 @@ class HeadPrinter:
         for number, (level, after, registered) in enumerate(
             zip(selection.levels, selection.lanes, plan.selection_registers, strict=True), 1
         ):
-            last = number == len(selection.levels)
             right = {lane: i for i, c in enumerate(level) for lane in (c.left, c.right)}
             vectors = []
             if plan.outputs.scores and registered:
                 vectors.append(_plain(f"scores{number}", [scores], selection.classes * score))
                 scores = f"scores{number}"
-            elif plan.outputs.scores:
-                pass
             sides = {c.left: (c, True) for c in level} | {c.right: (c, False) for c in level}
-            for name, values, width in (("best", best, score), ("index", numbers, index)):
-                if last and name == "best":
-                    continue
-                vector = self._candidates(f"{name}{number}", values, width, after, sides, right, number, registered)
-                vectors.append(vector)
+            later = {lane for following in selection.levels[number:] for c in following for lane in (c.left, c.right)}
+            compete = [lane for lane in after if lane in later]
+            for name, values, width, kept in (("best", best, score, compete), ("index", numbers, index, after)):
+                if kept:
+                    vector = self._candidates(f"{name}{number}", values, width, kept, sides, right, number, registered)
+                    vectors.append(vector)
             levels.append(
                 {
                     "number": number,
@@ -203,7 +200,7 @@ class HeadPrinter:
                     "vectors": vectors,
                 }
             )
-            best = {lane: f"best{number}{names.part(score * i, score)}" for i, lane in enumerate(after)}
+            best = {lane: f"best{number}{names.part(score * i, score)}" for i, lane in enumerate(compete)}
             numbers = {lane: f"index{number}{names.part(index * i, index)}" for i, lane in enumerate(after)}
         top = plan.outputs.top
         return self._write(
