@@ -74,7 +74,7 @@ def make_bundle(
     files |= {f"{MODELS_FOLDER}/{name}": content.encode() for name, content in design.models.items()}
     files[NETLIST_FILE] = text.to_text(netlist).encode()
     files[MODEL_FILE] = model.checkpoint_bytes(frozen=True)
-    files["README.md"] = render("build_readme.md.j2", {"build": manifest, "sources": sorted(design.files)}).encode()
+    files["README.md"] = render("build_readme.md.j2", {"build": manifest, "sources": sorted(design.files), "models": bool(design.models)}).encode()
     return Exported(bundle.Bundle(manifest, files), netlist, reports)
 
 
@@ -141,7 +141,7 @@ def _manifest(
 
 def _output_ports(outputs: Outputs, head: Head) -> dict[str, Any]:
     """The ports that there are; `classes` is the number of classes whatever the ports."""
-    ports: dict[str, Any] = {"classes": head.classes}
+    ports: dict[str, Any] = {"classes": head.classes, "scores": None, "class": None, "top": None}
     if outputs.scores:
         ports["scores"] = {"port": "out_scores", "classes": head.classes, "width_bits": head.score_width_bits}
     if outputs.best:
@@ -153,4 +153,4 @@ def _output_ports(outputs: Outputs, head: Head) -> dict[str, Any]:
             "width_bits": head.class_width_bits,
             "order": "descending scores, of equal ones the lowest index first",
         }
-    return ports
+    return {name: port for name, port in ports.items() if port is not None}
