@@ -47,7 +47,7 @@ def command(
     model_class: str | None,
     as_json: bool,
 ) -> None:
-    """Simulate a build's RTL on real inputs and compare every score and the class with PyTorch.
+    """Simulate a build's RTL on real inputs and compare every output (scores, class, ranking) with PyTorch.
 
     DIR is a directory made by `difflut export`. Exit status 1 if anything differs.
     """
@@ -71,7 +71,7 @@ def command(
     if as_json:
         print_json(report.to_json())
     else:
-        click.echo(f"{report.build}: compared with PyTorch, {report.data}, every score and the class")
+        click.echo(f"{report.build}: compared with PyTorch, {report.data}, every {report.compared}")
         click.echo(f"  {'':<10}{'images':>8}{'random':>8}{'mismatches':>12}{'accuracy':>11}{'PyTorch':>11}")
         for step in report.steps:
             click.echo(
