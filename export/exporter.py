@@ -74,7 +74,9 @@ def make_bundle(
     files |= {f"{MODELS_FOLDER}/{name}": content.encode() for name, content in design.models.items()}
     files[NETLIST_FILE] = text.to_text(netlist).encode()
     files[MODEL_FILE] = model.checkpoint_bytes(frozen=True)
-    files["README.md"] = render("build_readme.md.j2", {"build": manifest, "sources": sorted(design.files), "models": bool(design.models)}).encode()
+    files["README.md"] = render(
+        "build_readme.md.j2", {"build": manifest, "sources": sorted(design.files), "models": bool(design.models)}
+    ).encode()
     return Exported(bundle.Bundle(manifest, files), netlist, reports)
 
 

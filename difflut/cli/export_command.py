@@ -20,11 +20,17 @@ from difflut.cli.common import json_option, model_option, print_json
 @click.option("--target", default="verilog", show_default=True, help="Output language: verilog.")
 @click.option("--interface", default="plain", show_default=True, help="Ports of the top module: plain.")
 @click.option(
-    "--fpga", default="generic", show_default=True, metavar="NAME",
+    "--fpga",
+    default="generic",
+    show_default=True,
+    metavar="NAME",
     help="FPGA family: generic, xc7, xcup, ice40, ecp5, gowin.",
 )
 @click.option(
-    "--outputs", default="both", show_default=True, metavar="scores|class|both|top-K",
+    "--outputs",
+    default="both",
+    show_default=True,
+    metavar="scores|class|both|top-K",
     help="What the circuit puts out; top-3: the three best classes, best first.",
 )
 @click.option(

@@ -90,9 +90,7 @@ def emit(
     printer.argmax()
     printer.top()
     models = {f"{target.instances}_models.v": render(f"{target.instances}_models.v.j2", {})} if target.instances else {}
-    return VerilogDesign(
-        printer.name, printer.files, printer.latency_cycles, printer.probes(), printer.head, models
-    )
+    return VerilogDesign(printer.name, printer.files, printer.latency_cycles, printer.probes(), printer.head, models)
 
 
 class _Printer:
@@ -181,9 +179,7 @@ class _Printer:
         )
         terms = Scope(netlist, self.wires.at(self.wires.last_rank)).terms(netlist.head.nets)
         self._used |= set(terms)
-        self._instance(
-            module, "group_sum", clock | {"in_bits": names.concatenation(terms), "out_scores": "scores"}
-        )
+        self._instance(module, "group_sum", clock | {"in_bits": names.concatenation(terms), "out_scores": "scores"})
 
     def argmax(self) -> None:
         head = self.head

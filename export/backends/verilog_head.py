@@ -48,9 +48,7 @@ class HeadPrinter:
         counter = self.plan.counters[size]
         levels = [
             self._level(counter, number, level, registered)
-            for number, (level, registered) in enumerate(
-                zip(counter.levels, self.plan.sum_registers, strict=True), 1
-            )
+            for number, (level, registered) in enumerate(zip(counter.levels, self.plan.sum_registers, strict=True), 1)
         ]
         return self._write(
             "count",
@@ -83,7 +81,9 @@ class HeadPrinter:
             for output in item.outputs:
                 outputs.append(f"{driven}[{output}]" if output != DROPPED else f"unused{number}[{dropped}]")
                 dropped += output == DROPPED
-            joined = bits_of(driven, item.outputs) if DROPPED not in item.outputs else names.concatenation(outputs[::-1])
+            joined = (
+                bits_of(driven, item.outputs) if DROPPED not in item.outputs else names.concatenation(outputs[::-1])
+            )
             instances.append(
                 {
                     "module": self._compressor(item.compressor),
@@ -258,9 +258,7 @@ class HeadPrinter:
                 )
             else:
                 parts.append(f"{choose} ? {values[winner]} : {values[loser]}")
-        statements = [
-            {"part": names.part(width * i, width), "value": value} for i, value in enumerate(parts) if value
-        ]
+        statements = [{"part": names.part(width * i, width), "value": value} for i, value in enumerate(parts) if value]
         driven = f"next_{name}" if instances and registered else name
         return {
             "name": name,

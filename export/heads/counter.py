@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -212,7 +212,7 @@ def _search_chains(size: int, carry_bits: int) -> list[list[Compressor]]:
     """Levels of compressors for a column of `size` bits: the cheapest that a few greedy rules per level reach."""
     width = size.bit_length()
 
-    @lru_cache(maxsize=None)
+    @cache
     def compressor(shape: _Shape) -> Compressor:
         return shape.compressor(carry_bits)
 
@@ -229,7 +229,7 @@ def _search_chains(size: int, carry_bits: int) -> list[list[Compressor]]:
                     left[weight] += 1
         return tuple(left), luts
 
-    @lru_cache(maxsize=None)
+    @cache
     def best(heights: Heights, budget: int) -> tuple[float, tuple[tuple[_Shape, ...], ...]] | None:
         if max(heights) <= 1:
             return 0.0, ()
@@ -397,4 +397,4 @@ def kinds(plan: CounterPlan) -> Counter[str]:
     return Counter(item.compressor.name for level in plan.levels for item in level.placed)
 
 
-__all__ = ["DROPPED", "Adder", "Chain", "CounterPlan", "Level", "PlanError", "Placed", "Table", "kinds", "plan_counter"]
+__all__ = ["DROPPED", "Adder", "Chain", "CounterPlan", "Level", "Placed", "PlanError", "Table", "kinds", "plan_counter"]

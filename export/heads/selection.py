@@ -103,11 +103,14 @@ def _odd_even_merge_sort(size: int) -> Iterator[tuple[int, list[tuple[int, int]]
     while block < size:
         distance = block
         while distance:
-            yield block, [
-                (low + i, low + i + distance)
-                for low in range(distance % block, size - distance, 2 * distance)
-                for i in range(min(distance, size - low - distance))
-                if (low + i) // (2 * block) == (low + i + distance) // (2 * block)
-            ]
+            yield (
+                block,
+                [
+                    (low + i, low + i + distance)
+                    for low in range(distance % block, size - distance, 2 * distance)
+                    for i in range(min(distance, size - low - distance))
+                    if (low + i) // (2 * block) == (low + i + distance) // (2 * block)
+                ],
+            )
             distance //= 2
         block *= 2

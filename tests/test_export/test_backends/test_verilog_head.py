@@ -41,7 +41,9 @@ def bits(count: int, samples: int, seed: int = 1) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@pytest.mark.parametrize("sizes", [[1], [2], [9], [1, 1], [6, 7, 8, 3], [19, 18, 17, 1], [64, 63, 130], [2] * 5], ids=str)
+@pytest.mark.parametrize(
+    "sizes", [[1], [2], [9], [1, 1], [6, 7, 8, 3], [19, 18, 17, 1], [64, 63, 130], [2] * 5], ids=str
+)
 def test_heads_of_many_shapes_on_every_target(name: str, sizes: list[int], tmp_path: Path) -> None:
     require_tool("iverilog")
     check_cycles(counting(sizes), bits(sum(sizes), 60), tmp_path, target=find_target(name))
@@ -90,9 +92,7 @@ def test_of_equal_scores_the_lowest_index_comes_first(name: str, top: int, tmp_p
     require_tool("iverilog")
     every = np.arange(32)[:, None] >> np.arange(5) & 1
     outputs = Outputs(not top, not top, top)
-    check_cycles(
-        counting([1] * 5), np.concatenate([every, every]), tmp_path, target=find_target(name), outputs=outputs
-    )
+    check_cycles(counting([1] * 5), np.concatenate([every, every]), tmp_path, target=find_target(name), outputs=outputs)
 
 
 @pytest.mark.parametrize("outputs", [Outputs(), Outputs(scores=False), Outputs(best=False), Outputs(False, False, 2)])
@@ -114,7 +114,9 @@ def test_outputs_are_parsed() -> None:
     assert [parse_outputs(text, 10).name for text in ("both", "scores", "class", "top-3")] == [
         "both", "scores", "class", "top-3"
     ]  # fmt: skip
-    with pytest.raises(ConfigError, match=r"^unknown outputs 'all'; expected both, scores, class, or top-K such as top-3$"):
+    with pytest.raises(
+        ConfigError, match=r"^unknown outputs 'all'; expected both, scores, class, or top-K such as top-3$"
+    ):
         parse_outputs("all", 10)
     with pytest.raises(ConfigError, match=r"^outputs 'top-11': the model has 10 classes; give a K from 1 to 10$"):
         parse_outputs("top-11", 10)
