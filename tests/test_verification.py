@@ -118,6 +118,39 @@ def test_random_networks_agree_in_pytorch_simulate_and_rtl(
     assert report.ok, report
 
 
+@pytest.mark.parametrize(
+    ("fpga", "outputs", "words"),
+    [
+        ("xc7", "both", "score and the class"),
+        ("xcup", "class", "class"),
+        ("generic", "scores", "score"),
+        ("generic", "top-3", "rank of the best 3"),
+    ],
+)
+def test_what_a_build_puts_out_is_compared(tmp_path: Path, fpga: str, outputs: str, words: str) -> None:
+    require_icarus()
+    model = fitted(Chain())
+    made = make_bundle(model, fpga=fpga, outputs=outputs).bundle
+    bundle.write(made, tmp_path / "right")
+    assert ("sim/xilinx_models.v" in made.files) == (fpga != "generic")
+    report = check(tmp_path / "right", model)
+    assert report.ok and report.compared == words
+    assert report.steps[1].accuracy == report.pytorch_accuracy["RTL"]
+
+    # The first group counted is that of the last class: no output may hide that.
+    name = "rtl/chain_group_sum.v"
+    text = made.text(name)
+    first, last = (re.search(rf"in_bits\[[0-9:]+\](?=\)[^;]*out_scores\[{bits}\])", text) for bits in HALVES)
+    assert first and last
+    wrong = text[: first.start()] + last[0] + text[first.end() : last.start()] + first[0] + text[last.end() :]
+    bundle.write(bundle.Bundle(made.manifest, {**made.files, name: wrong.encode()}), tmp_path / "wrong")
+    report = check(tmp_path / "wrong", model)
+    assert not report.ok and report.steps[1].mismatches > 0
+
+
+HALVES = ("1:0", "7:6")
+
+
 def with_rtl_of(netlist: Netlist, build: bundle.Bundle) -> bundle.Bundle:
     """The build with the RTL of another netlist in place of its own."""
     rtl = {f"rtl/{name}": text.encode() for name, text in emit(netlist).files.items()}

@@ -57,7 +57,8 @@ class Table(Compressor):
         """bool (N, outputs) from bool (N, inputs)."""
         addresses = bits.astype(np.int64) @ (1 << np.arange(len(self.inputs)))
         tables = np.array([[t >> a & 1 for a in range(1 << len(self.inputs))] for t in self.tables], np.bool_)
-        return tables[:, addresses].T
+        outputs: Bits = tables[:, addresses].T
+        return outputs
 
     @property
     def tables(self) -> tuple[int, ...]:
