@@ -68,7 +68,7 @@ class VerificationReport:
         latency_cycles: measured in the simulation, None without one.
         build_seconds, run_seconds: wall time of building and of running the simulation; 0 without one.
         waves: the path of the waveform file, None if none was asked for.
-        compared: the RTL's outputs in words.
+        compared: which outputs, in words.
     """
 
     build: str
@@ -145,6 +145,7 @@ def verify(
             build_seconds=0.0,
             run_seconds=0.0,
             waves=None,
+            compared="score and the class",
         )
     images = min(samples, len(data)) if data else 0
     chosen = subject.selection(images)

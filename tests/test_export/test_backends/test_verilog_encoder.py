@@ -112,6 +112,6 @@ def test_a_flipped_table_bit_is_noticed(family: str, tmp_path: Path, monkeypatch
     assert position is not None
     digit = position.end(1) - 1
     design.files[name] = text[:digit] + f"{int(text[digit], 16) ^ 1:x}" + text[digit + 1 :]
-    monkeypatch.setattr(icarus, "emit", lambda *_: design)
+    monkeypatch.setattr(icarus, "emit", lambda *_, **__: design)
     with pytest.raises(AssertionError, match="at edge"):
         check_cycles(netlist, np.concatenate([every_code(netlist), codes_for(netlist, 50)]), tmp_path, target=target)
