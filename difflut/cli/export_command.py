@@ -13,17 +13,41 @@ from difflut.cli.common import json_option, model_option, print_json
     "export",
     epilog="\b\nExamples:\n"
     "  difflut export mnist_fc_8k_dwn --target verilog\n"
+    "  difflut export mnist_fc_8k_dwn --fpga xcup --outputs class\n"
     "  difflut export my.safetensors --model my_models:Net --out build/net",
 )
 @click.argument("source", metavar="NAME|CKPT")
 @click.option("--target", default="verilog", show_default=True, help="Output language: verilog.")
 @click.option("--interface", default="plain", show_default=True, help="Ports of the top module: plain.")
 @click.option(
+    "--fpga",
+    default="generic",
+    show_default=True,
+    metavar="NAME",
+    help="FPGA family: generic, xc7, xcup, ice40, ecp5, gowin.",
+)
+@click.option(
+    "--outputs",
+    default="both",
+    show_default=True,
+    metavar="scores|class|both|top-K",
+    help="What the circuit puts out; top-3: the three best classes, best first.",
+)
+@click.option(
     "--out", type=click.Path(path_type=Path), help="Build directory; build/NAME by default. An older build is replaced."
 )
 @model_option
 @json_option
-def command(source: str, target: str, interface: str, out: Path | None, model_class: str | None, as_json: bool) -> None:
+def command(
+    source: str,
+    target: str,
+    interface: str,
+    fpga: str,
+    outputs: str,
+    out: Path | None,
+    model_class: str | None,
+    as_json: bool,
+) -> None:
     """Turn a trained model into a circuit: a build directory with Verilog, build.json and a README.
 
     NAME is a zoo model, CKPT a checkpoint written by `difflut train`.
@@ -34,7 +58,7 @@ def command(source: str, target: str, interface: str, out: Path | None, model_cl
 
     model = load_model(source, model_class)
     directory = out or bundle.default_directory(model.name)
-    made = make_bundle(model, target=target, interface=interface).bundle
+    made = make_bundle(model, target=target, interface=interface, fpga=fpga, outputs=outputs).bundle
     bundle.write(made, directory)
     if as_json:
         print_json({"directory": str(directory), "digest": made.digest, **made.manifest})

@@ -11,11 +11,11 @@ from difflut.cli.common import json_option, percent, print_json
 @json_option
 def command(as_json: bool) -> None:
     """List the models of the zoo and how well their shipped weights do."""
-    from difflut.models import get_model, zoo
+    from difflut.models import pretrained_info, zoo
 
     rows = []
     for name, entry in sorted(zoo().items()):
-        info = get_model(name, pretrained=True).info
+        info = pretrained_info(name)
         rows.append(
             {
                 "name": name,

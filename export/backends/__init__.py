@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from difflut.export.backends import verilog
 from difflut.export.backends.verilog import Probe, VerilogDesign
-from difflut.export.ir import Netlist
 
-BACKENDS: dict[str, Callable[[Netlist], VerilogDesign]] = {"verilog": verilog.emit}
+BACKENDS: dict[str, Callable[..., VerilogDesign]] = {"verilog": verilog.emit}
 
 __all__ = ["BACKENDS", "Probe", "VerilogDesign"]
