@@ -12,6 +12,7 @@ from difflut.export import backends, bundle, pipelines, text
 from difflut.export.analysis import summarise
 from difflut.export.heads.outputs import Outputs, parse_outputs
 from difflut.export.ir import Head, Netlist
+from difflut.export.proof.build import pack_netlist
 from difflut.export.targets import GENERIC, Target, find_target
 from difflut.export.trace import trace
 from difflut.hdl_templates import render
@@ -19,7 +20,7 @@ from difflut.models.base_model import BaseModel
 
 INTERFACES = ("plain",)
 
-NETLIST_FILE = "verify/netlist.txt"
+NETLIST_FILE = bundle.NETLIST_FILE
 MODEL_FILE = "verify/model.safetensors"
 # Simulation models of the primitives that the RTL instantiates, where there are any.
 MODELS_FOLDER = "sim"
@@ -66,13 +67,15 @@ def make_bundle(
     if interface not in INTERFACES:
         raise ConfigError(f"unknown interface {interface!r}; known: {', '.join(INTERFACES)}")
     family = find_target(fpga)
-    netlist, reports = pipelines.run(trace(model), pipelines.default(family))
+    traced = trace(model)
+    netlist, reports = pipelines.run(traced, pipelines.default(family))
     chosen = parse_outputs(outputs, netlist.head.classes)
     design = backends.BACKENDS[target](netlist, family, outputs=chosen)
     manifest = _manifest(model, netlist, design, reports, target, interface, family)
     files = {f"rtl/{name}": content.encode() for name, content in design.files.items()}
     files |= {f"{MODELS_FOLDER}/{name}": content.encode() for name, content in design.models.items()}
     files[NETLIST_FILE] = text.to_text(netlist).encode()
+    files[bundle.TRACED_FILE] = pack_netlist(text.to_text(traced))
     files[MODEL_FILE] = model.checkpoint_bytes(frozen=True)
     files["README.md"] = render(
         "build_readme.md.j2", {"build": manifest, "sources": sorted(design.files), "models": bool(design.models)}

@@ -37,6 +37,7 @@ class Counterexample:
         expected_scores, expected_class: what the netlist gives.
         scores, classes: what the other side gives; None where it has no such output.
         valid: whether the other side marks the answer as valid (RTL only).
+        top: the ranking that the RTL gives, if it has that output.
         file: where it was stored, relative to the build, for `difflut verify --replay`.
     """
 
@@ -47,6 +48,7 @@ class Counterexample:
     scores: list[int] | None
     classes: int | None
     valid: bool = True
+    top: list[int] | None = None
     file: str = ""
 
     def lines(self) -> list[str]:
@@ -59,6 +61,11 @@ class Counterexample:
                 found.append(f"score {number}: expected {expected}, got {got}")
         if self.classes is not None and self.classes != self.expected_class:
             found.append(f"class: expected {self.expected_class}, got {self.classes}")
+        if self.top is not None:
+            order = sorted(range(len(self.expected_scores)), key=lambda k: (-self.expected_scores[k], k))
+            for rank, (expected, got) in enumerate(zip(order, self.top, strict=False)):
+                if expected != got:
+                    found.append(f"rank {rank}: expected {expected}, got {got}")
         if not self.valid:
             found.append("out_valid: expected 1, got 0")
         return found

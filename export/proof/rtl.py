@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import numpy as np
 import numpy.typing as npt
 
+from difflut.export.heads.selection import plan_selection
 from difflut.export.ir import FIRST_NET, Netlist
 from difflut.export.proof import graph as g
 from difflut.export.proof.circuit import Bit, Circuit, Expansion, Simulation
 from difflut.export.proof.counters import CounterProver
 from difflut.export.proof.graph import FALSE, TRUE, Graph, Words, pack, unpack
 from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim, Counterexample
+from difflut.export.proof.selection import argmax, check_network, top
 from difflut.export.proof.solver import Answer, Solver
 from difflut.export.proof.specification import (
     CODES,
     Codes,
     add_netlist,
-    argmax,
     code_rows,
     codes_of_model,
     comparison_tables,
@@ -68,9 +70,9 @@ def prove_rtl(
         progress("searching a counterexample", 0, 1)
         found = prover.search()
         if found is not None:
-            # An output that is wrong on a confirmed input refutes every claim that is not proved about data.
+            subjects = ("pipeline", "group sum", "argmax", "top-k") if found.valid else ("valid",)
             claims = [
-                replace(claim, verdict=REFUTED) if claim.verdict == OPEN and claim.subject in found.claim else claim
+                replace(claim, verdict=REFUTED) if claim.verdict == OPEN and claim.subject in subjects else claim
                 for claim in claims
             ]
     return RtlOutcome(claims, found)
@@ -86,8 +88,9 @@ class _RtlProver:
         self.nets = add_netlist(self.graph, netlist, latency)
         self.expansion = Expansion(circuit, self.graph, latency + 1)
         outputs = circuit.outputs
-        self.scores = self._words("out_scores", netlist.head.score_width_bits)
         self.index = self._nodes("out_class")
+        self.ranked = self._words("out_top", netlist.head.class_width_bits)
+        self.scores = self._words("out_scores", netlist.head.score_width_bits) or self._inner_scores()
         self.valid = self._nodes("out_valid")[0] if "out_valid" in outputs else None
         self.swept: Swept | None = None
 
@@ -97,6 +100,23 @@ class _RtlProver:
     def _words(self, port: str, width: int) -> list[list[int]]:
         nodes = self._nodes(port)
         return [nodes[low : low + width] for low in range(0, len(nodes), width)]
+
+    def _inner_scores(self) -> list[list[int]]:
+        """The scores of a design that does not put them out: the vector `scores`. What it holds is proved, not assumed."""
+        self._nodes("out_class"), self._nodes("out_top")
+        bits, width = self.circuit.names.get("scores", []), self.netlist.head.score_width_bits
+        for time in range(self.latency + 1):
+            nodes = [self.expansion.known(bit, time) for bit in bits]
+            if any(node is not None for node in nodes):
+                found = self.expansion.nodes([(bit, time) for bit in bits])
+                return [found[low : low + width] for low in range(0, len(found), width)]
+        return []
+
+    @property
+    def _outputs(self) -> list[int]:
+        """All data outputs."""
+        words = [*self._words("out_scores", 1), self.index, *self.ranked]
+        return [node for word in words for node in word]
 
     def run(self) -> list[Claim]:
         """All claims, in the order of the data's way through the circuit."""
@@ -123,7 +143,7 @@ class _RtlProver:
         """Data outputs depend on the codes of one clock cycle and on nothing else."""
         statement = f"every data output depends on the input codes {self.latency} cycles earlier only"
         names = {node: key for key, node in self.graph.inputs.items()}
-        roots = [*self.index, *(node for word in self.scores for node in word)]
+        roots = self._outputs
         if not roots:
             return Claim("pipeline", statement, OPEN, "the RTL has no data outputs")
         found = [names[node] for node in self.graph.cone(roots) if node in names]
@@ -138,20 +158,20 @@ class _RtlProver:
     def _nets(self, swept: Swept) -> list[Claim]:
         """How much of the netlist was found in the RTL. The head needs the nets that it counts; others are for the reader."""
         netlist = self.netlist
+        reached = self._reached(swept)
         claims = []
         if netlist.comparators:
-            proved = self._comparators(swept)
+            present = sum(swept.node_of[node] in reached for node in self.nets[FIRST_NET : FIRST_NET + netlist.comparators])
             claims.append(
                 Claim(
                     "encoder",
-                    f"{netlist.comparators} comparators of the netlist are what they are defined to be",
-                    PROVED if proved else OPEN,
-                    f"all {1 << netlist.input.width_bits} codes of each"
+                    f"{present} of {netlist.comparators} comparators found in the RTL",
+                    PROVED if self._comparators(swept) else OPEN,
+                    f"each for all {1 << netlist.input.width_bits} codes"
                     if netlist.input.width_bits <= ENUMERATED_BITS
-                    else "built from their definition",
+                    else "by structure and SAT",
                 )
             )
-        reached = self._reached(swept)
         luts = range(FIRST_NET + netlist.comparators, netlist.nets)
         present = sum(swept.node_of[self.nets[net]] in reached for net in luts)
         head = {net for group in nets_in_head(netlist) for net in group if net >= FIRST_NET}
@@ -180,7 +200,7 @@ class _RtlProver:
 
     def _reached(self, swept: Swept) -> set[int]:
         """Merged nodes on which the RTL's data outputs depend."""
-        roots = [*self.index, *(node for word in self.scores for node in word)]
+        roots = [*self._outputs, *(node for word in self.scores for node in word)]
         return set(swept.graph.cone([swept.node_of[node] for node in roots]))
 
     def _describe(self, net: int) -> str:
@@ -194,12 +214,27 @@ class _RtlProver:
         return f"net {net}"
 
     def _head(self, swept: Swept) -> list[Claim]:
-        claims = []
         groups = nets_in_head(self.netlist)
-        if self.scores:
-            claims.append(self._group_sum(swept, groups))
+        if len(self.scores) != len(groups):
+            return [Claim("group sum", "the scores are counted right", OPEN, "the RTL has no vector of scores")]
+        claims = [self._group_sum(swept, groups)]
+        classes, width = len(groups), self.netlist.head.class_width_bits
         if self.index:
-            claims.append(self._argmax(swept))
+            statement = "the class is the index of the largest score, the lowest of equals"
+            claims.append(
+                self._selection(swept, "argmax", statement, lambda graph, scores: [argmax(graph, scores)], [self.index])
+            )
+        if self.ranked:
+            statement = f"the {len(self.ranked)} best classes in descending order, of equals the lowest first"
+            plan = plan_selection(classes, len(self.ranked))
+            if check_network(plan):
+                claims.append(
+                    self._selection(
+                        swept, "top-k", statement, lambda graph, scores: top(graph, plan, scores, width), self.ranked
+                    )
+                )
+            else:
+                claims.append(Claim("top-k", statement, OPEN, "the order of comparisons was not checked for so many classes"))
         return claims
 
     def _group_sum(self, swept: Swept, groups: list[list[int]]) -> Claim:
@@ -242,9 +277,15 @@ class _RtlProver:
                     result.add(nodes)
         return result
 
-    def _argmax(self, swept: Swept) -> Claim:
-        """The class index as a function of the scores, which were proved on their own."""
-        statement = "the class is the index of the largest score, the lowest of equals"
+    def _selection(
+        self,
+        swept: Swept,
+        subject: str,
+        statement: str,
+        reference: Callable[[Graph, list[list[int]]], list[list[int]]],
+        outputs: list[list[int]],
+    ) -> Claim:
+        """Outputs as functions of the scores, which were proved on their own and may be anything here."""
         graph = Graph()
         copied: dict[int, int] = {FALSE: FALSE, TRUE: TRUE}
         score_nodes = [[swept.node_of[node] for node in word] for word in self.scores]
@@ -252,36 +293,38 @@ class _RtlProver:
             for node in word:
                 if node not in copied:
                     copied[node] = graph.input(("score", node, 0))
-        reference = argmax(graph, [[copied[node] for node in word] for word in score_nodes])
+        expected = reference(graph, [[copied[node] for node in word] for word in score_nodes])
         leaders = set(range(2, len(graph)))
-        roots = [swept.node_of[node] for node in self.index]
+        found = [[swept.node_of[node] for node in word] for word in outputs]
+        roots = [node for word in found for node in word]
         for node in between(swept.graph, roots, list(copied)):
             feeds = swept.graph.fanins[node]
             if any(feed not in copied for feed in feeds):
-                return Claim("argmax", statement, OPEN, "it depends on something else than the scores")
+                return Claim(subject, statement, OPEN, "it depends on something else than the scores")
             copied[node] = graph.add([copied[feed] for feed in feeds], swept.graph.tables[node])
         if any(root not in copied for root in roots):
-            return Claim("argmax", statement, OPEN, "it depends on something else than the scores")
+            return Claim(subject, statement, OPEN, "it depends on something else than the scores")
         words = SIGNATURE_SAMPLES // 64
         # No node of this graph depends on codes, so the format is of no importance.
         sweeper = Sweeper(graph, self.netlist.input, leaders, _score_samples(graph, score_nodes, copied), words)
         merged = sweeper.run()
         pairs = [
             (merged.node_of[a], merged.node_of[copied[b]])
-            for a, b in zip(reference + [FALSE] * len(roots), roots, strict=False)
+            for right, given in zip(expected, found, strict=True)
+            for a, b in zip_longest(right, given, fillvalue=FALSE)
         ]
-        answers = [sweeper.solver.compare(a, b) for a, b in pairs if a != b]
-        if any(answer is not Answer.EQUAL for answer in answers) or len(roots) < len(reference):
-            return Claim("argmax", statement, OPEN, "for some scores it gives another class")
+        if any(sweeper.solver.compare(a, b) is not Answer.EQUAL for a, b in pairs if a != b):
+            return Claim(subject, statement, OPEN, "for some scores it gives another class")
         kinds = ", ".join(f"{count} by {kind}" for kind, count in sorted(merged.proofs.items()))
-        return Claim("argmax", statement, PROVED, f"comparison by comparison: {kinds or 'by structure'}")
+        return Claim(subject, statement, PROVED, f"comparison by comparison: {kinds or 'the same structure'}")
 
     def _valid(self) -> Claim:
         statement = f"out_valid is in_valid {self.latency} cycles earlier, unless rst was high since then"
         if self.valid is None:
             return Claim("valid", statement, OPEN, "the RTL has no port out_valid")
         graph = self.graph
-        kept = [graph.not_(graph.input(("rst", 0, time))) for time in range(1, self.latency + 1)]
+        times = range(1, self.latency + 1) if self.latency else [0]  # a combinational design can only mask
+        kept = [graph.not_(graph.input(("rst", 0, time))) for time in times]
         expected = graph.all_of([graph.input(("in_valid", 0, self.latency)), *kept])
         solver = Solver(graph)
         answer = solver.compare(expected, self.valid)
@@ -314,18 +357,21 @@ class _RtlProver:
             differs |= (result.scores != outputs.scores).any(axis=1)
         if result.classes is not None:
             differs |= result.classes != outputs.classes
+        if result.top is not None:
+            expected_top = np.argsort(-outputs.scores, axis=1, kind="stable")[:, : result.top.shape[1]]
+            differs |= (result.top != expected_top).any(axis=1)
         if not differs.any():
             return None
         row = int(differs.argmax())
-        scores_differ = result.scores is not None and bool((result.scores[row] != outputs.scores[row]).any())
         return Counterexample(
-            claim="pipeline encoder nodes group sum" + ("" if scores_differ else " argmax") if result.valid[row] else "valid",
+            claim="RTL",
             codes=codes[row].tolist(),
             expected_scores=outputs.scores[row].tolist(),
             expected_class=int(outputs.classes[row]),
             scores=None if result.scores is None else result.scores[row].tolist(),
             classes=None if result.classes is None else int(result.classes[row]),
             valid=bool(result.valid[row]),
+            top=None if result.top is None else result.top[row].tolist(),
         )
 
     def _lift(self, swept: Swept) -> Counterexample | None:
@@ -336,7 +382,7 @@ class _RtlProver:
         samples = sample_codes(self.netlist, SIGNATURE_SAMPLES)
         values = self.graph.evaluate(input_rows(self.graph, self.netlist.input, samples), SIGNATURE_SAMPLES // 64)
         own = set(self.nets)
-        roots = [*self.index, *(node for word in self.scores for node in word)]
+        roots = self._outputs
         others = np.array([node for node in self.graph.cone(roots) if node not in own and self.graph.fanins[node]])
         if not len(others):
             return None
@@ -385,6 +431,7 @@ class RtlOutputs:
 
     scores: npt.NDArray[np.int64] | None
     classes: npt.NDArray[np.int64] | None
+    top: npt.NDArray[np.int64] | None
     valid: npt.NDArray[np.bool_]
 
 
@@ -410,10 +457,9 @@ def run_circuit(circuit: Circuit, netlist: Netlist, latency: int, codes: Codes, 
 
     for _ in range(latency + 1):
         step(garbage(), False, True)
-    step(code_rows(form, codes), True, False)
-    for _ in range(latency - 1):
-        step(garbage(), False, False)
-    outputs = step(garbage(), False, False)
+    outputs = step(code_rows(form, codes), True, False)
+    for _ in range(latency):
+        outputs = step(garbage(), False, False)
 
     def numbers(port: str, width: int) -> npt.NDArray[np.int64] | None:
         if port not in outputs:
@@ -426,6 +472,7 @@ def run_circuit(circuit: Circuit, netlist: Netlist, latency: int, codes: Codes, 
     return RtlOutputs(
         numbers("out_scores", netlist.head.score_width_bits),
         None if index is None else index[:, 0],
+        numbers("out_top", netlist.head.class_width_bits),
         unpack(outputs["out_valid"], samples)[0] if "out_valid" in outputs else np.ones(samples, np.bool_),
     )
 

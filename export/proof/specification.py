@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from difflut.export.ir import FIRST_NET, InputFormat, Netlist
+from difflut.export.ir import InputFormat, Netlist
 from difflut.export.proof.graph import FALSE, TRUE, Graph, Words, pack
 
 CODES = "in_codes"
@@ -45,29 +44,6 @@ def comparison_tables(netlist: Netlist) -> Words:
     if len(code) < 64:
         code = np.tile(code, 64 // len(code))
     return pack(code >= netlist.compare_threshold[:, None])
-
-
-def argmax(graph: Graph, scores: Sequence[Sequence[int]]) -> list[int]:
-    """The index of the largest of some unsigned words, the lowest index of equals; least significant bit first.
-
-    Neighbours meet in pairs: the largest of both halves' largest is the largest of all, and the right one wins only if it
-    is strictly larger, so among equals the leftmost stays.
-    """
-    width = max(len(score) for score in scores)
-    best = [[*score, *[FALSE] * (width - len(score))] for score in scores]
-    index: list[list[int]] = [[] for _ in scores]
-    while len(best) > 1:
-        next_best, next_index = [], []
-        for left in range(0, len(best) - 1, 2):
-            right = left + 1
-            wins = graph.greater(best[right], best[left])
-            next_best.append(graph.multiplexer(best[left], best[right], wins))
-            next_index.append([*graph.multiplexer(index[left], index[right], wins), wins])
-        if len(best) % 2:
-            next_best.append(best[-1])
-            next_index.append([*index[-1], FALSE])
-        best, index = next_best, next_index
-    return index[0] or [FALSE]
 
 
 def sample_codes(netlist: Netlist, samples: int, seed: int = 0) -> Codes:
@@ -127,8 +103,3 @@ def nets_in_head(netlist: Netlist) -> list[list[int]]:
     """The nets that each score counts."""
     offsets, nets = netlist.head.offsets.tolist(), netlist.head.nets.tolist()
     return [nets[first:last] for first, last in zip(offsets[:-1], offsets[1:], strict=True)]
-
-
-def first_lut(netlist: Netlist) -> int:
-    """The net of LUT 0."""
-    return FIRST_NET + netlist.comparators
