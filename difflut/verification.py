@@ -17,8 +17,10 @@ from difflut.export import backends, bundle
 from difflut.export.errors import BundleError
 from difflut.export.exporter import MODEL_FILE, NETLIST_FILE
 from difflut.export.ir import Netlist
+from difflut.export.pipelining import parse_plan
 from difflut.export.simulate import simulate, simulate_nets
 from difflut.export.text import from_text
+from difflut.export.timing import find_levels
 from difflut.models import load_model, zoo
 from difflut.models.base_model import BaseModel
 from difflut.sim import Comparison, RtlInterface, RtlResult, compare, locate, run_rtl
@@ -253,7 +255,9 @@ def _explain(
     """Say which node of which layer is the first that the RTL computes wrong, by reading its registers."""
     assert comparison.first is not None
     message = str(comparison.first)
-    design = backends.BACKENDS[build.manifest["target"]](subject.netlist)
+    registers = ",".join(build.manifest["pipeline"]["registers_after"])
+    plan = parse_plan(registers, find_levels(subject.netlist))
+    design = backends.BACKENDS[build.manifest["target"]](subject.netlist, plan)
     if {f"rtl/{name}" for name in design.files} != {name for name in build.files if name.startswith("rtl/")}:
         return message + "; the first wrong node is not known: this difflut names the RTL's parts differently"
     codes = subject.codes[chosen][comparison.first.sample : comparison.first.sample + 1]

@@ -11,6 +11,11 @@ from difflut.errors import ConfigError
 from difflut.export import backends, bundle, pipelines, text
 from difflut.export.analysis import summarise
 from difflut.export.ir import Netlist
+from difflut.export.levels import Plan
+from difflut.export.passes.assign_stages import assign_stages
+from difflut.export.pipelining import LEVELS, Pipeline, plan_pipeline
+from difflut.export.targets import GENERIC, find_target
+from difflut.export.timing import Timing, analyse
 from difflut.export.trace import trace
 from difflut.hdl_templates import render
 from difflut.models.base_model import BaseModel
@@ -29,41 +34,75 @@ class Exported:
         bundle: everything that goes into the directory.
         netlist: the netlist that was emitted.
         passes: what each pass changed.
+        timing: the estimated delays of its stages on the FPGA family.
     """
 
     bundle: bundle.Bundle
     netlist: Netlist
     passes: list[pipelines.PassReport]
+    timing: Timing
 
 
-def make_bundle(model: BaseModel, *, target: str = "verilog", interface: str = "plain") -> Exported:
+def make_bundle(
+    model: BaseModel,
+    *,
+    target: str = "verilog",
+    interface: str = "plain",
+    fpga: str = GENERIC.name,
+    pipeline: Pipeline | str = LEVELS,
+) -> Exported:
     """Export a fitted model in memory; the same model and options give the same bytes.
 
+    Args:
+        model: a fitted model.
+        target: the output language.
+        interface: the ports of the top module.
+        fpga: the FPGA family, a name of `difflut.export.targets.TARGETS`.
+        pipeline: where registers go; see `Pipeline`, whose `spec` may be given alone.
+
     Raises:
-        ConfigError: if the target or interface is unknown.
+        ConfigError: if the target or interface is unknown, or the pipeline cannot be.
+        UnknownNameError: if the FPGA family is unknown.
         TraceError: if the model has no circuit.
     """
     if target not in backends.BACKENDS:
         raise ConfigError(f"unknown target {target!r}; known: {', '.join(sorted(backends.BACKENDS))}")
     if interface not in INTERFACES:
         raise ConfigError(f"unknown interface {interface!r}; known: {', '.join(INTERFACES)}")
+    family = find_target(fpga)
+    asked = Pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     netlist, reports = pipelines.run(trace(model))
-    design = backends.BACKENDS[target](netlist)
+    plan = plan_pipeline(netlist, family, asked)
+    netlist = assign_stages(netlist, plan.cells)
+    timing = analyse(netlist, family, plan)
+    design = backends.BACKENDS[target](netlist, plan)
     manifest = _manifest(model, netlist, design, reports, target, interface)
+    manifest |= {"fpga": family.name, "pipeline": _pipeline(asked, plan), "timing": timing.to_json()}
     files = {f"rtl/{name}": content.encode() for name, content in design.files.items()}
     files[NETLIST_FILE] = text.to_text(netlist).encode()
     files[MODEL_FILE] = model.checkpoint_bytes(frozen=True)
     files["README.md"] = render("build_readme.md.j2", {"build": manifest, "sources": sorted(design.files)}).encode()
-    return Exported(bundle.Bundle(manifest, files), netlist, reports)
+    return Exported(bundle.Bundle(manifest, files), netlist, reports, timing)
 
 
-def export_model(
-    model: BaseModel, directory: Path | None = None, *, target: str = "verilog", interface: str = "plain"
-) -> Path:
-    """Export a fitted model into a build directory (build/<name> by default) and return its path."""
+def export_model(model: BaseModel, directory: Path | None = None, **options: Any) -> Path:
+    """Export a fitted model into a build directory (build/<name> by default) and return its path.
+
+    The options are those of `make_bundle`.
+    """
     out = directory or bundle.default_directory(model.name)
-    bundle.write(make_bundle(model, target=target, interface=interface).bundle, out)
+    bundle.write(make_bundle(model, **options).bundle, out)
     return out
+
+
+def _pipeline(asked: Pipeline, plan: Plan) -> dict[str, Any]:
+    return {
+        "spec": asked.spec,
+        "fmax_mhz": asked.fmax_mhz,
+        "latency_cycles": asked.latency_cycles,
+        "levels": list(plan.levels.names),
+        "registers_after": list(plan.names),
+    }
 
 
 def _manifest(

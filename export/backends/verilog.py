@@ -16,6 +16,7 @@ import numpy as np
 from difflut.export.backends import head, names, rows
 from difflut.export.backends.wires import Scope, Vector, Wires, plan
 from difflut.export.ir import IntArray, Netlist
+from difflut.export.levels import Plan
 from difflut.export.verify import check
 from difflut.hdl_templates import render
 
@@ -53,14 +54,18 @@ class VerilogDesign:
     probes: tuple[Probe, ...]
 
 
-def emit(netlist: Netlist) -> VerilogDesign:
+def emit(netlist: Netlist, pipeline: Plan | None = None) -> VerilogDesign:
     """Emit `netlist`, whose stages were assigned, as Verilog.
+
+    Args:
+        pipeline: where registers stand; the netlist's stages must be those of `pipeline.cells`. By default at the end
+            of every stage and after every level of the head.
 
     Raises:
         NetlistError: the netlist breaks a well-formedness rule.
     """
     check(netlist)
-    printer = _Printer(netlist)
+    printer = _Printer(netlist, pipeline)
     printer.encoder()
     printer.stages()
     printer.group_sum()
@@ -72,16 +77,19 @@ def emit(netlist: Netlist) -> VerilogDesign:
 class _Printer:
     """Collects the files of one design and the instances that the top is made of."""
 
-    def __init__(self, netlist: Netlist) -> None:
+    def __init__(self, netlist: Netlist, pipeline: Plan | None) -> None:
         self.netlist = netlist
         self.name = names.identifier(netlist.name)
-        self.wires: Wires = plan(netlist)
+        self.wires: Wires = plan(netlist, pipeline is None or pipeline.registers_last_cells)
         self.files: dict[str, str] = {}
         sizes = np.diff(netlist.head.offsets).tolist()
         self.group_sizes: list[int] = sizes
-        self.sum_cycles = max(head.adder_depth(size) for size in sizes)
+        self.sum_levels = max(head.adder_depth(size) for size in sizes)
         self.argmax_levels = head.argmax_levels(netlist.head.classes)
-        self.latency_cycles = self.wires.last_rank + self.sum_cycles + len(self.argmax_levels)
+        sums, argmax = range(1, self.sum_levels + 1), range(1, len(self.argmax_levels) + 1)
+        self.sum_registers = frozenset(sums) if pipeline is None else pipeline.sums
+        self.argmax_registers = frozenset(argmax) if pipeline is None else pipeline.argmax
+        self.latency_cycles = self.wires.last_rank + len(self.sum_registers) + len(self.argmax_registers)
         self._instances: list[dict[str, Any]] = []
         self._used: set[str] = set()  # vectors of the top that a module takes whole
 
@@ -120,12 +128,12 @@ class _Printer:
                 stage=stage,
                 luts=bits.width_bits,
                 origin=self._origin(bits),
-                registered=stage > 0,
+                registered=0 < stage == bits.rank,
                 inputs=[{"name": vector.name, "range": names.vector(vector.width_bits)} for vector in inputs],
                 bits_range=names.vector(bits.width_bits),
                 **self._stage_logic(bits, inputs),
             )
-            ports = {"clk": "clk"} if stage > 0 else {}
+            ports = {"clk": "clk"} if 0 < stage == bits.rank else {}
             ports |= {vector.name: vector.name for vector in inputs}
             ports["out_bits"] = bits.name
             self._instance(module, f"stage{stage}", ports)
@@ -149,16 +157,15 @@ class _Printer:
             )
         module = self._file(
             "group_sum",
-            levels=self.sum_cycles,
+            cycles=len(self.sum_registers),
             bits_range=names.vector(len(netlist.head.nets)),
             scores_range=self._scores_range,
             groups=groups,
         )
         terms = Scope(netlist, self.wires.at(self.wires.last_rank)).terms(netlist.head.nets)
         self._used |= set(terms)
-        self._instance(
-            module, "group_sum", {"clk": "clk", "in_bits": names.concatenation(terms), "out_scores": "scores"}
-        )
+        ports = {"clk": "clk"} if self.sum_registers else {}
+        self._instance(module, "group_sum", {**ports, "in_bits": names.concatenation(terms), "out_scores": "scores"})
 
     def argmax(self) -> None:
         if not self.argmax_levels:
@@ -167,13 +174,15 @@ class _Printer:
             "argmax",
             classes=self.netlist.head.classes,
             levels=self.argmax_levels,
+            registers=self.argmax_registers,
             score_bits=self.netlist.head.score_width_bits,
             score_range=names.vector(self.netlist.head.score_width_bits),
             scores_range=self._scores_range,
             class_range=self._class_range,
         )
-        ports = {"clk": "clk", "in_scores": "scores", "out_scores": "out_scores", "out_class": "out_class"}
-        self._instance(module, "argmax", ports)
+        ports = {"clk": "clk"} if self.argmax_registers else {}
+        outputs = {"out_scores": "out_scores", "out_class": "out_class"}
+        self._instance(module, "argmax", {**ports, "in_scores": "scores", **outputs})
 
     def top(self) -> None:
         netlist, wires, latency = self.netlist, self.wires, self.latency_cycles
@@ -287,13 +296,14 @@ class _Printer:
         """Emit the module that counts the ones of `size` bits and return its name."""
         levels: list[dict[str, Any]] = []
         source, width = "in_bits", size
-        for level in head.adder_levels(size, self.sum_cycles):
+        for level in head.adder_levels(size, self.sum_levels):
             term, total = level.term_bits, level.sum_bits
             count_bits = [f"ONES{bit}[group]" for bit in reversed(range(total))]
             before, after = names.zero_extended("|", term, total).split("|")
             levels.append(
                 {
                     "number": level.number,
+                    "registered": level.number in self.sum_registers,
                     "terms": level.terms,
                     "term_bits": term,
                     "sums": level.sums,
@@ -321,14 +331,16 @@ class _Printer:
                 for bit in range(levels[0]["sum_bits"])
             ],
             levels=levels,
+            cycles=len(self.sum_registers),
         )
 
     def _latency_parts(self) -> list[str]:
         """How the latency is made up, one line a part."""
+        encoder = self.wires.encoder is not None and 1 not in self.wires.stages  # LUTs in stage 1: one with the encoder
         parts = [
-            (1, "encoder (stage 1)") if self.wires.encoder is not None else None,
-            (self.wires.last_rank - (self.wires.encoder is not None), "LUT stages"),
-            (self.sum_cycles, "group sum"),
-            (len(self.argmax_levels), "argmax"),
+            (1, "encoder (stage 1)") if encoder else None,
+            (self.wires.last_rank - encoder, "LUT stages"),
+            (len(self.sum_registers), "group sum"),
+            (len(self.argmax_registers), "argmax"),
         ]
         return [f"{cycles:3d}  {part}" for cycles, part in filter(None, parts) if cycles]
