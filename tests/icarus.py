@@ -13,6 +13,7 @@ from tools import require_tool
 
 from difflut.export.backends.verilog import VerilogDesign, emit
 from difflut.export.ir import FIRST_NET, InputFormat, Netlist
+from difflut.export.levels import Plan
 from difflut.export.simulate import simulate, simulate_nets
 
 _TESTBENCH = """\
@@ -108,12 +109,14 @@ def binary(values: Any, width_bits: int) -> str:
     return "".join(f"{int(value):0{width_bits}b}" for value in reversed(values))
 
 
-def check_cycles(netlist: Netlist, codes: npt.NDArray[np.int64], folder: Path, seed: int = 0) -> VerilogDesign:
+def check_cycles(
+    netlist: Netlist, codes: npt.NDArray[np.int64], folder: Path, seed: int = 0, pipeline: Plan | None = None
+) -> VerilogDesign:
     """Emit `netlist`, run it with bubbles, and compare every output and probe in every cycle with `simulate`.
 
     Each clock edge gets codes, valid or not, so the data path is compared in every cycle.
     """
-    design = emit(netlist)
+    design = emit(netlist, pipeline)
     latency, edges = design.latency_cycles, len(codes)
     rst = np.arange(edges) < latency
     valid = np.random.default_rng(seed).random(edges) < 0.6
