@@ -1,4 +1,4 @@
-"""Verification of a build directory: netlist and RTL against PyTorch, scores and class, on the same inputs."""
+"""Verification of a build directory: netlist and RTL against PyTorch, every output, on the same inputs."""
 
 from __future__ import annotations
 
@@ -15,18 +15,24 @@ from difflut.data import Split
 from difflut.errors import ConfigError, DataError, InputShapeError
 from difflut.export import backends, bundle
 from difflut.export.errors import BundleError
-from difflut.export.exporter import MODEL_FILE, NETLIST_FILE
+from difflut.export.exporter import MODEL_FILE, MODELS_FOLDER, NETLIST_FILE
+from difflut.export.heads.outputs import parse_outputs
+from difflut.export.heads.plan import plan_head
 from difflut.export.ir import Netlist
 from difflut.export.pipelining import parse_plan
 from difflut.export.simulate import simulate, simulate_nets
+from difflut.export.targets import GENERIC, find_target
 from difflut.export.text import from_text
 from difflut.export.timing import find_levels
 from difflut.models import load_model, zoo
 from difflut.models.base_model import BaseModel
-from difflut.sim import Comparison, RtlInterface, RtlResult, compare, locate, run_rtl
+from difflut.sim import Comparison, RtlInterface, RtlResult, compare, locate, mismatching, run_rtl
 from difflut.training import predict_scores
 
 RANDOM_SAMPLES = 100
+NO_SIMULATOR = "none"
+# The folders whose Verilog is simulated: the design, and models of the primitives that it instantiates.
+_COMPILED = ("rtl/", f"{MODELS_FOLDER}/")
 WORK = Path(bundle.WORK_FOLDER) / "simulation"
 
 
@@ -61,10 +67,11 @@ class VerificationReport:
         data: the data set of the labelled samples, or "random codes".
         pytorch_accuracy: per step name, PyTorch's accuracy on the samples of that step.
         steps: the comparisons.
-        simulator: which simulator ran the RTL.
-        latency_cycles: measured in the simulation.
-        build_seconds, run_seconds: wall time of building and of running the simulation.
+        simulator: which simulator ran the RTL; "none" if nothing did.
+        latency_cycles: measured in the simulation, None without one.
+        build_seconds, run_seconds: wall time of building and of running the simulation; 0 without one.
         waves: the path of the waveform file, None if none was asked for.
+        compared: the RTL's outputs in words.
     """
 
     build: str
@@ -73,10 +80,11 @@ class VerificationReport:
     pytorch_accuracy: dict[str, float | None]
     steps: list[Step]
     simulator: str
-    latency_cycles: int
+    latency_cycles: int | None
     build_seconds: float
     run_seconds: float
     waves: str | None
+    compared: str
     ok: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -107,7 +115,7 @@ def verify(
         data: labelled samples as codes or numbers; None for random codes only.
         data_name: the name of the data, for the report.
         samples: how many labelled samples the RTL runs on.
-        simulator: "verilator" or "icarus".
+        simulator: "verilator", "icarus", or "none" to compare the netlist only, for designs too large to simulate.
         model_class: `module:Class` of the model if it is not in the zoo.
         seed: of the random codes and the gaps in `in_valid`.
         waves: whether to keep a waveform file.
@@ -125,10 +133,26 @@ def verify(
     subject = _Subject(model, netlist, data, seed)
 
     netlist_step = subject.judge("netlist", len(data) if data else 0, simulate(netlist, subject.codes))
+    digest, name = build.digest, data_name if data is not None else "random codes"
+    if simulator == NO_SIMULATOR:
+        if waves:
+            raise ConfigError("waves come from a simulation of the RTL; give a simulator, or no waves")
+        return VerificationReport(
+            build=build.manifest["name"],
+            digest=digest,
+            data=name,
+            pytorch_accuracy={netlist_step.name: subject.pytorch_accuracy(netlist_step.images)},
+            steps=[netlist_step],
+            simulator=simulator,
+            latency_cycles=None,
+            build_seconds=0.0,
+            run_seconds=0.0,
+            waves=None,
+        )
     images = min(samples, len(data)) if data else 0
     chosen = subject.selection(images)
     work = Path(directory) / WORK
-    sources = sorted((Path(directory) / name) for name in build.files if name.startswith("rtl/"))
+    sources = sorted((Path(directory) / name) for name in build.files if name.startswith(_COMPILED))
     interface = rtl_interface(build)
     result = run_rtl(
         sources, interface, subject.codes[chosen], simulator=simulator, build_dir=work, seed=seed, waves=waves
@@ -140,8 +164,8 @@ def verify(
     rtl_step = subject.judge("RTL", images, result, chosen, found)
     return VerificationReport(
         build=interface.top,
-        digest=build.digest,
-        data=data_name if data is not None else "random codes",
+        digest=digest,
+        data=name,
         pytorch_accuracy={step.name: subject.pytorch_accuracy(step.images) for step in (netlist_step, rtl_step)},
         steps=[netlist_step, rtl_step],
         simulator=simulator,
@@ -149,20 +173,27 @@ def verify(
         build_seconds=result.build_seconds,
         run_seconds=result.run_seconds,
         waves=str(result.waves) if result.waves else None,
+        compared=_words(interface),
     )
 
 
 def rtl_interface(build: bundle.Bundle) -> RtlInterface:
     """The ports of a build's top module."""
     manifest = build.manifest
+    output = manifest["output"]
+    classes = output["classes"]
+    score, best, top = (output.get(port, {}) for port in ("scores", "class", "top"))
     return RtlInterface(
         top=manifest["name"],
         features=manifest["input"]["features"],
         width_bits=manifest["input"]["width_bits"],
-        classes=manifest["output"]["scores"]["classes"],
-        score_width_bits=manifest["output"]["scores"]["width_bits"],
-        class_width_bits=manifest["output"]["class"]["width_bits"],
+        classes=classes,
+        score_width_bits=score.get("width_bits", 1),
+        class_width_bits=(best or top).get("width_bits", 1),
         latency_cycles=manifest["latency_cycles"],
+        scores=bool(score),
+        best=bool(best),
+        ranks=top.get("count", 0),
     )
 
 
@@ -199,7 +230,8 @@ class _Subject:
 
     def compare(self, result: Any, chosen: npt.NDArray[np.int64] | slice = slice(None)) -> Comparison:
         """Compare scores and classes of the chosen samples with PyTorch's."""
-        return compare(self.scores[chosen], self.classes[chosen], result.scores, result.classes)
+        top = getattr(result, "top", None)
+        return compare(self.scores[chosen], self.classes[chosen], result.scores, result.classes, top)
 
     def judge(
         self,
@@ -211,15 +243,32 @@ class _Subject:
     ) -> Step:
         """The outcome of one comparison; the labelled samples come first in `result`."""
         comparison = self.compare(result, chosen)
-        differs = (result.scores != self.scores[chosen]).any(axis=1) | (result.classes != self.classes[chosen])
+        top = getattr(result, "top", None)
+        differs = mismatching(self.scores[chosen], self.classes[chosen], result.scores, result.classes, top)
+        predicted = _predicted(result)
         return Step(
             name=name,
             images=images,
             random=comparison.checked - images,
-            mismatches=int(differs.sum()),
-            accuracy=float((result.classes[:images] == self.labels[:images]).mean()) if images else None,
+            mismatches=int(differs.any(axis=1).sum()),
+            accuracy=float((predicted[:images] == self.labels[:images]).mean()) if images else None,
             first_mismatch=explanation or (str(comparison.first) if comparison.first else ""),
         )
+
+
+def _words(interface: RtlInterface) -> str:
+    """What is compared."""
+    if interface.ranks:
+        return f"rank of the best {interface.ranks}"
+    return "score and the class" if interface.scores and interface.best else "score" if interface.scores else "class"
+
+
+def _predicted(result: Any) -> npt.NDArray[np.int64]:
+    """int64 (N,): the class that the outputs name or, with scores only, imply."""
+    if result.classes is not None:
+        return result.classes  # type: ignore[no-any-return]
+    top = getattr(result, "top", None)
+    return top[:, 0] if top is not None else result.scores.argmax(axis=1)  # type: ignore[no-any-return]
 
 
 def load_build_model(directory: Path, model_class: str | None = None) -> BaseModel:
@@ -255,9 +304,17 @@ def _explain(
     """Say which node of which layer is the first that the RTL computes wrong, by reading its registers."""
     assert comparison.first is not None
     message = str(comparison.first)
-    registers = ",".join(build.manifest["pipeline"]["registers_after"])
-    plan = parse_plan(registers, find_levels(subject.netlist))
-    design = backends.BACKENDS[build.manifest["target"]](subject.netlist, plan)
+    family = find_target(build.manifest.get("fpga", GENERIC.name))
+    outputs = parse_outputs(build.manifest.get("outputs", "both"), subject.netlist.head.classes)
+    levels = find_levels(subject.netlist, plan_head(subject.netlist.head, family, outputs))
+    plan = parse_plan(",".join(build.manifest["pipeline"]["registers_after"]), levels)
+    design = backends.BACKENDS[build.manifest["target"]](
+        subject.netlist,
+        family,
+        outputs=outputs,
+        head_registers=plan.head_registers,
+        last_registered=plan.registers_last_cells,
+    )
     if {f"rtl/{name}" for name in design.files} != {name for name in build.files if name.startswith("rtl/")}:
         return message + "; the first wrong node is not known: this difflut names the RTL's parts differently"
     codes = subject.codes[chosen][comparison.first.sample : comparison.first.sample + 1]

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from difflut.export.encoder_plan import plan_encoder
+from difflut.export.heads.cost import head_luts
+from difflut.export.heads.outputs import Outputs
+from difflut.export.heads.plan import plan_head
 from difflut.export.ir import FIRST_NET, IntArray, Netlist
-
-# Fits what Yosys' synth_xilinx makes of the emitted counters: 9, 43, 110, 452 and 1,140 LUTs for groups of 10, 40, 100,
-# 400 and 1,000 nets.
-LUTS_PER_ADDER = 1.14
+from difflut.export.targets import GENERIC, Target
 
 
 def independent_runs(netlist: Netlist) -> Iterator[slice]:
@@ -116,21 +117,14 @@ def features_read(netlist: Netlist) -> IntArray:
     return np.unique(netlist.compare_feature[live])
 
 
-def estimate_luts(netlist: Netlist) -> LutEstimate:
+def estimate_luts(netlist: Netlist, target: Target = GENERIC, outputs: Outputs | None = None) -> LutEstimate:
     """Estimate the six-input LUTs of every cell in the netlist as it stands (run the passes first).
 
-    - Encoder: `code >= t` looks only at the b upper bits of the code that are left when the trailing zeros of
-      t - lowest code are dropped. One bit is a wire; b bits take ceil((b - 1) / 5) LUTs, as the first compares six bits
-      and each further one five bits and the result so far.
+    - Encoder: the LUTs of `plan_encoder` for the target, an exact count.
     - Layers: a LUT with n <= 6 inputs is one; n = 7 is two and n = 8 is four, joined by the slice's multiplexers.
-    - Head: a group of G nets is counted by G - ones(G) adders, ones(G) being the number of ones in G's binary form;
-      `LUTS_PER_ADDER` LUTs each. Argmax has classes - 1 steps, each of which compares two scores of s bits (ceil(s / 2)
-      LUTs on a carry chain) and selects one (s LUTs); the few bits of the class index are left out.
+    - Head: the LUTs of its plan for the target (`difflut.export.heads`), exact where primitives are instantiated.
     """
-    above_lowest = netlist.compare_threshold.astype(np.int64) - netlist.input.lowest
-    trailing_zeros = np.log2(above_lowest & -above_lowest).astype(np.int64)
-    bits = netlist.input.width_bits - trailing_zeros
-    encoder = int((-(-(bits - 1) // 5)).sum())
+    encoder = plan_encoder(netlist, target).luts
 
     lut6 = np.left_shift(1, np.maximum(netlist.lut_inputs - 6, 0))
     numbers, index = np.unique(netlist.lut_layer, return_inverse=True)
@@ -141,13 +135,10 @@ def estimate_luts(netlist: Netlist) -> LutEstimate:
         for layer, count, cost in zip(numbers, counts, costs, strict=True)
     )
 
-    head = netlist.head
-    adders = sum(size - size.bit_count() for size in np.diff(head.offsets).tolist())
-    argmax_step = -(-head.score_width_bits // 2) + head.score_width_bits
-    return LutEstimate(encoder, layers, round(LUTS_PER_ADDER * adders) + (head.classes - 1) * argmax_step)
+    return LutEstimate(encoder, layers, head_luts(plan_head(netlist.head, target, outputs), target))
 
 
-def summarise(netlist: Netlist) -> Summary:
+def summarise(netlist: Netlist, target: Target = GENERIC, outputs: Outputs | None = None) -> Summary:
     """Collect the figures that reports show."""
     live = live_nets(netlist)
     return Summary(
@@ -162,5 +153,5 @@ def summarise(netlist: Netlist) -> Summary:
         stages=netlist.last_stage,
         classes=netlist.head.classes,
         score_width_bits=netlist.head.score_width_bits,
-        lut6=estimate_luts(netlist),
+        lut6=estimate_luts(netlist, target, outputs),
     )

@@ -10,11 +10,12 @@ from difflut._version import __version__
 from difflut.errors import ConfigError
 from difflut.export import backends, bundle, pipelines, text
 from difflut.export.analysis import summarise
-from difflut.export.ir import Netlist
+from difflut.export.heads.outputs import Outputs, parse_outputs
+from difflut.export.ir import Head, Netlist
 from difflut.export.levels import Plan
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.pipelining import LEVELS, Pipeline, plan_pipeline
-from difflut.export.targets import GENERIC, find_target
+from difflut.export.targets import GENERIC, Target, find_target
 from difflut.export.timing import Timing, analyse
 from difflut.export.trace import trace
 from difflut.hdl_templates import render
@@ -24,6 +25,8 @@ INTERFACES = ("plain",)
 
 NETLIST_FILE = "verify/netlist.txt"
 MODEL_FILE = "verify/model.safetensors"
+# Simulation models of the primitives that the RTL instantiates, where there are any.
+MODELS_FOLDER = "sim"
 
 
 @dataclass(frozen=True)
@@ -49,20 +52,21 @@ def make_bundle(
     target: str = "verilog",
     interface: str = "plain",
     fpga: str = GENERIC.name,
+    outputs: str = "both",
     pipeline: Pipeline | str = LEVELS,
 ) -> Exported:
     """Export a fitted model in memory; the same model and options give the same bytes.
 
     Args:
-        model: a fitted model.
+        model: the model.
         target: the output language.
         interface: the ports of the top module.
-        fpga: the FPGA family, a name of `difflut.export.targets.TARGETS`.
+        fpga: the FPGA family, a name in `difflut.export.targets.TARGETS`.
+        outputs: "both" (scores and class), "scores", "class" or "top-K".
         pipeline: where registers go; see `Pipeline`, whose `spec` may be given alone.
 
     Raises:
-        ConfigError: if the target or interface is unknown, or the pipeline cannot be.
-        UnknownNameError: if the FPGA family is unknown.
+        ConfigError: if the target, the interface, the FPGA family or the outputs are unknown, or the pipeline cannot be.
         TraceError: if the model has no circuit.
     """
     if target not in backends.BACKENDS:
@@ -70,29 +74,29 @@ def make_bundle(
     if interface not in INTERFACES:
         raise ConfigError(f"unknown interface {interface!r}; known: {', '.join(INTERFACES)}")
     family = find_target(fpga)
+    netlist, reports = pipelines.run(trace(model), pipelines.default(family))
+    chosen = parse_outputs(outputs, netlist.head.classes)
     asked = Pipeline(pipeline) if isinstance(pipeline, str) else pipeline
-    netlist, reports = pipelines.run(trace(model))
-    plan = plan_pipeline(netlist, family, asked)
+    plan = plan_pipeline(netlist, family, asked, chosen)
     netlist = assign_stages(netlist, plan.cells)
-    timing = analyse(netlist, family, plan)
-    design = backends.BACKENDS[target](netlist, plan)
-    manifest = _manifest(model, netlist, design, reports, target, interface)
-    manifest |= {"fpga": family.name, "pipeline": _pipeline(asked, plan), "timing": timing.to_json()}
+    timing = analyse(netlist, family, plan, chosen)
+    design = backends.BACKENDS[target](
+        netlist,
+        family,
+        outputs=chosen,
+        head_registers=plan.head_registers,
+        last_registered=plan.registers_last_cells,
+    )
+    manifest = _manifest(model, netlist, design, reports, target, interface, family)
+    manifest |= {"pipeline": _pipeline(asked, plan), "timing": timing.to_json()}
     files = {f"rtl/{name}": content.encode() for name, content in design.files.items()}
+    files |= {f"{MODELS_FOLDER}/{name}": content.encode() for name, content in design.models.items()}
     files[NETLIST_FILE] = text.to_text(netlist).encode()
     files[MODEL_FILE] = model.checkpoint_bytes(frozen=True)
-    files["README.md"] = render("build_readme.md.j2", {"build": manifest, "sources": sorted(design.files)}).encode()
+    files["README.md"] = render(
+        "build_readme.md.j2", {"build": manifest, "sources": sorted(design.files), "models": bool(design.models)}
+    ).encode()
     return Exported(bundle.Bundle(manifest, files), netlist, reports, timing)
-
-
-def export_model(model: BaseModel, directory: Path | None = None, **options: Any) -> Path:
-    """Export a fitted model into a build directory (build/<name> by default) and return its path.
-
-    The options are those of `make_bundle`.
-    """
-    out = directory or bundle.default_directory(model.name)
-    bundle.write(make_bundle(model, **options).bundle, out)
-    return out
 
 
 def _pipeline(asked: Pipeline, plan: Plan) -> dict[str, Any]:
@@ -105,6 +109,26 @@ def _pipeline(asked: Pipeline, plan: Plan) -> dict[str, Any]:
     }
 
 
+def export_model(
+    model: BaseModel,
+    directory: Path | None = None,
+    *,
+    target: str = "verilog",
+    interface: str = "plain",
+    fpga: str = GENERIC.name,
+    outputs: str = "both",
+    pipeline: Pipeline | str = LEVELS,
+) -> Path:
+    """Export a fitted model into a build directory (build/<name> by default) and return its path.
+
+    The options are those of `make_bundle`.
+    """
+    out = directory or bundle.default_directory(model.name)
+    made = make_bundle(model, target=target, interface=interface, fpga=fpga, outputs=outputs, pipeline=pipeline)
+    bundle.write(made.bundle, out)
+    return out
+
+
 def _manifest(
     model: BaseModel,
     netlist: Netlist,
@@ -112,12 +136,15 @@ def _manifest(
     reports: list[pipelines.PassReport],
     target: str,
     interface: str,
+    family: Target,
 ) -> dict[str, Any]:
     head = netlist.head
     return {
         "name": design.top,
         "target": target,
         "interface": interface,
+        "fpga": family.name,
+        "outputs": design.head.outputs.name,
         "model": {
             "name": model.name,
             "class": f"{type(model).__module__}:{type(model).__qualname__}",
@@ -134,14 +161,28 @@ def _manifest(
             "meaning": f"feature i is the code at in_codes[{netlist.input.width_bits}*i +: {netlist.input.width_bits}]; "
             f"the model sees code / {model.input_format.divisor:g}",
         },
-        "output": {
-            "scores": {"port": "out_scores", "classes": head.classes, "width_bits": head.score_width_bits},
-            "class": {"port": "out_class", "width_bits": head.class_width_bits, "ties": "lowest index"},
-        },
+        "output": _output_ports(design.head.outputs, head),
         "latency_cycles": design.latency_cycles,
         "initiation_interval": 1,
-        "netlist": summarise(netlist).to_json(),
+        "netlist": summarise(netlist, family, design.head.outputs).to_json(),
         # Without the seconds: equal exports are equal bytes.
         "passes": [{key: value for key, value in asdict(report).items() if key != "seconds"} for report in reports],
         "versions": {"difflut": __version__},
     }
+
+
+def _output_ports(outputs: Outputs, head: Head) -> dict[str, Any]:
+    """The ports that there are; `classes` is the number of classes whatever the ports."""
+    ports: dict[str, Any] = {"classes": head.classes, "scores": None, "class": None, "top": None}
+    if outputs.scores:
+        ports["scores"] = {"port": "out_scores", "classes": head.classes, "width_bits": head.score_width_bits}
+    if outputs.best:
+        ports["class"] = {"port": "out_class", "width_bits": head.class_width_bits, "ties": "lowest index"}
+    if outputs.top:
+        ports["top"] = {
+            "port": "out_top",
+            "count": outputs.top,
+            "width_bits": head.class_width_bits,
+            "order": "descending scores, of equal ones the lowest index first",
+        }
+    return {name: port for name, port in ports.items() if port is not None}

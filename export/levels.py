@@ -17,7 +17,7 @@ class Levels:
         encoder: whether there are comparators or LUTs at all.
         luts: how many LUT levels there are.
         sums: how many levels the group sum has, at least 1.
-        argmax: how many levels the argmax has; 0 for one class.
+        argmax: how many levels the argmax (or top-k) has; 0 where there is nothing to choose.
     """
 
     encoder: bool
@@ -78,16 +78,9 @@ class Plan:
         return self.levels.cells in self.cells
 
     @property
-    def sums(self) -> frozenset[int]:
-        """The levels of the group sum, counted from 1, that registers follow."""
-        first = self.levels.cells
-        return frozenset(place - first + 1 for place in self.places if first <= place < first + self.levels.sums)
-
-    @property
-    def argmax(self) -> frozenset[int]:
-        """The levels of the argmax, counted from 1, that registers follow."""
-        first = self.levels.cells + self.levels.sums
-        return frozenset(place - first + 1 for place in self.places if place >= first)
+    def head_registers(self) -> tuple[bool, ...]:
+        """For each level of the head, group sum first, whether registers follow it."""
+        return tuple(place in self.places for place in range(self.levels.cells, len(self.levels)))
 
     @property
     def stages(self) -> tuple[range, ...]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from difflut.errors import ConfigError
+from difflut.export.heads.outputs import Outputs
+from difflut.export.heads.plan import plan_head
 from difflut.export.ir import Netlist
 from difflut.export.levels import Levels, Plan, every_level
 from difflut.export.targets import Target
@@ -56,17 +58,16 @@ class Pipeline:
             raise ConfigError(f"latency {self.latency_cycles} cycles: expected at least 1, the output register")
 
 
-def plan_pipeline(netlist: Netlist, target: Target, pipeline: Pipeline) -> Plan:
-    """Place the registers of a netlist.
+def plan_pipeline(netlist: Netlist, target: Target, pipeline: Pipeline, outputs: Outputs | None = None) -> Plan:
+    """Place the registers of a netlist; scores and class are the outputs by default.
 
     Raises:
         ConfigError: a plan that names no such level, or a clock or latency that the delay model says is out of reach.
     """
-    if pipeline.spec == LEVELS:
-        return every_level(find_levels(netlist))
     if pipeline.spec != AUTO:
-        return parse_plan(pipeline.spec, find_levels(netlist))
-    paths = Paths(netlist, target)
+        levels = find_levels(netlist, plan_head(netlist.head, target, outputs))
+        return every_level(levels) if pipeline.spec == LEVELS else parse_plan(pipeline.spec, levels)
+    paths = Paths(netlist, target, outputs)
     costs, bits, most = paths.stage_delays(), paths.register_bits(), pipeline.latency_cycles
     period = best_period(costs, most) if pipeline.fmax_mhz is None else 1e3 / pipeline.fmax_mhz
     places = fewest(costs, bits, period)

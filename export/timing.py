@@ -16,8 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.export.analysis import estimate_luts, levels
-from difflut.export.backends import head as heads
-from difflut.export.ir import CONST1, FIRST_NET, Head, Netlist
+from difflut.export.encoder_plan import plan_encoder
+from difflut.export.heads.compressors import Adder, Chain, Compressor, Table
+from difflut.export.heads.outputs import Outputs
+from difflut.export.heads.plan import HeadPlan, plan_head
+from difflut.export.ir import CONST1, FIRST_NET, Netlist
 from difflut.export.levels import Levels, Plan
 from difflut.export.targets import Target
 
@@ -89,56 +92,50 @@ class Timing:
         }
 
 
-def find_levels(netlist: Netlist) -> Levels:
-    """The levels of a netlist, those of its head included."""
+def find_levels(netlist: Netlist, head: HeadPlan) -> Levels:
+    """The levels of a netlist whose head is built by `head`."""
     deepest = int(levels(netlist).max(initial=0))
-    sums = max(heads.adder_depth(size) for size in np.diff(netlist.head.offsets).tolist())
-    return Levels(deepest > 0, max(deepest - 1, 0), sums, len(heads.argmax_levels(netlist.head.classes)))
+    return Levels(deepest > 0, max(deepest - 1, 0), head.sum_levels, len(head.selection.levels))
 
 
-def head_levels(head: Head, target: Target, luts: int) -> list[HeadLevel]:
-    """The levels of the group sum, then of the argmax, of a design of about `luts` LUTs."""
-    delays, lut_ns = target.delays, target.delays.lut_delay_ns
-    sizes = np.diff(head.offsets).tolist()
+def head_levels(plan: HeadPlan, target: Target, luts: int) -> list[HeadLevel]:
+    """The levels of the counters, then of the selection, of a design of about `luts` LUTs."""
+    delays = target.delays
     found = []
-    trees = [heads.adder_levels(size, max(map(heads.adder_depth, sizes))) for size in sizes]
-    for steps in zip(*trees, strict=True):
-        widest = max(steps, key=lambda step: (step.fan_in, step.sum_bits))
-        if widest.number == 1:
-            logic = target.lut_ns(min(widest.fan_in, max(sizes)), luts)
-        elif widest.fan_in == 1:
-            logic = 0.0
-        else:  # three terms are first reduced to two, by one more level of LUTs
-            logic = lut_ns + delays.carry_ns(widest.sum_bits)
-            if widest.fan_in > 2:
-                logic += lut_ns + delays.net_ns(2, luts)
-        bits = sum(step.sums * step.sum_bits for step in steps)
-        readers = widest.sum_bits if widest.number == 1 else 2
-        found.append(HeadLevel(f"group sum level {widest.number}", readers, logic, bits))
-    score_bits = head.score_width_bits
-    for level in heads.argmax_levels(head.classes):
-        select = delays.net_ns(score_bits + level.index_bits, luts) + lut_ns
-        logic = lut_ns + delays.carry_ns(score_bits) + select
-        bits = level.winners * (score_bits + level.index_bits) + head.classes * score_bits
-        found.append(HeadLevel(f"argmax level {level.number}", 3, logic, bits))
+    for number in range(plan.sum_levels):
+        levels_of = [plan.counters[size].levels[number] for size in plan.sizes]
+        kinds = {item.compressor for level in levels_of for item in level.placed}
+        logic = max((_compressor_ns(kind, target, luts) for kind in kinds), default=0.0)
+        readers = max((_compressor_readers(kind) for kind in kinds), default=1)
+        bits = sum(len(level.weights) for level in levels_of)
+        found.append(HeadLevel(f"group sum level {number + 1}", readers, logic, bits))
+    scores = plan.score_bits * len(plan.sizes) if plan.outputs.scores else 0
+    selection = plan.selection
+    for number, (level, lanes) in enumerate(zip(selection.levels, selection.lanes, strict=True), 1):
+        later = {lane for following in selection.levels[number:] for c in following for lane in (c.left, c.right)}
+        compared = plan.score_bits + plan.class_bits * any(c.by_index for c in level)
+        positions = -(-compared // 2) if target.instances else compared
+        chosen = plan.class_bits + plan.score_bits * bool(later)
+        logic = delays.lut_delay_ns + delays.carry_ns(positions) + delays.net_ns(chosen, luts) + delays.lut_delay_ns
+        bits = plan.class_bits * len(lanes) + plan.score_bits * len(later.intersection(lanes)) + scores
+        name = "top-k" if plan.outputs.top else "argmax"
+        found.append(HeadLevel(f"{name} level {number}", 2 + bool(later), logic, bits))
     return found
 
 
-def comparator_depths(netlist: Netlist, lut_inputs: int) -> CountArray:
-    """int64 (C,): the LUT levels of each comparison of a code with a constant.
+def _compressor_ns(compressor: Compressor, target: Target, luts: int) -> float:
+    delays = target.delays
+    if isinstance(compressor, Chain):
+        return delays.lut_delay_ns + delays.carry_ns(len(compressor.columns))
+    if isinstance(compressor, Adder):  # each word beyond two is first merged by one more level of LUTs
+        merges = max(len(compressor.words) - 2, 0) * (delays.lut_delay_ns + delays.net_ns(2, luts))
+        return merges + delays.lut_delay_ns + delays.carry_ns(len(compressor.outputs))
+    return target.lut_ns(len(compressor.inputs), luts)
 
-    It looks only at the b upper bits that are left when the trailing zeros of threshold - lowest code are dropped. A
-    LUT of k inputs compares k bits; each further level joins (k + 1) // 2 groups, of which all but one are told
-    "greater" from "equal". One bit is a wire.
-    """
-    above_lowest = netlist.compare_threshold.astype(np.int64) - netlist.input.lowest
-    bits = netlist.input.width_bits - np.log2(above_lowest & -above_lowest).astype(np.int64)
-    depths: CountArray = (bits > 1).astype(np.int64)
-    reach = lut_inputs
-    while (bits > reach).any():
-        depths += bits > reach
-        reach *= (lut_inputs + 1) // 2
-    return depths
+
+def _compressor_readers(compressor: Compressor) -> int:
+    """How many LUTs read an input bit."""
+    return len(compressor.outputs) if isinstance(compressor, Table) else 2
 
 
 class Paths:
@@ -149,12 +146,13 @@ class Paths:
         head: its head's levels.
     """
 
-    def __init__(self, netlist: Netlist, target: Target) -> None:
+    def __init__(self, netlist: Netlist, target: Target, outputs: Outputs | None = None) -> None:
+        plan = plan_head(netlist.head, target, outputs)
         delays = target.delays
         self._netlist, self._delays = netlist, delays
-        self.levels = find_levels(netlist)
-        self.luts = estimate_luts(netlist).total
-        self.head = head_levels(netlist.head, target, self.luts)
+        self.levels = find_levels(netlist, plan)
+        self.luts = estimate_luts(netlist, target, plan.outputs).total
+        self.head = head_levels(plan, target, self.luts)
         self._level = np.concatenate([np.zeros(FIRST_NET, np.int32), levels(netlist)])  # of nets
         readers = np.bincount(netlist.lut_fanin, minlength=netlist.nets)
         counted = np.bincount(netlist.head.nets, minlength=netlist.nets)
@@ -170,7 +168,7 @@ class Paths:
         """From the register in front of the port to each comparator's output."""
         netlist, delays = self._netlist, self._delays
         readers = np.bincount(netlist.compare_feature, minlength=netlist.input.features)
-        depths = comparator_depths(netlist, target.lut_inputs)
+        depths = plan_encoder(netlist, target).output_levels
         between = np.maximum(depths - 1, 0) * delays.net_ns(1, self.luts)
         port: FloatArray = delays.nets_ns(readers, self.luts)[netlist.compare_feature]
         arrival: FloatArray = delays.register_delay_ns + port + depths * delays.lut_delay_ns + between
@@ -299,7 +297,7 @@ class Paths:
         return f"L{layer}.{netlist.lut_node[lut]}" if layer > 0 else f"LUT {lut} of the export"
 
 
-def analyse(netlist: Netlist, target: Target, plan: Plan, paths: Paths | None = None) -> Timing:
-    """The timing estimate of `netlist` with the registers of `plan`."""
-    paths = paths or Paths(netlist, target)
+def analyse(netlist: Netlist, target: Target, plan: Plan, outputs: Outputs | None = None) -> Timing:
+    """The timing estimate of `netlist` with the registers of `plan`; scores and class are the outputs by default."""
+    paths = Paths(netlist, target, outputs)
     return Timing(target, tuple(paths.stage(stage) for stage in plan.stages))

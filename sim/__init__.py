@@ -9,7 +9,7 @@ from difflut.sim.interface import ProbeLike, RtlInterface
 from difflut.sim.process import ToolFailure
 from difflut.sim.protocol import ProtocolError
 from difflut.sim.runner import SIMULATORS, RtlResult, run_rtl
-from difflut.sim.scoreboard import Comparison, Mismatch, NetDifference, compare, locate
+from difflut.sim.scoreboard import Comparison, Mismatch, NetDifference, compare, locate, mismatching
 
 __all__ = [
     "SIMULATORS",
@@ -23,5 +23,6 @@ __all__ = [
     "ToolFailure",
     "compare",
     "locate",
+    "mismatching",
     "run_rtl",
 ]

@@ -71,13 +71,13 @@ async def drive_and_record(dut: Any) -> None:
     inputs: dict[int, list[int]] = {action: [] for action in (RESET, WARM_UP, IDLE, SAMPLE)}
     outputs: list[int] = []
     unknown: list[int] = []
-    scores: list[str] = []
-    classes: list[str] = []
+    results: dict[str, list[str]] = {"out_scores": [], "out_class": [], "out_top": []}
+    ports = {port: getattr(dut, port) if port in stimulus.result_ports else None for port in results}
 
     Clock(dut.clk, 2, unit="step").start(start_high=False)
     edge = RisingEdge(dut.clk)
     rst, in_valid, in_codes = dut.rst, dut.in_valid, dut.in_codes
-    out_valid, out_scores, out_class = dut.out_valid, dut.out_scores, dut.out_class
+    out_valid = dut.out_valid
     report_every = max(1, samples // 100)
     last_action = -1
     cycle = 0
@@ -99,8 +99,8 @@ async def drive_and_record(dut: Any) -> None:
             valid = str(out_valid.value) if cycle > 0 else "0"  # edge 0 comes before the reset took effect
             if valid == "1":
                 outputs.append(cycle)
-                scores.append(str(out_scores.value))
-                classes.append(str(out_class.value))
+                for port, handle in ports.items():
+                    results[port].append("" if handle is None else str(handle.value))
             elif valid != "0":
                 unknown.append(cycle)
             for probe, sample in pending.pop(cycle, ()):
@@ -115,8 +115,9 @@ async def drive_and_record(dut: Any) -> None:
             output_cycles=np.array(outputs, dtype=np.int64),
             unknown_cycles=np.array(unknown, dtype=np.int64),
             last_cycle=np.array(cycle, dtype=np.int64),
-            scores=np.array(scores, dtype=np.bytes_),
-            classes=np.array(classes, dtype=np.bytes_),
+            scores=np.array(results["out_scores"], dtype=np.bytes_),
+            classes=np.array(results["out_class"], dtype=np.bytes_),
+            top=np.array(results["out_top"], dtype=np.bytes_),
             probes=np.array(probe_texts, dtype=np.bytes_).reshape(len(probes), samples),
         ),
     )

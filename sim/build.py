@@ -24,7 +24,7 @@ from typing import Any
 from difflut.errors import ConfigError
 from difflut.export.errors import ToolError
 from difflut.files import WriteError, write_atomically
-from difflut.sim.interface import PORTS_DRIVEN, PORTS_READ, ProbeLike, RtlInterface
+from difflut.sim.interface import PORTS_DRIVEN, ProbeLike, RtlInterface
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
 from difflut.sim.toolchain import Cocotb, Icarus, Verilator
 
@@ -78,7 +78,7 @@ def build_verilator(
     """
     folder = _folder(build_dir, "verilator", waves=waves, probes=bool(probes))
     flags = [*VERILATOR_FLAGS, *(["--trace"] if waves else [])]  # VCD: FST needs the headers of lz4
-    access = _access_rules(interface.top, probes)
+    access = _access_rules(interface, probes)
     digest = _digest(sources, interface.top, flags, MAKE_VARIABLES, access, asdict(tool), asdict(cocotb))
     simulator = folder / "simulator"
     if not _is_current(folder, digest, simulator):
@@ -169,10 +169,11 @@ def build_icarus(
     )
 
 
-def _access_rules(top: str, probes: Sequence[ProbeLike]) -> str:
+def _access_rules(interface: RtlInterface, probes: Sequence[ProbeLike]) -> str:
     """A Verilator control file that makes the ports and the probed signals visible to cocotb."""
+    top = interface.top
     rules = [f'public_flat_rw -module "{top}" -var "{port}"' for port in PORTS_DRIVEN]
-    rules += [f'public_flat_rd -module "{top}" -var "{port}"' for port in PORTS_READ]
+    rules += [f'public_flat_rd -module "{top}" -var "{port}"' for port in ("out_valid", *interface.result_ports)]
     for signal in dict.fromkeys(probe.signal for probe in probes):
         if not re.fullmatch(r"[A-Za-z0-9_$.]+", signal):
             raise ConfigError(f"probe signal {signal!r} is not a dotted path of plain Verilog identifiers")

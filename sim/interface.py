@@ -12,7 +12,6 @@ import numpy.typing as npt
 from difflut.errors import ConfigError
 
 PORTS_DRIVEN = ("clk", "rst", "in_valid", "in_codes")
-PORTS_READ = ("out_valid", "out_scores", "out_class")
 MAX_FIELD_BITS = 63
 
 
@@ -21,11 +20,15 @@ class RtlInterface:
     """The plain interface of a top module.
 
     Feature i lies at `in_codes[width_bits*i +: width_bits]`, score k at `out_scores[score_width_bits*k +:
-    score_width_bits]` (unsigned). `out_valid` is `in_valid` delayed by `latency_cycles` clock edges: data sampled at edge
+    score_width_bits]` (unsigned). With `ranks`, the class of rank i lies at `out_top[class_width_bits*i +:
+    class_width_bits]`. `out_valid` is `in_valid` delayed by `latency_cycles` clock edges: data sampled at edge
     t gives outputs that are sampled at edge t + latency_cycles. `rst` is synchronous, active high.
 
+    `scores`, `best` and `ranks` say whether there are the ports `out_scores`, `out_class` and `out_top`, the last with so
+    many ranks.
+
     Raises:
-        ConfigError: a count or width is not a positive integer (latency: not negative), a score or class is wider than
+        ConfigError: there is no port for a result, a count or width is not a positive integer (latency: not negative), a score or class is wider than
             63 bits, or `top` is no plain Verilog identifier.
     """
 
@@ -36,18 +39,35 @@ class RtlInterface:
     score_width_bits: int
     class_width_bits: int
     latency_cycles: int
+    scores: bool = True
+    best: bool = True
+    ranks: int = 0
+
+    @property
+    def result_ports(self) -> tuple[str, ...]:
+        """The ports that carry results: some of out_scores, out_class, out_top."""
+        present = {"out_scores": self.scores, "out_class": self.best, "out_top": bool(self.ranks)}
+        return tuple(port for port, there in present.items() if there)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", self.top):
             raise ConfigError(f"top module {self.top!r} is not a plain Verilog identifier")
         for field in fields(self):
-            if field.name == "top":
+            if field.name not in _COUNTS:
                 continue
-            value, least = getattr(self, field.name), int(field.name != "latency_cycles")
+            value, least = getattr(self, field.name), _COUNTS[field.name]
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ConfigError(f"interface of {self.top}: {field.name} must be an integer >= {least}, got {value!r}")
             if field.name.endswith("width_bits") and value > MAX_FIELD_BITS:
                 raise ConfigError(f"interface of {self.top}: {field.name} must be <= {MAX_FIELD_BITS}, got {value}")
+        if not self.result_ports:
+            raise ConfigError(f"interface of {self.top}: no port for a result; expected scores, best or ranks")
+
+
+# Fields that are integers, and the least value of each.
+_COUNTS = {
+    "features": 1, "width_bits": 1, "classes": 1, "score_width_bits": 1, "class_width_bits": 1, "latency_cycles": 0, "ranks": 0
+}  # fmt: skip
 
 
 class ProbeLike(Protocol):

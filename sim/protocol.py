@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -73,19 +74,40 @@ def measured_latency(recording: Recording, interface: RtlInterface) -> int:
     return latency
 
 
-def decode_outputs(
-    recording: Recording, interface: RtlInterface
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Scores int64 (N, classes) and classes int64 (N,) of the measured samples, in the order they came out.
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What the result ports showed for the measured samples, in the order they came out; None for a port not there.
+
+    Attributes:
+        scores: int64 (N, classes).
+        classes: int64 (N,).
+        top: int64 (N, ranks), the class of each rank.
+    """
+
+    scores: npt.NDArray[np.int64] | None
+    classes: npt.NDArray[np.int64] | None
+    top: npt.NDArray[np.int64] | None
+
+
+def decode_outputs(recording: Recording, interface: RtlInterface) -> Results:
+    """The values of the result ports.
 
     Raises:
         ProtocolError: a value has unknown bits or the port has another width than the interface says.
     """
     measured = recording.output_cycles > int(recording.reset_cycle)
-    score_bits = _known("out_scores", recording.scores[measured], interface.classes * interface.score_width_bits)
-    class_bits = _known("out_class", recording.classes[measured], interface.class_width_bits)
-    scores = unpack_fields(score_bits, interface.score_width_bits)
-    return scores, unpack_fields(class_bits, interface.class_width_bits)[:, 0]
+
+    def fields(port: str, text: npt.NDArray[np.bytes_], count: int, width_bits: int) -> npt.NDArray[np.int64] | None:
+        if port not in interface.result_ports:
+            return None
+        return unpack_fields(_known(port, text[measured], count * width_bits), width_bits)
+
+    classes = fields("out_class", recording.classes, 1, interface.class_width_bits)
+    return Results(
+        scores=fields("out_scores", recording.scores, interface.classes, interface.score_width_bits),
+        classes=None if classes is None else classes[:, 0],
+        top=fields("out_top", recording.top, interface.ranks, interface.class_width_bits),
+    )
 
 
 def decode_probe(recording: Recording, index: int, signal: str, width_bits: int) -> npt.NDArray[np.bool_]:

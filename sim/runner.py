@@ -30,22 +30,24 @@ class RtlResult:
     """What the RTL computed.
 
     Attributes:
-        scores: int64 (N, classes).
-        classes: int64 (N,).
+        scores: int64 (N, classes), None without the port `out_scores`.
+        classes: int64 (N,), None without the port `out_class`.
         latency_cycles: measured, and equal to the declared one.
         build_seconds: wall time of the build, near 0 when an earlier build was reused.
         run_seconds: wall time of the simulation.
         probe_values: for each probe bool (N, width), LSB first.
         waves: the waveform file (VCD from Verilator, FST from Icarus), when one was asked for.
+        top: int64 (N, ranks), the class of each rank, None without the port `out_top`.
     """
 
-    scores: npt.NDArray[np.int64]
-    classes: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.int64] | None
+    classes: npt.NDArray[np.int64] | None
     latency_cycles: int
     build_seconds: float
     run_seconds: float
     probe_values: list[npt.NDArray[np.bool_]] = field(default_factory=list)
     waves: Path | None = None
+    top: npt.NDArray[np.int64] | None = None
 
 
 def run_rtl(
@@ -116,10 +118,11 @@ def run_rtl(
     run_seconds = time.monotonic() - started
 
     latency_cycles = protocol.measured_latency(recording, interface)
-    scores, classes = protocol.decode_outputs(recording, interface)
+    results = protocol.decode_outputs(recording, interface)
     return RtlResult(
-        scores=scores,
-        classes=classes,
+        scores=results.scores,
+        classes=results.classes,
+        top=results.top,
         latency_cycles=latency_cycles,
         build_seconds=build_seconds,
         run_seconds=run_seconds,
@@ -141,6 +144,7 @@ def _stimulus(
         latency_cycles=np.array(interface.latency_cycles, dtype=np.int64),
         probe_signals=np.array([probe.signal for probe in probes], dtype=np.str_),
         probe_cycles=np.array([probe.stage_cycles for probe in probes], dtype=np.int64),
+        result_ports=np.array(interface.result_ports, dtype=np.str_),
     )
 
 

@@ -7,7 +7,7 @@ the simulator too: it imports numpy only.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Stimulus:
         latency_cycles: int64 (), the declared latency.
         probe_signals: str (P,), hierarchical names below the top.
         probe_cycles: int64 (P,), clock edges between a sample's input edge and the edge where the probe is read.
+        result_ports: str (R,), the ports that carry results.
     """
 
     words: ByteArray
@@ -39,6 +40,7 @@ class Stimulus:
     latency_cycles: CycleArray
     probe_signals: npt.NDArray[np.str_]
     probe_cycles: CycleArray
+    result_ports: npt.NDArray[np.str_] = field(default_factory=lambda: np.array(["out_scores", "out_class"]))
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Recording:
         last_cycle: int64 (), the last edge.
         scores: bytes (M,), `out_scores` at `output_cycles` as text of 0 and 1 (x, z: unknown), most significant first.
         classes: bytes (M,), `out_class`, likewise.
+        top: bytes (M,), `out_top`, likewise. Of a port that does not exist every text is empty.
         probes: bytes (P, N), the probed signals, likewise.
     """
 
@@ -66,11 +69,12 @@ class Recording:
     scores: npt.NDArray[np.bytes_]
     classes: npt.NDArray[np.bytes_]
     probes: npt.NDArray[np.bytes_]
+    top: npt.NDArray[np.bytes_] = field(default_factory=lambda: np.zeros(0, np.bytes_))
 
 
 def write(path: Path, value: Stimulus | Recording) -> None:
     """Write to `path`; another process sees the whole file or none. Raises WriteError."""
-    arrays: dict[str, Any] = {field.name: getattr(value, field.name) for field in fields(value)}
+    arrays: dict[str, Any] = {item.name: getattr(value, item.name) for item in fields(value)}
     content = io.BytesIO()
     np.savez(content, **arrays)
     write_atomically(path, content.getvalue())
@@ -79,13 +83,13 @@ def write(path: Path, value: Stimulus | Recording) -> None:
 def read_stimulus(path: Path) -> Stimulus:
     """Read what `write` wrote; raises OSError, KeyError or ValueError for anything else."""
     with np.load(path, allow_pickle=False) as data:
-        return Stimulus(**{field.name: data[field.name] for field in fields(Stimulus)})
+        return Stimulus(**{item.name: data[item.name] for item in fields(Stimulus)})
 
 
 def read_recording(path: Path) -> Recording:
     """Read what `write` wrote; raises OSError, KeyError or ValueError for anything else."""
     with np.load(path, allow_pickle=False) as data:
-        return Recording(**{field.name: data[field.name] for field in fields(Recording)})
+        return Recording(**{item.name: data[item.name] for item in fields(Recording)})
 
 
 def pack_codes(codes: npt.NDArray[Any], width_bits: int, *, chunk: int = 256) -> ByteArray:

@@ -57,6 +57,25 @@ def test_right_rtl_agrees(tmp_path: Path, simulator: str) -> None:
     assert bundle.read(tmp_path / "net").digest == report.digest
 
 
+def test_without_a_simulator_only_the_netlist_is_compared(tmp_path: Path) -> None:
+    model = fitted(Chain())
+    made = make_bundle(model).bundle
+    bundle.write(made, tmp_path / "net")
+    report = check(tmp_path / "net", model, simulator="none")
+    assert report.ok and report.simulator == "none" and report.latency_cycles is None
+    assert [(step.name, step.images, step.random, step.mismatches) for step in report.steps] == [
+        ("netlist", 40, 100, 0)
+    ]
+    assert report.pytorch_accuracy == {"netlist": pytest.approx(26 / 40)}
+    other = fitted(Chain(), seed=1).checkpoint_bytes(frozen=True)
+    bundle.write(bundle.Bundle(made.manifest, {**made.files, "verify/model.safetensors": other}), tmp_path / "other")
+    wrong = check(tmp_path / "other", model, simulator="none")
+    assert not wrong.ok and wrong.steps[0].mismatches > 0
+    with pytest.raises(ConfigError) as caught:
+        check(tmp_path / "net", model, simulator="none", waves=True)
+    assert str(caught.value) == "waves come from a simulation of the RTL; give a simulator, or no waves"
+
+
 def test_data_movement_reaches_the_rtl(tmp_path: Path) -> None:
     require_icarus()
     model = fitted(Moves())
@@ -97,6 +116,39 @@ def test_random_networks_agree_in_pytorch_simulate_and_rtl(
     bundle.write(make_bundle(fitted(Drawn(), seed)).bundle, folder)
     report = verify(folder, data=None, data_name="", simulator="icarus", model_class="small_models:Drawn", seed=seed)
     assert report.ok, report
+
+
+@pytest.mark.parametrize(
+    ("fpga", "outputs", "words"),
+    [
+        ("xc7", "both", "score and the class"),
+        ("xcup", "class", "class"),
+        ("generic", "scores", "score"),
+        ("generic", "top-3", "rank of the best 3"),
+    ],
+)
+def test_what_a_build_puts_out_is_compared(tmp_path: Path, fpga: str, outputs: str, words: str) -> None:
+    require_icarus()
+    model = fitted(Chain())
+    made = make_bundle(model, fpga=fpga, outputs=outputs).bundle
+    bundle.write(made, tmp_path / "right")
+    assert ("sim/xilinx_models.v" in made.files) == (fpga != "generic")
+    report = check(tmp_path / "right", model)
+    assert report.ok and report.compared == words
+    assert report.steps[1].accuracy == report.pytorch_accuracy["RTL"]
+
+    # The first group counted is that of the last class: no output may hide that.
+    name = "rtl/chain_group_sum.v"
+    text = made.text(name)
+    first, last = (re.search(rf"in_bits\[[0-9:]+\](?=\)[^;]*out_scores\[{bits}\])", text) for bits in HALVES)
+    assert first and last
+    wrong = text[: first.start()] + last[0] + text[first.end() : last.start()] + first[0] + text[last.end() :]
+    bundle.write(bundle.Bundle(made.manifest, {**made.files, name: wrong.encode()}), tmp_path / "wrong")
+    report = check(tmp_path / "wrong", model)
+    assert not report.ok and report.steps[1].mismatches > 0
+
+
+HALVES = ("1:0", "7:6")
 
 
 def with_rtl_of(netlist: Netlist, build: bundle.Bundle) -> bundle.Bundle:

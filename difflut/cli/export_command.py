@@ -13,14 +13,28 @@ from difflut.cli.common import json_option, model_option, print_json
     "export",
     epilog="\b\nExamples:\n"
     "  difflut export mnist_fc_8k_dwn --target verilog\n"
+    "  difflut export mnist_fc_8k_dwn --fpga xcup --outputs class\n"
     "  difflut export mnist_fc_8k_dwn --fpga ecp5 --fmax 100\n"
-    "  difflut export mnist_fc_8k_dwn --fpga xcup --pipeline encoder,1,2,sum3,argmax4\n"
+    "  difflut export mnist_fc_8k_dwn --pipeline encoder,1,2,sum2,argmax4\n"
     "  difflut export my.safetensors --model my_models:Net --out build/net",
 )
 @click.argument("source", metavar="NAME|CKPT")
 @click.option("--target", default="verilog", show_default=True, help="Output language: verilog.")
 @click.option("--interface", default="plain", show_default=True, help="Ports of the top module: plain.")
-@click.option("--fpga", default="generic", show_default=True, help="FPGA family; `difflut list --fpgas` shows all.")
+@click.option(
+    "--fpga",
+    default="generic",
+    show_default=True,
+    metavar="NAME",
+    help="FPGA family: generic, xc7, xcup, ice40, ecp5, gowin (difflut list --fpgas).",
+)
+@click.option(
+    "--outputs",
+    default="both",
+    show_default=True,
+    metavar="scores|class|both|top-K",
+    help="What the circuit puts out; top-3: the three best classes, best first.",
+)
 @click.option(
     "--pipeline",
     metavar="levels|auto|PLAN",
@@ -39,6 +53,7 @@ def command(
     target: str,
     interface: str,
     fpga: str,
+    outputs: str,
     pipeline: str | None,
     fmax: float | None,
     latency: int | None,
@@ -55,11 +70,10 @@ def command(
     from difflut.export.pipelining import AUTO, LEVELS, Pipeline
     from difflut.models import load_model
 
-    spec = pipeline or (LEVELS if fmax is None and latency is None else AUTO)
-    asked = Pipeline(spec, fmax, latency)
+    asked = Pipeline(pipeline or (LEVELS if fmax is None and latency is None else AUTO), fmax, latency)
     model = load_model(source, model_class)
     directory = out or bundle.default_directory(model.name)
-    made = make_bundle(model, target=target, interface=interface, fpga=fpga, pipeline=asked).bundle
+    made = make_bundle(model, target=target, interface=interface, fpga=fpga, outputs=outputs, pipeline=asked).bundle
     bundle.write(made, directory)
     if as_json:
         print_json({"directory": str(directory), "digest": made.digest, **made.manifest})
@@ -71,7 +85,8 @@ def command(
         f"  {netlist['comparators']} comparators on {netlist['features_read']} of {netlist['features']} inputs, "
         f"{netlist['luts']} LUTs, {netlist['classes']} scores; about {netlist['lut6']['total']} LUT6 in all (estimate)"
     )
-    click.echo(f"  latency {manifest['latency_cycles']} cycles, a new input every cycle")
+    cycles = manifest["latency_cycles"]
+    click.echo(f"  latency {cycles} cycle{'s' if cycles != 1 else ''}, a new input every cycle")
     timing = manifest["timing"]
     slowest = timing["critical_path"]
     click.echo(

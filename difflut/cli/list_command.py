@@ -15,11 +15,11 @@ def command(fpgas: bool, as_json: bool) -> None:
     if fpgas:
         _list_fpgas(as_json)
         return
-    from difflut.models import get_model, zoo
+    from difflut.models import pretrained_info, zoo
 
     rows = []
     for name, entry in sorted(zoo().items()):
-        info = get_model(name, pretrained=True).info
+        info = pretrained_info(name)
         rows.append(
             {
                 "name": name,

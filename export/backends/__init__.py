@@ -6,9 +6,7 @@ from collections.abc import Callable
 
 from difflut.export.backends import verilog
 from difflut.export.backends.verilog import Probe, VerilogDesign
-from difflut.export.ir import Netlist
-from difflut.export.levels import Plan
 
-BACKENDS: dict[str, Callable[[Netlist, Plan | None], VerilogDesign]] = {"verilog": verilog.emit}
+BACKENDS: dict[str, Callable[..., VerilogDesign]] = {"verilog": verilog.emit}
 
 __all__ = ["BACKENDS", "Probe", "VerilogDesign"]

@@ -7,16 +7,21 @@ docs/adr/0001-emission-style.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from difflut.export.backends import head, names, rows
+from difflut.export.backends import names, rows, verilog_encoder
+from difflut.export.backends.verilog_head import HeadPrinter
 from difflut.export.backends.wires import Scope, Vector, Wires, plan
+from difflut.export.encoder_plan import plan_encoder
+from difflut.export.heads.outputs import Outputs
+from difflut.export.heads.plan import HeadPlan, plan_head
 from difflut.export.ir import IntArray, Netlist
-from difflut.export.levels import Plan
+from difflut.export.targets import GENERIC, Target
 from difflut.export.verify import check
 from difflut.hdl_templates import render
 
@@ -46,50 +51,63 @@ class VerilogDesign:
         latency_cycles: an input sampled with `in_valid` at one rising edge is answered with `out_valid`, as sampled
             this many rising edges later.
         probes: signals that show all comparators and LUTs.
+        head: the plan of the head.
+        models: file name -> text of simulation models of the primitives that the files may instantiate; they are no
+            part of the design.
     """
 
     top: str
     files: dict[str, str]
     latency_cycles: int
     probes: tuple[Probe, ...]
+    head: HeadPlan
+    models: dict[str, str]
 
 
-def emit(netlist: Netlist, pipeline: Plan | None = None) -> VerilogDesign:
+def emit(
+    netlist: Netlist,
+    target: Target = GENERIC,
+    *,
+    outputs: Outputs | None = None,
+    head_registers: Sequence[bool] | None = None,
+    last_registered: bool = True,
+) -> VerilogDesign:
     """Emit `netlist`, whose stages were assigned, as Verilog.
 
     Args:
-        pipeline: where registers stand; the netlist's stages must be those of `pipeline.cells`. By default at the end
-            of every stage and after every level of the head.
+        netlist: the circuit.
+        target: the FPGA family.
+        outputs: the output ports; scores and class by default.
+        head_registers: for each level of the head's plan whether registers stand behind it; behind every one by default.
+        last_registered: whether registers stand between the last stage and the head.
 
     Raises:
         NetlistError: the netlist breaks a well-formedness rule.
+        ConfigError: if `head_registers` does not fit the head.
     """
     check(netlist)
-    printer = _Printer(netlist, pipeline)
+    printer = _Printer(netlist, target, plan_head(netlist.head, target, outputs, head_registers), last_registered)
     printer.encoder()
     printer.stages()
     printer.group_sum()
     printer.argmax()
     printer.top()
-    return VerilogDesign(printer.name, printer.files, printer.latency_cycles, printer.probes())
+    models = {f"{target.instances}_models.v": render(f"{target.instances}_models.v.j2", {})} if target.instances else {}
+    return VerilogDesign(printer.name, printer.files, printer.latency_cycles, printer.probes(), printer.head, models)
 
 
 class _Printer:
     """Collects the files of one design and the instances that the top is made of."""
 
-    def __init__(self, netlist: Netlist, pipeline: Plan | None) -> None:
+    def __init__(self, netlist: Netlist, target: Target, head: HeadPlan, last_registered: bool) -> None:
         self.netlist = netlist
+        self.target = target
         self.name = names.identifier(netlist.name)
-        self.wires: Wires = plan(netlist, pipeline is None or pipeline.registers_last_cells)
+        self.wires: Wires = plan(netlist, last_registered)
         self.files: dict[str, str] = {}
-        sizes = np.diff(netlist.head.offsets).tolist()
-        self.group_sizes: list[int] = sizes
-        self.sum_levels = max(head.adder_depth(size) for size in sizes)
-        self.argmax_levels = head.argmax_levels(netlist.head.classes)
-        sums, argmax = range(1, self.sum_levels + 1), range(1, len(self.argmax_levels) + 1)
-        self.sum_registers = frozenset(sums) if pipeline is None else pipeline.sums
-        self.argmax_registers = frozenset(argmax) if pipeline is None else pipeline.argmax
-        self.latency_cycles = self.wires.last_rank + len(self.sum_registers) + len(self.argmax_registers)
+        self.head = head
+        self._head_printer = HeadPrinter(head, target, self._file)
+        self.latency_cycles = self.wires.last_rank + head.latency_cycles
         self._instances: list[dict[str, Any]] = []
         self._used: set[str] = set()  # vectors of the top that a module takes whole
 
@@ -108,8 +126,7 @@ class _Printer:
             bits_range=names.vector(netlist.comparators),
             now=now is not None,
             registered=registered is not None,
-            code_wires=rows.code_wires(netlist),
-            words=rows.words(rows.comparisons(netlist)),
+            **verilog_encoder.context(plan_encoder(netlist, self.target)),
         )
         ports = {"clk": "clk"} if registered else {}
         ports["in_codes"] = "in_codes"
@@ -141,9 +158,10 @@ class _Printer:
 
     def group_sum(self) -> None:
         netlist, score_bits = self.netlist, self.netlist.head.score_width_bits
-        counters = {size: self._counter(size) for size in sorted(set(self.group_sizes))}
+        counters = {size: self._head_printer.counter(size) for size in self.head.counters}
+        clock = {"clk": "clk"} if any(self.head.sum_registers) else {}
         groups = []
-        for k, (size, offset) in enumerate(zip(self.group_sizes, netlist.head.offsets.tolist(), strict=False)):
+        for k, (size, offset) in enumerate(zip(self.head.sizes, netlist.head.offsets.tolist(), strict=False)):
             count_bits, low = size.bit_length(), k * score_bits
             spare = score_bits - count_bits
             groups.append(
@@ -157,32 +175,26 @@ class _Printer:
             )
         module = self._file(
             "group_sum",
-            cycles=len(self.sum_registers),
+            cycles=sum(self.head.sum_registers),
             bits_range=names.vector(len(netlist.head.nets)),
             scores_range=self._scores_range,
             groups=groups,
         )
         terms = Scope(netlist, self.wires.at(self.wires.last_rank)).terms(netlist.head.nets)
         self._used |= set(terms)
-        ports = {"clk": "clk"} if self.sum_registers else {}
-        self._instance(module, "group_sum", {**ports, "in_bits": names.concatenation(terms), "out_scores": "scores"})
+        self._instance(module, "group_sum", clock | {"in_bits": names.concatenation(terms), "out_scores": "scores"})
 
     def argmax(self) -> None:
-        if not self.argmax_levels:
+        head = self.head
+        if not head.selection.levels:
             return
-        module = self._file(
-            "argmax",
-            classes=self.netlist.head.classes,
-            levels=self.argmax_levels,
-            registers=self.argmax_registers,
-            score_bits=self.netlist.head.score_width_bits,
-            score_range=names.vector(self.netlist.head.score_width_bits),
-            scores_range=self._scores_range,
-            class_range=self._class_range,
-        )
-        ports = {"clk": "clk"} if self.argmax_registers else {}
-        outputs = {"out_scores": "out_scores", "out_class": "out_class"}
-        self._instance(module, "argmax", {**ports, "in_scores": "scores", **outputs})
+        module = self._head_printer.selection()
+        ports = {"clk": "clk"} if any(head.selection_registers) else {}
+        ports["in_scores"] = "scores"
+        if head.outputs.scores:
+            ports["out_scores"] = "out_scores"
+        ports |= {"out_top": "out_top"} if head.outputs.top else {"out_class": "out_class"}
+        self._instance(module, "argmax", ports)
 
     def top(self) -> None:
         netlist, wires, latency = self.netlist, self.wires, self.latency_cycles
@@ -215,10 +227,15 @@ class _Printer:
             codes_range=self._codes_range,
             score_bits=netlist.head.score_width_bits,
             scores_range=self._scores_range,
+            outputs=self.head.outputs,
+            selected=bool(self.head.selection.levels),
+            class_bits=netlist.head.class_width_bits,
             class_range=self._class_range,
+            top_range=names.vector(self.head.outputs.top * netlist.head.class_width_bits),
             class_zero=names.literal(0, netlist.head.class_width_bits),
-            valid_range=names.vector(latency),
+            valid_range=names.vector(max(latency, 1)),
             valid_zero=f"{latency}'d0",
+            clocked=bool(latency),
             valid_next="in_valid" if latency == 1 else f"{{valid{names.part(0, latency - 1)}, in_valid}}",
             vectors=declared,
             instances=self._instances,
@@ -292,55 +309,13 @@ class _Printer:
             return "made by the encoder or the export"
         return f"layer{'s' if len(known) > 1 else ''} {', '.join(known)} of the model"
 
-    def _counter(self, size: int) -> str:
-        """Emit the module that counts the ones of `size` bits and return its name."""
-        levels: list[dict[str, Any]] = []
-        source, width = "in_bits", size
-        for level in head.adder_levels(size, self.sum_levels):
-            term, total = level.term_bits, level.sum_bits
-            count_bits = [f"ONES{bit}[group]" for bit in reversed(range(total))]
-            before, after = names.zero_extended("|", term, total).split("|")
-            levels.append(
-                {
-                    "number": level.number,
-                    "registered": level.number in self.sum_registers,
-                    "terms": level.terms,
-                    "term_bits": term,
-                    "sums": level.sums,
-                    "sum_bits": total,
-                    "fan_in": level.fan_in,
-                    "source": names.zero_extended(source, width, width + level.pad_bits),
-                    "sum_range": names.vector(total),
-                    "group_range": names.vector(level.fan_in),
-                    "looked_up": names.concatenation(count_bits),
-                    "term_offsets": [term * i for i in range(level.fan_in)],
-                    "extension": (before, after),
-                }
-            )
-            source, width = f"sums{level.number}", level.sums * total
-        table_bits = 1 << head.COUNT_BITS
-        return self._file(
-            "count",
-            suffix=f"count{size}",
-            size=size,
-            count_bits=head.COUNT_BITS,
-            bits_range=names.vector(size),
-            count_range=names.vector(size.bit_length()),
-            tables=[
-                {"range": names.vector(table_bits), "literal": names.literal(head.count_table(bit), table_bits)}
-                for bit in range(levels[0]["sum_bits"])
-            ],
-            levels=levels,
-            cycles=len(self.sum_registers),
-        )
-
     def _latency_parts(self) -> list[str]:
         """How the latency is made up, one line a part."""
         encoder = self.wires.encoder is not None and 1 not in self.wires.stages  # LUTs in stage 1: one with the encoder
         parts = [
             (1, "encoder (stage 1)") if encoder else None,
             (self.wires.last_rank - encoder, "LUT stages"),
-            (len(self.sum_registers), "group sum"),
-            (len(self.argmax_registers), "argmax"),
+            (sum(self.head.sum_registers), "group sum"),
+            (sum(self.head.selection_registers), "top-k" if self.head.outputs.top else "argmax"),
         ]
         return [f"{cycles:3d}  {part}" for cycles, part in filter(None, parts) if cycles]

@@ -59,7 +59,10 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "list", "--json")
     rows = json.loads(out)["models"]
     assert [row["name"] for row in rows] == difflut.list_models()
-    assert all(row["trained_on"] == "MNIST" and row["test_accuracy"] > 0.96 for row in rows)
+    assert [row["test_accuracy"] for row in rows] == [
+        difflut.get_model(row["name"], pretrained=True).info["test_accuracy"] for row in rows
+    ]
+    assert {row["trained_on"] for row in rows if row["name"].startswith("mnist")} == {"MNIST"}
 
 
 def test_evaluate(capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,11 +121,33 @@ def test_failed_check_is_status_1(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert "DIFFERS from PyTorch" in out and "first mismatch: sample" in out
 
 
+def test_verify_without_a_simulator(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from difflut.export.exporter import make_bundle
+
+    made = make_bundle(fitted(Chain())).bundle
+    bundle.write(made, tmp_path / "net")
+    arguments = ["verify", tmp_path / "net", "--model", "small_models:Chain", "--random-only", "--simulator", "none"]
+    status, out, _ = run(capsys, *arguments)
+    assert status == 0
+    assert "the RTL was not run; give --simulator verilator or icarus for that" in out
+    assert "the netlist agrees bit for bit" in out
+    other = fitted(Chain(), seed=1).checkpoint_bytes(frozen=True)
+    bundle.write(bundle.Bundle(made.manifest, {**made.files, "verify/model.safetensors": other}), tmp_path / "net")
+    status, out, _ = run(capsys, *arguments)
+    assert status == 1 and "DIFFERS from PyTorch" in out
+
+
+def test_cifar10_needs_data(capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = run(capsys, "evaluate", "cifar10_conv")
+    assert status == 2
+    assert err == "error: the package ships no test samples of cifar10, only MNIST's; give --data DIR\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["export", "mnist_fc_8k_dwm"], "unknown model 'mnist_fc_8k_dwm'; did you mean mnist_fc_8k_dwn"),
-        (["evaluate", "resnet"], "unknown model 'resnet'; known models: mnist_fc_8k_dwn, mnist_fc_8k_linear"),
+        (["evaluate", "zzz"], f"unknown model 'zzz'; known models: {', '.join(difflut.list_models())} (no checkpoint file"),
         (["evaluate", "no/such.safetensors"], "no/such.safetensors: no such file; expected a checkpoint"),
         (["export", "mnist_fc_8k_dwn", "--target", "vhdl"], "unknown target 'vhdl'; known: verilog"),
         (["verify", "nowhere"], "nowhere: no such directory; expected one made by `difflut export`"),

@@ -39,7 +39,8 @@ def test_manifest_describes_ports_and_latency() -> None:
     assert manifest["output"]["class"] == {"port": "out_class", "width_bits": 2, "ties": "lowest index"}
     assert manifest["latency_cycles"] >= 3 and manifest["initiation_interval"] == 1
     assert manifest["model"]["class"] == "small_models:Chain"
-    assert manifest["netlist"]["luts"] == 20
+    assert 0 < manifest["netlist"]["luts"] <= 20  # the passes simplify random tables
+    assert manifest["fpga"] == "generic"
     assert set(manifest["netlist"]["lut6"]) == {"encoder", "layers", "head", "total"}
     assert {MODEL_FILE, NETLIST_FILE, "README.md", "rtl/chain.v"} <= set(manifest["files"])
 

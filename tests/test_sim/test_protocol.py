@@ -32,7 +32,9 @@ def recording(**changes: object) -> Recording:
 
 def test_a_correct_recording() -> None:
     assert measured_latency(recording(), INTERFACE) == 3
-    scores, classes = decode_outputs(recording(), INTERFACE)
+    results = decode_outputs(recording(), INTERFACE)
+    scores, classes = results.scores, results.classes
+    assert scores is not None and classes is not None and results.top is None
     assert scores.tolist() == [[4, 0, 1], [0, 2, 3], [1, 0, 0]]
     assert classes.tolist() == [0, 2, 0]
     assert (scores.dtype, classes.dtype) == (np.int64, np.int64)

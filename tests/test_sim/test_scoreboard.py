@@ -74,6 +74,24 @@ def test_what_cannot_be_compared(arguments: tuple[Any, Any, Any, Any], message: 
     assert str(caught.value) == message
 
 
+def test_only_what_the_rtl_puts_out_is_compared() -> None:
+    scores, classes = [[1, 2, 2], [3, 4, 0]], [1, 1]
+    assert compare(scores, classes, None, [1, 1]).ok
+    assert compare(scores, classes, [[1, 2, 2], [3, 4, 0]], None).ok
+    assert compare(scores, classes, None, None, [[1, 2], [1, 0]]).ok
+    wrong = compare(scores, classes, None, None, [[1, 2], [1, 2]])
+    assert (wrong.score_mismatches, wrong.class_mismatches, wrong.top_mismatches) == (0, 0, 1)
+    assert str(wrong.first) == "sample 1: rank 1 expected 0, got 2"
+    # Of equal scores the lower index comes first.
+    assert str(compare(scores, classes, None, None, [[2, 1], [1, 0]]).first) == (
+        "sample 0: rank 0 expected 1, got 2; rank 1 expected 2, got 1"
+    )
+    with pytest.raises(ConfigError, match="the RTL gave neither scores nor classes"):
+        compare(scores, classes, None, None)
+    with pytest.raises(ConfigError, match=r"expected rankings \(2, 1 to 3\), the RTL gave \(1, 2\)"):
+        compare(scores, classes, None, None, [[1, 2]])
+
+
 def small_netlist() -> Netlist:
     """Nets 2, 3: comparators of features 4 and 7; nets 4, 5: layer 1; net 6: layer 2."""
     builder = NetlistBuilder("small", InputFormat(8, 8))

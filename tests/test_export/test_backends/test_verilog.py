@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from icarus import call, check_cycles, write
 from netlists import codes_for, layered_netlist, netlists
-from tools import require_tool, require_verilator, require_yosys
+from tools import require_tool, require_verilator
+from yosys import run_yosys
 
 from difflut.export.backends.verilog import emit
 from difflut.export.errors import NetlistError
@@ -257,14 +257,6 @@ def test_verilator_has_no_remark_on_any_pipeline(case: tuple[Netlist, Plan]) -> 
 def test_verilator_has_no_remark_on_any_head(sizes: list[int], tmp_path: Path) -> None:
     require_verilator()
     assert_lint_clean(counting(sizes), tmp_path)
-
-
-def run_yosys(commands: list[str], folder: Path) -> None:
-    """Run Yosys commands in a process of their own: an error in Yosys ends the process."""
-    require_yosys()
-    (folder / "script.ys").write_text("\n".join(commands) + "\n")
-    program = "from pyosys import libyosys; libyosys.run_pass('script script.ys', libyosys.Design())"
-    call(sys.executable, "-c", program, folder=folder)
 
 
 @pytest.mark.parametrize("netlist", [tiny(), counting([19, 1, 7]), counting([4, 4], signed=True, width_bits=8)])
