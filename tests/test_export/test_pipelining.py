@@ -9,14 +9,15 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from netlists import layered_netlist, netlists
+from netlists import layered_netlist, levels_of, netlists
 
 from difflut.errors import ConfigError
 from difflut.export.ir import Netlist
 from difflut.export.levels import Levels, Plan, every_level
+from difflut.export.passes.remove_dead import remove_dead
 from difflut.export.pipelining import Pipeline, best_period, fewest, parse_plan, plan_pipeline
 from difflut.export.targets import GENERIC, TARGETS, Target, find_target
-from difflut.export.timing import analyse, find_levels
+from difflut.export.timing import analyse
 
 LEVELS = Levels(encoder=True, luts=2, sums=2, argmax=1)
 Costs = npt.NDArray[np.float64]
@@ -76,7 +77,7 @@ def small() -> Netlist:
 @pytest.mark.parametrize("target", TARGETS.values(), ids=lambda target: target.name)
 def test_more_cycles_are_never_slower_and_a_faster_clock_never_takes_fewer(target: Target) -> None:
     netlist = small()
-    levels = find_levels(netlist)
+    levels = levels_of(netlist, target)
     clocks = []
     for cycles in range(1, len(levels) + 1):
         plan = plan_pipeline(netlist, target, Pipeline("auto", latency_cycles=cycles))
@@ -96,8 +97,8 @@ def test_more_cycles_are_never_slower_and_a_faster_clock_never_takes_fewer(targe
 @given(netlists(), st.sampled_from(sorted(TARGETS)))
 @settings(max_examples=40, deadline=None)
 def test_auto_reaches_the_clock_of_all_levels_on_any_netlist(netlist: Netlist, name: str) -> None:
-    target = find_target(name)
-    every = every_level(find_levels(netlist))
+    netlist, target = remove_dead(netlist), find_target(name)
+    every = every_level(levels_of(netlist, target))
     plan = plan_pipeline(netlist, target, Pipeline("auto"))
     fastest = analyse(netlist, target, every).fmax_mhz
     assert plan.latency_cycles <= every.latency_cycles
@@ -106,14 +107,14 @@ def test_auto_reaches_the_clock_of_all_levels_on_any_netlist(netlist: Netlist, n
 
 def test_the_default_is_a_register_after_each_level() -> None:
     plan = plan_pipeline(small(), GENERIC, Pipeline())
-    assert plan.names == find_levels(small()).names
+    assert plan.names == levels_of(small()).names
     assert plan.names == ("encoder", "1", "2", "3", "sum1", "sum2", "argmax1", "argmax2")
 
 
 def test_a_plan_is_read_in_any_order() -> None:
     plan = parse_plan("argmax1, encoder,2,sum1", LEVELS)
     assert plan.names == ("encoder", "2", "sum1", "argmax1")
-    assert plan.cells == {1, 3} and plan.sums == {1} and plan.argmax == {1}
+    assert plan.cells == {1, 3} and plan.head_registers == (True, False, True)
     assert plan.registers_last_cells and plan.latency_cycles == 4
     assert plan.stages == (range(1), range(1, 3), range(3, 4), range(4, 6))
 
@@ -159,7 +160,7 @@ def test_a_clock_out_of_reach_states_the_best_possible_one() -> None:
 
 def test_a_clock_that_takes_too_many_cycles_states_the_best_of_that_latency() -> None:
     netlist = small()
-    fastest = analyse(netlist, GENERIC, every_level(find_levels(netlist))).fmax_mhz
+    fastest = analyse(netlist, GENERIC, every_level(levels_of(netlist))).fmax_mhz
     with pytest.raises(ConfigError, match=r"more than the latency 2; the best possible in 2 cycles is") as error:
         plan_pipeline(netlist, GENERIC, Pipeline("auto", fmax_mhz=fastest, latency_cycles=2))
     best = float(str(error.value).removesuffix(" MHz").rpartition(" ")[2])

@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from netlists import layered_netlist, netlists
+from netlists import emit_options, layered_netlist, levels_of, netlists
 
 from difflut.export.analysis import levels
 from difflut.export.backends.verilog import emit
+from difflut.export.encoder_plan import plan_encoder
 from difflut.export.ir import CONST1, FIRST_NET, InputFormat, Netlist, NetlistBuilder
 from difflut.export.levels import every_level
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.passes.remove_dead import remove_dead
 from difflut.export.pipelining import parse_plan
 from difflut.export.targets import TARGETS, Delays, Target
-from difflut.export.timing import Paths, analyse, comparator_depths, find_levels
+from difflut.export.timing import Paths, analyse
 
 PLAIN = Target(
     "plain",
@@ -52,7 +53,7 @@ def chain() -> Netlist:
 
 def test_delays_by_hand() -> None:
     """Groups of two: their counts have two bits, and so two readers a net."""
-    timing = analyse(chain(), PLAIN, every_level(find_levels(chain())))
+    timing = analyse(chain(), PLAIN, every_level(levels_of(chain(), PLAIN)))
     names = [stage.levels for stage in timing.stages]
     assert names == [("encoder",), ("1",), ("2",), ("sum1",), ("argmax1",)]
     encoder, first, second, count, argmax = (stage.delay_ns for stage in timing.stages)
@@ -60,15 +61,14 @@ def test_delays_by_hand() -> None:
     assert first == pytest.approx(100 + 1 + 0.25 * np.log2(6) + 10)  # x1: two nodes, and twice two in the head
     assert second == pytest.approx(100 + 1 + 0.25 * np.log2(6) + 10 + 3)
     assert count == pytest.approx(100 + 1 + 0.25 * np.log2(6) + 10)
-    compare = 1 + 0.25 * np.log2(3) + 10 + 5 + 2 * 0.5
-    assert argmax == pytest.approx(100 + compare + 1 + 0.25 * np.log2(2 + 1) + 10)
+    assert argmax == pytest.approx(100 + (1 + 0.25) + 10 + 5 + 2 * 0.5 + 1 + 10)
     assert timing.critical == 5 and timing.fmax_mhz == pytest.approx(1e3 / argmax)
 
 
 def test_paths_in_words_of_the_model() -> None:
     def words(plan: str) -> list[str]:
         netlist = chain()
-        return [str(stage) for stage in analyse(netlist, PLAIN, parse_plan(plan, find_levels(netlist))).stages]
+        return [str(stage) for stage in analyse(netlist, PLAIN, parse_plan(plan, levels_of(netlist, PLAIN))).stages]
 
     assert words("2,argmax1") == [
         "L2.0 <- L1.0 <- feature 1 >= 3",
@@ -84,7 +84,7 @@ def test_paths_in_words_of_the_model() -> None:
 
 def test_nodes_that_are_not_the_models_are_named_by_the_export() -> None:
     netlist = chain().with_(lut_layer=np.array([-1, 1]), lut_node=np.array([-1, 7]))
-    (path, _) = analyse(netlist, PLAIN, parse_plan("2", find_levels(netlist))).stages
+    (path, _) = analyse(netlist, PLAIN, parse_plan("2", levels_of(netlist, PLAIN))).stages
     assert path.path == ("L1.7", "LUT 0 of the export", "feature 1 >= 3")
 
 
@@ -92,15 +92,6 @@ def test_wide_functions_without_multiplexers_take_more_luts() -> None:
     bare = replace(PLAIN, delays=replace(PLAIN.delays, mux_delay_ns=None))
     assert [PLAIN.lut_ns(n, 1) for n in (1, 4, 5, 6)] == [10, 10, 13, 16]
     assert [bare.lut_ns(n, 1) for n in (1, 4, 5, 6)] == [10, 10, 21, 32]
-
-
-@pytest.mark.parametrize(("threshold", "bits"), [(128, 1), (64, 2), (192, 2), (16, 4), (8, 5), (1, 8), (255, 8)])
-def test_depth_of_a_comparison(threshold: int, bits: int) -> None:
-    builder = NetlistBuilder("one", InputFormat(1, 8))
-    netlist = builder.finish(builder.add_comparators([0], [threshold])[:, None])
-    for lut_inputs, reach in ((4, (1, 4, 8)), (6, (1, 6, 18))):
-        expected = next(depth for depth, most in enumerate(reach) if bits <= most)
-        assert comparator_depths(netlist, lut_inputs).tolist() == [expected]
 
 
 @given(netlists(), st.sampled_from(sorted(TARGETS)))
@@ -115,7 +106,7 @@ def test_every_possible_stage_agrees_with_a_plain_recursion(netlist: Netlist, na
         readers[net] += 1
     for net in netlist.head.nets.tolist():
         readers[net] += paths.head[0].readers
-    depths = comparator_depths(netlist, target.lut_inputs).tolist()
+    depths = plan_encoder(netlist, target).output_levels.tolist()
     on_port = np.bincount(netlist.compare_feature, minlength=netlist.input.features).tolist()
 
     def stage_delay(first: int, last: int) -> float:
@@ -161,17 +152,13 @@ def test_every_possible_stage_agrees_with_a_plain_recursion(netlist: Netlist, na
 @pytest.mark.parametrize("plan", [None, "encoder,1,2,argmax2", "encoder,1,2", "encoder,1,2,sum1,argmax1"])
 def test_register_bits_are_those_of_the_verilog(plan: str | None) -> None:
     netlist = remove_dead(layered_netlist((120, 40), n=4, features=20, comparators=40, classes=4))
-    level = find_levels(netlist)
+    level = levels_of(netlist)
     chosen = every_level(level) if plan is None else parse_plan(plan, level)
-    design = emit(assign_stages(netlist, chosen.cells), chosen)
+    design = emit(assign_stages(netlist, chosen.cells), **emit_options(chosen))
     counted = 0
     for name, text in design.files.items():
         copies = 4 if "_count" in name else 1
         widths = [int(msb) + 1 for msb in re.findall(r"\breg \[(\d+):0\] (?!valid)", text)]
         counted += copies * sum(widths)
     bits = Paths(netlist, TARGETS["generic"]).register_bits()
-    # The last argmax level keeps no best score.
-    expected = int(bits[list(chosen.places)].sum())
-    if chosen.places[-1] == len(level) - 1:
-        expected -= netlist.head.score_width_bits
-    assert counted == expected
+    assert counted == int(bits[list(chosen.places)].sum())

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from icarus import call, check_cycles, write
-from netlists import codes_for, layered_netlist, netlists
+from netlists import codes_for, emit_options, layered_netlist, levels_of, netlists
 from tools import require_tool, require_verilator
 from yosys import run_yosys
 
@@ -23,7 +23,6 @@ from difflut.export.levels import Plan
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.pipelining import Pipeline, parse_plan, plan_pipeline
 from difflut.export.targets import TARGETS, find_target
-from difflut.export.timing import find_levels
 from difflut.hdl_templates import render
 
 
@@ -58,7 +57,7 @@ def test_assigned_stages_agree_in_every_cycle(netlist: Netlist) -> None:
 def planned_netlists(draw: st.DrawFn) -> tuple[Netlist, Plan]:
     """Netlists with registers after any levels of cells and head, the last one or not."""
     netlist = draw(netlists())
-    levels = find_levels(netlist)
+    levels = levels_of(netlist)
     places = draw(st.sets(st.integers(0, len(levels) - 1), min_size=1))
     plan = Plan(levels, tuple(sorted(places)))
     return assign_stages(netlist, plan.cells), plan
@@ -70,31 +69,32 @@ def test_any_pipeline_agrees_in_every_cycle(case: tuple[Netlist, Plan], seed: in
     require_tool("iverilog")
     netlist, plan = case
     with tempfile.TemporaryDirectory() as folder:
-        design = check_cycles(netlist, codes_for(netlist, 40, seed), Path(folder), seed, plan)
+        design = check_cycles(netlist, codes_for(netlist, 40, seed), Path(folder), seed, **emit_options(plan))
     assert design.latency_cycles == plan.latency_cycles
 
 
 def test_a_register_that_is_missing_is_noticed(tmp_path: Path) -> None:
     netlist = tiny()
-    levels = find_levels(netlist)
+    levels = levels_of(netlist)
     wrong = Plan(levels, tuple(range(len(levels) - 1)))
     every = np.stack(np.meshgrid(np.arange(16), np.arange(16)), axis=-1).reshape(-1, 2)
     with pytest.MonkeyPatch.context() as patch:
-        text = emit(netlist, wrong).files["tiny_argmax.v"]
+        text = emit(netlist, **emit_options(wrong)).files["tiny_argmax.v"]
         whole = emit(netlist)
         files = {**whole.files, "tiny_argmax.v": text.replace("(\n", "(\n    input wire clk,\n", 1)}
-        patch.setattr("icarus.emit", lambda *_: replace(whole, files=files))
+        patch.setattr("icarus.emit", lambda *_, **__: replace(whole, files=files))
         with pytest.raises(AssertionError, match="at edge"):
             check_cycles(netlist, every, tmp_path)
 
 
 def test_the_head_of_many_classes_without_registers_inside(tmp_path: Path) -> None:
     netlist = counting([19, 18, 17, 1, 7])
-    levels = find_levels(netlist)
+    levels = levels_of(netlist)
     rng = np.random.default_rng(1)
     codes = (rng.random((60, 62)) < rng.choice([0.0, 0.5, 0.9, 1.0], (60, 1))).astype(np.int64)
     plan = parse_plan("argmax3", levels)
-    assert check_cycles(assign_stages(netlist, plan.cells), codes, tmp_path, 0, plan).latency_cycles == 1
+    design = check_cycles(assign_stages(netlist, plan.cells), codes, tmp_path, **emit_options(plan))
+    assert design.latency_cycles == 1
 
 
 def counting(sizes: list[int], *, signed: bool = False, width_bits: int = 1) -> Netlist:
@@ -231,7 +231,7 @@ def assert_lint_clean(netlist: Netlist, folder: Path, plan: Plan | None = None) 
     from difflut.sim.toolchain import find_verilator
 
     tool = find_verilator()
-    design = emit(netlist, plan)
+    design = emit(netlist, **(emit_options(plan) if plan else {}))
     sources = [str(path) for path in write(design, folder)]
     call(tool.executable, "--lint-only", "-Wall", "--language", "1364-2001", "--top-module", design.top, *sources,
          folder=folder)  # fmt: skip
@@ -279,10 +279,12 @@ SYNTHESIS = {
 @pytest.mark.parametrize("target", TARGETS)
 def test_yosys_synthesises_what_is_planned_for_each_target(target: str, tmp_path: Path) -> None:
     netlist = layered_netlist((20, 10), n=4, features=4, width_bits=4, comparators=12, classes=2)
-    plan = plan_pipeline(netlist, find_target(target), Pipeline("auto", latency_cycles=2))
-    design = emit(assign_stages(netlist, plan.cells), plan)
+    family = find_target(target)
+    plan = plan_pipeline(netlist, family, Pipeline("auto", latency_cycles=2))
+    design = emit(assign_stages(netlist, plan.cells), family, **emit_options(plan))
     assert design.latency_cycles == 2
-    read = [f"read_verilog {path.name}" for path in write(design, tmp_path)]
+    write(design, tmp_path)
+    read = [f"read_verilog {name}" for name in sorted(design.files)]
     run_yosys([*read, f"{SYNTHESIS[target]} -top {design.top}", "check -assert"], tmp_path)
 
 
