@@ -49,7 +49,7 @@ reads of constant tables into LUT cells.
   It compares rows; it promises no clock.
 - dwn2rtl's inputs are signed words one bit wider than the pixels, and its top gives the class only, with one register stage
   behind encoder, each layer, group sum and argmax. "sign bits 0" is its design with the sign bits, which are always 0 for
-  pixels, masked in its encoder. Ours gives all scores and a valid bit, too.
+  pixels, masked in its encoder. Ours gives the class only, too (`--fpga xcup --outputs class`), and a valid bit.
 - mnist_1000_500 and mnist_2000_1000 were trained for 4 epochs (`python -m benchmarks.hardware.train_networks --data DIR`):
   trained tables, not good networks. mnist_fc_8k_dwn is the zoo's.
 """
@@ -153,7 +153,7 @@ def listed(counts: Mapping[str, int]) -> str:
 
 def ours(model: BaseModel, folder: Path, images: int) -> Row:
     """Export, simulate, synthesise."""
-    made = make_bundle(model, fpga=FPGA)
+    made = make_bundle(model, fpga=FPGA, outputs="class")
     bundle.write(made.bundle, folder)
     names = sorted(name for name in made.bundle.files if name.startswith("rtl/") and name.endswith(".v"))
     sources = [(folder / name).absolute() for name in names]
@@ -183,7 +183,9 @@ def theirs(model: Any, folder: Path, package: Path, images: int, tied: bool) -> 
     wrapper = simulated / "plain.v"
     wrapper.write_text(dwn2rtl_design.plain_interface(model, cycles))
     classes = model.num_classes
-    interface = RtlInterface("plain", model.input_size, model.input_format.width_bits, classes, 1, 4, cycles)
+    interface = RtlInterface(
+        "plain", model.input_size, model.input_format.width_bits, classes, 1, 4, cycles, scores=False
+    )
     check(model, [*sources, wrapper], interface, simulated, images)
     absolute = tuple(source.absolute() for source in sources)
     report = synthesis(yosys.Design(model.name, dwn2rtl_design.TOP, absolute, DWN2RTL_MODULES), folder / "synthesis")

@@ -103,16 +103,15 @@ def without_sign_bits(sources: list[Path], model: BaseModel, folder: Path) -> li
 
 
 def plain_interface(model: BaseModel, cycles: int) -> str:
-    """A module `plain` with the ports of our exports around dwn2rtl's top, for simulation; all scores are 0."""
+    """A module `plain` with the ports of our exports around dwn2rtl's top, for simulation."""
     features, width = model.input_size, model.input_format.width_bits
     return f"""\
 module plain (
     input wire clk, input wire rst, input wire in_valid, input wire [{features * width - 1}:0] in_codes,
-    output wire out_valid, output wire [{model.num_classes - 1}:0] out_scores, output wire [3:0] out_class);
+    output wire out_valid, output wire [3:0] out_class);
   reg [{cycles - 1}:0] valid;
   always @(posedge clk) valid <= rst ? {cycles}'d0 : {{valid[{cycles - 2}:0], in_valid}};
   assign out_valid = valid[{cycles - 1}];
-  assign out_scores = 0;
   wire [{features * (width + 1) - 1}:0] x_flat;
   genvar i;
   generate for (i = 0; i < {features}; i = i + 1) begin : feature

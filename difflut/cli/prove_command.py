@@ -56,7 +56,9 @@ def show(report: ProofReport, directory: Path) -> None:
     """Print what was proved and what not."""
     click.echo(f"{report.build}: for all inputs")
     for claim in report.claims:
-        click.echo(f"  {claim.verdict:<11}{claim.subject}: {claim.statement}{f' ({claim.detail})' if claim.detail else ''}")
+        click.echo(
+            f"  {claim.verdict:<11}{claim.subject}: {claim.statement}{f' ({claim.detail})' if claim.detail else ''}"
+        )
     if report.counterexample is not None:
         found = report.counterexample
         click.echo(f"counterexample ({found.claim}), an input on which the outputs differ:")
@@ -72,4 +74,6 @@ def show(report: ProofReport, directory: Path) -> None:
     if report.ok:
         click.echo(f"proved: the RTL equals the traced model for all inputs ({proved} claims {took})")
     else:
-        click.echo(f"NOT PROVED: {len(report.claims) - proved} of {len(report.claims)} claims are open or refuted ({took})")
+        click.echo(
+            f"NOT PROVED: {len(report.claims) - proved} of {len(report.claims)} claims are open or refuted ({took})"
+        )

@@ -46,6 +46,11 @@ COMMANDS: dict[str, str] = {
     "gowin": "synth_gowin",
 }
 
+# What defines the primitives that builds for a family instantiate.
+LIBRARIES: dict[str, tuple[str, ...]] = dict.fromkeys(
+    ("xc7", "xcup"), ("+/xilinx/cells_sim.v", "+/xilinx/cells_xtra.v")
+)
+
 Report = Callable[[str], None]
 
 
@@ -209,7 +214,8 @@ def run(
 
 def script(design: Design, fpga: str, name: str, kept: Sequence[str]) -> str:
     """The Yosys script of one run; `kept` modules stay apart."""
-    lines = [f'read_verilog "{source}"' for source in design.sources]
+    lines = [f"read_verilog -lib {library}" for library in LIBRARIES.get(fpga, ())]
+    lines += [f'read_verilog "{source}"' for source in design.sources]
     lines += [f"hierarchy -check -top {design.top}", "proc"]
     lines += [f"setattr -mod -set keep_hierarchy 1 {module}" for module in kept]
     # Flattened first, a module a node is no module when the slow passes come.

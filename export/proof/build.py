@@ -111,7 +111,9 @@ def load_counterexample(path: Path) -> np.ndarray[tuple[int, int], np.dtype[np.i
         with np.load(path, allow_pickle=False) as data:
             codes = data["codes"]
     except (OSError, KeyError, ValueError) as error:
-        raise BundleError(f"{path}: no stored counterexample ({error}); expected a file that `difflut prove` wrote") from error
+        raise BundleError(
+            f"{path}: no stored counterexample ({error}); expected a file that `difflut prove` wrote"
+        ) from error
     return np.atleast_2d(codes).astype(np.int64)
 
 
@@ -120,9 +122,7 @@ def pack_netlist(text: str) -> bytes:
     return lzma.compress(text.encode(), format=lzma.FORMAT_XZ, preset=6)
 
 
-def _passes(
-    build: bundle.Bundle, netlist: Netlist, progress: Progress
-) -> tuple[list[Claim], Counterexample | None]:
+def _passes(build: bundle.Bundle, netlist: Netlist, progress: Progress) -> tuple[list[Claim], Counterexample | None]:
     """Run the passes again on the traced netlist and prove each of them; the last result must be what was emitted."""
     if bundle.TRACED_FILE not in build.files:
         reason = f"the build has no {bundle.TRACED_FILE}; export again with this version"
@@ -159,4 +159,3 @@ def _save(found: Counterexample, path: Path) -> None:
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content.getvalue())
-

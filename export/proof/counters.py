@@ -132,9 +132,11 @@ class CounterProver:
         if any(node not in nodes and node not in counted for node in target):
             outcome.reason = "it depends on something else than the nets that it counts"
             return None
-        return nodes | {feed for node in nodes for feed in self.graph.fanins[node] if feed in counted} | {
-            node for node in target if node in counted
-        }
+        return (
+            nodes
+            | {feed for node in nodes for feed in self.graph.fanins[node] if feed in counted}
+            | {node for node in target if node in counted}
+        )
 
     def _cuts(self, cone: set[int], target: dict[int, int], counted: dict[int, int]) -> list[frozenset[int]]:
         """Suggested cuts, those near the counted nodes first."""

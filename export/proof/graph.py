@@ -27,9 +27,7 @@ SUM3 = 0b10010110
 MAJORITY = 0b11101000
 
 # Bits of a truth table of n inputs at which input i is 0.
-_ZERO = [
-    [sum(1 << a for a in range(1 << n) if not a >> i & 1) for i in range(n)] for n in range(MAX_INPUTS + 1)
-]
+_ZERO = [[sum(1 << a for a in range(1 << n) if not a >> i & 1) for i in range(n)] for n in range(MAX_INPUTS + 1)]
 _FULL = [(1 << (1 << n)) - 1 for n in range(MAX_INPUTS + 1)]
 _EVALUATED_WORDS = 1 << 17
 

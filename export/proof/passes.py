@@ -11,7 +11,14 @@ from difflut.export.ir import Netlist
 from difflut.export.proof.graph import FALSE, TRUE, Graph
 from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim, Counterexample
 from difflut.export.proof.solver import Answer
-from difflut.export.proof.specification import Codes, add_netlist, codes_of_model, input_rows, nets_in_head, sample_codes
+from difflut.export.proof.specification import (
+    Codes,
+    add_netlist,
+    codes_of_model,
+    input_rows,
+    nets_in_head,
+    sample_codes,
+)
 from difflut.export.proof.sweep import Sweeper
 from difflut.export.simulate import simulate
 
@@ -72,9 +79,7 @@ def prove_pass(before: Netlist, after: Netlist, name: str) -> PassOutcome:
     return PassOutcome(Claim(subject, statement, PROVED, kinds), None)
 
 
-def _unpaired(
-    before: Netlist, after: Netlist, old: list[int], new: list[int]
-) -> list[tuple[int | None, int | None]]:
+def _unpaired(before: Netlist, after: Netlist, old: list[int], new: list[int]) -> list[tuple[int | None, int | None]]:
     """Nodes that a score counts on one side only, those of both sides in pairs as far as they go."""
     result: list[tuple[int | None, int | None]] = []
     for mine, theirs in zip(nets_in_head(before), nets_in_head(after), strict=True):

@@ -161,7 +161,9 @@ class _RtlProver:
         reached = self._reached(swept)
         claims = []
         if netlist.comparators:
-            present = sum(swept.node_of[node] in reached for node in self.nets[FIRST_NET : FIRST_NET + netlist.comparators])
+            present = sum(
+                swept.node_of[node] in reached for node in self.nets[FIRST_NET : FIRST_NET + netlist.comparators]
+            )
             claims.append(
                 Claim(
                     "encoder",
@@ -175,7 +177,9 @@ class _RtlProver:
         luts = range(FIRST_NET + netlist.comparators, netlist.nets)
         present = sum(swept.node_of[self.nets[net]] in reached for net in luts)
         head = {net for group in nets_in_head(netlist) for net in group if net >= FIRST_NET}
-        missing = [net for net in sorted(head) if swept.node_of[self.nets[net]] not in reached and self.nets[net] > TRUE]
+        missing = [
+            net for net in sorted(head) if swept.node_of[self.nets[net]] not in reached and self.nets[net] > TRUE
+        ]
         kinds = ", ".join(f"{count} by {kind}" for kind, count in sorted(swept.proofs.items()))
         claims.append(
             Claim(
@@ -234,7 +238,9 @@ class _RtlProver:
                     )
                 )
             else:
-                claims.append(Claim("top-k", statement, OPEN, "the order of comparisons was not checked for so many classes"))
+                claims.append(
+                    Claim("top-k", statement, OPEN, "the order of comparisons was not checked for so many classes")
+                )
         return claims
 
     def _group_sum(self, swept: Swept, groups: list[list[int]]) -> Claim:
@@ -260,7 +266,9 @@ class _RtlProver:
         if bad:
             more = f"; {len(bad) - 1} more like it" if len(bad) > 1 else ""
             return Claim("group sum", statement, OPEN, bad[0] + more)
-        return Claim("group sum", statement, PROVED, f"{pieces} pieces between {cuts} cuts, {repeated} of a form seen before")
+        return Claim(
+            "group sum", statement, PROVED, f"{pieces} pieces between {cuts} cuts, {repeated} of a form seen before"
+        )
 
     def _vectors(self, swept: Swept) -> set[frozenset[int]]:
         """The merged nodes of each named vector of the RTL, for each moment at which it matters."""
