@@ -79,7 +79,8 @@ def _added(graph: Graph, a: Sequence[int], b: Sequence[int], carry: int) -> Word
 
 
 def _sum(o: Operands) -> Word:
-    return _added(o.graph, *o.extended("A", "B"), FALSE)
+    a, b = o.extended("A", "B")
+    return _added(o.graph, a, b, FALSE)
 
 
 def _difference(o: Operands) -> Word:
@@ -100,7 +101,7 @@ def _equal(o: Operands) -> int:
 
 
 def _parity(o: Operands) -> int:
-    return o.graph._reduce(list(o.inputs["A"]), g.XOR, FALSE)
+    return o.graph.reduce(list(o.inputs["A"]), g.XOR, FALSE)
 
 
 def _any(o: Operands, port: str = "A") -> int:

@@ -200,7 +200,7 @@ class Expansion:
             for wire, node in zip(cell.outputs, result, strict=True):
                 self._nodes[wire, time] = node
         else:
-            self._nodes[place] = self.graph.input(("state", bit, time))
+            self._nodes[place] = self.graph.input(("state", int(bit), time))
 
 
 class Simulation:

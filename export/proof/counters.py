@@ -186,9 +186,9 @@ class CounterProver:
         after: dict[int, int] = {}
         facts: list[Fact] = []
         constant = state.constant
-        for outputs, inputs in pieces.all():
+        for outputs, members in pieces.all():
             given = {node: to[node] for node in outputs}
-            result = self._piece(state, inputs, outputs, given, outcome)
+            result = self._piece(state, members, outputs, given, outcome)
             if isinstance(result, str):
                 return result
             after.update(zip(outputs, result.weights, strict=True))

@@ -7,7 +7,7 @@ nodes (same fan-ins in the same order, same table) are one node. So equal node n
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from difflut.export.ir import MAX_INPUTS
 
 Words = npt.NDArray[np.uint64]
+Key = tuple[str, int, int]  # what an input is: port, bit, and how many clock cycles ago
 
 FALSE = 0
 TRUE = 1
@@ -46,13 +47,13 @@ class Graph:
         self.fanins: list[tuple[int, ...]] = [(), ()]
         self.tables: list[int] = [0, 1]
         self.level: list[int] = [0, 0]
-        self.inputs: dict[Hashable, int] = {}
+        self.inputs: dict[Key, int] = {}
         self._known: dict[tuple[tuple[int, ...], int], int] = {}
 
     def __len__(self) -> int:
         return len(self.fanins)
 
-    def input(self, key: Hashable) -> int:
+    def input(self, key: Key) -> int:
         """The input named `key`, made if it is new."""
         node = self.inputs.get(key)
         if node is None:
@@ -82,11 +83,11 @@ class Graph:
 
     def any_of(self, nodes: Iterable[int]) -> int:
         """The disjunction."""
-        return self._reduce(list(nodes), OR, FALSE)
+        return self.reduce(list(nodes), OR, FALSE)
 
     def all_of(self, nodes: Iterable[int]) -> int:
         """The conjunction."""
-        return self._reduce(list(nodes), AND, TRUE)
+        return self.reduce(list(nodes), AND, TRUE)
 
     def greater(self, a: Sequence[int], b: Sequence[int], or_equal: int = FALSE) -> int:
         """a > b for unsigned words, least significant bit first; a >= b with `or_equal` TRUE."""
@@ -144,7 +145,8 @@ class Graph:
         self.level.append(level)
         return len(self.fanins) - 1
 
-    def _reduce(self, nodes: list[int], table: int, empty: int) -> int:
+    def reduce(self, nodes: list[int], table: int, empty: int) -> int:
+        """All nodes joined by an associative function of two inputs; `empty` for none."""
         while len(nodes) > 1:
             pairs = [self.add((a, b), table) for a, b in zip(nodes[::2], nodes[1::2], strict=False)]
             nodes = pairs + (nodes[-1:] if len(nodes) % 2 else [])

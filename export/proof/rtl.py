@@ -29,7 +29,7 @@ from difflut.export.proof.specification import (
     nets_in_head,
     sample_codes,
 )
-from difflut.export.proof.sweep import ENUMERATED_BITS, Swept, Sweeper, between
+from difflut.export.proof.sweep import ENUMERATED_BITS, Sweeper, Swept, between
 from difflut.export.simulate import simulate
 
 SIGNATURE_SAMPLES = 4096
@@ -147,7 +147,7 @@ class _RtlProver:
         if not roots:
             return Claim("pipeline", statement, OPEN, "the RTL has no data outputs")
         found = [names[node] for node in self.graph.cone(roots) if node in names]
-        wrong = sorted({(str(key[0]), int(key[2])) for key in found if key[0] != CODES or key[2] != self.latency})  # type: ignore[index]
+        wrong = sorted({(str(key[0]), int(key[2])) for key in found if key[0] != CODES or key[2] != self.latency})
         if not wrong:
             return Claim("pipeline", statement, PROVED, "by following every path back through its registers")
         listed = ", ".join(
@@ -343,7 +343,7 @@ class _RtlProver:
 
     def _valid_example(self, solver: Solver) -> str:
         names = {node: key for key, node in self.graph.inputs.items()}
-        ones = sorted((str(names[node][0]), int(names[node][2])) for node, value in solver.model.items() if value)  # type: ignore[index]
+        ones = sorted((str(names[node][0]), int(names[node][2])) for node, value in solver.model.items() if value)
         listed = ", ".join(f"{port} {time} cycles earlier" for port, time in ones if port != "state")
         return f"wrong after {listed or 'no signal at all'}" if solver.model else "not decided"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,7 @@ def input_rows(graph: Graph, form: InputFormat, codes: npt.NDArray[Any], seed: i
     random = np.random.default_rng(seed)
     values: dict[int, Words] = {}
     for key, node in graph.inputs.items():
-        port, bit, _ = key  # type: ignore[misc]
+        port, bit, _ = key
         values[node] = rows[bit] if port == CODES else random.integers(0, 1 << 64, rows.shape[1], np.uint64)
     return values
 
@@ -91,7 +92,7 @@ def codes_of_model(form: InputFormat, graph: Graph, model: dict[int, bool], base
     width = form.width_bits
     codes = base.astype(np.int64) & ((1 << width) - 1)
     for key, node in graph.inputs.items():
-        port, bit, _ = key  # type: ignore[misc]
+        port, bit, _ = key
         if port == CODES and node in model:
             feature, position = divmod(bit, width)
             codes[feature] = codes[feature] & ~(1 << position) | int(model[node]) << position
@@ -102,4 +103,4 @@ def codes_of_model(form: InputFormat, graph: Graph, model: dict[int, bool], base
 def nets_in_head(netlist: Netlist) -> list[list[int]]:
     """The nets that each score counts."""
     offsets, nets = netlist.head.offsets.tolist(), netlist.head.nets.tolist()
-    return [nets[first:last] for first, last in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [nets[first:last] for first, last in pairwise(offsets)]

@@ -293,7 +293,7 @@ class Sweeper:
         single = [node for node, feature in enumerate(self._feature) if feature >= 0]
         words = max(1, (1 << width) // 64)
         columns = patterns(width, words)
-        inputs = {node: columns[key[1] % width] for key, node in self.raw.inputs.items() if self._feature[node] >= 0}  # type: ignore[index]
+        inputs = {node: columns[key[1] % width] for key, node in self.raw.inputs.items() if self._feature[node] >= 0}
         computed = evaluate_cone(self.raw, [node for node in single if self.raw.fanins[node]], inputs, words)
         return np.stack([computed[node] for node in single]) if single else np.zeros((0, words), np.uint64), {
             node: row for row, node in enumerate(single)
@@ -353,7 +353,7 @@ def _table_value(inputs: list[Words], table: int) -> Words:
 def features(graph: Graph, form: InputFormat) -> list[int]:
     """For each node the feature that it depends on: NONE, or SEVERAL if there is more to it."""
     result = [NONE, NONE]
-    names: dict[int, Any] = {node: key for key, node in graph.inputs.items()}
+    names = {node: key for key, node in graph.inputs.items()}
     times: dict[int, int] = {}
     for node in range(2, len(graph)):
         if graph.is_input(node):
