@@ -1,0 +1,116 @@
+"""Reading back: every kind of cell computes what Icarus says, and what is no synchronous circuit is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from icarus import call
+from tools import require_tool, require_yosys
+
+from difflut.export.errors import ToolError
+from difflut.export.proof import read_back as module
+from difflut.export.proof.circuit import Expansion, Simulation
+from difflut.export.proof.errors import ProofError
+from difflut.export.proof.graph import Graph, pack, unpack
+from difflut.export.proof.read_back import read_back
+
+OPERATIONS = [
+    "a + b", "a - b", "a & b", "a | b", "a ^ b", "a ~^ b", "~a", "-a", "a > b", "a >= b", "a < b", "a <= b", "a == b",
+    "a != b", "&a", "|a", "^a", "~^a", "!a", "a && b", "a || b", "a[0] ? a : b", "a * b", "a << b[1:0]", "a >> b[1:0]",
+    "T[a]", "b[a[1:0]]", "{a, b} + c", "$signed(a) > $signed(b)", "$signed(a) <= $signed(c)", "$signed(a) + $signed(c)",
+    "$signed(a) - $signed(c)", "$signed(a) >>> 1", "c > a", "c + a", "c == a", "c - a", "{2{c}} & a",
+]  # fmt: skip
+
+
+def operations() -> str:
+    lines = [f"  assign y{i} = {text};" for i, text in enumerate(OPERATIONS)]
+    ports = "".join(f", output [8:0] y{i}" for i in range(len(OPERATIONS)))
+    return (
+        f"module operations(input clk, input [3:0] a, input [3:0] b, input [1:0] c{ports});\n"
+        "  localparam [15:0] T = 16'h8d1e;\n" + "\n".join(lines) + "\nendmodule\n"
+    )
+
+
+def test_every_operator_computes_what_icarus_says(tmp_path: Path) -> None:
+    require_yosys()
+    iverilog, vvp = require_tool("iverilog"), require_tool("vvp")
+    text = operations()
+    bench = "module bench; reg [9:0] i; integer n; reg clk = 0;\n"
+    bench += "".join(f"wire [8:0] y{i};\n" for i in range(len(OPERATIONS)))
+    bench += "operations dut(.clk(clk), .a(i[3:0]), .b(i[7:4]), .c(i[9:8])"
+    bench += "".join(f", .y{i}(y{i})" for i in range(len(OPERATIONS))) + ");\n"
+    shown = ", ".join(f"y{i}" for i in range(len(OPERATIONS)))
+    bench += f'initial for (n = 0; n < 1024; n = n + 1) begin i = n; #1 $display("{" %b" * len(OPERATIONS)}", {shown}); end\nendmodule\n'
+    (tmp_path / "dut.v").write_text(text)
+    (tmp_path / "bench.v").write_text(bench)
+    call(iverilog, "-g2001", "-o", "run", "dut.v", "bench.v", folder=tmp_path)
+    rows = [line.split() for line in call(vvp, "-n", "run", folder=tmp_path).splitlines()]
+    circuit = read_back({"operations.v": text}, "operations")
+    graph = Graph()
+    expansion = Expansion(circuit, graph, 0)
+    number = np.arange(1024)
+    bits = {("a", i, 0): number >> i & 1 for i in range(4)}
+    bits |= {("b", i, 0): number >> (4 + i) & 1 for i in range(4)} | {
+        ("c", i, 0): number >> (8 + i) & 1 for i in range(2)
+    }
+    nodes = {i: expansion.nodes([(bit, 0) for bit in circuit.outputs[f"y{i}"]]) for i in range(len(OPERATIONS))}
+    values = graph.evaluate({node: pack(bits[key][None])[0] for key, node in graph.inputs.items()}, 16)
+    for i, operation in enumerate(OPERATIONS):
+        got = ["".join("01"[bit] for bit in row[::-1]) for row in unpack(values[nodes[i]], 1024).T.astype(int)]
+        assert got == [row[i] for row in rows], operation
+
+
+def test_registers_are_times_in_an_expansion_and_state_in_a_simulation() -> None:
+    require_yosys()
+    text = """module two(input clk, input a, input b, output y);
+      reg p, q; always @(posedge clk) begin p <= a; q <= p ^ b; end
+      assign y = q; endmodule"""
+    circuit = read_back({"two.v": text}, "two")
+    graph = Graph()
+    node = Expansion(circuit, graph, 3).node(circuit.outputs["y"][0], 0)
+    names = {node: key for key, node in graph.inputs.items()}
+    assert {names[n] for n in graph.cone([node]) if n in names} == {("a", 0, 2), ("b", 0, 1)}
+    simulation = Simulation(circuit, 1)
+    zero, one = np.zeros((1, 1), np.uint64), np.full((1, 1), ~np.uint64(0))
+    seen = [
+        simulation.step({"a": a, "b": b})["y"][0, 0]
+        for a, b in [(one, zero), (zero, zero), (zero, zero), (zero, one), (zero, zero)]
+    ]
+    assert [int(word) for word in seen[2:]] == [int(one[0, 0]), 0, int(one[0, 0])]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("reg q; always @(negedge clk) q <= a; assign y = q;", "not clocked by the rising edge of clk"),
+        ("reg q; always @(posedge a) q <= b; assign y = q;", "not clocked by the rising edge of clk"),
+        ("reg q; always @(*) if (a) q = b; assign y = q;", "cell of type"),
+        ("wire w; assign w = w ^ a; assign y = w;", "depends on itself without a flip-flop"),
+        ("assign y = a ? b : 1'bx;", "has no defined value"),
+    ],
+    ids=["falling edge", "other clock", "latch", "loop", "x"],
+)
+def test_what_is_not_a_synchronous_circuit_is_refused(body: str, message: str) -> None:
+    require_yosys()
+    text = f"module odd(input clk, input a, input b, output y); {body} endmodule"
+    with pytest.raises(ProofError, match=message):
+        circuit = read_back({"odd.v": text}, "odd")
+        Expansion(circuit, Graph(), 2).node(circuit.outputs["y"][0], 0)
+
+
+def test_broken_verilog_is_an_error_that_shows_what_yosys_says() -> None:
+    require_yosys()
+    with pytest.raises(ToolError, match=r"Yosys cannot read the emitted Verilog(.|\n)*syntax error"):
+        read_back({"broken.v": "module broken(input clk; endmodule"}, "broken")
+
+
+def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from difflut.export.proof import solver
+
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ToolError, match=r"pyosys is missing; .* pip install 'difflut\[prove\]'"):
+        module.require_yosys()
+    with pytest.raises(ToolError, match=r"python-sat is missing; .* pip install 'difflut\[prove\]'"):
+        solver.require_sat()
