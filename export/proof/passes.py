@@ -10,7 +10,7 @@ import numpy as np
 from difflut.export.ir import Netlist
 from difflut.export.proof.graph import FALSE, TRUE, Graph
 from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim, Counterexample
-from difflut.export.proof.solver import Answer
+from difflut.export.proof.solver import Answer, Solver
 from difflut.export.proof.specification import (
     Codes,
     add_netlist,
@@ -64,38 +64,49 @@ def prove_pass(before: Netlist, after: Netlist, name: str, common: Graph | None 
     sweeper = Sweeper(graph, before.input, {node for node in old if node > TRUE}, inputs, SAMPLES // 64)
     swept = sweeper.run()
     old, new = [swept.node_of[node] for node in old], [swept.node_of[node] for node in new]
-    pairs = _unpaired(before, after, old, new)
     open_ = 0
-    for mine, theirs in pairs:
-        if mine is None or theirs is None:
-            open_ += 1
-            continue
-        answer = sweeper.solver.compare(mine, theirs)
-        if answer is Answer.EQUAL:
-            continue
-        open_ += 1
-        if answer is Answer.DIFFERENT and open_ <= _SUSPECTS:
-            model = dict(sweeper.solver.model)
-            varied = np.stack([codes_of_model(before.input, swept.graph, model, row) for row in samples[:_VARIATIONS]])
-            found = _compare(before, after, varied, subject)
-            if found is not None:
-                return PassOutcome(Claim(subject, statement, REFUTED, "an input gives other scores"), found)
+    for left, right in _unpaired(before, after, old, new):
+        for mine, theirs in _paired(sweeper.solver, left, right):
+            answer = sweeper.solver.compare(mine, theirs)
+            open_ += answer is not Answer.EQUAL
+            if answer is Answer.DIFFERENT and open_ <= _SUSPECTS:
+                model = dict(sweeper.solver.model)
+                varied = [codes_of_model(before.input, swept.graph, model, row) for row in samples[:_VARIATIONS]]
+                found = _compare(before, after, np.stack(varied), subject)
+                if found is not None:
+                    return PassOutcome(Claim(subject, statement, REFUTED, "an input gives other scores"), found)
     kinds = ", ".join(f"{count} by {kind}" for kind, count in sorted(swept.proofs.items()))
     if open_:
         return PassOutcome(Claim(subject, statement, OPEN, f"{open_} nets that scores count have no equal"), None)
     return PassOutcome(Claim(subject, statement, PROVED, kinds), None)
 
 
-def _unpaired(before: Netlist, after: Netlist, old: list[int], new: list[int]) -> list[tuple[int | None, int | None]]:
-    """Nodes that a score counts on one side only, those of both sides in pairs as far as they go."""
-    result: list[tuple[int | None, int | None]] = []
+def _unpaired(before: Netlist, after: Netlist, old: list[int], new: list[int]) -> list[tuple[list[int], list[int]]]:
+    """For each score that needs it: the nodes that it counts before only, and after only."""
+    result = []
     for mine, theirs in zip(nets_in_head(before), nets_in_head(after), strict=True):
         left = Counter(old[net] for net in mine if old[net] != FALSE)
         right = Counter(new[net] for net in theirs if new[net] != FALSE)
-        a, b = sorted((left - right).elements()), sorted((right - left).elements())
-        length = max(len(a), len(b))
-        result += zip(a + [None] * (length - len(a)), b + [None] * (length - len(b)), strict=True)
+        if left != right:
+            result.append((sorted((left - right).elements()), sorted((right - left).elements())))
     return result
+
+
+def _paired(solver: Solver, left: list[int], right: list[int]) -> list[tuple[int, int]]:
+    """Pairs of which both are equal as far as SAT finds such; constant 0, which counts nothing, fills up."""
+    rest = list(right)
+    pairs, single = [], []
+    for mine in left:
+        partner = next((theirs for theirs in [*rest, FALSE] if solver.compare(mine, theirs) is Answer.EQUAL), None)
+        if partner is None:
+            single.append(mine)
+        else:
+            pairs.append((mine, partner))
+            if partner in rest:
+                rest.remove(partner)
+    length = max(len(single), len(rest))
+    fill = [FALSE] * length
+    return pairs + list(zip((single + fill)[:length], (rest + fill)[:length], strict=True))
 
 
 def _compare(before: Netlist, after: Netlist, codes: Codes, subject: str) -> Counterexample | None:

@@ -334,30 +334,30 @@ class _RtlProver:
     ) -> Claim:
         """Outputs as functions of the scores, which were proved on their own and may be anything here."""
         graph = Graph()
+        # Copied from the graph as it was read: after the sweep a node here may be one that equals it by what codes can be.
         copied: dict[int, int] = {FALSE: FALSE, TRUE: TRUE}
-        score_nodes = [[swept.node_of[node] for node in word] for word in self.scores]
-        for word in score_nodes:
+        for word in self.scores:
             for node in word:
                 if node not in copied:
-                    copied[node] = graph.input(("score", node, 0))
-        expected = reference(graph, [[copied[node] for node in word] for word in score_nodes])
+                    same = swept.node_of[node]
+                    copied[node] = same if same <= TRUE else graph.input(("score", same, 0))
+        expected = reference(graph, [[copied[node] for node in word] for word in self.scores])
         leaders = set(range(2, len(graph)))
-        found = [[swept.node_of[node] for node in word] for word in outputs]
-        roots = [node for word in found for node in word]
-        for node in between(swept.graph, roots, list(copied)):
-            feeds = swept.graph.fanins[node]
+        roots = [node for word in outputs for node in word]
+        for node in between(self.graph, roots, list(copied)):
+            feeds = self.graph.fanins[node]
             if any(feed not in copied for feed in feeds):
                 return Claim(subject, statement, OPEN, "it depends on something else than the scores")
-            copied[node] = graph.add([copied[feed] for feed in feeds], swept.graph.tables[node])
+            copied[node] = graph.add([copied[feed] for feed in feeds], self.graph.tables[node])
         if any(root not in copied for root in roots):
             return Claim(subject, statement, OPEN, "it depends on something else than the scores")
         words = SIGNATURE_SAMPLES // 64
         # No node of this graph depends on codes, so the format is of no importance.
-        sweeper = Sweeper(graph, self.netlist.input, leaders, _score_samples(graph, score_nodes, copied), words)
+        sweeper = Sweeper(graph, self.netlist.input, leaders, _score_samples(self.scores, copied), words)
         merged = sweeper.run()
         pairs = [
             (merged.node_of[a], merged.node_of[copied[b]])
-            for right, given in zip(expected, found, strict=True)
+            for right, given in zip(expected, outputs, strict=True)
             for a, b in zip_longest(right, given, fillvalue=FALSE)
         ]
         if any(sweeper.solver.compare(a, b) is not Answer.EQUAL for a, b in pairs if a != b):
@@ -455,7 +455,7 @@ class _RtlProver:
         return None
 
 
-def _score_samples(graph: Graph, words: list[list[int]], copied: dict[int, int]) -> dict[int, Words]:
+def _score_samples(words: list[list[int]], copied: dict[int, int]) -> dict[int, Words]:
     """Scores of which many are equal or next to each other, as values of the graph's inputs."""
     random = np.random.default_rng(0)
     width = max(len(word) for word in words)
@@ -467,7 +467,7 @@ def _score_samples(graph: Graph, words: list[list[int]], copied: dict[int, int])
     for word, score in zip(words, scores, strict=True):
         rows = pack((score >> np.arange(len(word))[:, None] & 1).astype(np.bool_))
         for node, row in zip(word, rows, strict=True):
-            if node > TRUE:
+            if copied[node] > TRUE:
                 values[copied[node]] = row
     return values
 

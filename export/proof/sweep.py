@@ -118,7 +118,7 @@ class Sweeper:
             target = merged
             if new and node in self._row_of:
                 key, entry = self._table_entry(node, merged)
-                found = by_table.setdefault(key, entry)
+                found = by_table.setdefault(key, entry) if any(key[1]) else (FALSE, False)
                 target = self._aliased(merged, found, entry[1], "all codes")
             elif new:
                 target = self._match(node, merged, by_signature)
