@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -157,39 +158,43 @@ def with_rtl_of(netlist: Netlist, build: bundle.Bundle) -> bundle.Bundle:
     return bundle.Bundle(build.manifest, {**build.files, **rtl})
 
 
-def flipped_table_bit(netlist: Netlist) -> Netlist:
+Mutant = tuple[Netlist, str]  # with the cell that a report must name
+
+
+def lut_of_layer(netlist: Netlist, layer: int) -> tuple[int, str]:
+    """A LUT of a layer, and its node as reports name it; the passes decide which nodes are left."""
+    lut = int(np.flatnonzero(netlist.lut_layer == layer)[1])
+    return lut, f"layer {layer}, node {netlist.lut_node[lut]}"
+
+
+def flipped_table_bit(netlist: Netlist) -> Mutant:
+    lut, cell = lut_of_layer(netlist, 1)
     tables = netlist.lut_tables.copy()
-    tables[netlist.table_offsets[3]] ^= np.uint64(1 << 2)
-    return netlist.with_(lut_tables=tables)
+    tables[netlist.table_offsets[lut]] ^= np.uint64(1 << 2)
+    return netlist.with_(lut_tables=tables), cell
 
 
-def swapped_connections(netlist: Netlist) -> Netlist:
+def swapped_connections(netlist: Netlist) -> Mutant:
+    lut, cell = lut_of_layer(netlist, 2)
     fanin = netlist.lut_fanin.copy()
-    start = netlist.lut_offsets[13]
+    start = netlist.lut_offsets[lut]
     fanin[start : start + 2] = fanin[start : start + 2][::-1]
-    return netlist.with_(lut_fanin=fanin)
+    return netlist.with_(lut_fanin=fanin), cell
 
 
-def threshold_off_by_one(netlist: Netlist) -> Netlist:
+def threshold_off_by_one(netlist: Netlist) -> Mutant:
     thresholds = netlist.compare_threshold.copy()
     thresholds[2] += 1
-    return netlist.with_(compare_threshold=thresholds)
+    return netlist.with_(compare_threshold=thresholds), r"comparator code\[\d+\] >= \d+"
 
 
-@pytest.mark.parametrize(
-    ("mutate", "cell"),
-    [
-        (flipped_table_bit, "layer 1, node 3"),
-        (swapped_connections, "layer 2, node 1"),
-        (threshold_off_by_one, r"comparator code\[\d+\] >= \d+"),
-    ],
-)
-def test_wrong_rtl_is_caught_and_located(tmp_path: Path, mutate: object, cell: str) -> None:
+@pytest.mark.parametrize("mutate", [flipped_table_bit, swapped_connections, threshold_off_by_one])
+def test_wrong_rtl_is_caught_and_located(tmp_path: Path, mutate: Callable[[Netlist], Mutant]) -> None:
     require_icarus()
     # Three-bit codes, so that random samples meet every threshold.
     model = fitted(NarrowChain())
     made = make_bundle(model)
-    mutant = mutate(made.netlist)  # type: ignore[operator]
+    mutant, cell = mutate(made.netlist)
     codes = labelled(model).x.numpy()
     right, wrong = simulate(made.netlist, codes), simulate(mutant, codes)
     assert (right.scores != wrong.scores).any(), "the mutation changes nothing, so this test would prove nothing"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -158,6 +159,10 @@ def plan_counter(size: int, target: Target) -> CounterPlan:
 # --- Trees for tools that map `+` themselves -----------------------------------------------------------------------
 
 
+# Of a sum of three words in plain Verilog: fits what Yosys' synth_xilinx makes of it (benchmarks/bench_head.py).
+LUTS_PER_TERNARY_BIT = 1.37
+
+
 def _adder_tree(size: int, target: Target) -> CounterPlan:
     """Table counters of as many bits as a LUT reads, then words added by the tool, a few at a time."""
     counted, terms = (6, 3) if target.lut_inputs >= 6 else (3, 2)
@@ -177,8 +182,9 @@ def _adder_tree(size: int, target: Target) -> CounterPlan:
             total = sum(bounds[i] for i in group)
             bits = tuple(range(first, first + sum(widths)))
             if len(widths) > 1:
-                luts = total.bit_length() * (len(widths) - 1)
                 word_bits = total.bit_length()
+                # A tool compresses three words to two first, for some of the bits within the adder's own LUTs.
+                luts = word_bits if len(widths) == 2 else math.ceil(LUTS_PER_TERNARY_BIT * word_bits)
                 builder.place(adder(widths, word_bits, 0, luts, -(-word_bits // 4)), bits)
             first += sum(widths)
             sums.append(total)
