@@ -77,7 +77,9 @@ def main() -> None:
     parser.add_argument("--argmax", action="store_true", help="measure the argmax of ten groups of 400 instead")
     options = parser.parse_args()
     if options.argmax:
-        print("| target | outputs | levels | LUTs, plan | LUTs, Yosys | carries |\n| --- | --- | ---: | ---: | ---: | ---: |")
+        print(
+            "| target | outputs | levels | LUTs, plan | LUTs, Yosys | carries |\n| --- | --- | ---: | ---: | ---: | ---: |"
+        )
         for name in options.targets:
             for text in ("both", "class", "top-3"):
                 outputs: Outputs = parse_outputs(text, 10)
