@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -159,10 +158,6 @@ def plan_counter(size: int, target: Target) -> CounterPlan:
 # --- Trees for tools that map `+` themselves -----------------------------------------------------------------------
 
 
-# Of a sum of three words in plain Verilog: fits what Yosys' synth_xilinx makes of it (benchmarks/bench_head.py).
-LUTS_PER_TERNARY_BIT = 1.37
-
-
 def _adder_tree(size: int, target: Target) -> CounterPlan:
     """Table counters of as many bits as a LUT reads, then words added by the tool, a few at a time."""
     counted, terms = (6, 3) if target.lut_inputs >= 6 else (3, 2)
@@ -170,7 +165,7 @@ def _adder_tree(size: int, target: Target) -> CounterPlan:
     builder = _Builder(size)
     for word in words:
         if len(word) > 1:
-            luts = word_bits = len(word).bit_length()
+            luts = len(word).bit_length()
             builder.place(table_counter(len(word), 0, luts), word)
     builder.finish_level()
     bounds = [len(word) for word in words]
@@ -182,10 +177,9 @@ def _adder_tree(size: int, target: Target) -> CounterPlan:
             total = sum(bounds[i] for i in group)
             bits = tuple(range(first, first + sum(widths)))
             if len(widths) > 1:
-                word_bits = total.bit_length()
-                # A tool compresses three words to two first, for some of the bits within the adder's own LUTs.
-                luts = word_bits if len(widths) == 2 else math.ceil(LUTS_PER_TERNARY_BIT * word_bits)
-                builder.place(adder(widths, word_bits, 0, luts, -(-word_bits // 4)), bits)
+                # A bit of the widest word takes a LUT on the carry chain, and a third word one more in front of it.
+                luts, word_bits = max(widths) * (len(widths) - 1), total.bit_length()
+                builder.place(adder(widths, word_bits, 0, luts, 0), bits)
             first += sum(widths)
             sums.append(total)
         builder.finish_level()
