@@ -1,6 +1,6 @@
 """The encoder in hardware: LUTs by plan and by Yosys, against plain comparisons.
 
-    python benchmarks/bench_encoder.py
+    python benchmarks/bench_encoder.py [--model NAME] [--flow xcup|ice40|ecp5] [--style TEXT]
 
 Of each zoo model the encoder module alone is synthesised, once written as `code >= constant`
 and once as the plan that is emitted for the family. A dual-output LUT counts once. Seconds are wall time of Yosys.
@@ -8,6 +8,7 @@ and once as the plan that is emitted for the family. A dual-output LUT counts on
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -74,16 +75,24 @@ def synthesised(source: str, flow: str) -> tuple[int, int, float]:
 
 def main() -> None:
     """Print a Markdown table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--model", choices=MODELS, action="append", help="may be repeated; default: both")
+    parser.add_argument("--flow", choices=FLOWS, action="append", help="may be repeated; default: all")
+    parser.add_argument("--style", default="", help="only styles that contain this text, such as 'plan'")
+    options = parser.parse_args()
     print("| model | comparisons | Yosys flow | written as | LUTs by plan | levels | LUTs by Yosys | carry cells | s |")
     print("| --- | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: |")
-    for name in MODELS:
+    for name in options.model or MODELS:
         netlist, _ = run(trace(get_model(name, pretrained=True)))
-        for family, flow in FLOWS.items():
+        for family in options.flow or FLOWS:
+            flow = FLOWS[family]
             styles = {"comparisons": (comparisons(netlist), None)}
             for target in dict.fromkeys(("generic", family)):
                 plan = plan_encoder(netlist, find_target(target))
                 styles[f"plan for {target}"] = (planned(netlist, target), plan)
             for style, (source, plan) in styles.items():
+                if options.style not in style:
+                    continue
                 luts, carries, seconds = synthesised(source, flow)
                 counted = f"{plan.luts:,} | {plan.levels}" if plan else "| "
                 print(f"| {name} | {netlist.comparators} | {flow.split()[0]} | {style} | {counted} | {luts:,} | {carries} | "

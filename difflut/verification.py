@@ -17,10 +17,13 @@ from difflut.export import backends, bundle
 from difflut.export.errors import BundleError
 from difflut.export.exporter import MODEL_FILE, MODELS_FOLDER, NETLIST_FILE
 from difflut.export.heads.outputs import parse_outputs
+from difflut.export.heads.plan import plan_head
 from difflut.export.ir import Netlist
+from difflut.export.pipelining import parse_plan
 from difflut.export.simulate import simulate, simulate_nets
 from difflut.export.targets import GENERIC, find_target
 from difflut.export.text import from_text
+from difflut.export.timing import find_levels
 from difflut.models import load_model, zoo
 from difflut.models.base_model import BaseModel
 from difflut.sim import Comparison, RtlInterface, RtlResult, compare, locate, mismatching, run_rtl
@@ -304,7 +307,15 @@ def _explain(
     message = str(comparison.first)
     family = find_target(build.manifest.get("fpga", GENERIC.name))
     outputs = parse_outputs(build.manifest.get("outputs", "both"), subject.netlist.head.classes)
-    design = backends.BACKENDS[build.manifest["target"]](subject.netlist, family, outputs=outputs)
+    levels = find_levels(subject.netlist, plan_head(subject.netlist.head, family, outputs))
+    plan = parse_plan(",".join(build.manifest["pipeline"]["registers_after"]), levels)
+    design = backends.BACKENDS[build.manifest["target"]](
+        subject.netlist,
+        family,
+        outputs=outputs,
+        head_registers=plan.head_registers,
+        last_registered=plan.registers_last_cells,
+    )
     if {f"rtl/{name}" for name in design.files} != {name for name in build.files if name.startswith("rtl/")}:
         return message + "; the first wrong node is not known: this difflut names the RTL's parts differently"
     codes = subject.codes[chosen][comparison.first.sample : comparison.first.sample + 1]

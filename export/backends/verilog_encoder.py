@@ -53,8 +53,18 @@ def _tables(plan: EncoderPlan) -> str:
 
 
 def _lookup(plan: EncoderPlan, cell: int, sources: list[str]) -> str:
-    address = [sources[signal] for signal in plan.fanin(cell).tolist()][::-1]
-    return f"T{cell}[{names.concatenation(address)}]"
+    """The table indexed by the cell's inputs, neighbouring code bits as one part select: simulators read it at once."""
+    terms: list[str] = []
+    inputs = plan.fanin(cell).tolist()
+    first = 0
+    while first < len(inputs):
+        last = first
+        while last + 1 < len(inputs) and inputs[last + 1] == inputs[last] + 1 < plan.first_cell:
+            last += 1
+        several = f"in_codes{names.part(inputs[first], last - first + 1)}"
+        terms.append(several if last > first else sources[inputs[first]])
+        first = last + 1
+    return f"T{cell}[{names.concatenation(terms[::-1])}]"
 
 
 def _instance(plan: EncoderPlan, cell: int, sources: list[str]) -> str:

@@ -303,3 +303,28 @@ def test_full_disk(
     assert status == 2 and "No space left on device; choose a place that is writable and has space" in err
     assert bundle.read(tmp_path / "net").digest == before
     assert sorted(os.listdir(tmp_path)) == sorted([custom.name, "net"])
+
+
+def test_the_fpga_families_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "list", "--fpgas")
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["generic", "xc7", "xcup", "ice40", "ecp5", "gowin"]
+    status, out, _ = run(capsys, "list", "--fpgas", "--json")
+    assert status == 0 and json.loads(out)["fpgas"][0]["lut_inputs"] == 6
+
+
+def test_a_clock_asked_for_is_met_or_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, custom: Path) -> None:
+    arguments = ["export", custom, "--model", "small_models:Custom", "--out", tmp_path / "net", "--fpga", "ecp5"]
+    status, out, _ = run(capsys, *arguments, "--latency", "1")
+    assert status == 0
+    assert "  latency 1 cycle, a new input every cycle\n" in out
+    assert " MHz on ecp5 (an estimate); slowest is stage 1: argmax level 4 <- " in out
+    status, out, _ = run(capsys, *arguments, "--fmax", "50", "--json")
+    manifest = json.loads(out)
+    assert status == 0 and manifest["timing"]["fmax_mhz"] >= 50 and manifest["latency_cycles"] > 1
+    status, _, err = run(capsys, *arguments, "--fmax", "9000")
+    assert status == 2 and "fmax 9000 MHz cannot be reached on ecp5" in err
+    status, _, err = run(capsys, *arguments, "--fmax", "50", "--pipeline", "levels")
+    assert (status, err) == (2, "error: fmax 50: goes with the pipeline 'auto' only, not with 'levels'\n")
+    status, _, err = run(capsys, *arguments, "--pipeline", "encoder,7")
+    assert status == 2 and "'7' is no level; expected 'levels', 'auto', or some of the levels of this design" in err

@@ -69,13 +69,13 @@ def test_one_feature_as_lookups() -> None:
 
   wire [1:0] lut0;
   assign lut0[1:0] = {
-      T1[{in_codes[7], in_codes[6], in_codes[5], in_codes[4], in_codes[3], in_codes[2]}],
-      T0[{in_codes[2], in_codes[1], in_codes[0]}]
+      T1[in_codes[7:2]],
+      T0[in_codes[2:0]]
   };
 
   wire [0:0] lut1;
   assign lut1[0] = {
-      T2[{in_codes[7], in_codes[6], in_codes[5], in_codes[4], in_codes[3], lut0[0]}]
+      T2[{in_codes[7:3], lut0[0]}]
   };
 
   always @(posedge clk) begin
