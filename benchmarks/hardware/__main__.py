@@ -163,7 +163,7 @@ def ours(model: BaseModel, folder: Path, images: int) -> Row:
     top = interface.top
     modules = yosys.instantiated(made.bundle.text(f"rtl/{top}.v"), [source.stem for source in sources])
     report = synthesis(
-        yosys.Design(model.name, top, tuple(sources), modules), folder / bundle.WORK_FOLDER / "synthesis"
+        yosys.Design(model.name, top, tuple(sources), modules), folder.with_name("difflut_synthesis")
     )
     return row_of(model, DESIGNS[0], report, _our_part, interface.latency_cycles)
 
