@@ -88,6 +88,9 @@ endmodule
 module SB_DFFSR (output reg Q, input C, input R, input D);
   always @(posedge C) Q <= R ? 1'b0 : D;
 endmodule
+module SB_DFFSS (output reg Q, input C, input S, input D);
+  always @(posedge C) Q <= S ? 1'b1 : D;
+endmodule
 """
 
 
