@@ -25,6 +25,9 @@ FORMAT = "difflut-build"
 FORMAT_VERSION = 1
 # What tools may add to a build directory; nothing in it is part of the export.
 WORK_FOLDER = "work"
+# The netlist that was emitted, and the one that was traced, before the passes (xz-compressed): what `prove` compares.
+NETLIST_FILE = "verify/netlist.txt"
+TRACED_FILE = "verify/traced.txt.xz"
 
 
 @dataclass(frozen=True)

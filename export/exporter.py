@@ -15,6 +15,7 @@ from difflut.export.ir import Head, Netlist
 from difflut.export.levels import Plan
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.pipelining import LEVELS, Pipeline, plan_pipeline
+from difflut.export.proof.build import pack_netlist
 from difflut.export.targets import GENERIC, Target, find_target
 from difflut.export.timing import Timing, analyse
 from difflut.export.trace import trace
@@ -23,7 +24,7 @@ from difflut.models.base_model import BaseModel
 
 INTERFACES = ("plain",)
 
-NETLIST_FILE = "verify/netlist.txt"
+NETLIST_FILE = bundle.NETLIST_FILE
 MODEL_FILE = "verify/model.safetensors"
 # Simulation models of the primitives that the RTL instantiates, where there are any.
 MODELS_FOLDER = "sim"
@@ -74,7 +75,8 @@ def make_bundle(
     if interface not in INTERFACES:
         raise ConfigError(f"unknown interface {interface!r}; known: {', '.join(INTERFACES)}")
     family = find_target(fpga)
-    netlist, reports = pipelines.run(trace(model), pipelines.default(family))
+    traced = trace(model)
+    netlist, reports = pipelines.run(traced, pipelines.default(family))
     chosen = parse_outputs(outputs, netlist.head.classes)
     asked = Pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     plan = plan_pipeline(netlist, family, asked, chosen)
@@ -92,6 +94,7 @@ def make_bundle(
     files = {f"rtl/{name}": content.encode() for name, content in design.files.items()}
     files |= {f"{MODELS_FOLDER}/{name}": content.encode() for name, content in design.models.items()}
     files[NETLIST_FILE] = text.to_text(netlist).encode()
+    files[bundle.TRACED_FILE] = pack_netlist(text.to_text(traced))
     files[MODEL_FILE] = model.checkpoint_bytes(frozen=True)
     files["README.md"] = render(
         "build_readme.md.j2", {"build": manifest, "sources": sorted(design.files), "models": bool(design.models)}

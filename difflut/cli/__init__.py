@@ -11,13 +11,14 @@ import click
 from difflut._version import __version__
 from difflut.errors import DifflutError
 
-_COMMANDS = ("list", "train", "evaluate", "export", "verify", "synth")
+_COMMANDS = ("list", "train", "evaluate", "export", "verify", "prove", "synth")
 
 _EXAMPLES = """\b
 Examples:
   difflut list
   difflut export mnist_fc_8k_dwn --target verilog
   difflut verify build/mnist_fc_8k_dwn
+  difflut prove build/mnist_fc_8k_dwn
 """
 
 

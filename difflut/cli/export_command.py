@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from difflut.cli.common import json_option, model_option, print_json
     epilog="\b\nExamples:\n"
     "  difflut export mnist_fc_8k_dwn --target verilog\n"
     "  difflut export mnist_fc_8k_dwn --fpga xcup --outputs class\n"
+    "  difflut export mnist_fc_8k_dwn --prove\n"
     "  difflut export mnist_fc_8k_dwn --fpga ecp5 --fmax 100\n"
     "  difflut export mnist_fc_8k_dwn --pipeline encoder,1,2,sum2,argmax4\n"
     "  difflut export my.safetensors --model my_models:Net --out build/net",
@@ -46,6 +48,7 @@ from difflut.cli.common import json_option, model_option, print_json
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Build directory; build/NAME by default. An older build is replaced."
 )
+@click.option("--prove", "prove_it", is_flag=True, help="Prove the build for all inputs; exit status 1 if that fails.")
 @model_option
 @json_option
 def command(
@@ -58,6 +61,7 @@ def command(
     fmax: float | None,
     latency: int | None,
     out: Path | None,
+    prove_it: bool,
     model_class: str | None,
     as_json: bool,
 ) -> None:
@@ -65,6 +69,7 @@ def command(
 
     NAME is a zoo model, CKPT a checkpoint written by `difflut train`.
     """
+    from difflut.cli import prove_command
     from difflut.export import bundle
     from difflut.export.exporter import make_bundle
     from difflut.export.pipelining import AUTO, LEVELS, Pipeline
@@ -75,9 +80,11 @@ def command(
     directory = out or bundle.default_directory(model.name)
     made = make_bundle(model, target=target, interface=interface, fpga=fpga, outputs=outputs, pipeline=asked).bundle
     bundle.write(made, directory)
+    proof = prove_command.run(directory) if prove_it else None
     if as_json:
-        print_json({"directory": str(directory), "digest": made.digest, **made.manifest})
-        return
+        result = {"directory": str(directory), "digest": made.digest, **made.manifest}
+        print_json(result if proof is None else {**result, "proof": proof.to_json()})
+        sys.exit(0 if proof is None or proof.ok else 1)
     manifest = made.manifest
     netlist = manifest["netlist"]
     click.echo(f"{model.name} -> {directory}")
@@ -93,4 +100,9 @@ def command(
         f"  about {timing['fmax_mhz']:g} MHz on {manifest['fpga']} (an estimate); slowest is stage {slowest['stage']}: "
         f"{' <- '.join(slowest['path'])}"
     )
+    if proof is not None:
+        prove_command.show(proof, directory)
+        if not proof.ok:
+            click.echo(f"the build stays in {directory}, but it is not proved to compute what the model does", err=True)
+            sys.exit(1)
     click.echo(f"next: difflut verify {directory}")

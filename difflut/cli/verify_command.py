@@ -16,7 +16,8 @@ from difflut.cli.common import data_options, json_option, labelled_test_samples,
     "  difflut verify build/mnist_fc_8k_dwn\n"
     "  difflut verify build/mnist_fc_8k_dwn --samples 10000 --json\n"
     "  difflut verify build/net --model my_models:Net --data mnist/\n"
-    "  difflut verify build/cifar10_conv --data cifar10/ --simulator none",
+    "  difflut verify build/cifar10_conv --data cifar10/ --simulator none\n"
+    "  difflut verify build/net --replay build/net/work/proof/counterexample.npz",
 )
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--samples", default=1000, show_default=True, help="Test images that the RTL runs on.")
@@ -31,6 +32,12 @@ from difflut.cli.common import data_options, json_option, labelled_test_samples,
 @click.option("--random-only", is_flag=True, help="Use random input codes only, no labelled samples.")
 @click.option("--seed", default=0, show_default=True, help="Of the random codes and of the gaps in in_valid.")
 @click.option("--waves", is_flag=True, help="Keep a waveform file of the whole run; use few samples.")
+@click.option(
+    "--replay",
+    "replay_file",
+    type=click.Path(path_type=Path),
+    help="Run the RTL on the counterexample that `difflut prove` stored, against the netlist, and on nothing else.",
+)
 @model_option
 @json_option
 def command(
@@ -44,6 +51,7 @@ def command(
     random_only: bool,
     seed: int,
     waves: bool,
+    replay_file: Path | None,
     model_class: str | None,
     as_json: bool,
 ) -> None:
@@ -51,6 +59,18 @@ def command(
 
     DIR is a directory made by `difflut export`. Exit status 1 if anything differs.
     """
+    if replay_file is not None:
+        from difflut.replay import replay
+
+        replayed = replay(directory, replay_file, simulator=simulator, waves=waves)
+        if as_json:
+            print_json(replayed.to_json())
+        else:
+            click.echo(f"{replayed.build}: {replayed.simulator} on {replay_file}, compared with the netlist")
+            click.echo(
+                f"  {replayed.difference}" if replayed.difference else "  agrees: this input shows no difference"
+            )
+        sys.exit(1 if replayed.difference else 0)
     from difflut.verification import load_build_model, verify
 
     split, data_name = None, "random codes"

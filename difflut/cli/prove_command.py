@@ -1,0 +1,79 @@
+"""`difflut prove`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from difflut.cli.common import json_option, print_json
+
+if TYPE_CHECKING:
+    from difflut.export.proof.report import ProofReport
+
+_CODES_SHOWN_A_LINE = 28
+
+
+@click.command(
+    "prove",
+    epilog="\b\nExamples:\n  difflut prove build/mnist_fc_8k_dwn\n  difflut prove build/mnist_fc_8k_dwn --json",
+)
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@json_option
+def command(directory: Path, as_json: bool) -> None:
+    """Prove for all inputs that a build's RTL computes what was traced from the model.
+
+    DIR is a directory made by `difflut export`. The RTL is read back with Yosys. Exit status 1 unless all was proved; an
+    input that shows the difference is printed, and stored for `difflut verify DIR --replay FILE`.
+    """
+    report = run(directory)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        show(report, directory)
+    sys.exit(0 if report.ok else 1)
+
+
+def run(directory: Path) -> ProofReport:
+    """Prove with a progress bar on standard error."""
+    from tqdm import tqdm
+
+    from difflut.export.proof.build import prove
+
+    with tqdm(total=1, leave=False, disable=None, bar_format="{desc}: {percentage:3.0f}% {elapsed}") as bar:
+
+        def progress(what: str, done: int, total: int) -> None:
+            bar.set_description_str(f"proving, {what}", refresh=False)
+            bar.total, bar.n = max(1, total), done
+            bar.refresh()
+
+        return prove(directory, progress)
+
+
+def show(report: ProofReport, directory: Path) -> None:
+    """Print what was proved and what not."""
+    click.echo(f"{report.build}: for all inputs")
+    for claim in report.claims:
+        click.echo(
+            f"  {claim.verdict:<11}{claim.subject}: {claim.statement}{f' ({claim.detail})' if claim.detail else ''}"
+        )
+    if report.counterexample is not None:
+        found = report.counterexample
+        click.echo(f"counterexample ({found.claim}), an input on which the outputs differ:")
+        for line in found.lines():
+            click.echo(f"  {line}")
+        codes = found.codes
+        width = max(len(str(code)) for code in codes)
+        for start in range(0, len(codes), _CODES_SHOWN_A_LINE):
+            click.echo("  " + " ".join(f"{code:>{width}}" for code in codes[start : start + _CODES_SHOWN_A_LINE]))
+        click.echo(f"replay it: difflut verify {directory} --replay {directory / found.file}")
+    proved = sum(claim.verdict == "proved" for claim in report.claims)
+    took = f"in {report.seconds:.1f} s, of which Yosys read the RTL in {report.read_seconds:.1f} s"
+    if report.ok:
+        click.echo(f"proved: the RTL equals the traced model for all inputs ({proved} claims {took})")
+    else:
+        click.echo(
+            f"NOT PROVED: {len(report.claims) - proved} of {len(report.claims)} claims are open or refuted ({took})"
+        )

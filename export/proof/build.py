@@ -1,0 +1,161 @@
+"""Proof of a build directory: its RTL against its netlist, and its netlist against the one that was traced."""
+
+from __future__ import annotations
+
+import io
+import json
+import lzma
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from difflut.export import bundle, pipelines
+from difflut.export.errors import BundleError
+from difflut.export.ir import Netlist
+from difflut.export.proof.errors import ProofError
+from difflut.export.proof.passes import prove_pass
+from difflut.export.proof.read_back import read_back, require_yosys
+from difflut.export.proof.report import OPEN, Claim, Counterexample, ProofReport
+from difflut.export.proof.rtl import Progress, prove_rtl
+from difflut.export.proof.solver import require_sat
+from difflut.export.targets import GENERIC, find_target
+from difflut.export.text import from_text
+from difflut.files import write_atomically
+
+WORK = Path(bundle.WORK_FOLDER) / "proof"
+REPORT_FILE = "report.json"
+COUNTEREXAMPLE_FILE = "counterexample.npz"
+ASSUMPTIONS = (
+    "Yosys' Verilog front end, and what the Yosys manual says that its cells compute",
+    "a single clock, and registers that have taken over a value at least once since power-up",
+    "difflut's proof program, NumPy and the SAT solver",
+)
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Progress for nobody."""
+
+
+def prove(directory: Path, progress: Progress = silent) -> ProofReport:
+    """Prove a build directory and store the report in its work folder.
+
+    Args:
+        directory: a build directory.
+        progress: is told what is being done, how much of it, of how much.
+
+    Raises:
+        BundleError: if it is not a complete, unedited build.
+        ToolError: pyosys or python-sat is missing, or Yosys refuses the RTL.
+    """
+    require_yosys()
+    require_sat()
+    build = bundle.read(directory)
+    started = perf_counter()
+    netlist = from_text(build.text(bundle.NETLIST_FILE))
+    claims, found = _passes(build, netlist, progress)
+    progress("reading the RTL", 0, 1)
+    reading = perf_counter()
+    sources = {name: build.text(name) for name in build.files if name.startswith("rtl/")}
+    try:
+        circuit = read_back(sources, build.manifest["name"])
+        read_seconds = perf_counter() - reading
+        progress("reading the RTL", 1, 1)
+        outcome = prove_rtl(circuit, netlist, build.manifest["latency_cycles"], progress)
+        claims += outcome.claims
+        found = found or outcome.counterexample
+    except ProofError as error:
+        read_seconds = perf_counter() - reading
+        claims.append(Claim("RTL", "the RTL is a synchronous circuit of one clock", OPEN, str(error)))
+    work = Path(directory) / WORK
+    if found is not None:
+        found = replace(found, file=(WORK / COUNTEREXAMPLE_FILE).as_posix())
+        _save(found, work / COUNTEREXAMPLE_FILE)
+    report = ProofReport(
+        build=build.manifest["name"],
+        digest=build.digest,
+        date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        claims=claims,
+        counterexample=found,
+        assumptions=ASSUMPTIONS,
+        seconds=round(perf_counter() - started, 2),
+        read_seconds=round(read_seconds, 2),
+    )
+    work.mkdir(parents=True, exist_ok=True)
+    if found is None:
+        (work / COUNTEREXAMPLE_FILE).unlink(missing_ok=True)
+    content = json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n"
+    write_atomically(work / REPORT_FILE, content.encode())
+    return report
+
+
+def stored_report(directory: Path, digest: str) -> Mapping[str, object] | None:
+    """The report of the last proof of a build with this digest, as JSON; None if there is none."""
+    try:
+        report = json.loads((Path(directory) / WORK / REPORT_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return report if isinstance(report, dict) and report.get("digest") == digest else None
+
+
+def load_counterexample(path: Path) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    """The codes of a stored counterexample, int64 (1, features).
+
+    Raises:
+        BundleError: the file cannot be read or holds something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            codes = data["codes"]
+    except (OSError, KeyError, ValueError) as error:
+        raise BundleError(
+            f"{path}: no stored counterexample ({error}); expected a file that `difflut prove` wrote"
+        ) from error
+    return np.atleast_2d(codes).astype(np.int64)
+
+
+def pack_netlist(text: str) -> bytes:
+    """The text form of a netlist, compressed; the same text gives the same bytes."""
+    return lzma.compress(text.encode(), format=lzma.FORMAT_XZ, preset=6)
+
+
+def _passes(build: bundle.Bundle, netlist: Netlist, progress: Progress) -> tuple[list[Claim], Counterexample | None]:
+    """Run the passes again on the traced netlist and prove each of them; the last result must be what was emitted."""
+    if bundle.TRACED_FILE not in build.files:
+        reason = f"the build has no {bundle.TRACED_FILE}; export again with this version"
+        return [Claim("passes", "the emitted netlist equals the traced one", OPEN, reason)], None
+    current = from_text(lzma.decompress(build.files[bundle.TRACED_FILE]).decode())
+    steps = pipelines.default(find_target(build.manifest.get("fpga", GENERIC.name)))
+    claims: list[Claim] = []
+    for number, step in enumerate(steps):
+        progress("passes", number, len(steps))
+        result = pipelines.result_of(step, current).netlist
+        if result == current:
+            continue
+        outcome = prove_pass(current, result, getattr(step, "__name__", repr(step)))
+        claims.append(outcome.claim)
+        if outcome.counterexample is not None:
+            return claims, outcome.counterexample
+        current = result
+    progress("passes", len(steps), len(steps))
+    if current != netlist:
+        # Other options, another version, or stages assigned otherwise.
+        outcome = prove_pass(current, netlist, "stages")
+        claims.append(outcome.claim)
+        return claims, outcome.counterexample
+    return claims, None
+
+
+def _save(found: Counterexample, path: Path) -> None:
+    content = io.BytesIO()
+    np.savez(
+        content,
+        codes=np.array([found.codes], np.int64),
+        expected_scores=np.array([found.expected_scores], np.int64),
+        expected_classes=np.array([found.expected_class], np.int64),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, content.getvalue())

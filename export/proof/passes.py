@@ -1,0 +1,107 @@
+"""Proof that two netlists compute the same scores for all inputs: a pass's result and what it was given."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from difflut.export.ir import Netlist
+from difflut.export.proof.graph import FALSE, TRUE, Graph
+from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim, Counterexample
+from difflut.export.proof.solver import Answer
+from difflut.export.proof.specification import (
+    Codes,
+    add_netlist,
+    codes_of_model,
+    input_rows,
+    nets_in_head,
+    sample_codes,
+)
+from difflut.export.proof.sweep import Sweeper
+from difflut.export.simulate import simulate
+
+SAMPLES = 4096
+_VARIATIONS = 4096
+_SUSPECTS = 8
+
+
+@dataclass(frozen=True)
+class PassOutcome:
+    """The claim about two netlists, and an input that refutes it if there is one."""
+
+    claim: Claim
+    counterexample: Counterexample | None
+
+
+def prove_pass(before: Netlist, after: Netlist, name: str) -> PassOutcome:
+    """Prove that `after` gives the scores of `before` for all inputs, or find an input where it does not.
+
+    The class is a function of the scores, so it needs no proof. Each score is the number of ones among some nets; the
+    proof pairs the nets of both sides, which is more than is needed: a pass that keeps only the sums stays unproved.
+    """
+    subject = f"pass {name}"
+    statement = f"{after.luts} LUTs after it give the scores of {before.luts} before it"
+    if before.input != after.input or before.head.classes != after.head.classes:
+        return PassOutcome(Claim(subject, statement, OPEN, "the inputs or the number of scores differ"), None)
+    graph = Graph()
+    old, new = add_netlist(graph, before, 0), add_netlist(graph, after, 0)
+    if not _unpaired(before, after, old, new):
+        return PassOutcome(Claim(subject, statement, PROVED, "by structure"), None)
+    samples = sample_codes(before, SAMPLES)
+    found = _compare(before, after, samples, subject)
+    if found is not None:
+        return PassOutcome(Claim(subject, statement, REFUTED, "an input gives other scores"), found)
+    inputs = input_rows(graph, before.input, samples)
+    sweeper = Sweeper(graph, before.input, {node for node in old if node > TRUE}, inputs, SAMPLES // 64)
+    swept = sweeper.run()
+    old, new = [swept.node_of[node] for node in old], [swept.node_of[node] for node in new]
+    pairs = _unpaired(before, after, old, new)
+    open_ = 0
+    for mine, theirs in pairs:
+        if mine is None or theirs is None:
+            open_ += 1
+            continue
+        answer = sweeper.solver.compare(mine, theirs)
+        if answer is Answer.EQUAL:
+            continue
+        open_ += 1
+        if answer is Answer.DIFFERENT and open_ <= _SUSPECTS:
+            model = dict(sweeper.solver.model)
+            varied = np.stack([codes_of_model(before.input, swept.graph, model, row) for row in samples[:_VARIATIONS]])
+            found = _compare(before, after, varied, subject)
+            if found is not None:
+                return PassOutcome(Claim(subject, statement, REFUTED, "an input gives other scores"), found)
+    kinds = ", ".join(f"{count} by {kind}" for kind, count in sorted(swept.proofs.items()))
+    if open_:
+        return PassOutcome(Claim(subject, statement, OPEN, f"{open_} nets that scores count have no equal"), None)
+    return PassOutcome(Claim(subject, statement, PROVED, kinds), None)
+
+
+def _unpaired(before: Netlist, after: Netlist, old: list[int], new: list[int]) -> list[tuple[int | None, int | None]]:
+    """Nodes that a score counts on one side only, those of both sides in pairs as far as they go."""
+    result: list[tuple[int | None, int | None]] = []
+    for mine, theirs in zip(nets_in_head(before), nets_in_head(after), strict=True):
+        left = Counter(old[net] for net in mine if old[net] != FALSE)
+        right = Counter(new[net] for net in theirs if new[net] != FALSE)
+        a, b = sorted((left - right).elements()), sorted((right - left).elements())
+        length = max(len(a), len(b))
+        result += zip(a + [None] * (length - len(a)), b + [None] * (length - len(b)), strict=True)
+    return result
+
+
+def _compare(before: Netlist, after: Netlist, codes: Codes, subject: str) -> Counterexample | None:
+    expected, got = simulate(before, codes), simulate(after, codes)
+    differs = (expected.scores != got.scores).any(axis=1)
+    if not differs.any():
+        return None
+    row = int(differs.argmax())
+    return Counterexample(
+        claim=subject,
+        codes=codes[row].tolist(),
+        expected_scores=expected.scores[row].tolist(),
+        expected_class=int(expected.classes[row]),
+        scores=got.scores[row].tolist(),
+        classes=int(got.classes[row]),
+    )

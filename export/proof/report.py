@@ -1,0 +1,104 @@
+"""What was proved and what not."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+PROVED = "proved"
+REFUTED = "refuted"
+OPEN = "not proved"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement about all inputs.
+
+    Attributes:
+        subject: what it is about, such as "group sum" or "pass remove_dead".
+        statement: the statement in words.
+        verdict: PROVED, REFUTED (an input shows that it is wrong) or OPEN.
+        detail: how it was proved, or why not.
+    """
+
+    subject: str
+    statement: str
+    verdict: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """An input on which two descriptions differ, confirmed by running both.
+
+    Attributes:
+        claim: which claim it refutes.
+        codes: the input codes, one a feature.
+        expected_scores, expected_class: what the netlist gives.
+        scores, classes: what the other side gives; None where it has no such output.
+        valid: whether the other side marks the answer as valid (RTL only).
+        top: the ranking that the RTL gives, if it has that output.
+        file: where it was stored, relative to the build, for `difflut verify --replay`.
+    """
+
+    claim: str
+    codes: list[int]
+    expected_scores: list[int]
+    expected_class: int
+    scores: list[int] | None
+    classes: int | None
+    valid: bool = True
+    top: list[int] | None = None
+    file: str = ""
+
+    def lines(self) -> list[str]:
+        """For people: the differing outputs and the codes."""
+        found = []
+        for number, (expected, got) in enumerate(
+            zip(self.expected_scores, self.scores or self.expected_scores, strict=True)
+        ):
+            if expected != got:
+                found.append(f"score {number}: expected {expected}, got {got}")
+        if self.classes is not None and self.classes != self.expected_class:
+            found.append(f"class: expected {self.expected_class}, got {self.classes}")
+        if self.top is not None:
+            order = sorted(range(len(self.expected_scores)), key=lambda k: (-self.expected_scores[k], k))
+            for rank, (expected, got) in enumerate(zip(order, self.top, strict=False)):
+                if expected != got:
+                    found.append(f"rank {rank}: expected {expected}, got {got}")
+        if not self.valid:
+            found.append("out_valid: expected 1, got 0")
+        return found
+
+
+@dataclass(frozen=True)
+class ProofReport:
+    """The outcome of `prove`.
+
+    Attributes:
+        build: the name of the top module.
+        digest: SHA-256 of the build's `build.json`.
+        date: when, UTC, ISO 8601.
+        claims: in the order in which they were examined.
+        counterexample: if a claim was refuted by an input image.
+        assumptions: what the proof relies on.
+        seconds: wall time.
+        read_seconds: of those, the time Yosys took to read the RTL.
+    """
+
+    build: str
+    digest: str
+    date: str
+    claims: list[Claim]
+    counterexample: Counterexample | None
+    assumptions: tuple[str, ...]
+    seconds: float
+    read_seconds: float
+    ok: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ok", bool(self.claims) and all(claim.verdict == PROVED for claim in self.claims))
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as a JSON object."""
+        return asdict(self)

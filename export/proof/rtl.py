@@ -1,0 +1,488 @@
+"""Proof that RTL computes what a netlist says, for all inputs, `latency` clock cycles later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+
+import numpy as np
+import numpy.typing as npt
+
+from difflut.export.heads.selection import plan_selection
+from difflut.export.ir import FIRST_NET, Netlist
+from difflut.export.proof import graph as g
+from difflut.export.proof.circuit import Bit, Circuit, Expansion, Simulation
+from difflut.export.proof.counters import CounterProver
+from difflut.export.proof.graph import FALSE, TRUE, Graph, Words, pack, unpack
+from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim, Counterexample
+from difflut.export.proof.selection import argmax, check_network, top
+from difflut.export.proof.solver import Answer, Solver
+from difflut.export.proof.specification import (
+    CODES,
+    Codes,
+    add_netlist,
+    code_rows,
+    codes_of_model,
+    comparison_tables,
+    input_rows,
+    nets_in_head,
+    sample_codes,
+)
+from difflut.export.proof.sweep import ENUMERATED_BITS, Sweeper, Swept, between
+from difflut.export.simulate import simulate
+
+SIGNATURE_SAMPLES = 4096
+SEARCH_SAMPLES = 8192
+_MUTATIONS = 4096
+_SUSPECTS = 8
+_NEAR = 0.25
+
+Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
+
+
+@dataclass(frozen=True)
+class RtlOutcome:
+    """The claims about the RTL, and an input that refutes one if there is any."""
+
+    claims: list[Claim]
+    counterexample: Counterexample | None
+
+
+def prove_rtl(
+    circuit: Circuit, netlist: Netlist, latency: int, progress: Progress = lambda what, done, total: None
+) -> RtlOutcome:
+    """Prove each part of the RTL, or find an input that refutes it.
+
+    Args:
+        circuit: the RTL as read back.
+        netlist: what it must compute.
+        latency: the number of clock edges from an input to its answer.
+        progress: is told how far things are.
+
+    Raises:
+        ProofError: the RTL has a combinational loop or reads something undefined.
+    """
+    prover = _RtlProver(circuit, netlist, latency, progress)
+    claims = prover.run()
+    found = None
+    if any(claim.verdict != PROVED for claim in claims):
+        progress("searching a counterexample", 0, 1)
+        found = prover.search()
+        if found is not None:
+            subjects = ("pipeline", "group sum", "argmax", "top-k") if found.valid else ("valid",)
+            claims = [
+                replace(claim, verdict=REFUTED) if claim.verdict == OPEN and claim.subject in subjects else claim
+                for claim in claims
+            ]
+    return RtlOutcome(claims, found)
+
+
+class _RtlProver:
+    def __init__(self, circuit: Circuit, netlist: Netlist, latency: int, progress: Progress) -> None:
+        self.circuit = circuit
+        self.netlist = netlist
+        self.latency = latency
+        self.progress = progress
+        self.graph = Graph()
+        self.nets = add_netlist(self.graph, netlist, latency)
+        self.expansion = Expansion(circuit, self.graph, latency + 1)
+        outputs = circuit.outputs
+        self.index = self._nodes("out_class")
+        self.ranked = self._words("out_top", netlist.head.class_width_bits)
+        self.scores = self._words("out_scores", netlist.head.score_width_bits) or self._inner_scores()
+        self.valid = self._nodes("out_valid")[0] if "out_valid" in outputs else None
+        self.swept: Swept | None = None
+
+    def _nodes(self, port: str) -> list[int]:
+        return self.expansion.nodes([(bit, 0) for bit in self.circuit.outputs.get(port, [])])
+
+    def _words(self, port: str, width: int) -> list[list[int]]:
+        nodes = self._nodes(port)
+        return [nodes[low : low + width] for low in range(0, len(nodes), width)]
+
+    def _inner_scores(self) -> list[list[int]]:
+        """The scores of a design that does not put them out: the vector `scores`. What it holds is proved, not assumed."""
+        self._nodes("out_class"), self._nodes("out_top")
+        bits, width = self.circuit.names.get("scores", []), self.netlist.head.score_width_bits
+        for time in range(self.latency + 1):
+            nodes = [self.expansion.known(bit, time) for bit in bits]
+            if any(node is not None for node in nodes):
+                found = self.expansion.nodes([(bit, time) for bit in bits])
+                return [found[low : low + width] for low in range(0, len(found), width)]
+        return []
+
+    @property
+    def _outputs(self) -> list[int]:
+        """All data outputs."""
+        words = [*self._words("out_scores", 1), self.index, *self.ranked]
+        return [node for word in words for node in word]
+
+    def run(self) -> list[Claim]:
+        """All claims, in the order of the data's way through the circuit."""
+        claims = [self._timing()]
+        samples = sample_codes(self.netlist, SIGNATURE_SAMPLES)
+        inputs = input_rows(self.graph, self.netlist.input, samples)
+        total = len(self.graph)
+        sweeper = Sweeper(
+            self.graph,
+            self.netlist.input,
+            {node for node in self.nets if node > TRUE},
+            inputs,
+            SIGNATURE_SAMPLES // 64,
+            progress=lambda done: self.progress("encoder and nodes", done, total),
+        )
+        self.swept = sweeper.run()
+        self.progress("encoder and nodes", total, total)
+        claims += self._nets(self.swept)
+        claims += self._head(self.swept)
+        claims.append(self._valid())
+        return claims
+
+    def _timing(self) -> Claim:
+        """Data outputs depend on the codes of one clock cycle and on nothing else."""
+        statement = f"every data output depends on the input codes {self.latency} cycles earlier only"
+        names = {node: key for key, node in self.graph.inputs.items()}
+        roots = self._outputs
+        if not roots:
+            return Claim("pipeline", statement, OPEN, "the RTL has no data outputs")
+        found = [names[node] for node in self.graph.cone(roots) if node in names]
+        wrong = sorted({(str(key[0]), int(key[2])) for key in found if key[0] != CODES or key[2] != self.latency})
+        if not wrong:
+            return Claim("pipeline", statement, PROVED, "by following every path back through its registers")
+        listed = ", ".join(
+            f"{'an older state' if port == 'state' else port} {time} cycles earlier" for port, time in wrong[:4]
+        )
+        return Claim("pipeline", statement, OPEN, f"they also depend on {listed}")
+
+    def _nets(self, swept: Swept) -> list[Claim]:
+        """How much of the netlist was found in the RTL. The head needs the nets that it counts; others are for the reader."""
+        netlist = self.netlist
+        reached = self._reached(swept)
+        claims = []
+        if netlist.comparators:
+            present = sum(
+                swept.node_of[node] in reached for node in self.nets[FIRST_NET : FIRST_NET + netlist.comparators]
+            )
+            claims.append(
+                Claim(
+                    "encoder",
+                    f"{present} of {netlist.comparators} comparators found in the RTL",
+                    PROVED if self._comparators(swept) else OPEN,
+                    f"each for all {1 << netlist.input.width_bits} codes"
+                    if netlist.input.width_bits <= ENUMERATED_BITS
+                    else "by structure and SAT",
+                )
+            )
+        luts = range(FIRST_NET + netlist.comparators, netlist.nets)
+        present = sum(swept.node_of[self.nets[net]] in reached for net in luts)
+        head = {net for group in nets_in_head(netlist) for net in group if net >= FIRST_NET}
+        missing = [
+            net for net in sorted(head) if swept.node_of[self.nets[net]] not in reached and self.nets[net] > TRUE
+        ]
+        kinds = ", ".join(f"{count} by {kind}" for kind, count in sorted(swept.proofs.items()))
+        claims.append(
+            Claim(
+                "nodes",
+                f"the {len(head)} nets that scores count are in the RTL ({present} of {len(luts)} nodes found)",
+                OPEN if missing else PROVED,
+                f"{len(missing)} are not, the first is {self._describe(missing[0])}" if missing else kinds,
+            )
+        )
+        return claims
+
+    def _comparators(self, swept: Swept) -> bool:
+        """The graph's comparators against the definition `code >= threshold`, by numbers."""
+        if self.netlist.input.width_bits > ENUMERATED_BITS:
+            return True
+        tables = comparison_tables(self.netlist)
+        for row, node in zip(tables, self.nets[FIRST_NET:], strict=False):
+            exact = swept.exact.get(swept.node_of[node])
+            if exact is None or not np.array_equal(exact, row):
+                return False
+        return True
+
+    def _reached(self, swept: Swept) -> set[int]:
+        """Merged nodes on which the RTL's data outputs depend."""
+        roots = [*self._outputs, *(node for word in self.scores for node in word)]
+        return set(swept.graph.cone([swept.node_of[node] for node in roots]))
+
+    def _describe(self, net: int) -> str:
+        netlist = self.netlist
+        if net < FIRST_NET + netlist.comparators:
+            cell = net - FIRST_NET
+            return f"comparator code[{netlist.compare_feature[cell]}] >= {netlist.compare_threshold[cell]}"
+        lut = net - FIRST_NET - netlist.comparators
+        if netlist.lut_layer[lut] > 0:
+            return f"layer {netlist.lut_layer[lut]}, node {netlist.lut_node[lut]}"
+        return f"net {net}"
+
+    def _head(self, swept: Swept) -> list[Claim]:
+        groups = nets_in_head(self.netlist)
+        if len(self.scores) != len(groups):
+            return [Claim("group sum", "the scores are counted right", OPEN, "the RTL has no vector of scores")]
+        claims = [self._group_sum(swept, groups)]
+        classes, width = len(groups), self.netlist.head.class_width_bits
+        if self.index:
+            statement = "the class is the index of the largest score, the lowest of equals"
+            claims.append(
+                self._selection(swept, "argmax", statement, lambda graph, scores: [argmax(graph, scores)], [self.index])
+            )
+        if self.ranked:
+            statement = f"the {len(self.ranked)} best classes in descending order, of equals the lowest first"
+            plan = plan_selection(classes, len(self.ranked))
+            if check_network(plan):
+                claims.append(
+                    self._selection(
+                        swept, "top-k", statement, lambda graph, scores: top(graph, plan, scores, width), self.ranked
+                    )
+                )
+            else:
+                claims.append(
+                    Claim("top-k", statement, OPEN, "the order of comparisons was not checked for so many classes")
+                )
+        return claims
+
+    def _group_sum(self, swept: Swept, groups: list[list[int]]) -> Claim:
+        prover = CounterProver(swept.graph, self._vectors(swept))
+        cuts = pieces = repeated = 0
+        bad = []
+        for score, group in enumerate(groups):
+            counted: dict[int, int] = {}
+            ones = 0
+            for net in group:
+                node = swept.node_of[self.nets[net]]
+                if node == TRUE:
+                    ones += 1
+                elif node != FALSE:
+                    counted[node] = counted.get(node, 0) + 1
+            word = [swept.node_of[node] for node in self.scores[score]]
+            outcome = prover.prove(counted, ones, word)
+            cuts, pieces, repeated = cuts + outcome.cuts, pieces + outcome.pieces, repeated + outcome.repeated
+            if not outcome.proved:
+                bad.append(f"score {score}: {outcome.reason}")
+            self.progress("group sum", score + 1, len(groups))
+        statement = f"{len(groups)} scores are the numbers of ones among the nets of their groups"
+        if bad:
+            more = f"; {len(bad) - 1} more like it" if len(bad) > 1 else ""
+            return Claim("group sum", statement, OPEN, bad[0] + more)
+        return Claim(
+            "group sum", statement, PROVED, f"{pieces} pieces between {cuts} cuts, {repeated} of a form seen before"
+        )
+
+    def _vectors(self, swept: Swept) -> set[frozenset[int]]:
+        """The merged nodes of each named vector of the RTL, for each moment at which it matters."""
+        roots = [swept.node_of[node] for word in self.scores for node in word]
+        cone = set(swept.graph.cone(roots))
+        result: set[frozenset[int]] = set()
+        for bits in self.circuit.names.values():
+            if len(bits) < 2:
+                continue
+            for time in range(self.latency + 1):
+                known = (self.expansion.known(bit, time) for bit in bits)
+                nodes = frozenset(swept.node_of[node] for node in known if node is not None and node > TRUE) & cone
+                if len(nodes) > 1:
+                    result.add(nodes)
+        return result
+
+    def _selection(
+        self,
+        swept: Swept,
+        subject: str,
+        statement: str,
+        reference: Callable[[Graph, list[list[int]]], list[list[int]]],
+        outputs: list[list[int]],
+    ) -> Claim:
+        """Outputs as functions of the scores, which were proved on their own and may be anything here."""
+        graph = Graph()
+        copied: dict[int, int] = {FALSE: FALSE, TRUE: TRUE}
+        score_nodes = [[swept.node_of[node] for node in word] for word in self.scores]
+        for word in score_nodes:
+            for node in word:
+                if node not in copied:
+                    copied[node] = graph.input(("score", node, 0))
+        expected = reference(graph, [[copied[node] for node in word] for word in score_nodes])
+        leaders = set(range(2, len(graph)))
+        found = [[swept.node_of[node] for node in word] for word in outputs]
+        roots = [node for word in found for node in word]
+        for node in between(swept.graph, roots, list(copied)):
+            feeds = swept.graph.fanins[node]
+            if any(feed not in copied for feed in feeds):
+                return Claim(subject, statement, OPEN, "it depends on something else than the scores")
+            copied[node] = graph.add([copied[feed] for feed in feeds], swept.graph.tables[node])
+        if any(root not in copied for root in roots):
+            return Claim(subject, statement, OPEN, "it depends on something else than the scores")
+        words = SIGNATURE_SAMPLES // 64
+        # No node of this graph depends on codes, so the format is of no importance.
+        sweeper = Sweeper(graph, self.netlist.input, leaders, _score_samples(graph, score_nodes, copied), words)
+        merged = sweeper.run()
+        pairs = [
+            (merged.node_of[a], merged.node_of[copied[b]])
+            for right, given in zip(expected, found, strict=True)
+            for a, b in zip_longest(right, given, fillvalue=FALSE)
+        ]
+        if any(sweeper.solver.compare(a, b) is not Answer.EQUAL for a, b in pairs if a != b):
+            return Claim(subject, statement, OPEN, "for some scores it gives another class")
+        kinds = ", ".join(f"{count} by {kind}" for kind, count in sorted(merged.proofs.items()))
+        return Claim(subject, statement, PROVED, f"comparison by comparison: {kinds or 'the same structure'}")
+
+    def _valid(self) -> Claim:
+        statement = f"out_valid is in_valid {self.latency} cycles earlier, unless rst was high since then"
+        if self.valid is None:
+            return Claim("valid", statement, OPEN, "the RTL has no port out_valid")
+        graph = self.graph
+        times = range(1, self.latency + 1) if self.latency else [0]  # a combinational design can only mask
+        kept = [graph.not_(graph.input(("rst", 0, time))) for time in times]
+        expected = graph.all_of([graph.input(("in_valid", 0, self.latency)), *kept])
+        solver = Solver(graph)
+        answer = solver.compare(expected, self.valid)
+        solver.close()
+        if answer is Answer.EQUAL:
+            return Claim("valid", statement, PROVED, "by SAT")
+        return Claim("valid", statement, OPEN if answer is Answer.UNKNOWN else REFUTED, self._valid_example(solver))
+
+    def _valid_example(self, solver: Solver) -> str:
+        names = {node: key for key, node in self.graph.inputs.items()}
+        ones = sorted((str(names[node][0]), int(names[node][2])) for node, value in solver.model.items() if value)
+        listed = ", ".join(f"{port} {time} cycles earlier" for port, time in ones if port != "state")
+        return f"wrong after {listed or 'no signal at all'}" if solver.model else "not decided"
+
+    # --- Counterexamples -------------------------------------------------------------------------------------------
+
+    def search(self) -> Counterexample | None:
+        """An input on which the RTL, run clock by clock, gives another answer than the netlist."""
+        found = self._try(sample_codes(self.netlist, SEARCH_SAMPLES, seed=1))
+        if found is None and self.swept is not None:
+            found = self._lift(self.swept)
+        return found
+
+    def _try(self, codes: Codes) -> Counterexample | None:
+        """Run both on codes and return the first difference."""
+        outputs = simulate(self.netlist, codes)
+        result = run_circuit(self.circuit, self.netlist, self.latency, codes)
+        differs = ~result.valid
+        if result.scores is not None:
+            differs |= (result.scores != outputs.scores).any(axis=1)
+        if result.classes is not None:
+            differs |= result.classes != outputs.classes
+        if result.top is not None:
+            expected_top = np.argsort(-outputs.scores, axis=1, kind="stable")[:, : result.top.shape[1]]
+            differs |= (result.top != expected_top).any(axis=1)
+        if not differs.any():
+            return None
+        row = int(differs.argmax())
+        return Counterexample(
+            claim="RTL",
+            codes=codes[row].tolist(),
+            expected_scores=outputs.scores[row].tolist(),
+            expected_class=int(outputs.classes[row]),
+            scores=None if result.scores is None else result.scores[row].tolist(),
+            classes=None if result.classes is None else int(result.classes[row]),
+            valid=bool(result.valid[row]),
+            top=None if result.top is None else result.top[row].tolist(),
+        )
+
+    def _lift(self, swept: Swept) -> Counterexample | None:
+        """From a net that is missing to codes: the RTL node that behaves most like it, an input where they differ (by
+        SAT), and variations of that input elsewhere until the difference reaches an output."""
+        reached = self._reached(swept)
+        missing = [net for net in range(FIRST_NET, self.netlist.nets) if swept.node_of[self.nets[net]] not in reached]
+        samples = sample_codes(self.netlist, SIGNATURE_SAMPLES)
+        values = self.graph.evaluate(input_rows(self.graph, self.netlist.input, samples), SIGNATURE_SAMPLES // 64)
+        own = set(self.nets)
+        roots = self._outputs
+        others = np.array([node for node in self.graph.cone(roots) if node not in own and self.graph.fanins[node]])
+        if not len(others):
+            return None
+        solver = Solver(self.graph)
+        random = np.random.default_rng(0)
+        for net in missing[:_SUSPECTS]:
+            node = self.nets[net]
+            distance = np.bitwise_count(values[others] ^ values[node]).sum(axis=1) / SIGNATURE_SAMPLES
+            for position in np.argsort(distance, kind="stable")[:_SUSPECTS]:
+                if distance[position] > _NEAR:
+                    break
+                if solver.compare(node, int(others[position])) is not Answer.DIFFERENT:
+                    continue
+                model = dict(solver.model)
+                base = np.stack(
+                    [codes_of_model(self.netlist.input, self.graph, model, row) for row in samples[:_MUTATIONS]]
+                )
+                found = self._try(base[random.permutation(len(base))])
+                if found is not None:
+                    solver.close()
+                    return found
+        solver.close()
+        return None
+
+
+def _score_samples(graph: Graph, words: list[list[int]], copied: dict[int, int]) -> dict[int, Words]:
+    """Scores of which many are equal or next to each other, as values of the graph's inputs."""
+    random = np.random.default_rng(0)
+    width = max(len(word) for word in words)
+    samples = SIGNATURE_SAMPLES
+    centre = random.integers(0, 1 << width, (1, samples))
+    spread = random.choice([1, 2, 4, 1 << width], (1, samples))
+    scores = (centre + random.integers(0, 1 << width, (len(words), samples)) % spread) % (1 << width)
+    values: dict[int, Words] = {}
+    for word, score in zip(words, scores, strict=True):
+        rows = pack((score >> np.arange(len(word))[:, None] & 1).astype(np.bool_))
+        for node, row in zip(word, rows, strict=True):
+            if node > TRUE:
+                values[copied[node]] = row
+    return values
+
+
+@dataclass(frozen=True, eq=False)
+class RtlOutputs:
+    """What the RTL gave, one row a sample; None for outputs that it does not have."""
+
+    scores: npt.NDArray[np.int64] | None
+    classes: npt.NDArray[np.int64] | None
+    top: npt.NDArray[np.int64] | None
+    valid: npt.NDArray[np.bool_]
+
+
+def run_circuit(circuit: Circuit, netlist: Netlist, latency: int, codes: Codes, seed: int = 0) -> RtlOutputs:
+    """Clock a circuit: each sample alone in the pipeline, with random codes before and after it.
+
+    The pipeline is reset first; the answer is read `latency` edges after the sample.
+    """
+    samples, form = len(codes), netlist.input
+    words = -(-samples // 64)
+    random = np.random.default_rng(seed)
+    simulation = Simulation(circuit, words, seed)
+
+    def step(rows: Words, valid: bool, reset: bool) -> dict[str, Words]:
+        flag = np.full((1, words), g.ALL_ONES if valid else 0, np.uint64)
+        rst = np.full((1, words), g.ALL_ONES if reset else 0, np.uint64)
+        return simulation.step({CODES: rows, "in_valid": flag, "rst": rst})
+
+    bits = form.features * form.width_bits
+
+    def garbage() -> Words:
+        return random.integers(0, 1 << 64, (bits, words), np.uint64)
+
+    for _ in range(latency + 1):
+        step(garbage(), False, True)
+    outputs = step(code_rows(form, codes), True, False)
+    for _ in range(latency):
+        outputs = step(garbage(), False, False)
+
+    def numbers(port: str, width: int) -> npt.NDArray[np.int64] | None:
+        if port not in outputs:
+            return None
+        values = unpack(outputs[port], samples).reshape(-1, width, samples)
+        result: npt.NDArray[np.int64] = (values * (np.int64(1) << np.arange(width))[:, None]).sum(axis=1).T
+        return result
+
+    index = numbers("out_class", len(circuit.outputs.get("out_class", [])) or 1)
+    return RtlOutputs(
+        numbers("out_scores", netlist.head.score_width_bits),
+        None if index is None else index[:, 0],
+        numbers("out_top", netlist.head.class_width_bits),
+        unpack(outputs["out_valid"], samples)[0] if "out_valid" in outputs else np.ones(samples, np.bool_),
+    )
+
+
+__all__ = ["Bit", "Progress", "RtlOutcome", "RtlOutputs", "prove_rtl", "run_circuit"]
