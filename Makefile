@@ -8,7 +8,7 @@ SAMPLES ?= 1000
 BUILD := build/$(MODEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help sim test test-full lint types wheel bench system clean
+.PHONY: help sim test test-full lint types wheel bench bench-hw system clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -39,6 +39,9 @@ wheel: $(VENV)/.dev  ## build the wheel and use it from an empty directory
 
 bench: $(VENV)/.dev  ## the figures of docs/benchmarks.md
 	$(BIN)/python -m benchmarks
+
+bench-hw: $(VENV)/.dev  ## the figures of docs/HARDWARE.md; fetches dwn2rtl from PyPI, takes about an hour
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.hardware
 
 system:
 	@missing=""; \

@@ -15,6 +15,7 @@ SCRIPTS: list[tuple[str, list[str]]] = [
     ("Emission styles", ["emission_styles.py", "--style", "words", "--style", "scalars", "--style", "memories"]),
     ("Reference simulator", ["bench_simulate.py"]),
     ("Training step", ["bench_training.py"]),
+    ("Training step of `cifar10_conv`", ["bench_cifar_step.py"]),
     ("Node families", ["bench_nodes.py"]),
     ("A synthetic netlist of 100,000 LUTs", ["synthetic.py"]),
 ]

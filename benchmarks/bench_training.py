@@ -3,7 +3,7 @@
     python benchmarks/bench_training.py
 
 The model: 784 pixels of 3 thermometer bits, 2 x 4,000 nodes with six inputs, ten groups of 400, batches of 128 random
-images. A step is encoding, forward, cross-entropy, backward, fused Adam, projection. Each case runs in a process of its
+images; the last cases have 100,000 nodes, in two layers too. A step is encoding, forward, cross-entropy, backward, fused Adam, projection. Each case runs in a process of its
 own with one thread. Times are CPU seconds of that process, the median of the steps after a warm-up; memory is its
 largest resident set, less what it was after the imports.
 """
@@ -34,6 +34,11 @@ CASES: dict[str, dict[str, Any]] = {
         "family": "linear",
         "first": {"connections": "learnable", "candidates": 588},
     },
+    "dwn_stable, fixed connections, 2 x 50,000 nodes": {"width": 50_000},
+    "dwn_stable, learnable, 196 candidates, 2 x 50,000 nodes": {
+        "width": 50_000,
+        "first": {"connections": "learnable", "candidates": 196},
+    },
 }
 
 
@@ -43,7 +48,7 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / kibibytes_per_unit / 1024
 
 
-def measure(family: str = "dwn_stable", first: dict[str, Any] | None = None) -> dict[str, float]:
+def measure(family: str = "dwn_stable", first: dict[str, Any] | None = None, width: int = 4000) -> dict[str, float]:
     """Train one model for a few steps in this process: step_ms, peak_mib (less the imports), parameters."""
     import torch
 
@@ -52,7 +57,7 @@ def measure(family: str = "dwn_stable", first: dict[str, Any] | None = None) -> 
     torch.set_num_threads(1)
     torch.manual_seed(0)
     imported = peak_mib()
-    model = MNISTFullyConnected("bench", family=family, connections=(first or {}, {}))
+    model = MNISTFullyConnected("bench", (width, width), family=family, connections=(first or {}, {}))
     x = torch.randint(0, 256, (BATCH, 28, 28), dtype=torch.uint8)
     y = torch.randint(0, 10, (BATCH,))
     model.fit_encoder(x)

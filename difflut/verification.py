@@ -17,16 +17,20 @@ from difflut.export import backends, bundle
 from difflut.export.errors import BundleError
 from difflut.export.exporter import MODEL_FILE, MODELS_FOLDER, NETLIST_FILE
 from difflut.export.heads.outputs import parse_outputs
+from difflut.export.heads.plan import plan_head
 from difflut.export.ir import Netlist
+from difflut.export.pipelining import parse_plan
 from difflut.export.simulate import simulate, simulate_nets
 from difflut.export.targets import GENERIC, find_target
 from difflut.export.text import from_text
+from difflut.export.timing import find_levels
 from difflut.models import load_model, zoo
 from difflut.models.base_model import BaseModel
 from difflut.sim import Comparison, RtlInterface, RtlResult, compare, locate, mismatching, run_rtl
 from difflut.training import predict_scores
 
 RANDOM_SAMPLES = 100
+NO_SIMULATOR = "none"
 # The folders whose Verilog is simulated: the design, and models of the primitives that it instantiates.
 _COMPILED = ("rtl/", f"{MODELS_FOLDER}/")
 WORK = Path(bundle.WORK_FOLDER) / "simulation"
@@ -63,11 +67,11 @@ class VerificationReport:
         data: the data set of the labelled samples, or "random codes".
         pytorch_accuracy: per step name, PyTorch's accuracy on the samples of that step.
         steps: the comparisons.
-        simulator: which simulator ran the RTL.
-        latency_cycles: measured in the simulation.
-        build_seconds, run_seconds: wall time of building and of running the simulation.
+        simulator: which simulator ran the RTL; "none" if nothing did.
+        latency_cycles: measured in the simulation, None without one.
+        build_seconds, run_seconds: wall time of building and of running the simulation; 0 without one.
         waves: the path of the waveform file, None if none was asked for.
-        compared: the RTL's outputs in words.
+        compared: which outputs, in words.
     """
 
     build: str
@@ -76,7 +80,7 @@ class VerificationReport:
     pytorch_accuracy: dict[str, float | None]
     steps: list[Step]
     simulator: str
-    latency_cycles: int
+    latency_cycles: int | None
     build_seconds: float
     run_seconds: float
     waves: str | None
@@ -111,7 +115,7 @@ def verify(
         data: labelled samples as codes or numbers; None for random codes only.
         data_name: the name of the data, for the report.
         samples: how many labelled samples the RTL runs on.
-        simulator: "verilator" or "icarus".
+        simulator: "verilator", "icarus", or "none" to compare the netlist only, for designs too large to simulate.
         model_class: `module:Class` of the model if it is not in the zoo.
         seed: of the random codes and the gaps in `in_valid`.
         waves: whether to keep a waveform file.
@@ -129,6 +133,23 @@ def verify(
     subject = _Subject(model, netlist, data, seed)
 
     netlist_step = subject.judge("netlist", len(data) if data else 0, simulate(netlist, subject.codes))
+    digest, name = build.digest, data_name if data is not None else "random codes"
+    if simulator == NO_SIMULATOR:
+        if waves:
+            raise ConfigError("waves come from a simulation of the RTL; give a simulator, or no waves")
+        return VerificationReport(
+            build=build.manifest["name"],
+            digest=digest,
+            data=name,
+            pytorch_accuracy={netlist_step.name: subject.pytorch_accuracy(netlist_step.images)},
+            steps=[netlist_step],
+            simulator=simulator,
+            latency_cycles=None,
+            build_seconds=0.0,
+            run_seconds=0.0,
+            waves=None,
+            compared="score and the class",
+        )
     images = min(samples, len(data)) if data else 0
     chosen = subject.selection(images)
     work = Path(directory) / WORK
@@ -144,8 +165,8 @@ def verify(
     rtl_step = subject.judge("RTL", images, result, chosen, found)
     return VerificationReport(
         build=interface.top,
-        digest=build.digest,
-        data=data_name if data is not None else "random codes",
+        digest=digest,
+        data=name,
         pytorch_accuracy={step.name: subject.pytorch_accuracy(step.images) for step in (netlist_step, rtl_step)},
         steps=[netlist_step, rtl_step],
         simulator=simulator,
@@ -286,7 +307,15 @@ def _explain(
     message = str(comparison.first)
     family = find_target(build.manifest.get("fpga", GENERIC.name))
     outputs = parse_outputs(build.manifest.get("outputs", "both"), subject.netlist.head.classes)
-    design = backends.BACKENDS[build.manifest["target"]](subject.netlist, family, outputs=outputs)
+    levels = find_levels(subject.netlist, plan_head(subject.netlist.head, family, outputs))
+    plan = parse_plan(",".join(build.manifest["pipeline"]["registers_after"]), levels)
+    design = backends.BACKENDS[build.manifest["target"]](
+        subject.netlist,
+        family,
+        outputs=outputs,
+        head_registers=plan.head_registers,
+        last_registered=plan.registers_last_cells,
+    )
     if {f"rtl/{name}" for name in design.files} != {name for name in build.files if name.startswith("rtl/")}:
         return message + "; the first wrong node is not known: this difflut names the RTL's parts differently"
     codes = subject.codes[chosen][comparison.first.sample : comparison.first.sample + 1]

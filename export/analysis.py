@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from difflut.export.encoder_plan import plan_encoder
 from difflut.export.heads.cost import head_luts
 from difflut.export.heads.outputs import Outputs
 from difflut.export.heads.plan import plan_head
@@ -119,16 +120,11 @@ def features_read(netlist: Netlist) -> IntArray:
 def estimate_luts(netlist: Netlist, target: Target = GENERIC, outputs: Outputs | None = None) -> LutEstimate:
     """Estimate the six-input LUTs of every cell in the netlist as it stands (run the passes first).
 
-    - Encoder: `code >= t` looks only at the b upper bits of the code that are left when the trailing zeros of
-      t - lowest code are dropped. One bit is a wire; b bits take ceil((b - 1) / 5) LUTs, as the first compares six bits
-      and each further one five bits and the result so far.
+    - Encoder: the LUTs of `plan_encoder` for the target, an exact count.
     - Layers: a LUT with n <= 6 inputs is one; n = 7 is two and n = 8 is four, joined by the slice's multiplexers.
     - Head: the LUTs of its plan for the target (`difflut.export.heads`), exact where primitives are instantiated.
     """
-    above_lowest = netlist.compare_threshold.astype(np.int64) - netlist.input.lowest
-    trailing_zeros = np.log2(above_lowest & -above_lowest).astype(np.int64)
-    bits = netlist.input.width_bits - trailing_zeros
-    encoder = int((-(-(bits - 1) // 5)).sum())
+    encoder = plan_encoder(netlist, target).luts
 
     lut6 = np.left_shift(1, np.maximum(netlist.lut_inputs - 6, 0))
     numbers, index = np.unique(netlist.lut_layer, return_inverse=True)

@@ -12,7 +12,11 @@ from difflut.export import backends, bundle, pipelines, text
 from difflut.export.analysis import summarise
 from difflut.export.heads.outputs import Outputs, parse_outputs
 from difflut.export.ir import Head, Netlist
+from difflut.export.levels import Plan
+from difflut.export.passes.assign_stages import assign_stages
+from difflut.export.pipelining import LEVELS, Pipeline, plan_pipeline
 from difflut.export.targets import GENERIC, Target, find_target
+from difflut.export.timing import Timing, analyse
 from difflut.export.trace import trace
 from difflut.hdl_templates import render
 from difflut.models.base_model import BaseModel
@@ -33,11 +37,13 @@ class Exported:
         bundle: everything that goes into the directory.
         netlist: the netlist that was emitted.
         passes: what each pass changed.
+        timing: the estimated delays of its stages on the FPGA family.
     """
 
     bundle: bundle.Bundle
     netlist: Netlist
     passes: list[pipelines.PassReport]
+    timing: Timing
 
 
 def make_bundle(
@@ -47,6 +53,7 @@ def make_bundle(
     interface: str = "plain",
     fpga: str = GENERIC.name,
     outputs: str = "both",
+    pipeline: Pipeline | str = LEVELS,
 ) -> Exported:
     """Export a fitted model in memory; the same model and options give the same bytes.
 
@@ -56,9 +63,10 @@ def make_bundle(
         interface: the ports of the top module.
         fpga: the FPGA family, a name in `difflut.export.targets.TARGETS`.
         outputs: "both" (scores and class), "scores", "class" or "top-K".
+        pipeline: where registers go; see `Pipeline`, whose `spec` may be given alone.
 
     Raises:
-        ConfigError: if the target, the interface, the FPGA family or the outputs are unknown.
+        ConfigError: if the target, the interface, the FPGA family or the outputs are unknown, or the pipeline cannot be.
         TraceError: if the model has no circuit.
     """
     if target not in backends.BACKENDS:
@@ -66,10 +74,21 @@ def make_bundle(
     if interface not in INTERFACES:
         raise ConfigError(f"unknown interface {interface!r}; known: {', '.join(INTERFACES)}")
     family = find_target(fpga)
-    netlist, reports = pipelines.run(trace(model))
+    netlist, reports = pipelines.run(trace(model), pipelines.default(family))
     chosen = parse_outputs(outputs, netlist.head.classes)
-    design = backends.BACKENDS[target](netlist, family, outputs=chosen)
+    asked = Pipeline(pipeline) if isinstance(pipeline, str) else pipeline
+    plan = plan_pipeline(netlist, family, asked, chosen)
+    netlist = assign_stages(netlist, plan.cells)
+    timing = analyse(netlist, family, plan, chosen)
+    design = backends.BACKENDS[target](
+        netlist,
+        family,
+        outputs=chosen,
+        head_registers=plan.head_registers,
+        last_registered=plan.registers_last_cells,
+    )
     manifest = _manifest(model, netlist, design, reports, target, interface, family)
+    manifest |= {"pipeline": _pipeline(asked, plan), "timing": timing.to_json()}
     files = {f"rtl/{name}": content.encode() for name, content in design.files.items()}
     files |= {f"{MODELS_FOLDER}/{name}": content.encode() for name, content in design.models.items()}
     files[NETLIST_FILE] = text.to_text(netlist).encode()
@@ -77,7 +96,17 @@ def make_bundle(
     files["README.md"] = render(
         "build_readme.md.j2", {"build": manifest, "sources": sorted(design.files), "models": bool(design.models)}
     ).encode()
-    return Exported(bundle.Bundle(manifest, files), netlist, reports)
+    return Exported(bundle.Bundle(manifest, files), netlist, reports, timing)
+
+
+def _pipeline(asked: Pipeline, plan: Plan) -> dict[str, Any]:
+    return {
+        "spec": asked.spec,
+        "fmax_mhz": asked.fmax_mhz,
+        "latency_cycles": asked.latency_cycles,
+        "levels": list(plan.levels.names),
+        "registers_after": list(plan.names),
+    }
 
 
 def export_model(
@@ -88,13 +117,14 @@ def export_model(
     interface: str = "plain",
     fpga: str = GENERIC.name,
     outputs: str = "both",
+    pipeline: Pipeline | str = LEVELS,
 ) -> Path:
     """Export a fitted model into a build directory (build/<name> by default) and return its path.
 
     The options are those of `make_bundle`.
     """
     out = directory or bundle.default_directory(model.name)
-    made = make_bundle(model, target=target, interface=interface, fpga=fpga, outputs=outputs)
+    made = make_bundle(model, target=target, interface=interface, fpga=fpga, outputs=outputs, pipeline=pipeline)
     bundle.write(made.bundle, out)
     return out
 

@@ -6,20 +6,47 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
+import numpy as np
+
 from difflut.export.errors import ExportError
-from difflut.export.ir import Netlist
+from difflut.export.ir import FIRST_NET, Netlist
 from difflut.export.passes.assign_stages import assign_stages
+from difflut.export.passes.bypass_wires import bypass_wires
+from difflut.export.passes.drop_unused_inputs import drop_unused_inputs
+from difflut.export.passes.fold_constants import fold_constants
+from difflut.export.passes.merge_duplicates import merge_duplicates
+from difflut.export.passes.merge_repeated_inputs import merge_repeated_inputs
 from difflut.export.passes.remove_dead import remove_dead
 from difflut.export.passes.share_comparators import share_comparators
+from difflut.export.rewriter import Rewritten
+from difflut.export.targets import GENERIC, Target
 from difflut.export.verify import check
 
-Pass = Callable[[Netlist], Netlist]
+Pass = Callable[[Netlist], "Netlist | Rewritten"]
 
-DEFAULT: tuple[Pass, ...] = (
-    share_comparators,
-    remove_dead,
-    assign_stages,
+# Each may give the others something to do: a merged duplicate is an input read twice, a repeated input a constant.
+SIMPLIFY: tuple[Pass, ...] = (
+    fold_constants,
+    merge_repeated_inputs,
+    drop_unused_inputs,
+    bypass_wires,
+    merge_duplicates,
 )
+
+
+def default(target: Target = GENERIC) -> tuple[Pass, ...]:
+    """The passes that an export for `target` runs, in their order."""
+    return (
+        share_comparators,
+        remove_dead,
+        *SIMPLIFY,
+        *SIMPLIFY,
+        remove_dead,
+        assign_stages,
+    )
+
+
+DEFAULT: tuple[Pass, ...] = default()
 
 
 class PipelineError(ExportError):
@@ -38,6 +65,16 @@ class PassReport:
     seconds: float
 
 
+def result_of(step: Pass, netlist: Netlist) -> Rewritten:
+    """Run one pass; a pass that only drops or stages cells gives a netlist alone, its nets get the source -1."""
+    result = step(netlist)
+    if isinstance(result, Rewritten):
+        return result
+    unknown = np.full(result.nets, -1, np.int32)
+    unknown[:FIRST_NET] = range(FIRST_NET)
+    return Rewritten(result, unknown, np.zeros(result.nets, np.bool_))
+
+
 def run(netlist: Netlist, passes: Sequence[Pass] = DEFAULT) -> tuple[Netlist, list[PassReport]]:
     """Run the passes in order, checking the netlist before the first and after each.
 
@@ -51,7 +88,7 @@ def run(netlist: Netlist, passes: Sequence[Pass] = DEFAULT) -> tuple[Netlist, li
         name = getattr(step, "__name__", repr(step))
         started = perf_counter()
         try:
-            result = step(netlist)
+            result = result_of(step, netlist).netlist
             check(result)
         except Exception as error:
             before = ", ".join(report.name for report in reports) or "none"

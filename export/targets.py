@@ -2,9 +2,59 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from difflut.errors import UnknownNameError
+
+
+@dataclass(frozen=True)
+class Delays:
+    """A delay model: estimates for placing registers, no substitute for the timing report of a routed design.
+
+    Attributes:
+        source: where the figures come from.
+        calibrated: whether they were fitted to routed designs (docs/timing.md).
+        register_delay_ns: clock to output plus setup of a register.
+        lut_delay_ns: one LUT.
+        mux_delay_ns: a dedicated multiplexer that gives a LUT one more input; None where LUTs have to do it.
+        carry_entry_delay_ns: from a LUT into a carry chain and out of it.
+        carry_delay_ns_per_bit: one bit along a carry chain.
+        net_delay_ns: a wire with one reader in a small design.
+        fanout_delay_ns: added for each doubling of a wire's readers.
+        span_delay_ns: added per square root of the design's LUTs: the nodes of a LUT network read from anywhere, so
+            wires grow with the side of the area that it takes.
+    """
+
+    source: str
+    calibrated: bool
+    register_delay_ns: float
+    lut_delay_ns: float
+    mux_delay_ns: float | None
+    carry_entry_delay_ns: float
+    carry_delay_ns_per_bit: float
+    net_delay_ns: float
+    fanout_delay_ns: float
+    span_delay_ns: float
+
+    def nets_ns(self, readers: npt.NDArray[np.int64], luts: int) -> npt.NDArray[np.float64]:
+        """The delay of wires with the given numbers of readers in a design of `luts` LUTs."""
+        doublings = np.log2(np.maximum(readers, 1))
+        delays: npt.NDArray[np.float64] = (
+            self.net_delay_ns + self.fanout_delay_ns * doublings + self.span_delay_ns * math.sqrt(luts)
+        )
+        return delays
+
+    def net_ns(self, readers: int, luts: int) -> float:
+        """The delay of one wire."""
+        return float(self.nets_ns(np.array([readers]), luts)[0])
+
+    def carry_ns(self, bits: int) -> float:
+        """Through a carry chain of `bits` bits, its LUT not counted."""
+        return self.carry_entry_delay_ns + bits * self.carry_delay_ns_per_bit
 
 
 @dataclass(frozen=True)
@@ -18,27 +68,64 @@ class Target:
         dual_output: whether one LUT gives two functions of the same `lut_inputs` - 1 inputs.
         carry_bits: bits of one carry primitive; 0 where chains are left to the synthesis tool.
         instances: the library whose primitives are instantiated ("xilinx"); None for plain Verilog only.
+        delays: how long its parts take.
     """
 
     name: str
     description: str
     lut_inputs: int
+    delays: Delays
     dual_output: bool = False
     carry_bits: int = 0
     instances: str | None = None
 
+    def lut_ns(self, inputs: int, luts: int) -> float:
+        """One function of `inputs` inputs in a design of `luts` LUTs; wider ones than a LUT are put together."""
+        extra = max(inputs - self.lut_inputs, 0)
+        if self.delays.mux_delay_ns is not None:
+            return self.delays.lut_delay_ns + extra * self.delays.mux_delay_ns
+        return self.delays.lut_delay_ns + extra * (self.delays.net_ns(1, luts) + self.delays.lut_delay_ns)
 
-GENERIC = Target("generic", "plain Verilog for any tool, counted in six-input LUTs", lut_inputs=6)
+
+_YOSYS = "Yosys 0.70, techlibs/xilinx/cells_sim.v (Project X-Ray's figures for Artix-7)"
+_XC7 = Delays(
+    source=f"{_YOSYS} and synth_xilinx's wire delay of 0.3 ns; the growth with fan-out and size as fitted for ECP5, scaled",
+    calibrated=False,
+    register_delay_ns=0.30,
+    lut_delay_ns=0.42,
+    mux_delay_ns=0.22,
+    carry_entry_delay_ns=0.50,
+    carry_delay_ns_per_bit=0.03,
+    net_delay_ns=0.30,
+    fanout_delay_ns=0.06,
+    span_delay_ns=0.012,
+)
+_XCUP = Delays(
+    source="half of the 7 series' figures, the order of magnitude of the data sheets",
+    calibrated=False,
+    register_delay_ns=0.15,
+    lut_delay_ns=0.21,
+    mux_delay_ns=0.11,
+    carry_entry_delay_ns=0.25,
+    carry_delay_ns_per_bit=0.015,
+    net_delay_ns=0.15,
+    fanout_delay_ns=0.03,
+    span_delay_ns=0.006,
+)
+_ICE40 = Delays("", True, 1.2, 0.4, None, 0.6, 0.13, 0.6, 0.1, 0.01)
+_ECP5 = Delays("", True, 0.5, 0.24, 0.2, 0.4, 0.03, 0.5, 0.1, 0.02)
+_GOWIN = Delays("", True, 0.5, 0.8, 0.2, 0.4, 0.05, 0.5, 0.1, 0.02)
+GENERIC = Target("generic", "plain Verilog for any tool, counted in six-input LUTs", lut_inputs=6, delays=_XC7)
 
 TARGETS: dict[str, Target] = {
     target.name: target
     for target in (
         GENERIC,
-        Target("xc7", "Xilinx 7 series", 6, dual_output=True, carry_bits=4, instances="xilinx"),
-        Target("xcup", "Xilinx UltraScale+", 6, dual_output=True, carry_bits=8, instances="xilinx"),
-        Target("ice40", "Lattice iCE40", 4),
-        Target("ecp5", "Lattice ECP5", 4),
-        Target("gowin", "Gowin LittleBee and Arora", 4),
+        Target("xc7", "Xilinx 7 series", 6, _XC7, dual_output=True, carry_bits=4, instances="xilinx"),
+        Target("xcup", "Xilinx UltraScale+", 6, _XCUP, dual_output=True, carry_bits=8, instances="xilinx"),
+        Target("ice40", "Lattice iCE40", 4, _ICE40),
+        Target("ecp5", "Lattice ECP5", 4, _ECP5),
+        Target("gowin", "Gowin LittleBee and Arora", 4, _GOWIN),
     )
 }
 

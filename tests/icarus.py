@@ -72,7 +72,12 @@ def port_widths(design: VerilogDesign) -> dict[str, int]:
 
 
 def run(
-    design: VerilogDesign, netlist: Netlist, rst: Bits, valid: Bits, codes: npt.NDArray[np.int64], folder: Path
+    design: VerilogDesign,
+    netlist: Netlist,
+    rst: Bits,
+    valid: Bits,
+    codes: npt.NDArray[np.int64],
+    folder: Path,
 ) -> Trace:
     """Drive one row of rst, valid, codes before each rising edge."""
     form, widths = netlist.input, port_widths(design)

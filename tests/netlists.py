@@ -8,7 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
+from difflut.export.heads.plan import plan_head
 from difflut.export.ir import FIRST_NET, Head, InputFormat, Netlist, NetlistBuilder
+from difflut.export.levels import Levels, Plan
+from difflut.export.targets import GENERIC, Target
+from difflut.export.timing import find_levels
 
 Codes = npt.NDArray[np.int64]
 
@@ -90,3 +94,13 @@ def layered_netlist(
     for nodes in layers:
         nets = builder.add_layer(rng.choice(nets, (nodes, n)), rng.random((nodes, 1 << n)) < 0.5)
     return builder.finish(nets.reshape(classes, -1))
+
+
+def levels_of(netlist: Netlist, target: Target = GENERIC) -> Levels:
+    """The levels of a netlist whose outputs are scores and class."""
+    return find_levels(netlist, plan_head(netlist.head, target))
+
+
+def emit_options(plan: Plan) -> dict[str, Any]:
+    """The options of `emit` that a plan makes."""
+    return {"head_registers": plan.head_registers, "last_registered": plan.registers_last_cells}

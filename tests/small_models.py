@@ -9,8 +9,8 @@ from torch.nn import functional
 from difflut.encoders import DistributiveThermometer, Thermometer
 from difflut.heads import GroupSum
 from difflut.input_format import InputFormat
-from difflut.layers import LUTLayer
-from difflut.models import BaseModel
+from difflut.layers import LayerConfig, LUTLayer
+from difflut.models import BaseModel, CIFAR10Conv
 
 
 class Custom(BaseModel):
@@ -83,6 +83,16 @@ class Moves(BaseModel):
         patches = patches.permute(0, 2, 3, 1, 4, 5).reshape(count * 16, 18)
         hidden = self.first(patches).reshape(count, 16 * 5)  # one layer, shared by all positions
         return self.head(self.second(torch.cat([hidden, bits.transpose(1, 2).flatten(1)], dim=1)))
+
+
+class SmallImages(CIFAR10Conv):
+    """The convolutional model on 4 x 4 pixels."""
+
+    def __init__(self) -> None:
+        config = LayerConfig(n=3)
+        super().__init__(
+            "small_images", image_size=4, bits=1, kernels=(4, 6), depths=(1, 2), widths=(20,), config=config
+        )
 
 
 def fitted(model: BaseModel, seed: int = 0, samples: int = 64) -> BaseModel:

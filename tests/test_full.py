@@ -14,10 +14,11 @@ import difflut
 from difflut.data import mnist_test
 from difflut.export import bundle
 from difflut.export.backends.verilog import emit
-from difflut.export.exporter import make_bundle
+from difflut.export.exporter import export_model, make_bundle
 from difflut.export.ir import Netlist
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.simulate import simulate
+from difflut.models import zoo
 from difflut.sim import RtlInterface, compare, run_rtl
 from difflut.verification import verify
 
@@ -45,6 +46,15 @@ def test_one_flipped_table_bit_among_half_a_million_is_found(tmp_path: Path, nam
     cell = f"layer {netlist.lut_layer[lut]}, node {netlist.lut_node[lut]}: expected"
     assert not report.ok
     assert cell in report.steps[1].first_mismatch
+
+
+@pytest.mark.parametrize("name", [name for name, entry in zoo().items() if entry.dataset == "mnist"])
+def test_every_mnist_model_of_the_zoo_on_all_test_images(tmp_path: Path, name: str) -> None:
+    require_verilator()
+    export_model(difflut.get_model(name, pretrained=True), tmp_path / "net")
+    report = verify(tmp_path / "net", data=mnist_test(), data_name="MNIST", samples=10_000)
+    assert report.ok
+    assert [step.images for step in report.steps] == [10_000, 10_000]
 
 
 @settings(max_examples=8, deadline=None)

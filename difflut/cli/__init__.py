@@ -11,7 +11,7 @@ import click
 from difflut._version import __version__
 from difflut.errors import DifflutError
 
-_COMMANDS = ("list", "train", "evaluate", "export", "verify")
+_COMMANDS = ("list", "train", "evaluate", "export", "verify", "synth")
 
 _EXAMPLES = """\b
 Examples:

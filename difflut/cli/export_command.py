@@ -14,6 +14,8 @@ from difflut.cli.common import json_option, model_option, print_json
     epilog="\b\nExamples:\n"
     "  difflut export mnist_fc_8k_dwn --target verilog\n"
     "  difflut export mnist_fc_8k_dwn --fpga xcup --outputs class\n"
+    "  difflut export mnist_fc_8k_dwn --fpga ecp5 --fmax 100\n"
+    "  difflut export mnist_fc_8k_dwn --pipeline encoder,1,2,sum2,argmax4\n"
     "  difflut export my.safetensors --model my_models:Net --out build/net",
 )
 @click.argument("source", metavar="NAME|CKPT")
@@ -24,7 +26,7 @@ from difflut.cli.common import json_option, model_option, print_json
     default="generic",
     show_default=True,
     metavar="NAME",
-    help="FPGA family: generic, xc7, xcup, ice40, ecp5, gowin.",
+    help="FPGA family: generic, xc7, xcup, ice40, ecp5, gowin (difflut list --fpgas).",
 )
 @click.option(
     "--outputs",
@@ -33,6 +35,14 @@ from difflut.cli.common import json_option, model_option, print_json
     metavar="scores|class|both|top-K",
     help="What the circuit puts out; top-3: the three best classes, best first.",
 )
+@click.option(
+    "--pipeline",
+    metavar="levels|auto|PLAN",
+    help="Where registers go: after each level (the default), where --fmax or --latency need them (auto), or after the "
+    "levels of a PLAN such as encoder,2,sum2,argmax4.",
+)
+@click.option("--fmax", type=float, metavar="MHZ", help="Fewest cycles that reach this estimated clock (auto).")
+@click.option("--latency", type=int, metavar="CYCLES", help="Fastest estimated clock in at most these cycles (auto).")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Build directory; build/NAME by default. An older build is replaced."
 )
@@ -44,6 +54,9 @@ def command(
     interface: str,
     fpga: str,
     outputs: str,
+    pipeline: str | None,
+    fmax: float | None,
+    latency: int | None,
     out: Path | None,
     model_class: str | None,
     as_json: bool,
@@ -54,11 +67,13 @@ def command(
     """
     from difflut.export import bundle
     from difflut.export.exporter import make_bundle
+    from difflut.export.pipelining import AUTO, LEVELS, Pipeline
     from difflut.models import load_model
 
+    asked = Pipeline(pipeline or (LEVELS if fmax is None and latency is None else AUTO), fmax, latency)
     model = load_model(source, model_class)
     directory = out or bundle.default_directory(model.name)
-    made = make_bundle(model, target=target, interface=interface, fpga=fpga, outputs=outputs).bundle
+    made = make_bundle(model, target=target, interface=interface, fpga=fpga, outputs=outputs, pipeline=asked).bundle
     bundle.write(made, directory)
     if as_json:
         print_json({"directory": str(directory), "digest": made.digest, **made.manifest})
@@ -70,5 +85,12 @@ def command(
         f"  {netlist['comparators']} comparators on {netlist['features_read']} of {netlist['features']} inputs, "
         f"{netlist['luts']} LUTs, {netlist['classes']} scores; about {netlist['lut6']['total']} LUT6 in all (estimate)"
     )
-    click.echo(f"  latency {manifest['latency_cycles']} cycles, a new input every cycle")
+    cycles = manifest["latency_cycles"]
+    click.echo(f"  latency {cycles} cycle{'s' if cycles != 1 else ''}, a new input every cycle")
+    timing = manifest["timing"]
+    slowest = timing["critical_path"]
+    click.echo(
+        f"  about {timing['fmax_mhz']:g} MHz on {manifest['fpga']} (an estimate); slowest is stage {slowest['stage']}: "
+        f"{' <- '.join(slowest['path'])}"
+    )
     click.echo(f"next: difflut verify {directory}")

@@ -7,15 +7,19 @@ import click
 from difflut.cli.common import json_option, percent, print_json
 
 
-@click.command("list", epilog="\b\nExamples:\n  difflut list\n  difflut list --json")
+@click.command("list", epilog="\b\nExamples:\n  difflut list\n  difflut list --json\n  difflut list --fpgas")
+@click.option("--fpgas", is_flag=True, help="List the FPGA families that `difflut export --fpga` knows instead.")
 @json_option
-def command(as_json: bool) -> None:
+def command(fpgas: bool, as_json: bool) -> None:
     """List the models of the zoo and how well their shipped weights do."""
-    from difflut.models import get_model, zoo
+    if fpgas:
+        _list_fpgas(as_json)
+        return
+    from difflut.models import pretrained_info, zoo
 
     rows = []
     for name, entry in sorted(zoo().items()):
-        info = get_model(name, pretrained=True).info
+        info = pretrained_info(name)
         rows.append(
             {
                 "name": name,
@@ -32,3 +36,17 @@ def command(as_json: bool) -> None:
     for row in rows:
         accuracy = f"{percent(row['test_accuracy'])} on {row['trained_on']} test"
         click.echo(f"{row['name']:<{width}}  {accuracy}  {row['description']}")
+
+
+def _list_fpgas(as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from difflut.export.targets import TARGETS
+
+    if as_json:
+        print_json({"fpgas": [asdict(target) for target in TARGETS.values()]})
+        return
+    width = max(map(len, TARGETS))
+    for name, target in TARGETS.items():
+        timing = "fitted to routed designs" if target.delays.calibrated else "not checked against routed designs"
+        click.echo(f"{name:<{width}}  {target.description}: LUT{target.lut_inputs}; delay model {timing}")

@@ -10,10 +10,42 @@ import torch
 from torch import Tensor
 
 from difflut.encoders.base import Encoder
+from difflut.encoders.grid import check_grid, snap
 from difflut.errors import DataError
+from difflut.input_format import InputFormat
 
 
-class Thermometer(Encoder):
+class GridEncoder(Encoder):
+    """An encoder whose fitted thresholds may be moved to a coarse grid of the input codes.
+
+    With `grid_bits` = g every threshold is a multiple of 2**(width_bits - g) in the codes, so that a comparison in
+    hardware reads only the g upper bits of a code; see `difflut.encoders.grid.snap`. Loaded thresholds stay as they are.
+
+    Args:
+        bits: the number of bits per feature.
+        grid_bits: g, or None for thresholds anywhere.
+        input_format: the codes that the numbers stand for; 8-bit pixels by default.
+    """
+
+    def __init__(self, bits: int, *, grid_bits: int | None = None, input_format: InputFormat | None = None) -> None:
+        super().__init__(bits)
+        self.grid_bits = grid_bits
+        self.input_format = input_format or InputFormat()
+        if grid_bits is not None:
+            check_grid(type(self).__name__, grid_bits, self.thresholds_per_feature, self.input_format)
+
+    def fit(self, x: Tensor) -> Encoder:
+        super().fit(x)
+        if self.grid_bits is not None:
+            self.thresholds = snap(self.thresholds, self.grid_bits, self.input_format)
+        return self
+
+    def extra_repr(self) -> str:
+        grid = "" if self.grid_bits is None else f", grid_bits={self.grid_bits}"
+        return super().extra_repr() + grid
+
+
+class Thermometer(GridEncoder):
     """Uniform thermometer: thresholds at equal distances between a feature's minimum and maximum.
 
     Threshold t is low + (high - low) * (t + 1) / (bits + 1). Source: Buckman et al., "Thermometer Encoding: One Hot Way
@@ -24,7 +56,7 @@ class Thermometer(Encoder):
         return uniform(x.amin(dim=0), x.amax(dim=0), self.thresholds_per_feature)
 
 
-class GaussianThermometer(Encoder):
+class GaussianThermometer(GridEncoder):
     """Gaussian thermometer: thresholds that cut a fitted normal distribution into bits + 1 parts of equal probability.
 
     Threshold t is mean + deviation * quantile((t + 1) / (bits + 1)), with each feature's mean and standard deviation
@@ -41,7 +73,7 @@ class GaussianThermometer(Encoder):
         return (mean[:, None] + deviation[:, None] * quantiles).float()
 
 
-class DistributiveThermometer(Encoder):
+class DistributiveThermometer(GridEncoder):
     """Distributive thermometer: thresholds at a feature's empirical quantiles, so each bit halves the data evenly.
 
     Source: Bacellar et al., "Distributive Thermometer: A New Unary Encoding for Weightless Neural Networks",
@@ -56,7 +88,7 @@ class DistributiveThermometer(Encoder):
         return ordered[positions].t()
 
 
-class Logarithmic(Encoder):
+class Logarithmic(GridEncoder):
     """Logarithmic thermometer: thresholds at equal ratios between a feature's smallest positive value and its maximum.
 
     Threshold t is low * (high / low) ** ((t + 1) / (bits + 1)). Zero and, at inference, negative numbers are below all

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from difflut.errors import InputShapeError
@@ -35,6 +39,9 @@ def or_pool(bits: Tensor, kernel_size: int | Pair = 2, stride: int | Pair | None
         )
     size = positions("or_pool", (bits.shape[2], bits.shape[3]), window, step)
     if bits.dtype != torch.bool:
+        if window == step:
+            output: Tensor = _MaxPool.apply(bits, window, size)  # type: ignore[no-untyped-call]
+            return output
         return functional.max_pool2d(bits, window, step)
     channels = bits.shape[1]
     rows = window_columns(bits, window, step).t()
@@ -46,6 +53,40 @@ def or_pool(bits: Tensor, kernel_size: int | Pair = 2, stride: int | Pair | None
         rows = lut_lookup(rows, connections, tables)
         width = len(connections) // channels
     return from_columns(rows.t(), bits.shape[0], size)
+
+
+class _MaxPool(torch.autograd.Function):
+    """`max_pool2d` with windows that do not overlap, whole slices at a time, which on a CPU is faster."""
+
+    @staticmethod
+    def forward(ctx: Any, bits: Tensor, window: Pair, size: Pair) -> Tensor:
+        parts = _parts(bits, window, size)
+        largest = parts[0].clone()
+        for part in parts[1:]:
+            torch.maximum(largest, part, out=largest)
+        ctx.save_for_backward(bits, largest)
+        ctx.options = window, size
+        return largest
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        bits, largest = ctx.saved_tensors
+        window, size = ctx.options
+        left = grads[0].clone()  # what no earlier element of the window has got
+        result = torch.zeros_like(bits)
+        for part, out in zip(_parts(bits, window, size), _parts(result, window, size), strict=True):
+            torch.mul(left, part == largest, out=out)
+            left -= out
+        return result, None, None
+
+
+def _parts(images: Tensor, window: Pair, size: Pair) -> list[Tensor]:
+    """Element (i, j) of all windows, as views (N, C, H', W'), row by row."""
+    return [
+        images[..., i : size[0] * window[0] : window[0], j : size[1] * window[1] : window[1]]
+        for i, j in itertools.product(*map(range, window))
+    ]
 
 
 def _tree_level(channels: int, width: int) -> Tensor:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
+import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from difflut.errors import ConfigError, InputShapeError
@@ -43,12 +48,50 @@ def window_columns(images: Tensor, window: Pair, stride: Pair, padding: Pair = (
     Row (c * rows + i) * columns + j holds element (i, j) of channel c; the windows follow sample by sample, row by row.
     """
     (rows, columns), (down, right) = window, padding
+    if images.is_floating_point():
+        output: Tensor = _Windows.apply(images, window, stride, padding)  # type: ignore[no-untyped-call]
+        return output
     if down or right:
         images = functional.pad(images, (right, right, down, down))
     # Tensor.unfold, because torch.nn.functional.unfold does not take bool.
     windows = images.unfold(2, rows, stride[0]).unfold(3, columns, stride[1])
     count = windows.shape[0] * windows.shape[2] * windows.shape[3]
     return windows.permute(1, 4, 5, 0, 2, 3).reshape(images.shape[1] * rows * columns, count)
+
+
+class _Windows(torch.autograd.Function):
+    """`window_columns` of floating images; the same result as `unfold`, whose gradient is several times slower."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, window: Pair, stride: Pair, padding: Pair) -> Tensor:
+        ctx.shape, ctx.options = images.shape, (window, stride, padding)
+        samples, channels, height, width = images.shape
+        size = positions("window_columns", (height, width), window, stride, padding)
+        # Channels first, as `from_columns` leaves them in memory.
+        padded = functional.pad(images.transpose(0, 1), (padding[1], padding[1], padding[0], padding[0]))
+        columns = images.new_empty(channels, *window, samples, *size)
+        for i, j in itertools.product(*map(range, window)):
+            columns[:, i, j] = padded[_places(i, j, size, stride)]
+        return columns.view(-1, samples * size[0] * size[1])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+        samples, channels, height, width = ctx.shape
+        window, stride, padding = ctx.options
+        size = positions("window_columns", (height, width), window, stride, padding)
+        columns = grads[0].reshape(channels, *window, samples, *size)
+        padded = grads[0].new_zeros(channels, samples, height + 2 * padding[0], width + 2 * padding[1])
+        for i, j in itertools.product(*map(range, window)):
+            padded[_places(i, j, size, stride)] += columns[:, i, j]
+        inner = padded[:, :, padding[0] : padding[0] + height, padding[1] : padding[1] + width]
+        return inner.transpose(0, 1), None, None, None
+
+
+def _places(i: int, j: int, size: Pair, stride: Pair) -> tuple[slice, ...]:
+    """The index, into images with rows and columns last, of what is element (i, j) of their windows."""
+    rows, columns = (slice(k, k + (size[axis] - 1) * stride[axis] + 1, stride[axis]) for axis, k in enumerate((i, j)))
+    return slice(None), slice(None), rows, columns
 
 
 def from_columns(columns: Tensor, samples: int, size: Pair) -> Tensor:

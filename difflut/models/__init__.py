@@ -6,16 +6,22 @@ import difflib
 import importlib
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 from difflut.errors import CheckpointError, ConfigError, UnknownNameError
-from difflut.models.base_model import BaseModel, read_checkpoint
+from difflut.models.base_model import BaseModel, read_checkpoint, read_header
+from difflut.models.cifar10 import CIFAR10Conv
+from difflut.models.comparison import COMPARISON_MODELS, MNISTComparison
 from difflut.models.mnist import MNISTDWNSmall, MNISTFullyConnected, MNISTLinearSmall
 
 __all__ = [
     "BaseModel",
+    "CIFAR10Conv",
+    "MNISTComparison",
     "MNISTDWNSmall",
     "MNISTFullyConnected",
     "MNISTLinearSmall",
@@ -24,6 +30,7 @@ __all__ = [
     "list_models",
     "load_model",
     "model_factory",
+    "pretrained_info",
     "zoo",
 ]
 
@@ -38,10 +45,14 @@ class ZooEntry:
 
 
 _ZOO: dict[str, ZooEntry] = {
+    "cifar10_conv": ZooEntry(
+        CIFAR10Conv, "cifar10", "3 x 3 convolutions of 32 and 96 kernels with OR pooling, 4,000 nodes; DWN stable"
+    ),
     "mnist_fc_8k_dwn": ZooEntry(MNISTDWNSmall, "mnist", "2 x 4,000 DWN stable nodes, 6 inputs, first layer learned"),
     "mnist_fc_8k_linear": ZooEntry(
         MNISTLinearSmall, "mnist", "2 x 4,000 linear LUT nodes, 6 inputs, first layer learned"
     ),
+    **{name: ZooEntry(make, "mnist", description) for name, (make, description) in COMPARISON_MODELS.items()},
 }
 
 
@@ -68,10 +79,21 @@ def get_model(name: str, pretrained: bool = False) -> BaseModel:
     """
     model = _entry(name).make()
     if pretrained:
-        resource = files("difflut.models.pretrained") / f"{name}.safetensors"
-        with as_file(resource) as path:
+        with _weights(name) as path:
             model.load_checkpoint(path)
     return model
+
+
+def pretrained_info(name: str) -> dict[str, Any]:
+    """How the shipped weights of a zoo model were trained and what they reach; reads no weights.
+
+    Raises:
+        UnknownNameError: if there is no such model; names the nearest ones.
+    """
+    _entry(name)
+    with _weights(name) as path:
+        info: dict[str, Any] = read_header(path)["info"]
+    return info
 
 
 def model_factory(reference: str) -> Callable[[], BaseModel]:
@@ -104,7 +126,7 @@ def load_model(reference: str, model_class: str | None = None) -> BaseModel:
         return get_model(reference, pretrained=True)
     path = Path(reference)
     if not path.exists() and os.sep not in reference and path.suffix == "":
-        raise UnknownNameError(_unknown(reference) + "; it is no checkpoint file either")
+        raise UnknownNameError(_unknown(reference) + " (no checkpoint file has this name either)")
     header, _ = read_checkpoint(path)
     name = header["model"]
     if model_class is None and name not in _ZOO:
@@ -112,6 +134,10 @@ def load_model(reference: str, model_class: str | None = None) -> BaseModel:
             f"{path}: holds model {name!r}, which is not in the zoo; name its class with --model module:Class"
         )
     return model_factory(model_class or name)().load_checkpoint(path)
+
+
+def _weights(name: str) -> AbstractContextManager[Path]:
+    return as_file(files("difflut.models.pretrained") / f"{name}.safetensors")
 
 
 def _entry(name: str) -> ZooEntry:

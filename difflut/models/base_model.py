@@ -6,7 +6,8 @@ import copy
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -289,18 +290,35 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[
     Raises:
         CheckpointError: if the file is missing, unreadable, or not a difflut checkpoint.
     """
+    with _opened(path) as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no iterator)
+        text = (file.metadata() or {}).get("difflut")
+    return _parse_header(path, text), tensors
+
+
+def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The header alone, without reading a tensor; see `read_checkpoint`."""
+    with _opened(path) as file:
+        text = (file.metadata() or {}).get("difflut")
+    return _parse_header(path, text)
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
     if not Path(path).is_file():
         raise CheckpointError(
             f"{path}: no such file; expected a checkpoint written by save_checkpoint or `difflut train`"
         )
     try:
         with safe_open(os.fspath(path), framework="pt") as file:
-            text = (file.metadata() or {}).get("difflut")
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no iterator)
+            yield file
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f"{path}: not a readable safetensors file ({error}); expected a difflut checkpoint"
         ) from error
+
+
+def _parse_header(path: str | os.PathLike[str], text: str | None) -> dict[str, Any]:
     if text is None:
         raise CheckpointError(f"{path}: a safetensors file, but not a difflut checkpoint (it has no difflut header)")
     try:
@@ -310,7 +328,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[
                 f"{path}: checkpoint format {header['format_version']}, this difflut reads {FORMAT_VERSION}; "
                 f"use the version of difflut that wrote it"
             )
-        return {key: header[key] for key in ("format_version", "model", "layers", "info")}, tensors
+        return {key: header[key] for key in ("format_version", "model", "layers", "info")}
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{path}: its difflut header is damaged ({error!r}); expected a checkpoint written by save_checkpoint"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -48,6 +50,9 @@ class ChannelThermometer(Encoder):
 class CIFAR10Conv(BaseModel):
     """Thermometer per channel, stages of a 3 x 3 convolution and 2 x 2 OR pooling, LUT layers, group sum.
 
+    The fully connected part reads the outputs of all stages, not of the last one only. The first convolution and the
+    first LUT layer learn their connections.
+
     Args:
         name: the model's name.
         image_size: rows and columns of an image, a multiple of 2**stages.
@@ -55,8 +60,10 @@ class CIFAR10Conv(BaseModel):
         kernels: kernels of each convolution, one stage each.
         depths: levels of the kernels' trees, per stage.
         widths: nodes of each fully connected layer; the last is a multiple of 10.
-        config: the nodes' options in all layers; by default six inputs, DWN stable nodes that start by passing their
-            input 0 through.
+        candidates: how many of the stages' bits each node of the first fully connected layer may choose from; at most
+            all of them.
+        config: the nodes' options in all layers; by default six inputs, DWN stable nodes. Its initializer is that of
+            the convolutions, by default "residual": a kernel starts by passing its input 0 through.
         tau: temperature of the group sum.
     """
 
@@ -67,10 +74,11 @@ class CIFAR10Conv(BaseModel):
         name: str = "cifar10_conv",
         *,
         image_size: int = 32,
-        bits: int = 5,
-        kernels: tuple[int, ...] = (64, 128, 256),
-        depths: tuple[int, ...] = (1, 1, 2),
-        widths: tuple[int, ...] = (4000, 4000),
+        bits: int = 3,
+        kernels: tuple[int, ...] = (32, 96),
+        depths: tuple[int, ...] = (1, 1),
+        widths: tuple[int, ...] = (4000,),
+        candidates: int = 512,
         config: LayerConfig | None = None,
         tau: float = 20.0,
     ) -> None:
@@ -84,26 +92,36 @@ class CIFAR10Conv(BaseModel):
                 f"{1 << len(kernels)}"
             )
         self.image_size, self.kernels, self.depths, self.widths = image_size, kernels, depths, widths
+        self.candidates = candidates
         self.config = config or LayerConfig(initializer="residual")
         self.encoder = ChannelThermometer(bits, self.COLOURS)
-        self.features = nn.Sequential()
+        self.stages = nn.ModuleList()
         self.classifier = nn.Sequential()
         self.head = GroupSum(10, tau)
 
     def _build_layers(self) -> None:
-        self.features, self.classifier = nn.Sequential(), nn.Sequential()
-        channels, size = self.COLOURS * self.encoder.bits, self.image_size
-        for kernels, depth in zip(self.kernels, self.depths, strict=True):
-            self.features.append(ConvLUTLayer(channels, kernels, 3, padding=1, depth=depth, config=self.config))
-            self.features.append(OrPool(2))
+        self.stages, self.classifier = nn.ModuleList(), nn.Sequential()
+        learnable = replace(self.config, connections="learnable", candidates=None)
+        channels, size, width = self.COLOURS * self.encoder.bits, self.image_size, 0
+        for stage, (kernels, depth) in enumerate(zip(self.kernels, self.depths, strict=True)):
+            config = self.config if stage else learnable
+            convolution = ConvLUTLayer(channels, kernels, 3, padding=1, depth=depth, config=config)
+            self.stages.append(nn.Sequential(convolution, OrPool(2)))
             channels, size = kernels, size // 2
-        width = channels * size**2
-        for nodes in self.widths:
-            self.classifier.append(LUTLayer(width, nodes, **self.config.keywords()))
+            width += channels * size**2
+        # Random tables: passed through, the stages' bits would reach the scores one by one and nothing would mix them.
+        plain = replace(self.config, initializer=None)
+        for layer, nodes in enumerate(self.widths):
+            chosen = replace(plain, connections="learnable", candidates=min(self.candidates, width))
+            self.classifier.append(LUTLayer(width, nodes, **(plain if layer else chosen).keywords()))
             width = nodes
 
     def _forward_impl(self, x: Tensor) -> Tensor:
         bits = self.encoder(x.flatten(1)).reshape(*x.shape, self.encoder.bits)  # (N, colours, H, W, bits)
         images = bits.permute(0, 1, 4, 2, 3).flatten(1, 2)
-        logits: Tensor = self.head(self.classifier(self.features(images).flatten(1)))
+        features = []
+        for stage in self.stages:
+            images = stage(images)
+            features.append(images.flatten(1))
+        logits: Tensor = self.head(self.classifier(torch.cat(features, dim=1)))
         return logits

@@ -37,7 +37,7 @@ class MNISTComparison(MNISTFullyConnected):
         super().__init__(name, widths, connections=per_layer)
 
 
-COMPARISON_MODELS: dict[str, Callable[[], BaseModel]] = {
+_MAKERS: dict[str, Callable[[], BaseModel]] = {
     **{
         f"mnist_bitflip_{percent}": partial(
             MNISTComparison, f"mnist_bitflip_{percent}", _TWO_LAYERS, bit_flip=percent / 100
@@ -49,4 +49,21 @@ COMPARISON_MODELS: dict[str, Callable[[], BaseModel]] = {
         for kind in GRADIENT_KINDS
     },
     "mnist_residual_init": partial(MNISTComparison, "mnist_residual_init", _DEEP, initializer="residual"),
+}
+
+
+def _description(name: str) -> str:
+    family, _, kind = name.removeprefix("mnist_").partition("_")
+    widths = _TWO_LAYERS if family == "bitflip" else _DEEP
+    aid = {
+        "bitflip": f"{kind} % of node outputs flipped while training",
+        "gradnorm": f"gradient stabilisation {kind}" if kind != "none" else "no gradient stabilisation",
+        "residual": "nodes start by passing input 0 through",
+    }[family]
+    return f"{len(widths)} x {widths[0]:,} DWN stable nodes, {aid}"
+
+
+# Each model's maker and one line about it.
+COMPARISON_MODELS: dict[str, tuple[Callable[[], BaseModel], str]] = {
+    name: (make, _description(name)) for name, make in _MAKERS.items()
 }

@@ -22,6 +22,7 @@ class MNISTFullyConnected(BaseModel):
         family: the node family of every layer.
         n: inputs per node.
         bits: thermometer bits per pixel.
+        grid_bits: thresholds are multiples of 2**(8 - grid_bits) in the pixel's codes; None for thresholds anywhere.
         tau: temperature of the group sum.
         connections: per layer, the arguments of `LUTLayer` about connections.
     """
@@ -34,13 +35,14 @@ class MNISTFullyConnected(BaseModel):
         family: str = "dwn_stable",
         n: int = 6,
         bits: int = 3,
+        grid_bits: int | None = None,
         tau: float = 10.0,
         connections: tuple[dict[str, Any], ...] = (),
     ) -> None:
         super().__init__(name, input_size=784, num_classes=10, input_shape=(28, 28))
         self.widths, self.family, self.n = widths, family, n
         self.layer_connections = connections or ({},) * len(widths)
-        self.encoder = DistributiveThermometer(bits)
+        self.encoder = DistributiveThermometer(bits, grid_bits=grid_bits, input_format=self.input_format)
         self.layers = nn.ModuleList()
         self.head = GroupSum(10, tau)
 

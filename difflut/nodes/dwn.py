@@ -5,12 +5,11 @@ Source: Bacellar et al., "Differentiable Weightless Neural Networks", ICML 2024,
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from difflut.nodes.base import Nodes, address_bits, addresses
+from difflut.nodes.base import Nodes, address_bits
+from difflut.nodes.relaxation import hard_lookup
 
 
 class DWNNodes(Nodes):
@@ -20,6 +19,8 @@ class DWNNodes(Nodes):
     +entry[k] (bit i of k set) or -entry[k] (not set), weighted by 1 / (1 + Hamming distance of a and k without bit i).
     The gradient towards the table goes straight through to the addressed entry.
     """
+
+    kernel: Tensor
 
     def __init__(self, nodes: int, n: int) -> None:
         super().__init__(nodes, n)
@@ -41,8 +42,15 @@ class DWNNodes(Nodes):
         return signed.permute(2, 0, 1).contiguous()
 
     def forward(self, inputs: Tensor) -> Tensor:
-        output: Tensor = _Lookup.apply(inputs, self.table, self.kernel)  # type: ignore[no-untyped-call]
-        return output
+        return hard_lookup(inputs, self.table, self._slopes(), threshold=0.0)
+
+    @torch.no_grad()
+    def _slopes(self) -> Tensor:
+        """(nodes, n, 2**n): the derivative along each input at each address."""
+        slopes = self.table.new_empty(self.nodes, *self.kernel.shape[::2])
+        for i, kernel in enumerate(self.kernel):
+            slopes[:, i] = self.table @ kernel
+        return slopes
 
     def table_values(self) -> Tensor:
         return self.table
@@ -63,25 +71,3 @@ class DWNStableNodes(DWNNodes):
     @staticmethod
     def _weights(distance: Tensor, n: int) -> Tensor:
         return 0.5 * 0.75 ** (n - 1 - distance) * 0.25**distance
-
-
-class _Lookup(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, inputs: Tensor, table: Tensor, kernel: Tensor) -> Tensor:
-        address = addresses(inputs)
-        ctx.save_for_backward(address, table, kernel)
-        return (table.gather(1, address) > 0).to(inputs.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        (grad,) = grads
-        address, table, kernel = ctx.saved_tensors
-        grad_inputs = grad_table = None
-        if ctx.needs_input_grad[0]:
-            n = kernel.shape[0]
-            grad_inputs = grad.new_empty(address.shape[0], n, address.shape[1])
-            for i in range(n):
-                torch.mul((table @ kernel[i]).gather(1, address), grad, out=grad_inputs[:, i])
-        if ctx.needs_input_grad[1]:
-            grad_table = torch.zeros_like(table).scatter_add_(1, address, grad)
-        return grad_inputs, grad_table, None

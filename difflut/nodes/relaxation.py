@@ -7,6 +7,7 @@ input i in address bit i. At 0/1 inputs they give exactly an entry of the table 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from torch.autograd.function import once_differentiable
 from difflut.nodes.base import address_bits, addresses
 
 BLOCK_VALUES = 1 << 18
+TILE_VALUES = 1 << 17
 
 
 def multilinear(inputs: Tensor, table: Tensor) -> Tensor:
@@ -31,13 +33,13 @@ def multilinear(inputs: Tensor, table: Tensor) -> Tensor:
     return output
 
 
-def hard_lookup(inputs: Tensor, table: Tensor, slopes: Tensor) -> Tensor:
-    """The addressed entries of a table with values in [0, 1], rounded (1/2 to 0): 0/1, (nodes, N).
+def hard_lookup(inputs: Tensor, table: Tensor, slopes: Tensor, threshold: float = 0.5) -> Tensor:
+    """1 where the addressed entry of a table is above the threshold, else 0: (nodes, N).
 
     The gradient towards the table goes straight through to the addressed entry, as if it were not rounded. The gradient
     towards input i is slopes[:, i] at the address; slopes, floating (nodes, n, 2**n), counts as a constant.
     """
-    output: Tensor = _HardLookup.apply(inputs, table, slopes)  # type: ignore[no-untyped-call]
+    output: Tensor = _HardLookup.apply(inputs, table, slopes, threshold)  # type: ignore[no-untyped-call]
     return output
 
 
@@ -100,24 +102,52 @@ class _Multilinear(torch.autograd.Function):
 
 class _HardLookup(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, table: Tensor, slopes: Tensor) -> Tensor:
-        address = addresses(inputs)
+    def forward(ctx: Any, inputs: Tensor, table: Tensor, slopes: Tensor, threshold: float) -> Tensor:
+        # An address has at most 8 bits; gather takes 64, so that a tile's addresses are widened while in the cache.
+        address = inputs.new_empty(inputs.shape[0], inputs.shape[2], dtype=torch.uint8)
+        output = inputs.new_empty(address.shape)
+        bits = (table > threshold).to(inputs.dtype)
+        for nodes, samples in _tiles(inputs.shape, inputs.device):
+            position = addresses(inputs[nodes, :, samples])
+            address[nodes, samples] = position
+            output[nodes, samples] = bits[nodes].gather(1, position)
         ctx.save_for_backward(address, slopes)
-        ctx.table_shape = table.shape
-        return (table.gather(1, address) > 0.5).to(inputs.dtype)
+        return output
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         (grad,) = grads
         address, slopes = ctx.saved_tensors
-        grad_inputs = grad_table = None
-        if ctx.needs_input_grad[0]:
-            at_address = slopes.gather(2, address[:, None].expand(-1, slopes.shape[1], -1))
-            grad_inputs = at_address.mul_(grad[:, None])
-        if ctx.needs_input_grad[1]:
-            grad_table = grad.new_zeros(ctx.table_shape).scatter_add_(1, address, grad)
-        return grad_inputs, grad_table, None
+        (count, n, entries), samples_in_all = slopes.shape, address.shape[1]
+        grad_inputs = grad.new_empty(count, n, samples_in_all) if ctx.needs_input_grad[0] else None
+        grad_table = grad.new_zeros(count, entries) if ctx.needs_input_grad[1] else None
+        for nodes, samples in _tiles((count, n, samples_in_all), grad.device):
+            position, part = address[nodes, samples].long(), grad[nodes, samples]
+            if grad_inputs is not None:
+                for i in range(n):
+                    torch.mul(slopes[nodes, i].gather(1, position), part, out=grad_inputs[nodes, i, samples])
+            if grad_table is not None:
+                grad_table[nodes].scatter_add_(1, position, part)
+        return grad_inputs, grad_table, None, None
+
+
+def _tiles(shape: Sequence[int], device: torch.device) -> list[tuple[slice, slice]]:
+    """Ranges of nodes and of samples that are looked up together, of inputs (nodes, n, N).
+
+    On a CPU the inputs of a tile are about `TILE_VALUES`, so that they and what is derived from them stay in the cache;
+    other devices take everything at once.
+    """
+    nodes, n, samples = shape
+    if device.type != "cpu":
+        return [(slice(0, nodes), slice(0, samples))]
+    width = max(1, min(samples, TILE_VALUES // n))
+    height = max(1, TILE_VALUES // (n * width))
+    return [
+        (slice(node, node + height), slice(sample, sample + width))
+        for node in range(0, nodes, height)
+        for sample in range(0, samples, width)
+    ]
 
 
 def _blocks(inputs: Tensor) -> list[slice]:

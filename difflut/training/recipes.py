@@ -45,8 +45,21 @@ class Recipe:
 
 
 _RECIPES: dict[str, Recipe] = {
+    "cifar10_conv": Recipe(epochs=10, max_shift=2, flip=True),
     "mnist_fc_8k_dwn": Recipe(epochs=40, max_shift=1),
     "mnist_fc_8k_linear": Recipe(epochs=30, learning_rate=5e-3, max_shift=1),
+    # One recipe for each family of `difflut.models.comparison`: its members differ in one training aid only.
+    **{f"mnist_bitflip_{percent}": Recipe(epochs=8, max_shift=1) for percent in (0, 5, 10, 20)},
+    **{
+        name: Recipe(epochs=6, max_shift=1)
+        for name in (
+            "mnist_gradnorm_none",
+            "mnist_gradnorm_layerwise",
+            "mnist_gradnorm_batchwise",
+            "mnist_gradnorm_layerwise_mean",
+            "mnist_residual_init",
+        )
+    },
 }
 
 

@@ -19,6 +19,7 @@ from difflut.data import Dataset, Split
 from difflut.errors import CheckpointError, ConfigError, DataError
 from difflut.files import write_atomically
 from difflut.models.base_model import BaseModel
+from difflut.training.allocator import keep_freed_memory
 from difflut.training.augmentation import augment
 from difflut.training.evaluation import accuracy, count_correct
 from difflut.training.processes import Processes
@@ -83,6 +84,8 @@ def train(
         CheckpointError: if the resume file is damaged or belongs to another run.
     """
     device = device or torch.device("cpu")
+    if device.type == "cpu":
+        keep_freed_memory()
     processes = Processes.current()
     if recipe.batch_size < processes.count:
         raise ConfigError(

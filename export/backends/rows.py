@@ -36,31 +36,6 @@ def words(expressions: list[str]) -> list[Word]:
     return result
 
 
-def comparisons(netlist: Netlist) -> list[str]:
-    """One expression per comparator, reading the wires that `code_wires` declares."""
-    width = netlist.input.width_bits
-    thresholds = (netlist.compare_threshold.astype(np.int64) - netlist.input.lowest).tolist()
-    return [
-        f"code{feature} >= {names.literal(threshold, width)}"
-        for feature, threshold in zip(netlist.compare_feature.tolist(), thresholds, strict=True)
-    ]
-
-
-def code_wires(netlist: Netlist) -> str:
-    """One wire per feature that is read. Signed codes get their sign bit inverted, which makes them unsigned codes in
-    the same order."""
-    width = netlist.input.width_bits
-    lines = []
-    for feature in np.unique(netlist.compare_feature).tolist():
-        low = feature * width
-        code = f"in_codes{names.part(low, width)}"
-        if netlist.input.signed:
-            rest = [f"in_codes{names.part(low, width - 1)}"] if width > 1 else []
-            code = names.concatenation([f"~in_codes[{low + width - 1}]", *rest])
-        lines.append(f"  wire {names.vector(width)} code{feature} = {code};")
-    return "\n".join(lines)
-
-
 def table_constants(netlist: Netlist, luts: IntArray) -> str:
     """The localparams T0, T1, ...: the tables of `luts`, each with the node of the model that it comes from."""
     offsets, all_words = netlist.table_offsets.tolist(), netlist.lut_tables.tolist()

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from difflut.export.backends import names, rows
+from difflut.export.backends import names, rows, verilog_encoder
 from difflut.export.backends.verilog_head import HeadPrinter
 from difflut.export.backends.wires import Scope, Vector, Wires, plan
+from difflut.export.encoder_plan import plan_encoder
 from difflut.export.heads.outputs import Outputs
 from difflut.export.heads.plan import HeadPlan, plan_head
 from difflut.export.ir import IntArray, Netlist
@@ -69,6 +70,7 @@ def emit(
     *,
     outputs: Outputs | None = None,
     head_registers: Sequence[bool] | None = None,
+    last_registered: bool = True,
 ) -> VerilogDesign:
     """Emit `netlist`, whose stages were assigned, as Verilog.
 
@@ -77,13 +79,14 @@ def emit(
         target: the FPGA family.
         outputs: the output ports; scores and class by default.
         head_registers: for each level of the head's plan whether registers stand behind it; behind every one by default.
+        last_registered: whether registers stand between the last stage and the head.
 
     Raises:
         NetlistError: the netlist breaks a well-formedness rule.
         ConfigError: if `head_registers` does not fit the head.
     """
     check(netlist)
-    printer = _Printer(netlist, target, plan_head(netlist.head, target, outputs, head_registers))
+    printer = _Printer(netlist, target, plan_head(netlist.head, target, outputs, head_registers), last_registered)
     printer.encoder()
     printer.stages()
     printer.group_sum()
@@ -96,10 +99,11 @@ def emit(
 class _Printer:
     """Collects the files of one design and the instances that the top is made of."""
 
-    def __init__(self, netlist: Netlist, target: Target, head: HeadPlan) -> None:
+    def __init__(self, netlist: Netlist, target: Target, head: HeadPlan, last_registered: bool) -> None:
         self.netlist = netlist
+        self.target = target
         self.name = names.identifier(netlist.name)
-        self.wires: Wires = plan(netlist)
+        self.wires: Wires = plan(netlist, last_registered)
         self.files: dict[str, str] = {}
         self.head = head
         self._head_printer = HeadPrinter(head, target, self._file)
@@ -122,8 +126,7 @@ class _Printer:
             bits_range=names.vector(netlist.comparators),
             now=now is not None,
             registered=registered is not None,
-            code_wires=rows.code_wires(netlist),
-            words=rows.words(rows.comparisons(netlist)),
+            **verilog_encoder.context(plan_encoder(netlist, self.target)),
         )
         ports = {"clk": "clk"} if registered else {}
         ports["in_codes"] = "in_codes"
@@ -142,12 +145,12 @@ class _Printer:
                 stage=stage,
                 luts=bits.width_bits,
                 origin=self._origin(bits),
-                registered=stage > 0,
+                registered=0 < stage == bits.rank,
                 inputs=[{"name": vector.name, "range": names.vector(vector.width_bits)} for vector in inputs],
                 bits_range=names.vector(bits.width_bits),
                 **self._stage_logic(bits, inputs),
             )
-            ports = {"clk": "clk"} if stage > 0 else {}
+            ports = {"clk": "clk"} if 0 < stage == bits.rank else {}
             ports |= {vector.name: vector.name for vector in inputs}
             ports["out_bits"] = bits.name
             self._instance(module, f"stage{stage}", ports)
@@ -308,9 +311,10 @@ class _Printer:
 
     def _latency_parts(self) -> list[str]:
         """How the latency is made up, one line a part."""
+        encoder = self.wires.encoder is not None and 1 not in self.wires.stages  # LUTs in stage 1: one with the encoder
         parts = [
-            (1, "encoder (stage 1)") if self.wires.encoder is not None else None,
-            (self.wires.last_rank - (self.wires.encoder is not None), "LUT stages"),
+            (1, "encoder (stage 1)") if encoder else None,
+            (self.wires.last_rank - encoder, "LUT stages"),
             (sum(self.head.sum_registers), "group sum"),
             (sum(self.head.selection_registers), "top-k" if self.head.outputs.top else "argmax"),
         ]

@@ -2,6 +2,7 @@
 
 The pipeline of a design is counted in *ranks*: rank 0 is the input port and whatever follows it combinationally, rank t
 lies behind t registers. A LUT of stage s >= 1 computes between rank s - 1 and rank s, a LUT of stage 0 within rank 0.
+Where no register follows the last stage s, its LUTs compute within rank s - 1, which then is the last one.
 A comparator is combinational from the input port, so it belongs to rank 0 whatever its stage: computing it at once and
 delaying the bit gives the same value in the same cycle as delaying the code.
 """
@@ -59,7 +60,7 @@ class Wires:
 
     def at(self, rank: int) -> list[Vector]:
         """The vectors of one rank; together they carry all nets that are read in it."""
-        found = [self.encoder_now, self.encoder, self.stages.get(rank), self.delays.get(rank)]
+        found = [self.encoder_now, self.encoder, *self.stages.values(), self.delays.get(rank)]
         return [vector for vector in found if vector is not None and vector.rank == rank]
 
     def inputs_of_stage(self, stage: int) -> list[Vector]:
@@ -67,14 +68,19 @@ class Wires:
         return [vector for vector in self.at(max(stage - 1, 0)) if vector is not self.stages[stage]]
 
 
-def plan(netlist: Netlist) -> Wires:
-    """Lay out the vectors of `netlist`, whose stages must be assigned."""
+def plan(netlist: Netlist, last_registered: bool = True) -> Wires:
+    """Lay out the vectors of `netlist`, whose stages must be assigned.
+
+    Args:
+        last_registered: whether a register follows the last stage.
+    """
     first_lut = netlist.first_lut_net
     lut_stage = netlist.stage[netlist.comparators :]
-    born = np.concatenate([np.zeros(first_lut, np.int32), lut_stage])
+    last_rank = netlist.last_stage if last_registered else max(netlist.last_stage - 1, 0)
+    born = np.concatenate([np.zeros(first_lut, np.int32), np.minimum(lut_stage, last_rank)])
+    stage_of_net = np.concatenate([np.zeros(first_lut, np.int32), lut_stage])
     reader_stage = np.repeat(lut_stage, netlist.lut_inputs)
-    inside = (netlist.lut_fanin >= first_lut) & (born[netlist.lut_fanin] == reader_stage)
-    last_rank = netlist.last_stage
+    inside = (netlist.lut_fanin >= first_lut) & (stage_of_net[netlist.lut_fanin] == reader_stage)
 
     # reads: (net, rank) of every read that crosses a module border; the constants need no wire.
     read_nets = np.concatenate([netlist.lut_fanin[~inside], netlist.head.nets])
@@ -94,7 +100,7 @@ def plan(netlist: Netlist) -> Wires:
     for stage in np.unique(lut_stage).tolist():
         luts = np.flatnonzero(lut_stage == stage)
         luts = luts[np.argsort(level[luts], kind="stable")]
-        stages[stage] = Vector(f"stage{stage}_bits", (first_lut + luts).astype(np.int32), stage)
+        stages[stage] = Vector(f"stage{stage}_bits", (first_lut + luts).astype(np.int32), min(stage, last_rank))
 
     delays = {}
     for rank in range(1, last_rank + 1):

@@ -89,7 +89,8 @@ class Adder(Compressor):
         """bool (N, outputs) from bool (N, inputs)."""
         base = min(self.inputs)
         total = bits.astype(np.int64) @ (1 << (np.array(self.inputs) - base))
-        return (total[:, None] >> (np.array(self.outputs) - base) & 1).astype(np.bool_)
+        result: Bits = (total[:, None] >> (np.array(self.outputs) - base) & 1).astype(np.bool_)
+        return result
 
 
 def adder(words: Sequence[int], total_bits: int, weight: int, luts: int, carries: int) -> Adder:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from difflut.export.analysis import levels
 from difflut.export.ir import Netlist
 
 
-def assign_stages(netlist: Netlist) -> Netlist:
-    """Put comparators into stage 1 and each LUT one stage after the latest net that it reads.
+def assign_stages(netlist: Netlist, registers: frozenset[int] | None = None) -> Netlist:
+    """Put each cell into the stage that the registers in front of its level make.
 
-    So every layer ends in a register stage, and a register-to-register path has one cell. A LUT that reads only
-    constants goes into stage 1.
+    Args:
+        netlist: its stages are ignored.
+        registers: the levels of `analysis.levels` (1 for comparators, then the LUT levels) that registers follow; by
+            default all. Then every layer ends in a register, and a register-to-register path has one cell. With no
+            register at all every cell is in stage 0, combinational from the input port.
     """
-    return netlist.with_(stage=levels(netlist))
+    level = levels(netlist)
+    if registers is None:
+        return netlist.with_(stage=level)
+    if not registers:
+        return netlist.with_(stage=np.zeros_like(level))
+    before = np.zeros(int(level.max(initial=0)) + 1, np.int32)
+    before[1:] = 1 + np.cumsum([number in registers for number in range(len(before) - 1)])
+    return netlist.with_(stage=before[level])

@@ -59,7 +59,10 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "list", "--json")
     rows = json.loads(out)["models"]
     assert [row["name"] for row in rows] == difflut.list_models()
-    assert all(row["trained_on"] == "MNIST" and row["test_accuracy"] > 0.96 for row in rows)
+    assert [row["test_accuracy"] for row in rows] == [
+        difflut.get_model(row["name"], pretrained=True).info["test_accuracy"] for row in rows
+    ]
+    assert {row["trained_on"] for row in rows if row["name"].startswith("mnist")} == {"MNIST"}
 
 
 def test_evaluate(capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,11 +121,33 @@ def test_failed_check_is_status_1(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert "DIFFERS from PyTorch" in out and "first mismatch: sample" in out
 
 
+def test_verify_without_a_simulator(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from difflut.export.exporter import make_bundle
+
+    made = make_bundle(fitted(Chain())).bundle
+    bundle.write(made, tmp_path / "net")
+    arguments = ["verify", tmp_path / "net", "--model", "small_models:Chain", "--random-only", "--simulator", "none"]
+    status, out, _ = run(capsys, *arguments)
+    assert status == 0
+    assert "the RTL was not run; give --simulator verilator or icarus for that" in out
+    assert "the netlist agrees bit for bit" in out
+    other = fitted(Chain(), seed=1).checkpoint_bytes(frozen=True)
+    bundle.write(bundle.Bundle(made.manifest, {**made.files, "verify/model.safetensors": other}), tmp_path / "net")
+    status, out, _ = run(capsys, *arguments)
+    assert status == 1 and "DIFFERS from PyTorch" in out
+
+
+def test_cifar10_needs_data(capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = run(capsys, "evaluate", "cifar10_conv")
+    assert status == 2
+    assert err == "error: the package ships no test samples of cifar10, only MNIST's; give --data DIR\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["export", "mnist_fc_8k_dwm"], "unknown model 'mnist_fc_8k_dwm'; did you mean mnist_fc_8k_dwn"),
-        (["evaluate", "resnet"], "unknown model 'resnet'; known models: mnist_fc_8k_dwn, mnist_fc_8k_linear"),
+        (["evaluate", "zzz"], f"unknown model 'zzz'; known models: {', '.join(difflut.list_models())} (no checkpoint file"),
         (["evaluate", "no/such.safetensors"], "no/such.safetensors: no such file; expected a checkpoint"),
         (["export", "mnist_fc_8k_dwn", "--target", "vhdl"], "unknown target 'vhdl'; known: verilog"),
         (["verify", "nowhere"], "nowhere: no such directory; expected one made by `difflut export`"),
@@ -278,3 +303,28 @@ def test_full_disk(
     assert status == 2 and "No space left on device; choose a place that is writable and has space" in err
     assert bundle.read(tmp_path / "net").digest == before
     assert sorted(os.listdir(tmp_path)) == sorted([custom.name, "net"])
+
+
+def test_the_fpga_families_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "list", "--fpgas")
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["generic", "xc7", "xcup", "ice40", "ecp5", "gowin"]
+    status, out, _ = run(capsys, "list", "--fpgas", "--json")
+    assert status == 0 and json.loads(out)["fpgas"][0]["lut_inputs"] == 6
+
+
+def test_a_clock_asked_for_is_met_or_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, custom: Path) -> None:
+    arguments = ["export", custom, "--model", "small_models:Custom", "--out", tmp_path / "net", "--fpga", "ecp5"]
+    status, out, _ = run(capsys, *arguments, "--latency", "1")
+    assert status == 0
+    assert "  latency 1 cycle, a new input every cycle\n" in out
+    assert " MHz on ecp5 (an estimate); slowest is stage 1: argmax level 4 <- " in out
+    status, out, _ = run(capsys, *arguments, "--fmax", "50", "--json")
+    manifest = json.loads(out)
+    assert status == 0 and manifest["timing"]["fmax_mhz"] >= 50 and manifest["latency_cycles"] > 1
+    status, _, err = run(capsys, *arguments, "--fmax", "9000")
+    assert status == 2 and "fmax 9000 MHz cannot be reached on ecp5" in err
+    status, _, err = run(capsys, *arguments, "--fmax", "50", "--pipeline", "levels")
+    assert (status, err) == (2, "error: fmax 50: goes with the pipeline 'auto' only, not with 'levels'\n")
+    status, _, err = run(capsys, *arguments, "--pipeline", "encoder,7")
+    assert status == 2 and "'7' is no level; expected 'levels', 'auto', or some of the levels of this design" in err

@@ -42,7 +42,7 @@ def test_one_run_a_layer() -> None:
     ("width", "signed", "threshold", "expected"),
     [
         (8, False, 128, 0),  # the uppermost bit is the comparison
-        (8, True, 0, 0),
+        (8, True, 0, 1),  # the inverse of the sign bit
         (8, False, 192, 1),
         (8, False, 4, 1),  # six bits
         (8, False, 2, 2),

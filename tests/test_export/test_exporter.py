@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from netlists import emit_options, levels_of
 from small_models import Chain, fitted
+from tools import require_icarus
 
 from difflut.errors import ConfigError
 from difflut.export import bundle
+from difflut.export.backends.verilog import emit
 from difflut.export.exporter import MODEL_FILE, NETLIST_FILE, export_model, make_bundle
+from difflut.export.pipelining import Pipeline, parse_plan
 from difflut.export.text import from_text
 from difflut.input_format import InputFormat
+from difflut.verification import verify
 
 
 def test_same_model_same_bytes() -> None:
@@ -39,7 +45,8 @@ def test_manifest_describes_ports_and_latency() -> None:
     assert manifest["output"]["class"] == {"port": "out_class", "width_bits": 2, "ties": "lowest index"}
     assert manifest["latency_cycles"] >= 3 and manifest["initiation_interval"] == 1
     assert manifest["model"]["class"] == "small_models:Chain"
-    assert manifest["netlist"]["luts"] == 20
+    assert 0 < manifest["netlist"]["luts"] <= 20  # the passes simplify random tables
+    assert manifest["fpga"] == "generic"
     assert set(manifest["netlist"]["lut6"]) == {"encoder", "layers", "head", "total"}
     assert {MODEL_FILE, NETLIST_FILE, "README.md", "rtl/chain.v"} <= set(manifest["files"])
 
@@ -66,3 +73,55 @@ def test_unknown_target_and_interface() -> None:
         make_bundle(fitted(Chain()), target="vhdl")
     with pytest.raises(ConfigError, match="unknown interface 'wishbone'; known: plain"):
         make_bundle(fitted(Chain()), interface="wishbone")
+
+
+@pytest.mark.parametrize("spec", ["levels", "auto", "encoder,2,argmax2", "1", "sum1"])
+def test_the_pipeline_in_the_build(spec: str) -> None:
+    made = make_bundle(fitted(Chain()), pipeline=spec)
+    manifest = made.bundle.manifest
+    assert manifest["pipeline"]["spec"] == spec
+    assert manifest["pipeline"]["levels"] == ["encoder", "1", "2", "sum1", "argmax1", "argmax2"]
+    assert manifest["latency_cycles"] == len(manifest["pipeline"]["registers_after"])
+    if "," in spec:
+        assert manifest["pipeline"]["registers_after"] == spec.split(",")
+    assert made.bundle.manifest_bytes() == make_bundle(fitted(Chain()), pipeline=spec).bundle.manifest_bytes()
+
+
+@pytest.mark.parametrize("fpga", ["generic", "xc7", "xcup", "ice40", "ecp5", "gowin"])
+def test_the_estimate_in_the_build(fpga: str) -> None:
+    made = make_bundle(fitted(Chain()), fpga=fpga, pipeline=Pipeline("auto", latency_cycles=3))
+    manifest = json.loads(made.bundle.manifest_bytes())
+    assert (manifest["fpga"], manifest["latency_cycles"]) == (fpga, 3)
+    assert (manifest["pipeline"]["fmax_mhz"], manifest["pipeline"]["latency_cycles"]) == (None, 3)
+    timing = manifest["timing"]
+    assert [len(stage["levels"]) for stage in timing["stages"]] == [len(s.levels) for s in made.timing.stages]
+    slowest = max(stage["delay_ns"] for stage in timing["stages"])
+    assert timing["fmax_mhz"] == pytest.approx(1e3 / slowest, abs=0.2)
+    critical = timing["critical_path"]
+    assert timing["stages"][critical["stage"] - 1]["delay_ns"] == slowest
+    assert timing["estimate"].startswith("a delay model, ")
+    assert "MHz on " + fpga + ", an estimate" in made.bundle.text("README.md")
+
+
+@pytest.mark.parametrize("spec", ["levels", "encoder,2,argmax2", "1", "sum1", "argmax2"])
+def test_the_latency_in_the_build_is_the_measured_one(spec: str, tmp_path: Path) -> None:
+    require_icarus()
+    bundle.write(make_bundle(fitted(Chain()), pipeline=spec).bundle, tmp_path)
+    report = verify(tmp_path, data=None, data_name="", simulator="icarus", model_class="small_models:Chain")
+    assert report.ok
+    assert report.latency_cycles == make_bundle(fitted(Chain()), pipeline=spec).bundle.manifest["latency_cycles"]
+
+
+def test_a_fault_behind_an_unusual_pipeline_is_located(tmp_path: Path) -> None:
+    require_icarus()
+    made = make_bundle(fitted(Chain()), pipeline="1,argmax2")
+    netlist = made.netlist
+    tables = netlist.lut_tables.copy()
+    tables[0] ^= np.uint64(0xF)
+    plan = parse_plan("1,argmax2", levels_of(netlist))
+    wrong = emit(netlist.with_(lut_tables=tables), **emit_options(plan))
+    rtl = {f"rtl/{name}": text.encode() for name, text in wrong.files.items()}
+    bundle.write(bundle.Bundle(made.bundle.manifest, {**made.bundle.files, **rtl}), tmp_path)
+    report = verify(tmp_path, data=None, data_name="", simulator="icarus", model_class="small_models:Chain")
+    assert not report.ok
+    assert "first wrong node: " in str(report.steps[-1].first_mismatch)

@@ -18,6 +18,7 @@ from difflut.export.trace import trace
 from difflut.export.verify import check
 from difflut.heads import GroupSum
 from difflut.layers import ConvLUTLayer, LayerConfig, LUTLayer, OrPool, or_pool
+from difflut.layers.windows import window_columns
 from difflut.models import BaseModel
 from difflut.training import predict_scores
 
@@ -169,6 +170,33 @@ def test_or_pool_module_and_gradient() -> None:
     assert evaluated.dtype == torch.bool
     assert evaluated.tolist() == [[[[True, False]]]]
     assert pool.train()(bits.detach().bool()).dtype == torch.float32
+
+
+@pytest.mark.parametrize(("window", "stride", "padding"), [((3, 2), (1, 2), (1, 0)), ((1, 1), (2, 1), (0, 2))])
+def test_gradient_of_windows(window: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]) -> None:
+    """The floating path and its gradient against `Tensor.unfold`'s, which bits take."""
+    torch.manual_seed(0)
+    images = torch.randn(2, 3, 5, 6, dtype=torch.float64, requires_grad=True)
+    columns = window_columns(images, window, stride, padding)
+    padded = torch.nn.functional.pad(images, (padding[1], padding[1], padding[0], padding[0]))
+    windows = padded.unfold(2, window[0], stride[0]).unfold(3, window[1], stride[1])
+    expected = windows.permute(1, 4, 5, 0, 2, 3).reshape(columns.shape)
+    assert torch.equal(columns, expected)
+    grad = torch.randn_like(columns)
+    given = torch.autograd.grad(columns, images, grad)[0]
+    torch.testing.assert_close(given, torch.autograd.grad(expected, images, grad)[0])
+
+
+@pytest.mark.parametrize("window", [(2, 2), (1, 3), (3, 2)])
+def test_gradient_of_pooling_is_max_poolings(window: tuple[int, int]) -> None:
+    """On 0/1 numbers, so that most windows have ties, with a border that fills no window."""
+    torch.manual_seed(0)
+    bits = (torch.rand(2, 3, 7, 7) < 0.4).float().requires_grad_()
+    pooled, expected = or_pool(bits, window), torch.nn.functional.max_pool2d(bits, window)
+    assert torch.equal(pooled, expected)
+    grad = torch.randn_like(pooled)
+    given = torch.autograd.grad(pooled, bits, grad)[0]
+    assert torch.equal(given, torch.autograd.grad(expected, bits, grad)[0])
 
 
 class SmallConv(BaseModel):

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
-from small_models import fitted, random_codes
+from small_models import SmallImages, fitted, random_codes
+from tools import require_icarus, require_verilator
 
+from difflut.data import Split
 from difflut.errors import ConfigError
+from difflut.export import bundle
+from difflut.export.exporter import make_bundle
 from difflut.export.simulate import simulate
 from difflut.export.trace import trace
 from difflut.export.verify import check
 from difflut.layers import LayerConfig
+from difflut.models import get_model
 from difflut.models.cifar10 import ChannelThermometer, CIFAR10Conv
-from difflut.training import predict_scores
+from difflut.training import predict, predict_scores
+from difflut.verification import verify
 
 
 def tiny(**options: object) -> CIFAR10Conv:
@@ -72,7 +80,12 @@ def test_default_sizes() -> None:
     assert model.input_shape == (3, 32, 32)
     model.fit_encoder(random_codes(model, 3))
     widths = [layer.out_width for _, layer in model.lut_layers()]
-    assert widths == [64, 128, 256 * 6, 256, 4000, 4000]
+    assert widths == [32, 96, 4000]
+    first, second, classifier = (layer for _, layer in model.lut_layers())
+    assert first.learnable is not None and first.learnable.weight.shape[2] == 9 * 3 * 3  # all bits of a window
+    assert second.learnable is None
+    assert classifier.in_width == 32 * 16**2 + 96 * 8**2  # both stages
+    assert classifier.learnable is not None and classifier.learnable.weight.shape[2] == 512
 
 
 def test_thresholds_are_quantiles_of_the_channel() -> None:
@@ -90,6 +103,22 @@ def test_many_training_samples_are_thinned(monkeypatch: pytest.MonkeyPatch) -> N
     x = torch.arange(16.0)[:, None].repeat(1, 2)
     thresholds = ChannelThermometer(1, 1).fit(x).thresholds
     assert thresholds.tolist() == [[8.0], [8.0]]  # samples 0, 4, 8, 12 are left
+
+
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+def test_small_design_agrees_in_rtl(tmp_path: Path, simulator: str) -> None:
+    """Fully unrolled, every score and class against PyTorch."""
+    require_icarus() if simulator == "icarus" else require_verilator()
+    model = fitted(SmallImages())
+    bundle.write(make_bundle(model).bundle, tmp_path / "net")
+    codes = random_codes(model, 30, seed=2)
+    data = Split(codes, predict(model, codes).argmax(dim=1))
+    report = verify(
+        tmp_path / "net", data=data, data_name="random", simulator=simulator, model_class="small_models:SmallImages"
+    )
+    assert report.ok
+    assert [(step.name, step.images, step.random) for step in report.steps] == [("netlist", 30, 100), ("RTL", 30, 100)]
+    assert report.steps[1].accuracy == 1
 
 
 @pytest.mark.parametrize(
@@ -116,3 +145,17 @@ def test_channels_must_divide_the_features() -> None:
         ChannelThermometer(1, 3).fit(torch.zeros(2, 4))
     with pytest.raises(ConfigError, match="ChannelThermometer: channels is 0; it must be at least 1"):
         ChannelThermometer(1, 0)
+
+
+def test_shipped_weights_and_their_netlist_agree() -> None:
+    """On random codes and on flat images, as the images themselves are not in the package."""
+    model = get_model("cifar10_conv", pretrained=True)
+    assert model.info["data"] == "CIFAR-10, JPEG re-encoded"
+    assert model.info["test_samples"] == 10_000
+    flat = torch.arange(0, 256, 16, dtype=torch.int32)[:, None, None, None].expand(-1, 3, 32, 32)
+    codes = torch.cat([random_codes(model, 48, seed=3), flat])
+    scores, classes = predict_scores(model, codes)
+    outputs = simulate(trace(model), codes.reshape(len(codes), -1).numpy())
+    np.testing.assert_array_equal(outputs.scores, scores.numpy())
+    np.testing.assert_array_equal(outputs.classes, classes.numpy())
+    assert len(classes.unique()) > 1

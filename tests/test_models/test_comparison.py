@@ -21,13 +21,15 @@ def test_names() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_model_has_its_option_in_every_layer(name: str) -> None:
-    model = COMPARISON_MODELS[name]()
+    make, description = COMPARISON_MODELS[name]
+    model = make()
     assert model.name == name
     torch.manual_seed(0)
     model.fit_encoder(random_codes(model, 10)).train()
     layers = [layer for _, layer in model.lut_layers()]
     family, _, kind = name.removeprefix("mnist_").partition("_")
     assert len(layers) == (2 if family == "bitflip" else 6)
+    assert description.startswith(f"{len(layers)} x {layers[0].out_width:,} DWN stable nodes, ")
     assert {layer.config.bit_flip for layer in layers} == {int(kind) / 100 if family == "bitflip" else 0.0}
     assert {layer.config.gradient for layer in layers} == {kind if family == "gradnorm" else "none"}
     assert {layer.config.initializer for layer in layers} == {"residual" if family == "residual" else None}

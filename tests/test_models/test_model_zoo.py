@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
+import json
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from small_models import random_codes
+from tools import require_icarus
+from train_zoo import read_results
 
 import difflut
+from difflut.cli import cli
 from difflut.data import mnist_test
 from difflut.errors import CheckpointError, ConfigError, UnknownNameError
-from difflut.models import BaseModel, MNISTDWNSmall, MNISTLinearSmall, get_model, list_models, load_model, zoo
+from difflut.export.pipelines import run as run_passes
+from difflut.export.simulate import simulate
+from difflut.export.trace import trace
+from difflut.models import (
+    BaseModel,
+    MNISTComparison,
+    MNISTDWNSmall,
+    MNISTLinearSmall,
+    get_model,
+    list_models,
+    load_model,
+    pretrained_info,
+    zoo,
+)
 from difflut.models import model_factory as factory
-from difflut.training import accuracy
+from difflut.training import accuracy, predict_scores, recipe_for
 
 NAMES = ["mnist_fc_8k_dwn", "mnist_fc_8k_linear"]
+COMPARED = [
+    "mnist_bitflip_0", "mnist_bitflip_5", "mnist_bitflip_10", "mnist_bitflip_20",
+    "mnist_gradnorm_none", "mnist_gradnorm_layerwise", "mnist_gradnorm_batchwise", "mnist_gradnorm_layerwise_mean",
+    "mnist_residual_init",
+]  # fmt: skip
+ON_MNIST = [name for name in list_models() if zoo()[name].dataset == "mnist"]
 
 
 def test_names() -> None:
-    assert set(NAMES) <= set(list_models())
+    assert set(NAMES) | set(COMPARED) <= set(list_models())
     assert list_models() == sorted(zoo())
     assert difflut.list_models() == list_models()
     assert difflut.get_model is get_model
@@ -112,14 +137,42 @@ def pretrained() -> dict[str, BaseModel]:
     return {name: get_model(name, pretrained=True) for name in list_models()}
 
 
-@pytest.mark.parametrize(("name", "at_least"), list(zip(NAMES, [0.983, 0.965], strict=True)))
-def test_accuracy(pretrained: dict[str, BaseModel], name: str, at_least: float) -> None:
+@pytest.mark.parametrize("name", ON_MNIST)
+def test_accuracy(pretrained: dict[str, BaseModel], name: str) -> None:
     model = pretrained[name]
+    least = {"mnist_fc_8k_dwn": 0.983, "mnist_fc_8k_linear": 0.965}.get(name, 0.85)
     measured = accuracy(model, mnist_test())
-    assert measured >= at_least
+    assert measured >= least
     assert model.info["test_accuracy"] == measured
     assert model.info["test_samples"] == 10_000
     assert model.info["data"] == "MNIST"
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_the_circuit_gives_the_scores(pretrained: dict[str, BaseModel], name: str) -> None:
+    model = pretrained[name]
+    codes = mnist_test().x if name in ON_MNIST else random_codes(model, 256)
+    scores, classes = predict_scores(model, codes)
+    traced = trace(model)
+    for netlist in (traced, run_passes(traced)[0]):
+        outputs = simulate(netlist, codes.reshape(len(codes), -1).numpy())
+        np.testing.assert_array_equal(outputs.scores, scores.numpy())
+        np.testing.assert_array_equal(outputs.classes, classes.numpy())
+
+
+# Models whose class takes arguments, one of each depth; tests/test_full.py has all models and images.
+@pytest.mark.parametrize("name", ["mnist_bitflip_5", "mnist_residual_init"])
+def test_export_and_verify_on_the_command_line(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    require_icarus()
+    build = str(tmp_path / name)
+    cli.main(["export", name, "--target", "verilog", "--out", build], standalone_mode=False)
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["verify", build, "--samples", "10", "--simulator", "icarus", "--json"], standalone_mode=False)
+    report = json.loads(capsys.readouterr().out)
+    assert stop.value.code == 0
+    assert report["ok"] and report["data"] == "MNIST"
+    assert [(step["images"], step["mismatches"]) for step in report["steps"]] == [(10_000, 0), (10, 0)]
 
 
 @pytest.mark.parametrize("name", list_models())
@@ -130,7 +183,41 @@ def test_pretrained_models_are_frozen(pretrained: dict[str, BaseModel], name: st
     assert model.info["validation_accuracy"] > 0
     recorded = model.info["recipe"]
     assert 1 <= model.info["best_epoch"] <= recorded["epochs"]
-    assert torch.equal(load_model(name)(mnist_test().x[:20]), model(mnist_test().x[:20]))
+    codes = random_codes(model, 20)
+    assert torch.equal(load_model(name)(codes), model(codes))
+    assert pretrained_info(name) == model.info
+
+
+def test_info_of_an_unknown_model() -> None:
+    with pytest.raises(UnknownNameError, match=r"^unknown model 'mnist_bitflip_50'; did you mean mnist_bitflip_"):
+        pretrained_info("mnist_bitflip_50")
+
+
+# The comparison models
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_comparison_models_are_trained_alike_with_three_seeds(name: str) -> None:
+    family = [other for other in COMPARED if ("bitflip" in other) == ("bitflip" in name)]
+    assert {recipe_for(other) for other in family} == {recipe_for(name)}
+    records = read_results()[name]
+    assert sorted(records) == ["0", "1", "2"]
+    for seed, record in records.items():
+        assert recipe_for(name).with_(seed=int(seed)) == type(recipe_for(name))(**record["recipe"])
+        assert len(record["history"]["epoch"]) == recipe_for(name).epochs
+        assert record["validation_accuracy"] == max(record["history"]["validation_accuracy"])
+        assert record["history"]["validation_accuracy"][record["best_epoch"] - 1] == record["validation_accuracy"]
+    assert isinstance(get_model(name), MNISTComparison)
+
+
+def test_the_results_are_of_the_shipped_weights() -> None:
+    results = read_results()
+    assert set(COMPARED) <= set(results)
+    for name, records in results.items():
+        shipped = pretrained_info(name)
+        seed = str(shipped["recipe"]["seed"])
+        if seed in records:
+            assert {key: records[seed][key] for key in shipped} == shipped, name
 
 
 def test_weight_files_are_small_and_belong_to_models() -> None:

@@ -121,3 +121,45 @@ def test_characters(n: int) -> None:
                 expected *= 1 if address >> i & 1 else -1
         assert given[subset, address] == expected
     assert torch.equal(given @ given.t(), (1 << n) * torch.eye(1 << n))
+
+
+@pytest.mark.parametrize("values", [1, 10, 1000])
+def test_tiles_change_nothing(values: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    inputs = (torch.rand(7, 4, 9) < 0.5).float().requires_grad_()
+    table, slopes, grad = torch.randn(7, 16, requires_grad=True), torch.randn(7, 4, 16), torch.randn(7, 9)
+
+    def results() -> tuple[Tensor, ...]:
+        output = hard_lookup(inputs, table, slopes, 0.0)
+        return output, *torch.autograd.grad(output, (inputs, table), grad)
+
+    whole = results()
+    monkeypatch.setattr(relaxation, "TILE_VALUES", values)
+    for tiled, expected in zip(results(), whole, strict=True):
+        assert torch.equal(tiled, expected)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.5])
+def test_hard_lookup_against_loops(threshold: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relaxation, "TILE_VALUES", 16)
+    torch.manual_seed(1)
+    inputs = (torch.rand(3, 8, 5) < 0.5).float().requires_grad_()
+    table, slopes, grad = torch.randn(3, 256, requires_grad=True), torch.randn(3, 8, 256), torch.randn(3, 5)
+    output = hard_lookup(inputs, table, slopes, threshold)
+    output.backward(grad)
+    assert inputs.grad is not None and table.grad is not None
+    expected = torch.zeros(3, 256)
+    for node, sample in itertools.product(range(3), range(5)):
+        address = sum(int(inputs[node, i, sample]) << i for i in range(8))
+        assert output[node, sample] == float(table[node, address] > threshold)
+        assert torch.equal(inputs.grad[node, :, sample], slopes[node, :, address] * grad[node, sample])
+        expected[node, address] += grad[node, sample]
+    torch.testing.assert_close(table.grad, expected)
+
+
+def test_hard_lookup_of_no_sample() -> None:
+    table = torch.randn(3, 4, requires_grad=True)
+    output = hard_lookup(torch.zeros(3, 2, 0), table, torch.zeros(3, 2, 4))
+    assert output.shape == (3, 0)
+    output.sum().backward()
+    assert table.grad is not None and not table.grad.any()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from icarus import call, check_cycles, write
-from netlists import codes_for, layered_netlist, netlists
+from netlists import codes_for, emit_options, layered_netlist, levels_of, netlists
 from tools import require_tool, require_verilator
 from yosys import run_yosys
 
 from difflut.export.backends.verilog import emit
 from difflut.export.errors import NetlistError
 from difflut.export.ir import CONST0, CONST1, FIRST_NET, Head, InputFormat, Netlist, NetlistBuilder
+from difflut.export.levels import Plan
 from difflut.export.passes.assign_stages import assign_stages
+from difflut.export.pipelining import Pipeline, parse_plan, plan_pipeline
+from difflut.export.targets import TARGETS, find_target
 from difflut.hdl_templates import render
 
 
@@ -47,6 +51,50 @@ def test_assigned_stages_agree_in_every_cycle(netlist: Netlist) -> None:
     require_tool("iverilog")
     with tempfile.TemporaryDirectory() as folder:
         check_cycles(netlist, codes_for(netlist, 40), Path(folder))
+
+
+@st.composite
+def planned_netlists(draw: st.DrawFn) -> tuple[Netlist, Plan]:
+    """Netlists with registers after any levels of cells and head, the last one or not."""
+    netlist = draw(netlists())
+    levels = levels_of(netlist)
+    places = draw(st.sets(st.integers(0, len(levels) - 1), min_size=1))
+    plan = Plan(levels, tuple(sorted(places)))
+    return assign_stages(netlist, plan.cells), plan
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(case=planned_netlists(), seed=st.integers(0, 2**32 - 1))
+def test_any_pipeline_agrees_in_every_cycle(case: tuple[Netlist, Plan], seed: int) -> None:
+    require_tool("iverilog")
+    netlist, plan = case
+    with tempfile.TemporaryDirectory() as folder:
+        design = check_cycles(netlist, codes_for(netlist, 40, seed), Path(folder), seed, **emit_options(plan))
+    assert design.latency_cycles == plan.latency_cycles
+
+
+def test_a_register_that_is_missing_is_noticed(tmp_path: Path) -> None:
+    netlist = tiny()
+    levels = levels_of(netlist)
+    wrong = Plan(levels, tuple(range(len(levels) - 1)))
+    every = np.stack(np.meshgrid(np.arange(16), np.arange(16)), axis=-1).reshape(-1, 2)
+    with pytest.MonkeyPatch.context() as patch:
+        text = emit(netlist, **emit_options(wrong)).files["tiny_argmax.v"]
+        whole = emit(netlist)
+        files = {**whole.files, "tiny_argmax.v": text.replace("(\n", "(\n    input wire clk,\n", 1)}
+        patch.setattr("icarus.emit", lambda *_, **__: replace(whole, files=files))
+        with pytest.raises(AssertionError, match="at edge"):
+            check_cycles(netlist, every, tmp_path)
+
+
+def test_the_head_of_many_classes_without_registers_inside(tmp_path: Path) -> None:
+    netlist = counting([19, 18, 17, 1, 7])
+    levels = levels_of(netlist)
+    rng = np.random.default_rng(1)
+    codes = (rng.random((60, 62)) < rng.choice([0.0, 0.5, 0.9, 1.0], (60, 1))).astype(np.int64)
+    plan = parse_plan("argmax3", levels)
+    design = check_cycles(assign_stages(netlist, plan.cells), codes, tmp_path, **emit_options(plan))
+    assert design.latency_cycles == 1
 
 
 def counting(sizes: list[int], *, signed: bool = False, width_bits: int = 1) -> Netlist:
@@ -179,11 +227,11 @@ def test_an_ill_formed_netlist_is_refused() -> None:
         emit(netlist.with_(lut_fanin=netlist.lut_fanin + 90))
 
 
-def assert_lint_clean(netlist: Netlist, folder: Path) -> None:
+def assert_lint_clean(netlist: Netlist, folder: Path, plan: Plan | None = None) -> None:
     from difflut.sim.toolchain import find_verilator
 
     tool = find_verilator()
-    design = emit(netlist)
+    design = emit(netlist, **(emit_options(plan) if plan else {}))
     sources = [str(path) for path in write(design, folder)]
     call(tool.executable, "--lint-only", "-Wall", "--language", "1364-2001", "--top-module", design.top, *sources,
          folder=folder)  # fmt: skip
@@ -197,6 +245,14 @@ def test_verilator_has_no_remark_on_any_netlist(netlist: Netlist) -> None:
         assert_lint_clean(netlist, Path(folder))
 
 
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(case=planned_netlists())
+def test_verilator_has_no_remark_on_any_pipeline(case: tuple[Netlist, Plan]) -> None:
+    require_verilator()
+    with tempfile.TemporaryDirectory() as folder:
+        assert_lint_clean(case[0], Path(folder), case[1])
+
+
 @pytest.mark.parametrize("sizes", [[1], [7], [19, 18, 17, 1], [1000, 3], [3] * 101], ids=str)
 def test_verilator_has_no_remark_on_any_head(sizes: list[int], tmp_path: Path) -> None:
     require_verilator()
@@ -208,6 +264,28 @@ def test_yosys_reads_and_synthesises_it(netlist: Netlist, tmp_path: Path) -> Non
     design = emit(netlist)
     read = [f"read_verilog {path.name}" for path in write(design, tmp_path)]
     run_yosys([*read, f"synth -top {design.top} -flatten", "check -assert"], tmp_path)
+
+
+SYNTHESIS = {
+    "generic": "synth",
+    "xc7": "synth_xilinx -family xc7",
+    "xcup": "synth_xilinx -family xcup",
+    "ice40": "synth_ice40",
+    "ecp5": "synth_ecp5",
+    "gowin": "synth_gowin",
+}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_yosys_synthesises_what_is_planned_for_each_target(target: str, tmp_path: Path) -> None:
+    netlist = layered_netlist((20, 10), n=4, features=4, width_bits=4, comparators=12, classes=2)
+    family = find_target(target)
+    plan = plan_pipeline(netlist, family, Pipeline("auto", latency_cycles=2))
+    design = emit(assign_stages(netlist, plan.cells), family, **emit_options(plan))
+    assert design.latency_cycles == 2
+    write(design, tmp_path)
+    read = [f"read_verilog {name}" for name in sorted(design.files)]
+    run_yosys([*read, f"{SYNTHESIS[target]} -top {design.top}", "check -assert"], tmp_path)
 
 
 def map_tables(netlist: Netlist, template: str, folder: Path) -> None:

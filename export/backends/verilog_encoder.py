@@ -1,0 +1,104 @@
+"""The encoder module's long lists: the planned LUTs, level by level, and the comparators' outputs.
+
+The cells of level l of the plan drive the bits of the vector `lut<l>` in their order: cell j is bit
+`j - plan.level_starts[l]` of it. `source_names` says the same as text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from difflut.export.backends import names, rows
+from difflut.export.encoder_plan import EncoderPlan
+
+INSTANCE_INPUTS = 6
+
+
+def source_names(plan: EncoderPlan) -> list[str]:
+    """The Verilog expression of each signal of a plan, inside the encoder module."""
+    expressions = [f"in_codes[{bit}]" for bit in range(plan.first_cell)]
+    starts = plan.level_starts.tolist()
+    for level in range(plan.levels):
+        expressions += [f"lut{level}[{bit}]" for bit in range(starts[level + 1] - starts[level])]
+    return expressions
+
+
+def context(plan: EncoderPlan) -> dict[str, Any]:
+    """What `encoder.v.j2` needs about the LUTs of a plan."""
+    sources = source_names(plan)
+    starts = plan.level_starts.tolist()
+    instances = plan.target.instances == "xilinx"
+    levels = []
+    for level in range(plan.levels):
+        cells = range(starts[level], starts[level + 1])
+        bits = [] if instances else [_lookup(plan, cell, sources) for cell in cells]
+        text = "\n".join(filter(None, (_instance(plan, cell, sources) for cell in cells))) if instances else ""
+        vector = {"name": f"lut{level}", "range": names.vector(len(cells))}
+        levels.append({**vector, "words": rows.words(bits), "instances": text})
+    return {
+        "luts": plan.luts,
+        "depth": plan.levels,
+        "tables": "" if instances else _tables(plan),
+        "levels": levels,
+        "words": rows.words([sources[signal] for signal in plan.outputs.tolist()]),
+    }
+
+
+def _tables(plan: EncoderPlan) -> str:
+    sizes = [1 << n for n in (plan.cell_offsets[1:] - plan.cell_offsets[:-1]).tolist()]
+    return "\n".join(
+        f"  localparam [{size - 1}:0] T{cell} = {names.literal(table, size)};"
+        for cell, (size, table) in enumerate(zip(sizes, plan.cell_tables.tolist(), strict=True))
+    )
+
+
+def _lookup(plan: EncoderPlan, cell: int, sources: list[str]) -> str:
+    """The table indexed by the cell's inputs, neighbouring code bits as one part select: simulators read it at once."""
+    terms: list[str] = []
+    inputs = plan.fanin(cell).tolist()
+    first = 0
+    while first < len(inputs):
+        last = first
+        while last + 1 < len(inputs) and inputs[last + 1] == inputs[last] + 1 < plan.first_cell:
+            last += 1
+        several = f"in_codes{names.part(inputs[first], last - first + 1)}"
+        terms.append(several if last > first else sources[inputs[first]])
+        first = last + 1
+    return f"T{cell}[{names.concatenation(terms[::-1])}]"
+
+
+def _instance(plan: EncoderPlan, cell: int, sources: list[str]) -> str:
+    """The LUT6 or LUT6_2 of a cell; none for the second cell of a pair, which is the O5 of the first."""
+    other = int(plan.partner[cell])
+    if 0 <= other < cell:
+        return ""
+    own = plan.fanin(cell).tolist()
+    output = sources[plan.first_cell + cell]
+    if other < 0:
+        table = _spread_table(int(plan.cell_tables[cell]), own, own, INSTANCE_INPUTS)
+        return _primitive("LUT6", f"cell{cell}", table, {"O": output}, own, sources)
+    inputs = list(dict.fromkeys([*own, *plan.fanin(other).tolist()]))
+    upper = _spread_table(int(plan.cell_tables[cell]), own, inputs, INSTANCE_INPUTS - 1)
+    lower = _spread_table(int(plan.cell_tables[other]), plan.fanin(other).tolist(), inputs, INSTANCE_INPUTS - 1)
+    outputs = {"O6": output, "O5": sources[plan.first_cell + other]}
+    # O6 is the upper half of the table, as I5 is 1.
+    return _primitive("LUT6_2", f"cell{cell}", upper << 32 | lower, outputs, inputs, sources)
+
+
+def _spread_table(table: int, inputs: list[int], present: list[int], n: int) -> int:
+    """The table over `present`, padded to n inputs that it does not look at, of a table over `inputs`."""
+    position = [present.index(signal) for signal in inputs]
+    return sum(
+        (table >> sum((address >> at & 1) << i for i, at in enumerate(position)) & 1) << address
+        for address in range(1 << n)
+    )
+
+
+def _primitive(kind: str, name: str, table: int, outputs: dict[str, str], inputs: list[int], sources: list[str]) -> str:
+    wires = [sources[signal] for signal in inputs]
+    wires += ["1'b0"] * (INSTANCE_INPUTS - 1 - len(wires))
+    if len(wires) < INSTANCE_INPUTS:
+        wires.append("1'b1" if kind == "LUT6_2" else "1'b0")
+    ports = [*outputs.items(), *((f"I{i}", wire) for i, wire in enumerate(wires))]
+    connections = ", ".join(f".{port}({wire})" for port, wire in ports)
+    return f"  {kind} #(.INIT({names.literal(table, 64)})) {name} ({connections});"

@@ -1,0 +1,257 @@
+"""Synthesis by Yosys: what a build costs in the cells of an FPGA family, in all and by part.
+
+Yosys runs twice, each time in a process of its own: with the modules of the top kept apart, for the figures by part,
+and flattened, for the total, the longest path and the synthesised netlist. It is judged by the files that it had to
+write, not by its exit status alone.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from difflut.errors import UnknownNameError
+from difflut.export import bundle
+from difflut.export.errors import ToolError
+from difflut.export.flows.cells import Usage, count_parts, count_types, usage
+from difflut.export.flows.clock import LongestPath, longest_path
+from difflut.files import write_atomically
+from difflut.hdl_templates import render
+from difflut.sim.process import ToolFailure, clean_environment, run_logged
+
+VARIABLE = "DIFFLUT_YOSYS"
+LEAST_VERSION = (0, 60)
+_INSTALL = "pip install 'difflut[synth]'"
+_PROGRAM = "import sys; from pyosys import libyosys; libyosys.run_pass('script ' + sys.argv[1], libyosys.Design())"
+_PASS = re.compile(rb"^[\d.]+ (Executing [^\n]*)", re.MULTILINE)
+
+# The synthesis command of each FPGA family; `-flatten` keeps modules with the attribute keep_hierarchy.
+COMMANDS: dict[str, str] = {
+    "generic": "synth -lut 6 -flatten",
+    "xc7": "synth_xilinx -family xc7 -flatten",
+    "xcup": "synth_xilinx -family xcup -flatten",
+    "ice40": "synth_ice40",
+    "ecp5": "synth_ecp5",
+    "gowin": "synth_gowin",
+}
+
+# What defines the primitives that builds for a family instantiate.
+LIBRARIES: dict[str, tuple[str, ...]] = dict.fromkeys(
+    ("xc7", "xcup"), ("+/xilinx/cells_sim.v", "+/xilinx/cells_xtra.v")
+)
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Yosys:
+    """A usable Yosys: the command that runs a script whose path is its last argument, and its version."""
+
+    command: tuple[str, ...]
+    version: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is synthesised.
+
+    Attributes:
+        name: what it is, for messages.
+        top: the top module.
+        sources: Verilog files.
+        modules: modules whose cells are reported as parts; wildcards as Yosys' `select` takes them.
+    """
+
+    name: str
+    top: str
+    sources: tuple[Path, ...]
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SynthesisReport:
+    """The outcome of a synthesis.
+
+    Attributes:
+        build: the name of the design.
+        digest: SHA-256 of the build's `build.json`, empty for a design that is no build.
+        fpga: the FPGA family.
+        command: Yosys' synthesis command.
+        yosys: its version.
+        total: the cells of the flattened design.
+        parts: the cells of each instance in the top, synthesised apart; "top" is what lies between them.
+        path: the longest path of the flattened design.
+        seconds: wall time of both runs.
+        folder: where logs, netlists and this report are.
+    """
+
+    build: str
+    digest: str
+    fpga: str
+    command: str
+    yosys: str
+    total: Usage
+    parts: Mapping[str, Usage]
+    path: LongestPath
+    seconds: float
+    folder: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as a JSON object, the estimated clock added."""
+        values = asdict(self)
+        values["path"]["fmax_mhz"] = round(self.path.fmax_mhz, 1)
+        return values
+
+
+def find_yosys() -> Yosys:
+    """Find Yosys: the executable that DIFFLUT_YOSYS names, else the Python package pyosys, else `yosys` on PATH.
+
+    Raises:
+        ToolError: it is missing or older than 0.60.
+    """
+    chosen = os.environ.get(VARIABLE)
+    if chosen and shutil.which(chosen) is None:
+        raise ToolError(f"{VARIABLE}={chosen} is not an executable file")
+    if not chosen and importlib.util.find_spec("pyosys") is not None:
+        return _checked(
+            Yosys((sys.executable, "-c", _PROGRAM), _version(metadata.version("pyosys"))), "the package pyosys"
+        )
+    executable = chosen or shutil.which("yosys")
+    if executable is None:
+        raise ToolError(f"Yosys is missing; install it: {_INSTALL}")
+    try:
+        printed = subprocess.run([executable, "-V"], capture_output=True, text=True, timeout=60, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ToolError(f"cannot run `{executable} -V`: {error}") from error
+    if not printed.startswith("Yosys "):
+        raise ToolError(f"`{executable} -V` printed no version: {(printed.splitlines() or ['(nothing)'])[0]}")
+    return _checked(Yosys((executable, "-s"), _version(printed)), executable)
+
+
+def _checked(tool: Yosys, place: str) -> Yosys:
+    if tool.version < LEAST_VERSION:
+        raise ToolError(
+            f"{place} is Yosys {tool.version[0]}.{tool.version[1]}; difflut needs {LEAST_VERSION[0]}.{LEAST_VERSION[1]} "
+            f"or newer, which {_INSTALL} brings"
+        )
+    return tool
+
+
+def _version(text: str) -> tuple[int, int]:
+    numbers = re.findall(r"\d+", text)
+    return int(numbers[0]), int(numbers[1]) if len(numbers) > 1 else 0
+
+
+def synthesise(directory: Path, fpga: str | None = None, report: Report = lambda line: None) -> SynthesisReport:
+    """Synthesise a build directory; the results go to `work/yosys-<fpga>/` in it.
+
+    Args:
+        directory: a build directory.
+        fpga: a name of `COMMANDS`; by default the family that the build was exported for.
+        report: is given a line about what Yosys does now, a few times a second.
+
+    Raises:
+        BundleError: the directory is not a complete, unedited build.
+        UnknownNameError: there is no such family.
+        ToolError: Yosys is missing, too old, or failed.
+    """
+    build = bundle.read(directory)
+    family = fpga or str(build.manifest.get("fpga", "generic"))
+    top = str(build.manifest["name"])
+    names = sorted(name for name in build.files if name.startswith("rtl/") and name.endswith(".v"))
+    modules = instantiated(build.text(f"rtl/{top}.v"), [Path(name).stem for name in names])
+    sources = tuple(Path(os.path.abspath(directory)) / name for name in names)
+    folder = Path(directory) / bundle.WORK_FOLDER / f"yosys-{family}"
+    return run(Design(top, top, sources, modules), family, folder, digest=build.digest, report=report)
+
+
+def instantiated(text: str, modules: Sequence[str]) -> tuple[str, ...]:
+    """Which of `modules` a Verilog module's text instantiates."""
+    return tuple(
+        module for module in modules if re.search(rf"^\s*{re.escape(module)}\s+(#\s*\(|\w+\s*\()", text, re.MULTILINE)
+    )
+
+
+def run(
+    design: Design, fpga: str, folder: Path, *, digest: str = "", report: Report = lambda line: None
+) -> SynthesisReport:
+    """Synthesise any design into `folder`; see `synthesise`."""
+    if fpga not in COMMANDS:
+        raise UnknownNameError(f"unknown FPGA family {fpga!r}; known: {', '.join(COMMANDS)}")
+    tool = find_yosys()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").unlink(missing_ok=True)
+    (folder / "table_reads.v").write_text(render("yosys_lut_map.v.j2", {}), encoding="utf-8")
+    started = time.perf_counter()
+    apart = _run_once(tool, design, fpga, folder, "parts", design.modules, report)
+    flat = _run_once(tool, design, fpga, folder, "flat", (), report)
+    result = SynthesisReport(
+        build=design.name,
+        digest=digest,
+        fpga=fpga,
+        command=COMMANDS[fpga],
+        yosys=f"{tool.version[0]}.{tool.version[1]}",
+        total=usage(count_types(flat, design.top)),
+        parts={name: usage(types) for name, types in count_parts(apart, design.top).items()},
+        path=longest_path(flat[design.top]),
+        seconds=round(time.perf_counter() - started, 1),
+        folder=str(folder),
+    )
+    write_atomically(folder / "report.json", (json.dumps(result.to_json(), indent=2) + "\n").encode())
+    return result
+
+
+def script(design: Design, fpga: str, name: str, kept: Sequence[str]) -> str:
+    """The Yosys script of one run; `kept` modules stay apart."""
+    lines = [f"read_verilog -lib {library}" for library in LIBRARIES.get(fpga, ())]
+    lines += [f'read_verilog "{source}"' for source in design.sources]
+    lines += [f"hierarchy -check -top {design.top}", "proc"]
+    lines += [f"setattr -mod -set keep_hierarchy 1 {module}" for module in kept]
+    # Flattened first, a module a node is no module when the slow passes come.
+    lines += ["techmap -map table_reads.v", "flatten", "opt_clean"]
+    lines += [f"{COMMANDS[fpga]} -top {design.top}", "check", f"write_json {name}.json"]
+    if name == "flat":
+        lines.append(f"write_verilog -noattr {name}.v")
+    return "\n".join(lines) + "\n"
+
+
+def _run_once(
+    tool: Yosys, design: Design, fpga: str, folder: Path, name: str, kept: Sequence[str], report: Report
+) -> dict[str, Any]:
+    """One run of Yosys; returns the modules of the JSON netlist that it wrote."""
+    log, result, source = folder / f"{name}.log", folder / f"{name}.json", folder / f"{name}.ys"
+    for old in (log, result, folder / f"{name}.v"):
+        old.unlink(missing_ok=True)
+    source.write_text(script(design, fpga, name, kept), encoding="utf-8")
+    command = [*tool.command, source.name]
+
+    def poll() -> None:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 20000))
+            found = _PASS.findall(file.read())
+        if found:
+            report(f"{name}: {found[-1].decode(errors='replace')[:100]}")
+
+    status = run_logged(command, log=log, cwd=folder, environment=clean_environment(), poll=poll)
+    if status != 0:
+        raise ToolFailure(f"Yosys failed with exit status {status}", command, log)
+    try:
+        modules: dict[str, Any] = json.loads(result.read_bytes())["modules"]
+    except FileNotFoundError:
+        raise ToolFailure(f"Yosys ended without an error but did not write {result.name}", command, log) from None
+    except (ValueError, KeyError) as error:
+        raise ToolFailure(f"Yosys wrote a {result.name} that cannot be read ({error!r})", command, log) from error
+    if design.top not in modules:
+        raise ToolFailure(f"Yosys wrote a netlist without the top module {design.top}", command, log)
+    return modules

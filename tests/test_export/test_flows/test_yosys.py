@@ -1,0 +1,202 @@
+"""Synthesis by Yosys: real runs on a small build, and fakes for what goes wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_models import Chain, fitted, random_codes
+from tools import require_verilator, require_yosys
+
+from difflut.errors import UnknownNameError
+from difflut.export import bundle
+from difflut.export.errors import BundleError, ToolError
+from difflut.export.exporter import export_model
+from difflut.export.flows import FLOWS, yosys
+from difflut.export.flows.cells import count_parts, count_types, usage
+from difflut.export.flows.clock import CellDelays, longest_path
+from difflut.sim import run_rtl
+from difflut.sim.process import ToolFailure
+from difflut.training import predict_scores
+from difflut.verification import rtl_interface
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Path:
+    return export_model(fitted(Chain()), tmp_path / "net")
+
+
+def fake_yosys(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str, version: str = "Yosys 0.70") -> Path:
+    path = folder / "fake-yosys"
+    path.write_text(f'#!/bin/sh\n[ "$1" = -V ] && echo "{version}" && exit\n{script}\n', encoding="ascii")
+    path.chmod(0o755)
+    monkeypatch.setenv(yosys.VARIABLE, str(path))
+    return path
+
+
+@pytest.mark.parametrize("fpga", ["generic", "ice40", "ecp5", "gowin"])
+def test_a_build_is_synthesised_for_every_family(build: Path, fpga: str) -> None:
+    require_yosys()
+    lines: list[str] = []
+    report = FLOWS["yosys"](build, fpga, lines.append)
+    digest = bundle.read(build).digest  # and the build is still a whole one
+    folder = build / "work" / f"yosys-{fpga}"
+    assert (report.digest, report.fpga, report.command) == (digest, fpga, yosys.COMMANDS[fpga])
+    assert {"encoder", "stage2", "stage3", "group_sum", "argmax", "top"} == set(report.parts)
+    assert report.total.luts > 0 and report.total.flip_flops > 0 and not report.total.others
+    assert not any(part.others for part in report.parts.values())
+    assert 0 < report.parts["stage2"].flip_flops <= 12 and report.parts["stage3"].flip_flops <= 8
+    assert json.loads((folder / "report.json").read_text()) == json.loads(json.dumps(report.to_json()))
+    for name in ("parts.log", "flat.log", "flat.v", "flat.json"):
+        assert (folder / name).stat().st_size > 0
+
+
+@pytest.mark.parametrize("fault", [False, True])
+def test_the_synthesised_netlist_computes_the_scores(tmp_path: Path, fault: bool) -> None:
+    require_yosys()
+    require_verilator()
+    model = fitted(Chain(features=4, layers=((9, 4), (6, 3)), classes=3))
+    build = export_model(model, tmp_path / "net")
+    report = FLOWS["yosys"](build, "ice40")
+    netlist = Path(report.folder) / "flat.v"
+    if fault:  # one table, inverted
+        head, table, tail = netlist.read_text().rpartition(".LUT_INIT(16'h")
+        assert table
+        netlist.write_text(head + table + f"{0xFFFF ^ int(tail[:4], 16):04x}" + tail[4:])
+    cells = tmp_path / "cells.v"
+    cells.write_text(ICE40_MODELS)
+    codes = random_codes(model, 300)
+    scores, classes = predict_scores(model, codes)
+    result = run_rtl([netlist, cells], rtl_interface(bundle.read(build)), codes.numpy(), build_dir=tmp_path / "sim")
+    same = np.array_equal(result.scores, scores.numpy()) and np.array_equal(result.classes, classes.numpy())
+    assert same != fault
+
+
+# Enough of iCE40 for a design whose registers have no enable.
+ICE40_MODELS = """\
+module SB_LUT4 #(parameter [15:0] LUT_INIT = 0) (output O, input I0, input I1, input I2, input I3);
+  assign O = LUT_INIT[{I3, I2, I1, I0}];
+endmodule
+module SB_CARRY (output CO, input I0, input I1, input CI);
+  assign CO = (I0 & I1) | ((I0 | I1) & CI);
+endmodule
+module SB_DFF (output reg Q, input C, input D);
+  always @(posedge C) Q <= D;
+endmodule
+module SB_DFFSR (output reg Q, input C, input R, input D);
+  always @(posedge C) Q <= R ? 1'b0 : D;
+endmodule
+module SB_DFFSS (output reg Q, input C, input S, input D);
+  always @(posedge C) Q <= S ? 1'b1 : D;
+endmodule
+"""
+
+
+def test_an_edited_build_and_an_unknown_family_are_refused(build: Path) -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        yosys.synthesise(build, "zx81")
+    assert str(caught.value) == "unknown FPGA family 'zx81'; known: generic, xc7, xcup, ice40, ecp5, gowin"
+    with (build / "rtl" / "chain.v").open("a") as file:
+        file.write("// edited\n")
+    with pytest.raises(BundleError, match="differs from what was exported"):
+        yosys.synthesise(build)
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [
+        ("echo 'ERROR: no such module'; exit 1", "Yosys failed with exit status 1\n"),
+        ("echo all is well", "Yosys ended without an error but did not write parts.json\n"),
+        ("echo '{' > parts.json", "Yosys wrote a parts.json that cannot be read (JSONDecodeError"),
+        ("""echo '{"modules": {}}' > parts.json""", "Yosys wrote a netlist without the top module chain\n"),
+    ],
+)
+def test_a_failing_yosys(
+    build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, problem: str
+) -> None:
+    folder = build / "work" / "yosys-generic"
+    folder.mkdir(parents=True)
+    for stale in ("parts.json", "report.json"):  # of an earlier run: must not pass for this one's
+        (folder / stale).write_text('{"modules": {"chain": {}}}')
+    fake = fake_yosys(tmp_path, monkeypatch, script)
+    with pytest.raises(ToolFailure) as caught:
+        yosys.synthesise(build)
+    assert str(caught.value).startswith(problem)
+    assert caught.value.log == folder / "parts.log" and caught.value.command == (str(fake), "-s", "parts.ys")
+    assert not (folder / "report.json").exists()
+
+
+def test_which_yosys_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = fake_yosys(tmp_path, monkeypatch, "", "Yosys 0.61+3 (git)")
+    assert yosys.find_yosys() == yosys.Yosys((str(fake), "-s"), (0, 61))
+    old = fake_yosys(tmp_path, monkeypatch, "", "Yosys 0.23")
+    with pytest.raises(ToolError) as caught:
+        yosys.find_yosys()
+    assert str(caught.value) == (
+        f"{old} is Yosys 0.23; difflut needs 0.60 or newer, which pip install 'difflut[synth]' brings"
+    )
+    fake_yosys(tmp_path, monkeypatch, "", "what?")
+    with pytest.raises(ToolError, match="printed no version: what\\?"):
+        yosys.find_yosys()
+    monkeypatch.setenv(yosys.VARIABLE, "/no/such/yosys")
+    with pytest.raises(ToolError, match=r"^DIFFLUT_YOSYS=/no/such/yosys is not an executable file$"):
+        yosys.find_yosys()
+    monkeypatch.delenv(yosys.VARIABLE)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(yosys.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ToolError, match=r"^Yosys is missing; install it: pip install 'difflut\[synth\]'$"):
+        yosys.find_yosys()
+
+
+def test_cells_are_counted_by_kind() -> None:
+    found = usage(
+        {"LUT6": 3, "LUT6_2": 2, "INV": 1, "SRL16E": 4, "CARRY8": 2, "MUXF7": 5, "FDRE": 7, "IBUF": 9, "X": 1}
+    )
+    assert found.luts == 10 and found.luts_by_kind == {"INV": 1, "LUT6": 3, "LUT6_2": 2, "SRL16E": 4}
+    assert (found.carries, found.muxes, found.flip_flops, found.others) == ({"CARRY8": 2}, 5, 7, {"X": 1})
+    assert usage({"CCU2C": 3, "LUT4": 1}).luts == 7  # a carry cell of ECP5 holds two LUTs
+
+
+def cell(kind: str, inputs: dict[str, list[int | str]], outputs: dict[str, list[int | str]]) -> dict[str, object]:
+    directions = {**dict.fromkeys(inputs, "input"), **dict.fromkeys(outputs, "output")}
+    return {"type": kind, "connections": {**inputs, **outputs}, "port_directions": directions}
+
+
+def test_cells_of_instances_count_as_often_as_they_are_instantiated() -> None:
+    leaf = {"cells": {"a": {"type": "LUT2"}, "b": {"type": "FDRE"}}}
+    middle = {"cells": {"x": {"type": "leaf"}, "y": {"type": "leaf"}, "z": {"type": "LUT6"}}}
+    library = {"cells": {"hidden": {"type": "LUT1"}}, "attributes": {"whitebox": "1"}}
+    top = {"cells": {"one": {"type": "middle"}, "two": {"type": "leaf"}, "own": {"type": "LUT3"}}}
+    modules = {"leaf": leaf, "middle": middle, "top": top, "LUT3": library}
+    assert count_types(modules, "top") == {"LUT2": 3, "FDRE": 3, "LUT6": 1, "LUT3": 1}
+    assert count_parts(modules, "top") == {
+        "one": {"LUT2": 2, "FDRE": 2, "LUT6": 1},
+        "two": {"LUT2": 1, "FDRE": 1},
+        "top": {"LUT3": 1},
+    }
+
+
+def test_the_longest_path_adds_up_what_it_passes() -> None:
+    delays = CellDelays(lut_ns=1, net_ns=10, carry_ns=100, carry_bit_ns=1000, mux_ns=0.1, register_ns=0.01)
+    chain = {"S": [21, 22, "0", "0"], "DI": [1, 1, "0", "0"], "CI": ["0"]}
+    module = {
+        "ports": {"a": {"direction": "input", "bits": [1]}, "y": {"direction": "output", "bits": [31]}},
+        "cells": {
+            "register": cell("FDRE", {"C": [9], "D": [31]}, {"Q": [11]}),
+            "short": cell("LUT2", {"I0": [11], "I1": [1]}, {"O": [22]}),
+            "first": cell("LUT1", {"I0": [1]}, {"O": [20]}),
+            "second": cell("LUT1", {"I0": [20]}, {"O": [21]}),
+            "chain": cell("CARRY4", chain, {"O": [30, 31, 32, 33], "CO": [34, 35, 36, 37]}),
+        },
+    }
+    path = longest_path(module, delays)
+    # two LUTs, into bit 0, along bits 0 and 1, out; then the connection to the register and the register
+    assert path.delay_ns == pytest.approx(2 * 11 + 100 + 2 * 1000 + 100 + 10 + 0.01)
+    assert path.cells == {"CARRY4": 1, "LUT1": 2}
+
+
+def test_parts_are_the_modules_that_the_top_instantiates() -> None:
+    text = "module top (input a);\n  inner i (\n  );\n  wide #(.W(2)) w (\n  );\n  // other o (\n  wire unused;\nendmodule\n"
+    assert yosys.instantiated(text, ["inner", "other", "top", "unused", "wide", "in"]) == ("inner", "wide")
