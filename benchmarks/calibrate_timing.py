@@ -285,10 +285,10 @@ def show(family: Family, runs: dict[Case, list[Routed]]) -> None:
                 kinds[kind].append(delay)
     stated = {
         "register": delays.register_delay_ns, "lut": delays.lut_delay_ns, "mux": delays.mux_delay_ns,
-        "carry bit": delays.carry_delay_ns_per_bit, "carry entry": delays.lut_delay_ns + delays.carry_entry_delay_ns,
+        "carry bit": delays.carry_delay_ns_per_bit, "carry entry": delays.carry_entry_delay_ns + delays.lut_delay_ns * (family.target != "ice40"),
     }  # fmt: skip
     for kind, found in sorted(kinds.items()):
-        print(f"| {kind}, mean of {len(found)}, ns | {np.mean(found):.3f} | {stated[kind]} |")
+        print(f"| {kind}, mean of {len(found)}, ns | {np.mean(found):.3f} | {stated[kind] or 0:.3g} |")
     print("\n| nodes | inputs | registers after | routed, MHz | model, MHz | error | |\n|" + " --- |" * 7)
     for case, found in runs.items():
         if found:

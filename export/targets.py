@@ -126,15 +126,15 @@ _ECP5 = Delays(
 )
 _ICE40 = Delays(
     source="nextpnr-ice40, HX (docs/timing.md)",
-    calibrated=False,
-    register_delay_ns=0.54,
-    lut_delay_ns=0.40,
+    calibrated=True,
+    register_delay_ns=0.64,
+    lut_delay_ns=0.34,
     mux_delay_ns=None,
-    carry_entry_delay_ns=0.50,
+    carry_entry_delay_ns=0.49,
     carry_delay_ns_per_bit=0.126,
-    net_delay_ns=1.0,
-    fanout_delay_ns=0.05,
-    span_delay_ns=0.01,
+    net_delay_ns=0.60,
+    fanout_delay_ns=0.23,
+    span_delay_ns=0.0044,
 )
 _GOWIN = Delays(
     source="nextpnr-himbaechel, GW1NR-9C C6/I5 (docs/timing.md)",
