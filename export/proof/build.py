@@ -17,6 +17,7 @@ from difflut.export import bundle, pipelines
 from difflut.export.errors import BundleError
 from difflut.export.ir import Netlist
 from difflut.export.proof.errors import ProofError
+from difflut.export.proof.graph import Graph
 from difflut.export.proof.passes import prove_pass
 from difflut.export.proof.read_back import read_back, require_yosys
 from difflut.export.proof.report import OPEN, Claim, Counterexample, ProofReport
@@ -130,12 +131,13 @@ def _passes(build: bundle.Bundle, netlist: Netlist, progress: Progress) -> tuple
     current = from_text(lzma.decompress(build.files[bundle.TRACED_FILE]).decode())
     steps = pipelines.default(find_target(build.manifest.get("fpga", GENERIC.name)))
     claims: list[Claim] = []
+    common = Graph()
     for number, step in enumerate(steps):
         progress("passes", number, len(steps))
         result = pipelines.result_of(step, current).netlist
         if result == current:
             continue
-        outcome = prove_pass(current, result, getattr(step, "__name__", repr(step)))
+        outcome = prove_pass(current, result, getattr(step, "__name__", repr(step)), common)
         claims.append(outcome.claim)
         if outcome.counterexample is not None:
             return claims, outcome.counterexample
@@ -143,7 +145,7 @@ def _passes(build: bundle.Bundle, netlist: Netlist, progress: Progress) -> tuple
     progress("passes", len(steps), len(steps))
     if current != netlist:
         # Other options, another version, or stages assigned otherwise.
-        outcome = prove_pass(current, netlist, "stages")
+        outcome = prove_pass(current, netlist, "stages", common)
         claims.append(outcome.claim)
         return claims, outcome.counterexample
     return claims, None

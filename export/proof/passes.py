@@ -22,8 +22,8 @@ from difflut.export.proof.specification import (
 from difflut.export.proof.sweep import Sweeper
 from difflut.export.simulate import simulate
 
-SAMPLES = 4096
-_VARIATIONS = 4096
+SAMPLES = 2048
+_VARIATIONS = 2048
 _SUSPECTS = 8
 
 
@@ -35,20 +35,27 @@ class PassOutcome:
     counterexample: Counterexample | None
 
 
-def prove_pass(before: Netlist, after: Netlist, name: str) -> PassOutcome:
+def prove_pass(before: Netlist, after: Netlist, name: str, common: Graph | None = None) -> PassOutcome:
     """Prove that `after` gives the scores of `before` for all inputs, or find an input where it does not.
 
     The class is a function of the scores, so it needs no proof. Each score is the number of ones among some nets; the
     proof pairs the nets of both sides, which is more than is needed: a pass that keeps only the sums stays unproved.
+
+    Args:
+        before, after: the netlists; their stages are of no importance.
+        name: of the pass, for the report.
+        common: a graph to build both in first; that of the pass before knows most of the nodes already.
     """
     subject = f"pass {name}"
     statement = f"{after.luts} LUTs after it give the scores of {before.luts} before it"
     if before.input != after.input or before.head.classes != after.head.classes:
         return PassOutcome(Claim(subject, statement, OPEN, "the inputs or the number of scores differ"), None)
-    graph = Graph()
+    graph = common if common is not None else Graph()
     old, new = add_netlist(graph, before, 0), add_netlist(graph, after, 0)
     if not _unpaired(before, after, old, new):
         return PassOutcome(Claim(subject, statement, PROVED, "by structure"), None)
+    graph = Graph()
+    old, new = add_netlist(graph, before, 0), add_netlist(graph, after, 0)
     samples = sample_codes(before, SAMPLES)
     found = _compare(before, after, samples, subject)
     if found is not None:

@@ -12,7 +12,7 @@ from difflut.export.ir import InputFormat, Netlist
 from difflut.export.proof.graph import FALSE, TRUE, Graph, Words, pack
 
 CODES = "in_codes"
-Codes = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.integer[Any]]
 
 
 def add_netlist(graph: Graph, netlist: Netlist, time: int) -> list[int]:
@@ -48,32 +48,42 @@ def comparison_tables(netlist: Netlist) -> Words:
 
 
 def sample_codes(netlist: Netlist, samples: int, seed: int = 0) -> Codes:
-    """Codes int64 (samples, features) that reach many functions' both values.
+    """Codes int32 (samples, features) that reach many functions' both values.
 
     A quarter each of: uniform codes; codes at and next to the thresholds; the two ends of the range, with a density of
     the sample's own; a mixture of all.
     """
     random = np.random.default_rng(seed)
-    form = netlist.input
-    shape = (samples, form.features)
-    uniform = random.integers(form.lowest, form.highest + 1, shape)
+    form, features = netlist.input, netlist.input.features
+    quarter = -(-samples // 4)
     edges = np.unique(
         np.concatenate([[form.lowest, form.highest], netlist.compare_threshold, netlist.compare_threshold - 1])
-    )
-    near = random.choice(edges, shape)
-    density = random.random((samples, 1))
-    ends = np.where(random.random(shape) < density, form.highest, form.lowest)
-    kind = np.arange(samples)[:, None] % 4
-    mixed = np.choose(random.integers(0, 3, shape), [uniform, near, ends])
-    codes: Codes = np.choose(np.broadcast_to(kind, shape), [uniform, near, ends, mixed])
-    return codes
+    ).astype(np.int32)
+
+    def ends(rows: int) -> npt.NDArray[np.int32]:
+        ones = random.random((rows, features), np.float32) < random.random((rows, 1))
+        return np.where(ones, np.int32(form.highest), np.int32(form.lowest))
+
+    def uniform(rows: int) -> npt.NDArray[np.int32]:
+        return random.integers(form.lowest, form.highest + 1, (rows, features), np.int32)
+
+    def near(rows: int) -> npt.NDArray[np.int32]:
+        return edges.take(random.integers(0, len(edges), (rows, features), np.uint32))
+
+    mixed = uniform(quarter)
+    kind = random.integers(0, 3, mixed.shape, np.uint8)
+    mixed = np.where(kind == 1, near(quarter), np.where(kind == 2, ends(quarter), mixed))
+    return np.concatenate([uniform(quarter), near(quarter), ends(quarter), mixed])[:samples]
 
 
 def code_rows(form: InputFormat, codes: npt.NDArray[Any]) -> Words:
     """Codes (samples, features) as the bits of the port in_codes, uint64 (features * width_bits, words)."""
-    unsigned = codes.astype(np.int64) & ((1 << form.width_bits) - 1)
-    bits = unsigned.T[:, None, :] >> np.arange(form.width_bits)[:, None] & 1
-    return pack(bits.reshape(form.features * form.width_bits, len(codes)).astype(np.bool_))
+    width = form.width_bits
+    unsigned = (codes & ((1 << width) - 1)).astype(np.uint32).T
+    rows = np.empty((form.features, width, -(-len(codes) // 64)), np.uint64)
+    for bit in range(width):
+        rows[:, bit] = pack(unsigned >> np.uint32(bit) & np.uint32(1))
+    return rows.reshape(form.features * width, -1)
 
 
 def input_rows(graph: Graph, form: InputFormat, codes: npt.NDArray[Any], seed: int = 0) -> dict[int, Words]:
@@ -90,7 +100,7 @@ def input_rows(graph: Graph, form: InputFormat, codes: npt.NDArray[Any], seed: i
 def codes_of_model(form: InputFormat, graph: Graph, model: dict[int, bool], base: npt.NDArray[Any]) -> Codes:
     """The codes int64 (features,) that a solver's model gives; `base` for what it leaves open."""
     width = form.width_bits
-    codes = base.astype(np.int64) & ((1 << width) - 1)
+    codes = base.astype(np.int64) & ((1 << width) - 1)  # a copy
     for key, node in graph.inputs.items():
         port, bit, _ = key
         if port == CODES and node in model:
