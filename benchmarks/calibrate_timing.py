@@ -128,10 +128,9 @@ class Routed:
 
 _CARRY_IN, _CARRY_OUT = ("CIN", "FCI"), ("COUT", "FCO")
 _LUT_PINS = ("I0", "I1", "I2", "I3", "A", "B", "C", "D")
-_MUX_PINS = ("S0", "SEL", "M", "FXA", "FXB", "FX")
 
 
-def kind_of(hop: dict[str, Any]) -> str:
+def kind_of(hop: dict[str, Any], family: Family) -> str:
     """What a hop of a path stands for in the model."""
     source, drain = hop["from"]["port"], hop["to"]["port"]
     if hop["type"] == "setup":  # of an iCE40 logic cell: through its LUT
@@ -139,10 +138,13 @@ def kind_of(hop: dict[str, Any]) -> str:
     if hop["type"] == "clk-to-q" or (hop["type"] == "routing" and drain == "DI"):  # ECP5: inside the slice
         return "register"
     if hop["type"] == "routing":
-        return "nothing" if drain in _CARRY_IN else "carry entry" if source in _CARRY_OUT else "wire"
+        if drain in _CARRY_IN or hop["delay"] == 0:
+            return "nothing"
+        return "carry entry" if source in _CARRY_OUT else "wire"
     if source in _CARRY_IN or drain in _CARRY_OUT:
         return "carry bit" if source in _CARRY_IN and drain in _CARRY_OUT else "carry entry"
-    return "mux" if source in _MUX_PINS or source.startswith("I0MUX") else "lut"
+    mux = (drain == "OFX" and source not in _LUT_PINS) or (drain == "O" and family.target == "gowin")
+    return "mux" if mux else "lut"
 
 
 def route(family: Family, case: Case, seed: int, folder: Path, tool: str) -> Routed:
@@ -177,8 +179,8 @@ def route(family: Family, case: Case, seed: int, folder: Path, tool: str) -> Rou
     fanouts = count_fanouts(json.loads((folder / "design.json").read_text()))
     (clock,) = result["fmax"]
     (path,) = [p["path"] for p in result["critical_paths"] if p["from"] == p["to"] == f"posedge {clock}"]
-    wires = [(hop["delay"], fanouts.get(hop["net"], 1)) for hop in path if kind_of(hop) == "wire"]
-    cells = [(kind_of(hop), hop["delay"]) for hop in path if kind_of(hop) not in ("wire", "nothing")]
+    wires = [(hop["delay"], fanouts.get(hop["net"], 1)) for hop in path if kind_of(hop, family) == "wire"]
+    cells = [(kind, hop["delay"]) for hop in path if (kind := kind_of(hop, family)) not in ("wire", "nothing")]
     return Routed(case, result["fmax"][clock]["achieved"], estimate_luts(netlist, target).total, wires, cells)
 
 
@@ -273,7 +275,8 @@ def show(family: Family, runs: dict[Case, list[Routed]]) -> None:
     print(f"| per square root of the LUTs, ns | {span:.4f} | {delays.span_delay_ns} |")
     kinds: dict[str, list[float]] = defaultdict(list)
     for routed in fitted:
-        chains = sum(kind == "carry entry" for kind, _ in routed.cells) / 2 or 1.0
+        ends = 2  # hops into and out of a chain
+        chains = sum(kind == "carry entry" for kind, _ in routed.cells) / ends or 1.0
         for kind in {kind for kind, _ in routed.cells} & {"register", "carry entry"}:
             total = sum(delay for other, delay in routed.cells if other == kind)
             kinds[kind].append(total / chains if kind == "carry entry" else total)
@@ -282,10 +285,10 @@ def show(family: Family, runs: dict[Case, list[Routed]]) -> None:
                 kinds[kind].append(delay)
     stated = {
         "register": delays.register_delay_ns, "lut": delays.lut_delay_ns, "mux": delays.mux_delay_ns,
-        "carry bit": delays.carry_delay_ns_per_bit, "carry entry": delays.lut_delay_ns + delays.carry_entry_delay_ns,
+        "carry bit": delays.carry_delay_ns_per_bit, "carry entry": delays.carry_entry_delay_ns + delays.lut_delay_ns * (family.target != "ice40"),
     }  # fmt: skip
     for kind, found in sorted(kinds.items()):
-        print(f"| {kind}, mean of {len(found)}, ns | {np.mean(found):.3f} | {stated[kind]} |")
+        print(f"| {kind}, mean of {len(found)}, ns | {np.mean(found):.3f} | {stated[kind] or 0:.3g} |")
     print("\n| nodes | inputs | registers after | routed, MHz | model, MHz | error | |\n|" + " --- |" * 7)
     for case, found in runs.items():
         if found:

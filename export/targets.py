@@ -89,7 +89,7 @@ class Target:
 
 _YOSYS = "Yosys 0.70, techlibs/xilinx/cells_sim.v (Project X-Ray's figures for Artix-7)"
 _XC7 = Delays(
-    source=f"{_YOSYS} and synth_xilinx's wire delay of 0.3 ns; the growth with fan-out and size as fitted for ECP5, scaled",
+    source=f"{_YOSYS} and synth_xilinx's wire delay of 0.3 ns; the growth with fan-out and size guessed after ECP5",
     calibrated=False,
     register_delay_ns=0.30,
     lut_delay_ns=0.42,
@@ -97,11 +97,11 @@ _XC7 = Delays(
     carry_entry_delay_ns=0.50,
     carry_delay_ns_per_bit=0.03,
     net_delay_ns=0.30,
-    fanout_delay_ns=0.06,
-    span_delay_ns=0.012,
+    fanout_delay_ns=0.028,
+    span_delay_ns=0.0127,
 )
 _XCUP = Delays(
-    source="half of the 7 series' figures, the order of magnitude of the data sheets",
+    source="half of the 7 series' figures: an order of magnitude, no more",
     calibrated=False,
     register_delay_ns=0.15,
     lut_delay_ns=0.21,
@@ -109,12 +109,45 @@ _XCUP = Delays(
     carry_entry_delay_ns=0.25,
     carry_delay_ns_per_bit=0.015,
     net_delay_ns=0.15,
-    fanout_delay_ns=0.03,
-    span_delay_ns=0.006,
+    fanout_delay_ns=0.014,
+    span_delay_ns=0.0064,
 )
-_ICE40 = Delays("", True, 1.2, 0.4, None, 0.6, 0.13, 0.6, 0.1, 0.01)
-_ECP5 = Delays("", True, 0.5, 0.24, 0.2, 0.4, 0.03, 0.5, 0.1, 0.02)
-_GOWIN = Delays("", True, 0.5, 0.8, 0.2, 0.4, 0.05, 0.5, 0.1, 0.02)
+_ECP5 = Delays(
+    source="nextpnr-ecp5, speed grade 6 (docs/timing.md)",
+    calibrated=True,
+    register_delay_ns=0.70,
+    lut_delay_ns=0.27,
+    mux_delay_ns=0.24,
+    carry_entry_delay_ns=0.62,
+    carry_delay_ns_per_bit=0.036,
+    net_delay_ns=0.34,
+    fanout_delay_ns=0.032,
+    span_delay_ns=0.0144,
+)
+_ICE40 = Delays(
+    source="nextpnr-ice40, HX (docs/timing.md)",
+    calibrated=True,
+    register_delay_ns=0.64,
+    lut_delay_ns=0.34,
+    mux_delay_ns=None,
+    carry_entry_delay_ns=0.49,
+    carry_delay_ns_per_bit=0.126,
+    net_delay_ns=0.60,
+    fanout_delay_ns=0.23,
+    span_delay_ns=0.0044,
+)
+_GOWIN = Delays(
+    source="nextpnr-himbaechel, GW1NR-9C C6/I5 (docs/timing.md)",
+    calibrated=True,
+    register_delay_ns=0.47,
+    lut_delay_ns=0.63,
+    mux_delay_ns=0.49,
+    carry_entry_delay_ns=0.98,
+    carry_delay_ns_per_bit=0.057,
+    net_delay_ns=1.28,
+    fanout_delay_ns=0.0,
+    span_delay_ns=0.0,
+)
 GENERIC = Target("generic", "plain Verilog for any tool, counted in six-input LUTs", lut_inputs=6, delays=_XC7)
 
 TARGETS: dict[str, Target] = {

@@ -162,9 +162,7 @@ def ours(model: BaseModel, folder: Path, images: int) -> Row:
     check(model, [*sources, *models], interface, folder / bundle.WORK_FOLDER, images)
     top = interface.top
     modules = yosys.instantiated(made.bundle.text(f"rtl/{top}.v"), [source.stem for source in sources])
-    report = synthesis(
-        yosys.Design(model.name, top, tuple(sources), modules), folder / bundle.WORK_FOLDER / "synthesis"
-    )
+    report = synthesis(yosys.Design(model.name, top, tuple(sources), modules), folder.with_name("difflut_synthesis"))
     return row_of(model, DESIGNS[0], report, _our_part, interface.latency_cycles)
 
 

@@ -117,6 +117,6 @@ module plain (
   generate for (i = 0; i < {features}; i = i + 1) begin : feature
     assign x_flat[{width + 1} * i+:{width + 1}] = {{1'b0, in_codes[{width} * i+:{width}]}};
   end endgenerate
-  {TOP} design (.clk(clk), .x_flat(x_flat), .class_idx(out_class));
+  {TOP} network (.clk(clk), .x_flat(x_flat), .class_idx(out_class));
 endmodule
 """

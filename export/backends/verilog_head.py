@@ -219,8 +219,8 @@ class HeadPrinter:
     def _comparison(self, c: Comparison, best: dict[int, str], numbers: dict[int, str]) -> dict[str, str]:
         left, right = best[c.left], best[c.right]
         bits = self.plan.score_bits
-        if c.by_index:
-            left, right = f"{{{left}, ~{numbers[c.left]}}}", f"{{{right}, ~{numbers[c.right]}}}"
+        if c.by_index:  # of equal scores the lower index wins, so the indices compare the other way round
+            left, right = f"{{{left}, {numbers[c.right]}}}", f"{{{right}, {numbers[c.left]}}}"
             bits += self.plan.class_bits
         return {"left": left, "right": right, "module": self._greater(bits) if self._primitives else ""}
 

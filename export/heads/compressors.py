@@ -56,8 +56,8 @@ class Table(Compressor):
     def evaluate(self, bits: Bits) -> Bits:
         """bool (N, outputs) from bool (N, inputs)."""
         addresses = bits.astype(np.int64) @ (1 << np.arange(len(self.inputs)))
-        tables = np.array([[t >> a & 1 for a in range(1 << len(self.inputs))] for t in self.tables], np.bool_)
-        outputs: Bits = tables[:, addresses].T
+        tables: Bits = np.array([[t >> a & 1 for a in range(1 << len(self.inputs))] for t in self.tables], np.bool_)
+        outputs: Bits = tables[:, addresses].transpose()
         return outputs
 
     @property

@@ -20,7 +20,8 @@ def selection_luts(plan: HeadPlan, target: Target) -> int:
     """The LUTs of argmax or top-k.
 
     With primitives a comparison takes a LUT for two bits, and so does the choice between two scores; else a comparison
-    takes half a LUT a bit on common carry chains and a choice one LUT a bit. The choice of an index bit is left to
+    takes half a LUT a bit on the carry chains of six-input LUTs, two LUTs a bit with four-input ones (what Yosys makes
+    for iCE40), and a choice one LUT a bit. The choice of an index bit is left to
     the tool: one LUT, none where the two candidates are known.
     """
     score, total = plan.score_bits, 0
@@ -28,7 +29,8 @@ def selection_luts(plan: HeadPlan, target: Target) -> int:
     for number, (level, after) in enumerate(zip(plan.selection.levels, plan.selection.lanes, strict=True), 1):
         later = {lane for following in plan.selection.levels[number:] for c in following for lane in (c.left, c.right)}
         for c in level:
-            total += -(-(score + (plan.class_bits if c.by_index else 0)) // 2)
+            compared = score + (plan.class_bits if c.by_index else 0)
+            total += -(-compared // 2) if target.lut_inputs >= 6 else 2 * (compared - 1)
             for lane, kept in ((c.left, c.keep_left), (c.right, c.keep_right)):
                 if kept and lane in later and lane in after:
                     total += -(-score // 2) if target.instances else score

@@ -165,7 +165,7 @@ def _adder_tree(size: int, target: Target) -> CounterPlan:
     builder = _Builder(size)
     for word in words:
         if len(word) > 1:
-            luts = word_bits = len(word).bit_length()
+            luts = len(word).bit_length()
             builder.place(table_counter(len(word), 0, luts), word)
     builder.finish_level()
     bounds = [len(word) for word in words]
@@ -177,9 +177,9 @@ def _adder_tree(size: int, target: Target) -> CounterPlan:
             total = sum(bounds[i] for i in group)
             bits = tuple(range(first, first + sum(widths)))
             if len(widths) > 1:
-                luts = total.bit_length() * (len(widths) - 1)
-                word_bits = total.bit_length()
-                builder.place(adder(widths, word_bits, 0, luts, -(-word_bits // 4)), bits)
+                # A bit of the widest word takes a LUT on the carry chain, and a third word one more in front of it.
+                luts, word_bits = max(widths) * (len(widths) - 1), total.bit_length()
+                builder.place(adder(widths, word_bits, 0, luts, 0), bits)
             first += sum(widths)
             sums.append(total)
         builder.finish_level()
