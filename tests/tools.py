@@ -39,10 +39,21 @@ def require_icarus() -> None:
         _missing(str(error))
 
 
+def require_package(name: str, extra: str) -> None:
+    """Go on only if the Python package `name`, which the extra `extra` brings, is installed."""
+    if importlib.util.find_spec(name) is None:
+        _missing(f"{name} is not installed: pip install 'difflut[{extra}]'")
+
+
 def require_yosys() -> None:
     """Go on only if Yosys, as the Python package pyosys, is installed."""
-    if importlib.util.find_spec("pyosys") is None:
-        _missing("pyosys is not installed: pip install 'difflut[synth]'")
+    require_package("pyosys", "synth")
+
+
+def require_prover() -> None:
+    """Go on only if what proofs need is installed: Yosys to read the RTL, a SAT solver."""
+    require_package("pyosys", "prove")
+    require_package("pysat", "prove")
 
 
 def _missing(reason: str) -> None:

@@ -1,7 +1,8 @@
 """The encoder module's long lists: the planned LUTs, level by level, and the comparators' outputs.
 
-The cells of level l of the plan drive the bits of the vector `lut<l>` in their order: cell j is bit
-`j - plan.level_starts[l]` of it. `source_names` says the same as text.
+The cells of level l of the plan drive words of `rows.WORD_BITS` bits, `lut<l>_<w>`, in their order: cell j is bit
+i % WORD_BITS of word i // WORD_BITS, i being `j - plan.level_starts[l]`. `source_names` says the same as text. A word is a
+vector of its own, because Icarus passes every change of a part of a vector on to all readers of the vector.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ def source_names(plan: EncoderPlan) -> list[str]:
     expressions = [f"in_codes[{bit}]" for bit in range(plan.first_cell)]
     starts = plan.level_starts.tolist()
     for level in range(plan.levels):
-        expressions += [f"lut{level}[{bit}]" for bit in range(starts[level + 1] - starts[level])]
+        bits = range(starts[level + 1] - starts[level])
+        expressions += [f"lut{level}_{bit // rows.WORD_BITS}[{bit % rows.WORD_BITS}]" for bit in bits]
     return expressions
 
 
@@ -31,10 +33,19 @@ def context(plan: EncoderPlan) -> dict[str, Any]:
     levels = []
     for level in range(plan.levels):
         cells = range(starts[level], starts[level + 1])
-        bits = [] if instances else [_lookup(plan, cell, sources) for cell in cells]
+        words = []
+        for low in range(0, len(cells), rows.WORD_BITS):
+            some = cells[low : low + rows.WORD_BITS]
+            lookups = "" if instances else rows.words([_lookup(plan, cell, sources) for cell in some])[0].bits
+            words.append(
+                {
+                    "name": f"lut{level}_{low // rows.WORD_BITS}",
+                    "range": names.vector(len(some)),
+                    "bits": lookups,
+                }
+            )
         text = "\n".join(filter(None, (_instance(plan, cell, sources) for cell in cells))) if instances else ""
-        vector = {"name": f"lut{level}", "range": names.vector(len(cells))}
-        levels.append({**vector, "words": rows.words(bits), "instances": text})
+        levels.append({"words": words, "instances": text})
     return {
         "luts": plan.luts,
         "depth": plan.levels,

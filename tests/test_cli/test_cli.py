@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from small_models import Chain, Custom, fitted
+from tools import require_package
 
 import difflut
 from difflut.cli import main
@@ -185,7 +186,7 @@ def own_data(tmp_path: Path) -> Path:
 
 
 def test_train_and_evaluate_on_own_data(capsys: pytest.CaptureFixture[str], tmp_path: Path, own_data: Path) -> None:
-    pytest.importorskip("matplotlib")
+    require_package("matplotlib", "train")
     net, plot = tmp_path / "net.safetensors", tmp_path / "net.png"
     source, data = ("small_models:Custom",), ("--data", own_data, "--dataset", "npz", "--data-note", "made up")
     options = ("--validation", 20, "--epochs", 2, "--batch-size", 10, "--learning-rate", 0.02, "--seed", 5)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from small_models import Chain, fitted
-from tools import require_icarus, require_yosys
+from tools import require_icarus, require_prover
 
 from difflut import cli
 from difflut.export import bundle, exporter
@@ -52,7 +52,7 @@ def checkpoint(tmp_path: Path) -> Path:
 def test_a_right_build_is_proved_in_one_go_with_the_export(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    require_yosys()
+    require_prover()
     arguments = ["export", str(checkpoint), "--model", f"{__name__}:Narrow", "--out", str(tmp_path / "net")]
     status, out, _ = run(capsys, *arguments, "--prove")
     assert status == 0
@@ -71,7 +71,7 @@ def test_a_right_build_is_proved_in_one_go_with_the_export(
 def test_a_wrong_build_gives_an_input_that_the_simulator_confirms(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    require_yosys()
+    require_prover()
     require_icarus()
     made = exporter.make_bundle(fitted(Narrow())).bundle
     bundle.write(made, tmp_path / "right")
@@ -95,7 +95,7 @@ def test_a_wrong_build_gives_an_input_that_the_simulator_confirms(
 def test_an_export_that_is_not_proved_stays_and_fails(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    require_yosys()
+    require_prover()
     make_bundle = exporter.make_bundle
 
     def wrong(*arguments: Any, **options: Any) -> exporter.Exported:
@@ -115,7 +115,7 @@ def test_an_export_that_is_not_proved_stays_and_fails(
 
 def test_a_netlist_that_is_not_what_was_traced_is_refuted(tmp_path: Path) -> None:
     """The netlist and the RTL agree, but the passes changed the function: only the traced netlist can tell."""
-    require_yosys()
+    require_prover()
     first, second = (exporter.make_bundle(fitted(Narrow(), seed)).bundle for seed in (0, 1))
     traced = {bundle.TRACED_FILE: first.files[bundle.TRACED_FILE]}
     bundle.write(bundle.Bundle(second.manifest, {**second.files, **traced}), tmp_path / "net")
@@ -126,7 +126,7 @@ def test_a_netlist_that_is_not_what_was_traced_is_refuted(tmp_path: Path) -> Non
 
 
 def test_a_build_without_the_traced_netlist_is_not_proved(tmp_path: Path) -> None:
-    require_yosys()
+    require_prover()
     made = exporter.make_bundle(fitted(Narrow())).bundle
     files = {name: content for name, content in made.files.items() if name != bundle.TRACED_FILE}
     bundle.write(bundle.Bundle(made.manifest, files), tmp_path / "net")
@@ -137,7 +137,7 @@ def test_a_build_without_the_traced_netlist_is_not_proved(tmp_path: Path) -> Non
 
 
 def test_usage_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    require_yosys()
+    require_prover()
     status, _, err = run(capsys, "prove", str(tmp_path))
     assert status == 2 and "has no build.json" in err
     bundle.write(exporter.make_bundle(fitted(Narrow())).bundle, tmp_path / "net")

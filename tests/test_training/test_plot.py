@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 
 import pytest
+from tools import require_package
 
 from difflut.errors import ConfigError
 from difflut.files import WriteError
@@ -16,14 +18,15 @@ HISTORY = {"epoch": [1, 2, 3], "loss": [2.0, 1.0, 0.5], "validation_accuracy": [
 
 @pytest.mark.parametrize(("name", "start"), [("a.png", b"\x89PNG"), ("a.pdf", b"%PDF"), ("a.svg", b"<?xml")])
 def test_formats(tmp_path: Path, name: str, start: bytes) -> None:
-    pytest.importorskip("matplotlib")
+    require_package("matplotlib", "train")
     plot_history(HISTORY, tmp_path / name, "net on data")
     content = (tmp_path / name).read_bytes()
     assert content.startswith(start) and len(content) > 1000
 
 
 def test_what_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    figure_module = pytest.importorskip("matplotlib.figure")
+    require_package("matplotlib", "train")
+    figure_module = importlib.import_module("matplotlib.figure")
     drawn = []
     save = figure_module.Figure.savefig
     monkeypatch.setattr(
@@ -44,7 +47,7 @@ def test_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_places_that_do_not_do(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
+    require_package("matplotlib", "train")
     with pytest.raises(ConfigError) as caught:
         plot_history(HISTORY, tmp_path / "a.xls", "net")
     assert str(caught.value) == (f"--plot {tmp_path / 'a.xls'}: unknown picture format '.xls'; use .pdf, .png, .svg")

@@ -67,21 +67,19 @@ def test_one_feature_as_lookups() -> None:
   localparam [63:0] T1 = 64'hfffffffffe000000;
   localparam [63:0] T2 = 64'hfffffffffffffffe;
 
-  wire [1:0] lut0;
-  assign lut0[1:0] = {
+  wire [1:0] lut0_0 = {
       T1[in_codes[7:2]],
       T0[in_codes[2:0]]
   };
 
-  wire [0:0] lut1;
-  assign lut1[0] = {
-      T2[{in_codes[7:3], lut0[0]}]
+  wire [0:0] lut1_0 = {
+      T2[{in_codes[7:3], lut0_0[0]}]
   };
 
   always @(posedge clk) begin
     out_bits[1:0] <= {
-      lut0[1],
-      lut1[0]
+      lut0_0[1],
+      lut1_0[0]
     };
   end
 endmodule
@@ -92,12 +90,12 @@ endmodule
 def test_one_feature_as_instances() -> None:
     """Five lower bits tell both comparisons of them, and these and the upper three bits both outputs."""
     low = ", ".join(f".I{i}(in_codes[{i}])" for i in range(5))
-    high = ".I0(lut0[0]), .I1(in_codes[5]), .I2(in_codes[6]), .I3(in_codes[7]), .I4(lut0[1])"
+    high = ".I0(lut0_0[0]), .I1(in_codes[5]), .I2(in_codes[6]), .I3(in_codes[7]), .I4(lut0_0[1])"
     assert one_feature("xcup").split("\n  always")[0] == (
-        "  wire [1:0] lut0;\n"
-        f"  LUT6_2 #(.INIT(64'hfffffffefffffff0)) cell0 (.O6(lut0[0]), .O5(lut0[1]), {low}, .I5(1'b1));\n\n"
-        "  wire [1:0] lut1;\n"
-        f"  LUT6_2 #(.INIT(64'hfffefffeffc0ff00)) cell2 (.O6(lut1[0]), .O5(lut1[1]), {high}, .I5(1'b1));\n"
+        "  wire [1:0] lut0_0;\n"
+        f"  LUT6_2 #(.INIT(64'hfffffffefffffff0)) cell0 (.O6(lut0_0[0]), .O5(lut0_0[1]), {low}, .I5(1'b1));\n\n"
+        "  wire [1:0] lut1_0;\n"
+        f"  LUT6_2 #(.INIT(64'hfffefffeffc0ff00)) cell2 (.O6(lut1_0[0]), .O5(lut1_0[1]), {high}, .I5(1'b1));\n"
     )
 
 

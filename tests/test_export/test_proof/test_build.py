@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from small_models import Chain, fitted
+from tools import require_prover
 
 from difflut.export import bundle
 from difflut.export.backends.verilog import emit
@@ -18,12 +19,10 @@ from difflut.export.proof.report import ProofReport
 from difflut.export.simulate import simulate
 from difflut.export.targets import find_target
 
-pytest.importorskip("pyosys")
-pytest.importorskip("pysat")
-
 
 def proof_of(made: Exported, rtl: dict[str, str] | None, folder: Path) -> ProofReport:
     """The proof of a build, with other RTL if there is any."""
+    require_prover()
     files = {f"rtl/{name}": text.encode() for name, text in (rtl or {}).items()}
     bundle.write(bundle.Bundle(made.bundle.manifest, {**made.bundle.files, **files}), folder)
     return prove(folder)

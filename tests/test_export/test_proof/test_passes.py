@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from netlists import layered_netlist, netlists
 from proof_alterations import altered, every_code
 from proof_designs import staged_netlist
+from tools import require_package
 
 from difflut.export import pipelines
 from difflut.export.ir import CONST0, CONST1, Head, InputFormat, Netlist, NetlistBuilder
@@ -16,6 +17,11 @@ from difflut.export.passes.use_dont_cares import use_dont_cares
 from difflut.export.proof.passes import prove_pass
 from difflut.export.simulate import simulate
 from difflut.export.targets import TARGETS, find_target
+
+
+@pytest.fixture(autouse=True, scope="module")
+def sat() -> None:
+    require_package("pysat", "prove")
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from netlists import netlists
 from proof_alterations import altered, every_code
 from proof_designs import Mutation, emitted, function_changed, mutated, prove, simulated, staged_netlist
-from tools import require_tool, require_yosys
+from tools import require_prover, require_tool
 
 from difflut.export.backends.verilog import VerilogDesign
 from difflut.export.heads.outputs import parse_outputs
@@ -31,7 +31,7 @@ from difflut.export.targets import TARGETS
 @pytest.mark.parametrize("fpga", TARGETS)
 @pytest.mark.parametrize("outputs", ["both", "scores", "class", "top-2"])
 def test_every_family_and_output_is_proved(fpga: str, outputs: str) -> None:
-    require_yosys()
+    require_prover()
     netlist = staged_netlist()
     outcome = prove(emitted(netlist, fpga, outputs=parse_outputs(outputs, 3)), netlist)
     assert [claim for claim in outcome.claims if claim.verdict != "proved"] == []
@@ -55,7 +55,7 @@ def staged_netlists(draw: st.DrawFn) -> Netlist:
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(netlist=staged_netlists(), fpga=st.sampled_from(["generic", "xcup", "ice40"]))
 def test_any_staged_netlist_is_proved(netlist: Netlist, fpga: str) -> None:
-    require_yosys()
+    require_prover()
     outcome = prove(emitted(netlist, fpga), netlist)
     assert [claim for claim in outcome.claims if claim.verdict != "proved"] == []
 
@@ -64,7 +64,7 @@ def test_any_staged_netlist_is_proved(netlist: Netlist, fpga: str) -> None:
 @given(data=st.data(), fpga=st.sampled_from(["generic", "xcup", "ice40"]))
 def test_a_proof_is_never_wrong(data: st.DataObject, fpga: str) -> None:
     """RTL of an altered netlist against the netlist: proved exactly if all inputs agree, refuted if one does not."""
-    require_yosys()
+    require_prover()
     netlist = assign_stages(
         data.draw(netlists(max_nodes=4).filter(lambda n: n.input.features * n.input.width_bits <= 12))
     )
@@ -79,7 +79,7 @@ def test_a_proof_is_never_wrong(data: st.DataObject, fpga: str) -> None:
 
 @pytest.mark.parametrize("levels", [(True, False), (False, True), (False, False)])
 def test_registers_between_any_levels_of_the_head(levels: tuple[bool, bool]) -> None:
-    require_yosys()
+    require_prover()
     netlist = staged_netlist()
     every = len(emitted(netlist, "xcup").head.registers) if hasattr(emitted(netlist, "xcup").head, "registers") else 5
     registers = [levels[i % 2] for i in range(every)]
@@ -88,7 +88,7 @@ def test_registers_between_any_levels_of_the_head(levels: tuple[bool, bool]) -> 
 
 
 def test_wide_codes_are_proved_without_trying_them_all() -> None:
-    require_yosys()
+    require_prover()
     rng = np.random.default_rng(0)
     form = InputFormat(2, 20, signed=True)
     builder = NetlistBuilder("wide", form)
@@ -109,14 +109,14 @@ def counting(sizes: list[int]) -> Netlist:
 @pytest.mark.parametrize("fpga", ["generic", "xcup", "ecp5"])
 @pytest.mark.parametrize("sizes", [[1, 1], [400, 399], [130, 64, 63, 7]], ids=str)
 def test_counters_of_many_sizes(sizes: list[int], fpga: str) -> None:
-    require_yosys()
+    require_prover()
     netlist = counting(sizes)
     outcome = prove(emitted(netlist, fpga), netlist)
     assert [claim for claim in outcome.claims if claim.verdict != "proved"] == []
 
 
 def test_constants_and_nets_counted_twice() -> None:
-    require_yosys()
+    require_prover()
     builder = NetlistBuilder("toy", InputFormat(9, 1))
     nets = builder.add_comparators(np.arange(9), np.ones(9))
     groups = np.array([[*nets, *nets[:4], CONST1, CONST1, CONST0], [*nets[::-1], *nets[2:8], CONST1]])
@@ -174,7 +174,7 @@ WRONG: dict[str, tuple[str, set[str], Mutation]] = {
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_rtl_is_not_proved_and_an_input_shows_it(name: str, tmp_path: Path) -> None:
     require_tool("iverilog")
-    require_yosys()
+    require_prover()
     fpga, subjects, mutation = WRONG[name]
     netlist = staged_netlist()
     right = emitted(netlist, fpga)
@@ -222,7 +222,7 @@ def shows_a_difference(design: VerilogDesign, netlist: Netlist, found: Counterex
 def test_value_multiplexer_with_ties_the_other_way_is_the_same_function(tmp_path: Path) -> None:
     """Of two equal scores it does not matter which goes on; a proof that refused this would be too strict."""
     require_tool("iverilog")
-    require_yosys()
+    require_prover()
     netlist = staged_netlist()
     right = emitted(netlist)
     same = mutated(
@@ -235,7 +235,7 @@ def test_value_multiplexer_with_ties_the_other_way_is_the_same_function(tmp_path
 
 def test_equal_functions_written_otherwise_are_proved() -> None:
     """The proof compares functions, not texts: a node as logic, a comparison by a comparator, a sum in another order."""
-    require_yosys()
+    require_prover()
     netlist = staged_netlist()
     design = emitted(netlist)
     rewritten = {
@@ -255,7 +255,7 @@ def test_equal_functions_written_otherwise_are_proved() -> None:
 
 
 def test_the_circuit_run_clock_by_clock_agrees_with_icarus_and_the_netlist() -> None:
-    require_yosys()
+    require_prover()
     netlist = staged_netlist()
     design = emitted(netlist, "xcup")
     codes = np.random.default_rng(5).integers(0, 8, (200, 8))
