@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import json
 import os
-import resource
-import statistics
 import subprocess
 import sys
-import time
+
+from bench_training import time_steps
 
 STEPS, WARM_UP, BATCH = 8, 2, 100
 
@@ -31,25 +30,8 @@ def measure(keep_memory: bool) -> dict[str, float]:
     torch.manual_seed(0)
     if keep_memory:
         keep_freed_memory()
-    imported = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    model = get_model("cifar10_conv")
     x = torch.randint(0, 256, (BATCH, 3, 32, 32), dtype=torch.uint8)
-    y = torch.randint(0, 10, (BATCH,))
-    model.fit_encoder(x).train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2, fused=True)
-
-    def step() -> float:
-        started = time.process_time()
-        loss = torch.nn.functional.cross_entropy(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        model.project()
-        return time.process_time() - started
-
-    times = [step() for _ in range(WARM_UP + STEPS)][WARM_UP:]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"step_ms": 1000 * statistics.median(times), "peak_mib": (peak - imported) / 1024}
+    return time_steps(get_model("cifar10_conv"), x, WARM_UP, STEPS)
 
 
 def main() -> None:

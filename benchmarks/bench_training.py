@@ -17,7 +17,12 @@ import statistics
 import subprocess
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from difflut.models import BaseModel
 
 STEPS = 15
 WARM_UP = 3
@@ -53,15 +58,24 @@ def measure(family: str = "dwn_stable", first: dict[str, Any] | None = None, wid
     import torch
 
     from difflut.models.mnist import MNISTFullyConnected
+    from difflut.training.allocator import keep_freed_memory
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    imported = peak_mib()
+    keep_freed_memory()  # as `train` does
     model = MNISTFullyConnected("bench", (width, width), family=family, connections=(first or {}, {}))
     x = torch.randint(0, 256, (BATCH, 28, 28), dtype=torch.uint8)
-    y = torch.randint(0, 10, (BATCH,))
-    model.fit_encoder(x)
-    model.train()
+    return {**time_steps(model, x, WARM_UP, STEPS), "parameters": model.count_parameters()["trainable"]}
+
+
+def time_steps(model: BaseModel, x: Tensor, warm_up: int, steps: int) -> dict[str, float]:
+    """Fit and train a model on one batch of codes with random labels: step_ms (CPU time, median after the warm-up) and
+    peak_mib (less what the process had before)."""
+    import torch
+
+    before = peak_mib()
+    y = torch.randint(0, model.num_classes, (len(x),))
+    model.fit_encoder(x).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2, fused=True)
 
     def step() -> float:
@@ -73,12 +87,8 @@ def measure(family: str = "dwn_stable", first: dict[str, Any] | None = None, wid
         model.project()
         return time.process_time() - started
 
-    times = [step() for _ in range(WARM_UP + STEPS)][WARM_UP:]
-    return {
-        "step_ms": 1000 * statistics.median(times),
-        "peak_mib": peak_mib() - imported,
-        "parameters": model.count_parameters()["trainable"],
-    }
+    times = [step() for _ in range(warm_up + steps)][warm_up:]
+    return {"step_ms": 1000 * statistics.median(times), "peak_mib": peak_mib() - before}
 
 
 def measure_apart(name: str) -> dict[str, float]:

@@ -42,15 +42,15 @@ class DWNNodes(Nodes):
         return signed.permute(2, 0, 1).contiguous()
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return hard_lookup(inputs, self.table, self._slopes(), threshold=0.0)
+        return hard_lookup(inputs, self.table, self._slopes() if inputs.requires_grad else None, threshold=0.0)
 
     @torch.no_grad()
     def _slopes(self) -> Tensor:
         """(nodes, n, 2**n): the derivative along each input at each address."""
-        slopes = self.table.new_empty(self.nodes, *self.kernel.shape[::2])
+        slopes = self.table.new_empty(self.n, *self.table.shape)  # each input's slopes in one piece
         for i, kernel in enumerate(self.kernel):
-            slopes[:, i] = self.table @ kernel
-        return slopes
+            torch.mm(self.table, kernel, out=slopes[i])
+        return slopes.transpose(0, 1)
 
     def table_values(self) -> Tensor:
         return self.table

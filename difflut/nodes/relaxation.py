@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 from difflut.nodes.base import address_bits, addresses
 
 BLOCK_VALUES = 1 << 18
-TILE_VALUES = 1 << 17
+TILE_VALUES = 1 << 19
 
 
 def multilinear(inputs: Tensor, table: Tensor) -> Tensor:
@@ -33,11 +33,12 @@ def multilinear(inputs: Tensor, table: Tensor) -> Tensor:
     return output
 
 
-def hard_lookup(inputs: Tensor, table: Tensor, slopes: Tensor, threshold: float = 0.5) -> Tensor:
+def hard_lookup(inputs: Tensor, table: Tensor, slopes: Tensor | None, threshold: float = 0.5) -> Tensor:
     """1 where the addressed entry of a table is above the threshold, else 0: (nodes, N).
 
     The gradient towards the table goes straight through to the addressed entry, as if it were not rounded. The gradient
-    towards input i is slopes[:, i] at the address; slopes, floating (nodes, n, 2**n), counts as a constant.
+    towards input i is slopes[:, i] at the address; slopes, floating (nodes, n, 2**n), counts as a constant. It may be None
+    where the inputs take no gradient.
     """
     output: Tensor = _HardLookup.apply(inputs, table, slopes, threshold)  # type: ignore[no-untyped-call]
     return output
@@ -102,7 +103,7 @@ class _Multilinear(torch.autograd.Function):
 
 class _HardLookup(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, table: Tensor, slopes: Tensor, threshold: float) -> Tensor:
+    def forward(ctx: Any, inputs: Tensor, table: Tensor, slopes: Tensor | None, threshold: float) -> Tensor:
         # An address has at most 8 bits; gather takes 64, so that a tile's addresses are widened while in the cache.
         address = inputs.new_empty(inputs.shape[0], inputs.shape[2], dtype=torch.uint8)
         output = inputs.new_empty(address.shape)
@@ -112,6 +113,7 @@ class _HardLookup(torch.autograd.Function):
             address[nodes, samples] = position
             output[nodes, samples] = bits[nodes].gather(1, position)
         ctx.save_for_backward(address, slopes)
+        ctx.shapes = inputs.shape, table.shape
         return output
 
     @staticmethod
@@ -119,10 +121,11 @@ class _HardLookup(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         (grad,) = grads
         address, slopes = ctx.saved_tensors
-        (count, n, entries), samples_in_all = slopes.shape, address.shape[1]
-        grad_inputs = grad.new_empty(count, n, samples_in_all) if ctx.needs_input_grad[0] else None
-        grad_table = grad.new_zeros(count, entries) if ctx.needs_input_grad[1] else None
-        for nodes, samples in _tiles((count, n, samples_in_all), grad.device):
+        inputs_shape, table_shape = ctx.shapes
+        grad_inputs = grad.new_empty(inputs_shape) if ctx.needs_input_grad[0] else None
+        grad_table = grad.new_zeros(table_shape) if ctx.needs_input_grad[1] else None
+        n = inputs_shape[1]
+        for nodes, samples in _tiles(inputs_shape, grad.device):
             position, part = address[nodes, samples].long(), grad[nodes, samples]
             if grad_inputs is not None:
                 for i in range(n):
