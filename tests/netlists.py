@@ -53,6 +53,17 @@ def netlists(draw: st.DrawFn, max_inputs: int = 8, max_layers: int = 5, max_node
     return builder.finish(Head(np.cumsum([0, *sizes]), np.array(counted)))
 
 
+@st.composite
+def staged_netlists(draw: st.DrawFn) -> Netlist:
+    """Netlists whose stages are any that the rules allow: combinational chains, gaps, skips, stage 0."""
+    netlist = draw(netlists())
+    stage = [draw(st.integers(0, 2)) for _ in range(netlist.comparators)]
+    for lut in range(netlist.luts):
+        sources = [stage[net - FIRST_NET] for net in netlist.fanin(lut).tolist() if net >= FIRST_NET]
+        stage.append(max(sources, default=0) + draw(st.sampled_from([0, 0, 1, 1, 2])))
+    return netlist.with_(stage=np.array(stage, np.int32))
+
+
 def codes_for(netlist: Netlist, samples: int, seed: int = 0) -> Codes:
     """int64 (samples, features): random codes, the ends of the range, and codes at and next to each threshold."""
     rng = np.random.default_rng(seed)

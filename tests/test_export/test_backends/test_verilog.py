@@ -12,29 +12,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from icarus import call, check_cycles, write
-from netlists import codes_for, emit_options, layered_netlist, levels_of, netlists
+from netlists import codes_for, emit_options, layered_netlist, levels_of, netlists, staged_netlists
 from tools import require_tool, require_verilator
 from yosys import run_yosys
 
 from difflut.export.backends.verilog import emit
 from difflut.export.errors import NetlistError
-from difflut.export.ir import CONST0, CONST1, FIRST_NET, Head, InputFormat, Netlist, NetlistBuilder
+from difflut.export.ir import CONST0, CONST1, Head, InputFormat, Netlist, NetlistBuilder
 from difflut.export.levels import Plan
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.pipelining import Pipeline, parse_plan, plan_pipeline
 from difflut.export.targets import TARGETS, find_target
 from difflut.hdl_templates import render
-
-
-@st.composite
-def staged_netlists(draw: st.DrawFn) -> Netlist:
-    """Netlists whose stages are any that the rules allow: combinational chains, gaps, skips, stage 0."""
-    netlist = draw(netlists())
-    stage = [draw(st.integers(0, 2)) for _ in range(netlist.comparators)]
-    for lut in range(netlist.luts):
-        sources = [stage[net - FIRST_NET] for net in netlist.fanin(lut).tolist() if net >= FIRST_NET]
-        stage.append(max(sources, default=0) + draw(st.sampled_from([0, 0, 1, 1, 2])))
-    return netlist.with_(stage=np.array(stage, np.int32))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from netlists import netlists
+from netlists import netlists, staged_netlists
 from proof_alterations import altered, every_code
 from proof_designs import Mutation, emitted, function_changed, mutated, prove, simulated, staged_netlist
 from tools import require_prover, require_tool
 
 from difflut.export.backends.verilog import VerilogDesign
 from difflut.export.heads.outputs import parse_outputs
-from difflut.export.ir import CONST0, CONST1, FIRST_NET, Head, InputFormat, Netlist, NetlistBuilder
+from difflut.export.ir import CONST0, CONST1, Head, InputFormat, Netlist, NetlistBuilder
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.proof.read_back import read_back
 from difflut.export.proof.report import Counterexample
@@ -39,17 +39,6 @@ def test_every_family_and_output_is_proved(fpga: str, outputs: str) -> None:
     last = {"both": ["argmax"], "class": ["argmax"], "top-2": ["top-k"], "scores": []}[outputs]
     assert subjects == ["pipeline", "encoder", "nodes", "group sum", *last, "valid"]
     assert outcome.counterexample is None
-
-
-@st.composite
-def staged_netlists(draw: st.DrawFn) -> Netlist:
-    """Any stages that the rules allow: combinational chains, gaps, skips, stage 0; constants and repeated nets anywhere."""
-    netlist = draw(netlists())
-    stage = [draw(st.integers(0, 2)) for _ in range(netlist.comparators)]
-    for lut in range(netlist.luts):
-        sources = [stage[net - FIRST_NET] for net in netlist.fanin(lut).tolist() if net >= FIRST_NET]
-        stage.append(max(sources, default=0) + draw(st.sampled_from([0, 0, 1, 1, 2])))
-    return netlist.with_(stage=np.array(stage, np.int32))
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
