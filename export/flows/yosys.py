@@ -26,6 +26,7 @@ from difflut.export import bundle
 from difflut.export.errors import ToolError
 from difflut.export.flows.cells import Usage, count_parts, count_types, usage
 from difflut.export.flows.clock import LongestPath, longest_path
+from difflut.export.targets import find_target
 from difflut.files import write_atomically
 from difflut.hdl_templates import render
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
@@ -196,15 +197,16 @@ def run(
     started = time.perf_counter()
     apart = _run_once(tool, design, fpga, folder, "parts", design.modules, report)
     flat = _run_once(tool, design, fpga, folder, "flat", (), report)
+    total = usage(count_types(flat, design.top))
     result = SynthesisReport(
         build=design.name,
         digest=digest,
         fpga=fpga,
         command=COMMANDS[fpga],
         yosys=f"{tool.version[0]}.{tool.version[1]}",
-        total=usage(count_types(flat, design.top)),
+        total=total,
         parts={name: usage(types) for name, types in count_parts(apart, design.top).items()},
-        path=longest_path(flat[design.top]),
+        path=longest_path(flat[design.top], find_target(fpga).delays, total.luts),
         seconds=round(time.perf_counter() - started, 1),
         folder=str(folder),
     )
