@@ -10,6 +10,7 @@ from difflut._version import __version__
 from difflut.errors import ConfigError
 from difflut.export import backends, bundle, pipelines, text
 from difflut.export.analysis import summarise
+from difflut.export.fusesoc import core_file, core_name
 from difflut.export.heads.outputs import Outputs, parse_outputs
 from difflut.export.ir import Head, Netlist
 from difflut.export.levels import Plan
@@ -93,6 +94,15 @@ def make_bundle(
     manifest |= {"pipeline": _pipeline(asked, plan), "timing": timing.to_json()}
     files = {f"rtl/{name}": content.encode() for name, content in design.files.items()}
     files |= {f"{MODELS_FOLDER}/{name}": content.encode() for name, content in design.models.items()}
+    core = core_file(
+        design.top,
+        version=__version__,
+        description=f"Classifier of lookup tables made from the model {model.name}",
+        fpga=family.name,
+        sources=sorted(f"rtl/{name}" for name in design.files),
+        models=sorted(f"{MODELS_FOLDER}/{name}" for name in design.models),
+    )
+    files[core_name(design.top)] = core.encode()
     files[NETLIST_FILE] = text.to_text(netlist).encode()
     files[bundle.TRACED_FILE] = pack_netlist(text.to_text(traced))
     files[MODEL_FILE] = model.checkpoint_bytes(frozen=True)
