@@ -62,6 +62,11 @@ class Bundle:
         return self.files[name].decode()
 
 
+def core_name(manifest: Mapping[str, Any]) -> str:
+    """The module with the plain interface: the top, or what a wrapper of streams contains."""
+    return str(manifest.get("core", manifest["name"]))
+
+
 def write(bundle: Bundle, directory: Path) -> None:
     """Write a build directory whole; an earlier build there is replaced only once the new one is complete.
 

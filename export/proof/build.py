@@ -62,7 +62,7 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     reading = perf_counter()
     sources = {name: build.text(name) for name in build.files if name.startswith("rtl/")}
     try:
-        circuit = read_back(sources, build.manifest["name"])
+        circuit = read_back(sources, bundle.core_name(build.manifest))
         read_seconds = perf_counter() - reading
         progress("reading the RTL", 1, 1)
         outcome = prove_rtl(circuit, netlist, build.manifest["latency_cycles"], progress)
