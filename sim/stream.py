@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from difflut.errors import ConfigError
 from difflut.export.interfaces.framing import Framing
-from difflut.sim import stream_protocol, vectors
+from difflut.sim import stream_protocol
 from difflut.sim.interface import as_codes
 from difflut.sim.runner import Bench, RtlResult, build, check_options, simulate
 from difflut.sim.stream_vectors import StreamStimulus, make_stimulus, read_recording

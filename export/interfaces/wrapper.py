@@ -9,7 +9,7 @@ from typing import Any
 
 from difflut.export.backends.verilog import VerilogDesign
 from difflut.export.interfaces.axi_stream import emit_wrapper
-from difflut.export.interfaces.framing import Framing, Layout, Stream, plan_framing
+from difflut.export.interfaces.framing import Layout, Stream, plan_framing
 from difflut.export.interfaces.registers import c_header, register_map
 from difflut.export.ir import Netlist
 
