@@ -23,7 +23,7 @@ from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim
 MOST_STEPS = 4
 _RUN = "import sys; from pyosys import libyosys; libyosys.run_pass('script ' + sys.argv[1], libyosys.Design())"
 STATEMENTS = {
-    "streams": "offers stay until taken, none after a reset; frames with a misplaced TLAST are dropped, each other one has "
+    "streams": "around a core that answers in time, offers stay until taken, none after a reset; frames with a misplaced TLAST are dropped, each other one has "
     "exactly one result, in order, whole; every AXI4-Lite transfer has one answer",
     "frames": "the codes that enter the core are those of the frame that was taken",
 }
