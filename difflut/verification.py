@@ -18,6 +18,7 @@ from difflut.export.errors import BundleError
 from difflut.export.exporter import MODEL_FILE, MODELS_FOLDER, NETLIST_FILE
 from difflut.export.heads.outputs import parse_outputs
 from difflut.export.heads.plan import plan_head
+from difflut.export.interfaces.framing import framing_of
 from difflut.export.ir import Netlist
 from difflut.export.pipelining import parse_plan
 from difflut.export.simulate import simulate, simulate_nets
@@ -26,7 +27,17 @@ from difflut.export.text import from_text
 from difflut.export.timing import find_levels
 from difflut.models import load_model, zoo
 from difflut.models.base_model import BaseModel
-from difflut.sim import Comparison, RtlInterface, RtlResult, compare, locate, mismatching, run_rtl
+from difflut.sim import (
+    Comparison,
+    RtlInterface,
+    RtlResult,
+    StreamInterface,
+    compare,
+    locate,
+    mismatching,
+    run_rtl,
+    run_stream,
+)
 from difflut.training import predict_scores
 
 RANDOM_SAMPLES = 100
@@ -155,16 +166,19 @@ def verify(
     work = Path(directory) / WORK
     sources = sorted((Path(directory) / name) for name in build.files if name.startswith(_COMPILED))
     interface = rtl_interface(build)
-    result = run_rtl(
-        sources, interface, subject.codes[chosen], simulator=simulator, build_dir=work, seed=seed, waves=waves
-    )
+    options = {"simulator": simulator, "build_dir": work, "seed": seed, "waves": waves}
+    codes = subject.codes[chosen]
+    if "stream" in build.manifest:
+        result = run_stream(sources, stream_interface(build), codes, **options)
+    else:
+        result = run_rtl(sources, interface, codes, **options)
     comparison = subject.compare(result, chosen)
     found = ""
     if comparison.first is not None:
         found = _explain(comparison, subject, chosen, build, sources, interface, simulator, work)
     rtl_step = subject.judge("RTL", images, result, chosen, found)
     return VerificationReport(
-        build=interface.top,
+        build=build.manifest["name"],
         digest=digest,
         data=name,
         pytorch_accuracy={step.name: subject.pytorch_accuracy(step.images) for step in (netlist_step, rtl_step)},
@@ -178,14 +192,27 @@ def verify(
     )
 
 
+def stream_interface(build: bundle.Bundle) -> StreamInterface:
+    """The streams and registers of a build with AXI ports."""
+    manifest = build.manifest
+    registers = manifest["stream"]["registers"]
+    return StreamInterface(
+        top=manifest["name"],
+        framing=framing_of(manifest),
+        output=manifest["stream"]["output"],
+        constants={register["offset"]: register["value"] for register in registers if register["value"] is not None},
+        counters={register["name"].lower(): register["offset"] for register in registers if register["value"] is None},
+    )
+
+
 def rtl_interface(build: bundle.Bundle) -> RtlInterface:
-    """The ports of a build's top module."""
+    """The ports of a build's core, which is the top module of a build with the plain interface."""
     manifest = build.manifest
     output = manifest["output"]
     classes = output["classes"]
     score, best, top = (output.get(port, {}) for port in ("scores", "class", "top"))
     return RtlInterface(
-        top=manifest["name"],
+        top=bundle.core_name(manifest),
         features=manifest["input"]["features"],
         width_bits=manifest["input"]["width_bits"],
         classes=classes,
@@ -305,6 +332,7 @@ def _explain(
     """Say which node of which layer is the first that the RTL computes wrong, by reading its registers."""
     assert comparison.first is not None
     message = str(comparison.first)
+    wrapped = interface.top != build.manifest["name"]
     family = find_target(build.manifest.get("fpga", GENERIC.name))
     outputs = parse_outputs(build.manifest.get("outputs", "both"), subject.netlist.head.classes)
     levels = find_levels(subject.netlist, plan_head(subject.netlist.head, family, outputs))
@@ -315,8 +343,11 @@ def _explain(
         outputs=outputs,
         head_registers=plan.head_registers,
         last_registered=plan.registers_last_cells,
+        top=interface.top,
     )
-    if {f"rtl/{name}" for name in design.files} != {name for name in build.files if name.startswith("rtl/")}:
+    if {f"rtl/{name}" for name in design.files} != {
+        name for name in build.files if name.startswith(f"rtl/{interface.top}")
+    }:
         return message + "; the first wrong node is not known: this difflut names the RTL's parts differently"
     codes = subject.codes[chosen][comparison.first.sample : comparison.first.sample + 1]
     debug: RtlResult = run_rtl(
@@ -325,5 +356,10 @@ def _explain(
     nets = simulate_nets(subject.netlist, codes)[0]
     difference = locate(subject.netlist, design.probes, nets, [values[0] for values in debug.probe_values])
     if difference is None:
-        return f"{message}; every comparator and node is right, so the fault lies in the group sum, the argmax or the control"
+        rest = (
+            "the group sum, the argmax, the control or the streams"
+            if wrapped
+            else "the group sum, the argmax or the control"
+        )
+        return f"{message}; every comparator and node is right, so the fault lies in {rest}"
     return f"{message}; first wrong node: {difference}"
