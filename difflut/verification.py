@@ -26,6 +26,7 @@ from difflut.export.text import from_text
 from difflut.export.timing import find_levels
 from difflut.models import load_model, zoo
 from difflut.models.base_model import BaseModel
+from difflut.records import RtlOutputs, keep, now
 from difflut.sim import Comparison, RtlInterface, RtlResult, compare, locate, mismatching, run_rtl
 from difflut.training import predict_scores
 
@@ -72,6 +73,7 @@ class VerificationReport:
         build_seconds, run_seconds: wall time of building and of running the simulation; 0 without one.
         waves: the path of the waveform file, None if none was asked for.
         compared: which outputs, in words.
+        date: when, UTC, ISO 8601.
     """
 
     build: str
@@ -85,6 +87,7 @@ class VerificationReport:
     run_seconds: float
     waves: str | None
     compared: str
+    date: str = field(default_factory=now)
     ok: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -108,7 +111,8 @@ def verify(
 ) -> VerificationReport:
     """Compare a build's netlist (all samples) and its RTL (the first `samples`) with PyTorch.
 
-    Both also run on `RANDOM_SAMPLES` samples of random codes.
+    Both also run on `RANDOM_SAMPLES` samples of random codes. The outcome and what the RTL returned are kept in the build's
+    work folder (`difflut.records`).
 
     Args:
         directory: a build directory.
@@ -137,7 +141,7 @@ def verify(
     if simulator == NO_SIMULATOR:
         if waves:
             raise ConfigError("waves come from a simulation of the RTL; give a simulator, or no waves")
-        return VerificationReport(
+        report = VerificationReport(
             build=build.manifest["name"],
             digest=digest,
             data=name,
@@ -150,6 +154,8 @@ def verify(
             waves=None,
             compared="score and the class",
         )
+        keep(directory, report.to_json(), None)
+        return report
     images = min(samples, len(data)) if data else 0
     chosen = subject.selection(images)
     work = Path(directory) / WORK
@@ -163,7 +169,7 @@ def verify(
     if comparison.first is not None:
         found = _explain(comparison, subject, chosen, build, sources, interface, simulator, work)
     rtl_step = subject.judge("RTL", images, result, chosen, found)
-    return VerificationReport(
+    report = VerificationReport(
         build=interface.top,
         digest=digest,
         data=name,
@@ -176,6 +182,8 @@ def verify(
         waves=str(result.waves) if result.waves else None,
         compared=_words(interface),
     )
+    keep(directory, report.to_json(), RtlOutputs(result.scores, result.classes, result.top, subject.labels[:images]))
+    return report
 
 
 def rtl_interface(build: bundle.Bundle) -> RtlInterface:
