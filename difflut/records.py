@@ -51,7 +51,8 @@ class RtlOutputs:
         if self.top is not None:
             return self.top[:, 0]
         assert self.scores is not None
-        return self.scores.argmax(axis=1)
+        best: IntArray = self.scores.argmax(axis=1)
+        return best
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +116,9 @@ def kept(directory: Path) -> list[Record]:
 def _read_outputs(path: Path) -> RtlOutputs | None:
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key].astype(np.int64) if key in file else None for key in _ARRAYS}
+            arrays = {key: file[key].astype(np.int64) for key in _ARRAYS if key in file}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None
-    if arrays["labels"] is None or all(arrays[key] is None for key in ("scores", "classes", "top")):
+    if "labels" not in arrays or len(arrays) == 1:
         return None
-    return RtlOutputs(**arrays)
+    return RtlOutputs(arrays.get("scores"), arrays.get("classes"), arrays.get("top"), arrays["labels"])

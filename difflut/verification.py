@@ -30,7 +30,9 @@ from difflut.records import RtlOutputs, keep, now
 from difflut.sim import Comparison, RtlInterface, RtlResult, compare, locate, mismatching, run_rtl
 from difflut.training import predict_scores
 
-RANDOM_SAMPLES = 100
+SAMPLES, RANDOM_SAMPLES = 1000, 100
+# With waveforms few samples, so that the file can be looked through.
+WAVES_SAMPLES, WAVES_RANDOM_SAMPLES = 8, 4
 NO_SIMULATOR = "none"
 # The folders whose Verilog is simulated: the design, and models of the primitives that it instantiates.
 _COMPILED = ("rtl/", f"{MODELS_FOLDER}/")
@@ -103,7 +105,7 @@ def verify(
     *,
     data: Split | None,
     data_name: str,
-    samples: int = 1000,
+    samples: int | None = None,
     simulator: str = "verilator",
     model_class: str | None = None,
     seed: int = 0,
@@ -111,30 +113,31 @@ def verify(
 ) -> VerificationReport:
     """Compare a build's netlist (all samples) and its RTL (the first `samples`) with PyTorch.
 
-    Both also run on `RANDOM_SAMPLES` samples of random codes. The outcome and what the RTL returned are kept in the build's
+    Both also run on `RANDOM_SAMPLES` samples of random codes (`WAVES_RANDOM_SAMPLES` with waves). The outcome and what the RTL returned are kept in the build's
     work folder (`difflut.records`).
 
     Args:
         directory: a build directory.
         data: labelled samples as codes or numbers; None for random codes only.
         data_name: the name of the data, for the report.
-        samples: how many labelled samples the RTL runs on.
+        samples: how many labelled samples the RTL runs on; by default `SAMPLES`, with waves `WAVES_SAMPLES`.
         simulator: "verilator", "icarus", or "none" to compare the netlist only, for designs too large to simulate.
         model_class: `module:Class` of the model if it is not in the zoo.
         seed: of the random codes and the gaps in `in_valid`.
-        waves: whether to keep a waveform file.
+        waves: whether to keep a waveform file, FST, of the whole run.
 
     Raises:
         BundleError: if the directory is not a complete, unedited build.
     """
     build = bundle.read(directory)
+    samples = (WAVES_SAMPLES if waves else SAMPLES) if samples is None else samples
     if samples < 1:
         raise ConfigError(f"samples is {samples}; at least 1 sample must be checked")
     if data is not None and len(data) == 0:
         raise DataError("the data hold no sample; a verification that checks nothing proves nothing")
     model = load_build_model(directory, model_class)
     netlist = from_text(build.text(NETLIST_FILE))
-    subject = _Subject(model, netlist, data, seed)
+    subject = _Subject(model, netlist, data, seed, WAVES_RANDOM_SAMPLES if waves else RANDOM_SAMPLES)
 
     netlist_step = subject.judge("netlist", len(data) if data else 0, simulate(netlist, subject.codes))
     digest, name = build.digest, data_name if data is not None else "random codes"
@@ -209,11 +212,11 @@ def rtl_interface(build: bundle.Bundle) -> RtlInterface:
 class _Subject:
     """The samples, and what PyTorch computes for them: labelled ones first, then random codes."""
 
-    def __init__(self, model: BaseModel, netlist: Netlist, data: Split | None, seed: int) -> None:
+    def __init__(self, model: BaseModel, netlist: Netlist, data: Split | None, seed: int, random: int) -> None:
         self.netlist = netlist
         generator = torch.Generator().manual_seed(seed)
         form = model.input_format
-        shape = (RANDOM_SAMPLES, *model.input_shape)
+        shape = (random, *model.input_shape)
         parts = [torch.randint(form.lowest, form.highest + 1, shape, generator=generator, dtype=torch.int32)]
         self.labels: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         if data is not None:

@@ -115,8 +115,8 @@ def numbers(facts: Facts) -> Iterator[Number]:
             yield Number(group, "LUTs", synthesis.total.luts)
             yield Number(group, "flip-flops", synthesis.total.flip_flops)
             yield Number(group, "carry cells", synthesis.total.carries)
-        for part, cells in synthesis.parts.items():
-            yield Number(group, f"LUTs of {part}", cells.luts)
+        for name, cells in synthesis.parts.items():
+            yield Number(group, f"LUTs of {name}", cells.luts)
         for used in synthesis.used:
             yield Number(group, f"{used.kind} used", used.used)
         if synthesis.fmax_mhz is not None:

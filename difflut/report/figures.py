@@ -109,7 +109,7 @@ def pixels(values: npt.NDArray[Any], shape: tuple[int, ...], what: str) -> Figur
         ticks=np.arange(1, most + 1, max(1, -(-most // 8))),
     )
     bar.set_label(f"{what} (blank: none)", color=INK, fontsize=9)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.ax.tick_params(colors=INK, labelsize=8, width=0.7, length=3)
     bar.ax.minorticks_off()
     return figure
@@ -171,7 +171,8 @@ def thresholds(values: npt.NDArray[Any], lowest: int, highest: int) -> Figure:
     axes: Axes = grid[0, 0]
     count = min(_BINS, highest - lowest + 1)
     edges = np.unique(np.round(np.linspace(lowest, highest + 1, count + 1)).astype(np.int64))
-    counts, _, _ = axes.hist(values, bins=[float(edge) for edge in edges], color=BLUE, rwidth=0.9)
+    counts = np.histogram(values, edges)[0]
+    axes.hist(values, bins=[float(edge) for edge in edges], color=BLUE, rwidth=0.9)
     filled = counts[counts > 0]
     skewed = len(filled) > 1 and filled.max() > _SKEWED * np.median(filled)
     axes.set(
