@@ -27,6 +27,7 @@ from difflut.export.text import from_text
 from difflut.export.timing import find_levels
 from difflut.models import load_model, zoo
 from difflut.models.base_model import BaseModel
+from difflut.records import RtlOutputs, keep, now
 from difflut.sim import (
     Comparison,
     RtlInterface,
@@ -40,7 +41,9 @@ from difflut.sim import (
 )
 from difflut.training import predict_scores
 
-RANDOM_SAMPLES = 100
+SAMPLES, RANDOM_SAMPLES = 1000, 100
+# With waveforms few samples, so that the file can be looked through.
+WAVES_SAMPLES, WAVES_RANDOM_SAMPLES = 8, 4
 NO_SIMULATOR = "none"
 # The folders whose Verilog is simulated: the design, and models of the primitives that it instantiates.
 _COMPILED = ("rtl/", f"{MODELS_FOLDER}/")
@@ -83,6 +86,7 @@ class VerificationReport:
         build_seconds, run_seconds: wall time of building and of running the simulation; 0 without one.
         waves: the path of the waveform file, None if none was asked for.
         compared: which outputs, in words.
+        date: when, UTC, ISO 8601.
     """
 
     build: str
@@ -96,6 +100,7 @@ class VerificationReport:
     run_seconds: float
     waves: str | None
     compared: str
+    date: str = field(default_factory=now)
     ok: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -111,7 +116,7 @@ def verify(
     *,
     data: Split | None,
     data_name: str,
-    samples: int = 1000,
+    samples: int | None = None,
     simulator: str = "verilator",
     model_class: str | None = None,
     seed: int = 0,
@@ -119,36 +124,38 @@ def verify(
 ) -> VerificationReport:
     """Compare a build's netlist (all samples) and its RTL (the first `samples`) with PyTorch.
 
-    Both also run on `RANDOM_SAMPLES` samples of random codes.
+    Both also run on `RANDOM_SAMPLES` samples of random codes (`WAVES_RANDOM_SAMPLES` with waves). The outcome and what the RTL returned are kept in the build's
+    work folder (`difflut.records`).
 
     Args:
         directory: a build directory.
         data: labelled samples as codes or numbers; None for random codes only.
         data_name: the name of the data, for the report.
-        samples: how many labelled samples the RTL runs on.
+        samples: how many labelled samples the RTL runs on; by default `SAMPLES`, with waves `WAVES_SAMPLES`.
         simulator: "verilator", "icarus", or "none" to compare the netlist only, for designs too large to simulate.
         model_class: `module:Class` of the model if it is not in the zoo.
         seed: of the random codes and the gaps in `in_valid`.
-        waves: whether to keep a waveform file.
+        waves: whether to keep a waveform file, FST, of the whole run.
 
     Raises:
         BundleError: if the directory is not a complete, unedited build.
     """
     build = bundle.read(directory)
+    samples = (WAVES_SAMPLES if waves else SAMPLES) if samples is None else samples
     if samples < 1:
         raise ConfigError(f"samples is {samples}; at least 1 sample must be checked")
     if data is not None and len(data) == 0:
         raise DataError("the data hold no sample; a verification that checks nothing proves nothing")
     model = load_build_model(directory, model_class)
     netlist = from_text(build.text(NETLIST_FILE))
-    subject = _Subject(model, netlist, data, seed)
+    subject = _Subject(model, netlist, data, seed, WAVES_RANDOM_SAMPLES if waves else RANDOM_SAMPLES)
 
     netlist_step = subject.judge("netlist", len(data) if data else 0, simulate(netlist, subject.codes))
     digest, name = build.digest, data_name if data is not None else "random codes"
     if simulator == NO_SIMULATOR:
         if waves:
             raise ConfigError("waves come from a simulation of the RTL; give a simulator, or no waves")
-        return VerificationReport(
+        report = VerificationReport(
             build=build.manifest["name"],
             digest=digest,
             data=name,
@@ -161,6 +168,8 @@ def verify(
             waves=None,
             compared="score and the class",
         )
+        keep(directory, report.to_json(), None)
+        return report
     images = min(samples, len(data)) if data else 0
     chosen = subject.selection(images)
     work = Path(directory) / WORK
@@ -177,7 +186,7 @@ def verify(
     if comparison.first is not None:
         found = _explain(comparison, subject, chosen, build, sources, interface, simulator, work)
     rtl_step = subject.judge("RTL", images, result, chosen, found)
-    return VerificationReport(
+    report = VerificationReport(
         build=build.manifest["name"],
         digest=digest,
         data=name,
@@ -190,6 +199,8 @@ def verify(
         waves=str(result.waves) if result.waves else None,
         compared=_words(interface),
     )
+    keep(directory, report.to_json(), RtlOutputs(result.scores, result.classes, result.top, subject.labels[:images]))
+    return report
 
 
 def stream_interface(build: bundle.Bundle) -> StreamInterface:
@@ -228,11 +239,11 @@ def rtl_interface(build: bundle.Bundle) -> RtlInterface:
 class _Subject:
     """The samples, and what PyTorch computes for them: labelled ones first, then random codes."""
 
-    def __init__(self, model: BaseModel, netlist: Netlist, data: Split | None, seed: int) -> None:
+    def __init__(self, model: BaseModel, netlist: Netlist, data: Split | None, seed: int, random: int) -> None:
         self.netlist = netlist
         generator = torch.Generator().manual_seed(seed)
         form = model.input_format
-        shape = (RANDOM_SAMPLES, *model.input_shape)
+        shape = (random, *model.input_shape)
         parts = [torch.randint(form.lowest, form.highest + 1, shape, generator=generator, dtype=torch.int32)]
         self.labels: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         if data is not None:

@@ -38,7 +38,7 @@ class RtlResult:
         build_seconds: wall time of the build, near 0 when an earlier build was reused.
         run_seconds: wall time of the simulation.
         probe_values: for each probe bool (N, width), LSB first.
-        waves: the waveform file (VCD from Verilator, FST from Icarus), when one was asked for.
+        waves: the waveform file (FST), when one was asked for.
         top: int64 (N, ranks), the class of each rank, None without the port `out_top`.
     """
 
@@ -78,7 +78,7 @@ def run_rtl(
         build_dir: receives logs, the simulator (reused while sources and options are unchanged) and waveforms.
         bubbles: whether `in_valid` has gaps.
         seed: of the gaps, the garbage and Verilator's random initial register values.
-        waves: whether to write a waveform file: VCD from Verilator, FST from Icarus.
+        waves: whether to write a waveform file, FST.
         probes: signals to read for every sample; their nets give the width.
 
     Raises:

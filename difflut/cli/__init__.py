@@ -12,7 +12,7 @@ import click
 from difflut._version import __version__
 from difflut.errors import DifflutError
 
-_COMMANDS = ("list", "train", "evaluate", "export", "verify", "prove", "synth")
+_COMMANDS = ("list", "train", "evaluate", "export", "verify", "prove", "synth", "report", "show")
 
 _EXAMPLES = """\b
 Examples:
@@ -32,7 +32,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"difflut.cli.{cmd_name}_command").command
+        command: click.Command = importlib.import_module(f"difflut.cli.{cmd_name.replace('-', '_')}_command").command
         return command
 
 

@@ -36,7 +36,7 @@ def custom(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("command", ["list", "train", "evaluate", "export", "verify", "prove"])
+@pytest.mark.parametrize("command", ["list", "train", "evaluate", "export", "verify", "prove", "report"])
 def test_every_help_has_examples(capsys: pytest.CaptureFixture[str], command: str) -> None:
     status, out, _ = run(capsys, command, "--help")
     assert status == 0
