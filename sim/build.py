@@ -173,7 +173,7 @@ def _access_rules(interface: RtlInterface, probes: Sequence[ProbeLike]) -> str:
     """A Verilator control file that makes the ports and the probed signals visible to cocotb."""
     top = interface.top
     rules = [f'public_flat_rw -module "{top}" -var "{port}"' for port in PORTS_DRIVEN]
-    rules += [f'public_flat_rd -module "{top}" -var "{port}"' for port in ("out_valid", *interface.result_ports)]
+    rules += [f'public_flat_rd -module "{top}" -var "{port}"' for port in interface.read_ports]
     for signal in dict.fromkeys(probe.signal for probe in probes):
         if not re.fullmatch(r"[A-Za-z0-9_$.]+", signal):
             raise ConfigError(f"probe signal {signal!r} is not a dotted path of plain Verilog identifiers")
