@@ -73,6 +73,7 @@ def emit(
     outputs: Outputs | None = None,
     head_registers: Sequence[bool] | None = None,
     last_registered: bool = True,
+    top: str | None = None,
 ) -> VerilogDesign:
     """Emit `netlist`, whose stages were assigned, as Verilog.
 
@@ -82,13 +83,15 @@ def emit(
         outputs: the output ports; scores and class by default.
         head_registers: for each level of the head's plan whether registers stand behind it; behind every one by default.
         last_registered: whether registers stand between the last stage and the head.
+        top: the name of the top module, a Verilog identifier; made from the netlist's name by default.
 
     Raises:
         NetlistError: the netlist breaks a well-formedness rule.
         ConfigError: if `head_registers` does not fit the head.
     """
     check(netlist)
-    printer = _Printer(netlist, target, plan_head(netlist.head, target, outputs, head_registers), last_registered)
+    head = plan_head(netlist.head, target, outputs, head_registers)
+    printer = _Printer(netlist, target, head, last_registered, top or names.identifier(netlist.name))
     printer.encoder()
     printer.stages()
     printer.group_sum()
@@ -101,10 +104,10 @@ def emit(
 class _Printer:
     """Collects the files of one design and the instances that the top is made of."""
 
-    def __init__(self, netlist: Netlist, target: Target, head: HeadPlan, last_registered: bool) -> None:
+    def __init__(self, netlist: Netlist, target: Target, head: HeadPlan, last_registered: bool, name: str) -> None:
         self.netlist = netlist
         self.target = target
-        self.name = names.identifier(netlist.name)
+        self.name = name
         self.wires: Wires = plan(netlist, last_registered)
         self.files: dict[str, str] = {}
         self.head = head
