@@ -23,8 +23,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from netlists import layered_netlist
 
+from difflut.export.backends.wires import plan
 from difflut.export.ir import CONST0, InputFormat, Netlist, NetlistBuilder
 from difflut.export.pairing import pair_luts
+from difflut.export.passes.collapse_cones import collapse_cones
 from difflut.export.pipelines import Pass, default, result_of, run
 from difflut.export.targets import TARGETS, find_target
 from difflut.export.verify import check
@@ -68,7 +70,9 @@ def by_pass(netlist: Netlist, passes: Iterable[Pass]) -> Netlist:
     """Run and print each pass."""
     print("| pass | comparators | LUTs | LUT inputs | CPU s | peak MB |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    print(f"| (traced) | {netlist.comparators:,} | {netlist.luts:,} | {len(netlist.lut_fanin):,} | | {peak_mb():,.0f} |")
+    print(
+        f"| (traced) | {netlist.comparators:,} | {netlist.luts:,} | {len(netlist.lut_fanin):,} | | {peak_mb():,.0f} |"
+    )
     total = 0.0
     for step in passes:
         before = time.process_time()
@@ -95,7 +99,16 @@ def describe(title: str, netlist: Netlist, fpga: str) -> None:
     before = time.process_time()
     pairs = int(np.count_nonzero(pair_luts(result, dual) >= 0)) // 2
     seconds = time.process_time() - before
-    print(f"On {dual.name} {pairs:,} pairs share a LUT6_2: {result.luts - pairs:,} LUTs ({seconds:.2f} s).\n")
+    print(f"On {dual.name} {pairs:,} pairs share a LUT6_2: {result.luts - pairs:,} LUTs ({seconds:.2f} s).", end=" ")
+    apart = [step for step in default(dual) if getattr(step, "__name__", "") != collapse_cones.__name__]
+    print(f"Register bits in and beside the LUT stages: {register_bits(result):,}", end="; ")
+    print(f"without `collapse_cones` {register_bits(run(netlist, apart)[0]):,}.\n")
+
+
+def register_bits(netlist: Netlist) -> int:
+    """The registers of the LUT stages and of what is delayed beside them, one after every level."""
+    wires = plan(netlist)
+    return sum(vector.width_bits for vector in (*wires.stages.values(), *wires.delays.values()))
 
 
 def main() -> None:
