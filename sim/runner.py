@@ -73,7 +73,7 @@ def run_rtl(
     Args:
         sources: Verilog files, any order; headers (.vh, .svh) are found by `include`.
         interface: the top module and its ports.
-        codes: integers (N, features), N >= 1.
+        codes: integers (N, features), N >= 1; of images with `interface.pixels` words a row each.
         simulator: "verilator" or "icarus".
         build_dir: receives logs, the simulator (reused while sources and options are unchanged) and waveforms.
         bubbles: whether `in_valid` has gaps.
@@ -130,12 +130,15 @@ def _stimulus(
     words = vectors.pack_codes(codes, interface.width_bits)
     return vectors.Stimulus(
         words=words,
-        gaps=vectors.input_gaps(len(codes), interface.latency_cycles, bubbles=bubbles, seed=seed),
+        gaps=vectors.input_gaps(
+            len(codes), interface.latency_cycles, bubbles=bubbles, seed=seed, stretch=2 * interface.pixels or 16
+        ),
         garbage=vectors.garbage_words(words, interface.features * interface.width_bits, seed=seed),
         latency_cycles=np.array(interface.latency_cycles, dtype=np.int64),
         probe_signals=np.array([probe.signal for probe in probes], dtype=np.str_),
         probe_cycles=np.array([probe.stage_cycles for probe in probes], dtype=np.int64),
         result_ports=np.array(interface.result_ports, dtype=np.str_),
+        waits_for_ready=np.array(interface.pixels > 0),
     )
 
 

@@ -57,6 +57,11 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     require_yosys()
     require_sat()
     build = bundle.read(directory)
+    if "convolution" in build.manifest:
+        raise BundleError(
+            f"{directory}: a streaming circuit, for which there is no proof yet; check it with `difflut verify`, or prove "
+            f"an export with --conv unrolled"
+        )
     started = perf_counter()
     netlist = from_text(build.text(bundle.NETLIST_FILE))
     claims, found = _passes(build, netlist, progress)
