@@ -51,7 +51,7 @@ async def axi_models(dut: Any) -> None:
     source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.aclk, **reset)
     sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), dut.aclk, **reset)
     lite = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.aclk, **reset)
-    compared = 0
+    compared, octets = 0, len(dut.s_axis_tdata) // 8  # all frames here fill their last beat
 
     async def start() -> None:
         dut.aresetn.value = 0
@@ -86,11 +86,11 @@ async def axi_models(dut: Any) -> None:
     wrong_short = wrong_long = 0
     for number in (1, 0, 3, 2):  # misaligned frames give nothing, and the next frame is right
         frame = frames.codes[chance.randrange(len(frames.codes))].tobytes()
-        if (len(frame) > 1 and chance.random() < 0.6) or number == 1:
-            await source.send(frame[: chance.randrange(1, len(frame))])
+        if len(frame) > octets and (number == 1 or chance.random() < 0.6):
+            await source.send(frame[: octets * chance.randrange(1, len(frame) // octets)])
             wrong_short += 1
         else:
-            await source.send(frame + frame[: chance.randrange(1, len(frame))])
+            await source.send(frame + frame[: octets * chance.randrange(1, 4)])
             wrong_long += 1
         await source.send(frames.codes[number].tobytes())
         await check([number])
