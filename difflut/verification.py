@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,10 @@ import torch
 from difflut.data import Split
 from difflut.errors import ConfigError, DataError, InputShapeError
 from difflut.export import backends, bundle
+from difflut.export.convolution import build as streaming
+from difflut.export.convolution.ir import ConvolutionalNetlist
+from difflut.export.convolution.simulate import simulate_convolution
+from difflut.export.convolution.text import from_text as convolution_from_text
 from difflut.export.errors import BundleError
 from difflut.export.exporter import MODEL_FILE, MODELS_FOLDER, NETLIST_FILE
 from difflut.export.heads.outputs import parse_outputs
@@ -27,6 +32,7 @@ from difflut.export.text import from_text
 from difflut.export.timing import find_levels
 from difflut.models import load_model, zoo
 from difflut.models.base_model import BaseModel
+from difflut.records import RtlOutputs, keep, now
 from difflut.sim import (
     Comparison,
     RtlInterface,
@@ -40,7 +46,9 @@ from difflut.sim import (
 )
 from difflut.training import predict_scores
 
-RANDOM_SAMPLES = 100
+SAMPLES, RANDOM_SAMPLES = 1000, 100
+# With waveforms few samples, so that the file can be looked through.
+WAVES_SAMPLES, WAVES_RANDOM_SAMPLES = 8, 4
 NO_SIMULATOR = "none"
 # The folders whose Verilog is simulated: the design, and models of the primitives that it instantiates.
 _COMPILED = ("rtl/", f"{MODELS_FOLDER}/")
@@ -83,6 +91,7 @@ class VerificationReport:
         build_seconds, run_seconds: wall time of building and of running the simulation; 0 without one.
         waves: the path of the waveform file, None if none was asked for.
         compared: which outputs, in words.
+        date: when, UTC, ISO 8601.
     """
 
     build: str
@@ -96,6 +105,7 @@ class VerificationReport:
     run_seconds: float
     waves: str | None
     compared: str
+    date: str = field(default_factory=now)
     ok: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -111,7 +121,7 @@ def verify(
     *,
     data: Split | None,
     data_name: str,
-    samples: int = 1000,
+    samples: int | None = None,
     simulator: str = "verilator",
     model_class: str | None = None,
     seed: int = 0,
@@ -119,36 +129,39 @@ def verify(
 ) -> VerificationReport:
     """Compare a build's netlist (all samples) and its RTL (the first `samples`) with PyTorch.
 
-    Both also run on `RANDOM_SAMPLES` samples of random codes.
+    Both also run on `RANDOM_SAMPLES` samples of random codes (`WAVES_RANDOM_SAMPLES` with waves). The outcome and what the RTL returned are kept in the build's
+    work folder (`difflut.records`).
 
     Args:
         directory: a build directory.
         data: labelled samples as codes or numbers; None for random codes only.
         data_name: the name of the data, for the report.
-        samples: how many labelled samples the RTL runs on.
+        samples: how many labelled samples the RTL runs on; by default `SAMPLES`, with waves `WAVES_SAMPLES`.
         simulator: "verilator", "icarus", or "none" to compare the netlist only, for designs too large to simulate.
         model_class: `module:Class` of the model if it is not in the zoo.
         seed: of the random codes and the gaps in `in_valid`.
-        waves: whether to keep a waveform file.
+        waves: whether to keep a waveform file, FST, of the whole run.
 
     Raises:
         BundleError: if the directory is not a complete, unedited build.
     """
     build = bundle.read(directory)
+    samples = (WAVES_SAMPLES if waves else SAMPLES) if samples is None else samples
     if samples < 1:
         raise ConfigError(f"samples is {samples}; at least 1 sample must be checked")
     if data is not None and len(data) == 0:
         raise DataError("the data hold no sample; a verification that checks nothing proves nothing")
     model = load_build_model(directory, model_class)
-    netlist = from_text(build.text(NETLIST_FILE))
-    subject = _Subject(model, netlist, data, seed)
+    netlist = read_netlist(build)
+    subject = _Subject(model, netlist, data, seed, WAVES_RANDOM_SAMPLES if waves else RANDOM_SAMPLES)
 
-    netlist_step = subject.judge("netlist", len(data) if data else 0, simulate(netlist, subject.codes))
+    simulated = simulate if isinstance(netlist, Netlist) else simulate_convolution
+    netlist_step = subject.judge("netlist", len(data) if data else 0, simulated(netlist, subject.codes))  # type: ignore[arg-type]
     digest, name = build.digest, data_name if data is not None else "random codes"
     if simulator == NO_SIMULATOR:
         if waves:
             raise ConfigError("waves come from a simulation of the RTL; give a simulator, or no waves")
-        return VerificationReport(
+        report = VerificationReport(
             build=build.manifest["name"],
             digest=digest,
             data=name,
@@ -161,23 +174,26 @@ def verify(
             waves=None,
             compared="score and the class",
         )
+        keep(directory, report.to_json(), None)
+        return report
     images = min(samples, len(data)) if data else 0
     chosen = subject.selection(images)
     work = Path(directory) / WORK
     sources = sorted((Path(directory) / name) for name in build.files if name.startswith(_COMPILED))
     interface = rtl_interface(build)
-    options = {"simulator": simulator, "build_dir": work, "seed": seed, "waves": waves}
     codes = subject.codes[chosen]
-    if "stream" in build.manifest:
-        result = run_stream(sources, stream_interface(build), codes, **options)
-    else:
-        result = run_rtl(sources, interface, codes, **options)
+    run = (
+        partial(run_stream, sources, stream_interface(build), codes)
+        if "stream" in build.manifest
+        else partial(run_rtl, sources, interface, _words(codes, interface))
+    )
+    result = run(simulator=simulator, build_dir=work, seed=seed, waves=waves)
     comparison = subject.compare(result, chosen)
     found = ""
     if comparison.first is not None:
         found = _explain(comparison, subject, chosen, build, sources, interface, simulator, work)
     rtl_step = subject.judge("RTL", images, result, chosen, found)
-    return VerificationReport(
+    report = VerificationReport(
         build=build.manifest["name"],
         digest=digest,
         data=name,
@@ -188,8 +204,10 @@ def verify(
         build_seconds=result.build_seconds,
         run_seconds=result.run_seconds,
         waves=str(result.waves) if result.waves else None,
-        compared=_words(interface),
+        compared=_compared(interface),
     )
+    keep(directory, report.to_json(), RtlOutputs(result.scores, result.classes, result.top, subject.labels[:images]))
+    return report
 
 
 def stream_interface(build: bundle.Bundle) -> StreamInterface:
@@ -203,6 +221,20 @@ def stream_interface(build: bundle.Bundle) -> StreamInterface:
         constants={register["offset"]: register["value"] for register in registers if register["value"] is not None},
         counters={register["name"].lower(): register["offset"] for register in registers if register["value"] is None},
     )
+
+
+def read_netlist(build: bundle.Bundle) -> Netlist | ConvolutionalNetlist:
+    """The netlist that a build was emitted from."""
+    if streaming.NETLIST_FILE in build.files:
+        return convolution_from_text(build.text(streaming.NETLIST_FILE))
+    return from_text(build.text(NETLIST_FILE))
+
+
+def _words(codes: npt.NDArray[Any], interface: RtlInterface) -> npt.NDArray[Any]:
+    """One row a word of the port `in_codes`: the sample, or one pixel of it after the other."""
+    if not interface.pixels:
+        return codes
+    return codes.reshape(len(codes), interface.features, -1).transpose(0, 2, 1).reshape(-1, interface.features)
 
 
 def rtl_interface(build: bundle.Bundle) -> RtlInterface:
@@ -222,17 +254,21 @@ def rtl_interface(build: bundle.Bundle) -> RtlInterface:
         scores=bool(score),
         best=bool(best),
         ranks=top.get("count", 0),
+        pixels=manifest.get("convolution", {}).get("pixels", 0),
+        interval_cycles=manifest["initiation_interval"],
     )
 
 
 class _Subject:
     """The samples, and what PyTorch computes for them: labelled ones first, then random codes."""
 
-    def __init__(self, model: BaseModel, netlist: Netlist, data: Split | None, seed: int) -> None:
+    def __init__(
+        self, model: BaseModel, netlist: Netlist | ConvolutionalNetlist, data: Split | None, seed: int, random: int
+    ) -> None:
         self.netlist = netlist
         generator = torch.Generator().manual_seed(seed)
         form = model.input_format
-        shape = (RANDOM_SAMPLES, *model.input_shape)
+        shape = (random, *model.input_shape)
         parts = [torch.randint(form.lowest, form.highest + 1, shape, generator=generator, dtype=torch.int32)]
         self.labels: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         if data is not None:
@@ -284,7 +320,7 @@ class _Subject:
         )
 
 
-def _words(interface: RtlInterface) -> str:
+def _compared(interface: RtlInterface) -> str:
     """What is compared."""
     if interface.ranks:
         return f"rank of the best {interface.ranks}"
@@ -332,6 +368,8 @@ def _explain(
     """Say which node of which layer is the first that the RTL computes wrong, by reading its registers."""
     assert comparison.first is not None
     message = str(comparison.first)
+    if not isinstance(subject.netlist, Netlist):
+        return f"{message}; in a streaming circuit the first wrong node is not looked for"
     wrapped = interface.top != build.manifest["name"]
     family = find_target(build.manifest.get("fpga", GENERIC.name))
     outputs = parse_outputs(build.manifest.get("outputs", "both"), subject.netlist.head.classes)

@@ -11,6 +11,7 @@ from difflut.errors import ConfigError
 from difflut.export import backends, bundle, pipelines, text
 from difflut.export.analysis import summarise
 from difflut.export.backends import names
+from difflut.export.fusesoc import core_file, core_name
 from difflut.export.heads.outputs import Outputs, parse_outputs
 from difflut.export.interfaces import AXI_STREAM, INTERFACES, PLAIN
 from difflut.export.interfaces.framing import Stream
@@ -103,6 +104,15 @@ def make_bundle(
     files = {f"rtl/{name}": content.encode() for name, content in wrapped.rtl.items()}
     files |= {f"{HEADER_FOLDER}/{name}": content.encode() for name, content in wrapped.headers.items()}
     files |= {f"{MODELS_FOLDER}/{name}": content.encode() for name, content in design.models.items()}
+    core = core_file(
+        top,
+        version=__version__,
+        description=f"Classifier of lookup tables made from the model {model.name}",
+        fpga=family.name,
+        sources=sorted(f"rtl/{name}" for name in wrapped.rtl),
+        models=sorted(f"{MODELS_FOLDER}/{name}" for name in design.models),
+    )
+    files[core_name(top)] = core.encode()
     files[NETLIST_FILE] = text.to_text(netlist).encode()
     files[bundle.TRACED_FILE] = pack_netlist(text.to_text(traced))
     files[MODEL_FILE] = model.checkpoint_bytes(frozen=True)

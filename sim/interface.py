@@ -24,6 +24,10 @@ class RtlInterface:
     class_width_bits]`. `out_valid` is `in_valid` delayed by `latency_cycles` clock edges: data sampled at edge
     t gives outputs that are sampled at edge t + latency_cycles. `rst` is synchronous, active high.
 
+    With `pixels`, a sample is an image of so many words, one after the other, each of `features` codes: a word is taken at
+    an edge with `in_valid` and the output `in_ready`, the latency counts from the edge that takes the last one, and images
+    that follow each other without a gap end `interval_cycles` apart.
+
     `scores`, `best` and `ranks` say whether there are the ports `out_scores`, `out_class` and `out_top`, the last with so
     many ranks.
 
@@ -42,6 +46,18 @@ class RtlInterface:
     scores: bool = True
     best: bool = True
     ranks: int = 0
+    pixels: int = 0
+    interval_cycles: int = 1
+
+    @property
+    def words(self) -> int:
+        """Words of `in_codes` that make a sample."""
+        return max(1, self.pixels)
+
+    @property
+    def read_ports(self) -> tuple[str, ...]:
+        """The ports that the bench reads."""
+        return (*(("in_ready",) if self.pixels else ()), "out_valid", *self.result_ports)
 
     @property
     def result_ports(self) -> tuple[str, ...]:
@@ -53,11 +69,6 @@ class RtlInterface:
     def driven_ports(self) -> tuple[str, ...]:
         """The ports that the bench drives."""
         return PORTS_DRIVEN
-
-    @property
-    def read_ports(self) -> tuple[str, ...]:
-        """The ports that the bench reads."""
-        return ("out_valid", *self.result_ports)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", self.top):
@@ -76,7 +87,8 @@ class RtlInterface:
 
 # Fields that are integers, and the least value of each.
 _COUNTS = {
-    "features": 1, "width_bits": 1, "classes": 1, "score_width_bits": 1, "class_width_bits": 1, "latency_cycles": 0, "ranks": 0
+    "features": 1, "width_bits": 1, "classes": 1, "score_width_bits": 1, "class_width_bits": 1, "latency_cycles": 0, "ranks": 0,
+    "pixels": 0, "interval_cycles": 1
 }  # fmt: skip
 
 

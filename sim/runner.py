@@ -38,7 +38,7 @@ class RtlResult:
         build_seconds: wall time of the build, near 0 when an earlier build was reused.
         run_seconds: wall time of the simulation.
         probe_values: for each probe bool (N, width), LSB first.
-        waves: the waveform file (VCD from Verilator, FST from Icarus), when one was asked for.
+        waves: the waveform file (FST), when one was asked for.
         top: int64 (N, ranks), the class of each rank, None without the port `out_top`.
     """
 
@@ -73,12 +73,12 @@ def run_rtl(
     Args:
         sources: Verilog files, any order; headers (.vh, .svh) are found by `include`.
         interface: the top module and its ports.
-        codes: integers (N, features), N >= 1.
+        codes: integers (N, features), N >= 1; of images with `interface.pixels` words a row each.
         simulator: "verilator" or "icarus".
         build_dir: receives logs, the simulator (reused while sources and options are unchanged) and waveforms.
         bubbles: whether `in_valid` has gaps.
         seed: of the gaps, the garbage and Verilator's random initial register values.
-        waves: whether to write a waveform file: VCD from Verilator, FST from Icarus.
+        waves: whether to write a waveform file, FST.
         probes: signals to read for every sample; their nets give the width.
 
     Raises:
@@ -130,12 +130,15 @@ def _stimulus(
     words = vectors.pack_codes(codes, interface.width_bits)
     return vectors.Stimulus(
         words=words,
-        gaps=vectors.input_gaps(len(codes), interface.latency_cycles, bubbles=bubbles, seed=seed),
+        gaps=vectors.input_gaps(
+            len(codes), interface.latency_cycles, bubbles=bubbles, seed=seed, stretch=2 * interface.pixels or 16
+        ),
         garbage=vectors.garbage_words(words, interface.features * interface.width_bits, seed=seed),
         latency_cycles=np.array(interface.latency_cycles, dtype=np.int64),
         probe_signals=np.array([probe.signal for probe in probes], dtype=np.str_),
         probe_cycles=np.array([probe.stage_cycles for probe in probes], dtype=np.int64),
         result_ports=np.array(interface.result_ports, dtype=np.str_),
+        waits_for_ready=np.array(interface.pixels > 0),
     )
 
 

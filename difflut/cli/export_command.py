@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from difflut.cli.common import json_option, model_option, print_json
+from difflut.errors import ConfigError
+
+if TYPE_CHECKING:
+    from difflut.export.bundle import Bundle
 
 
 @click.command(
@@ -19,6 +24,7 @@ from difflut.cli.common import json_option, model_option, print_json
     "  difflut export mnist_fc_8k_dwn --fpga ecp5 --fmax 100\n"
     "  difflut export mnist_fc_8k_dwn --interface axi-stream --stream-width 64 --stream-output class\n"
     "  difflut export mnist_fc_8k_dwn --pipeline encoder,1,2,sum2,argmax4\n"
+    "  difflut export cifar10_conv --conv streaming\n"
     "  difflut export my.safetensors --model my_models:Net --out build/net",
 )
 @click.argument("source", metavar="NAME|CKPT")
@@ -48,6 +54,13 @@ from difflut.cli.common import json_option, model_option, print_json
     help="Where registers go: after each level (the default), where --fmax or --latency need them (auto), or after the "
     "levels of a PLAN such as encoder,2,sum2,argmax4.",
 )
+@click.option(
+    "--conv",
+    default="unrolled",
+    show_default=True,
+    type=click.Choice(["unrolled", "streaming"]),
+    help="Convolutions: every position at once, an image a cycle; or each kernel once, a pixel a cycle.",
+)
 @click.option("--fmax", type=float, metavar="MHZ", help="Fewest cycles that reach this estimated clock (auto).")
 @click.option("--latency", type=int, metavar="CYCLES", help="Fastest estimated clock in at most these cycles (auto).")
 @click.option(
@@ -65,6 +78,7 @@ def command(
     fpga: str,
     outputs: str,
     pipeline: str | None,
+    conv: str,
     fmax: float | None,
     latency: int | None,
     out: Path | None,
@@ -78,6 +92,7 @@ def command(
     """
     from difflut.cli import prove_command
     from difflut.export import bundle
+    from difflut.export.convolution.build import STREAMING, make_stream_bundle
     from difflut.export.exporter import make_bundle
     from difflut.export.interfaces.framing import Stream
     from difflut.export.pipelining import AUTO, LEVELS, Pipeline
@@ -89,6 +104,17 @@ def command(
     stream = Stream(**given) if given else None  # type: ignore[arg-type]
     model = load_model(source, model_class)
     directory = out or bundle.default_directory(model.name)
+    if conv == STREAMING:
+        if prove_it:
+            raise ConfigError(
+                "--prove: there is no proof of streaming circuits yet; check the build with `difflut verify`"
+            )
+        streamed = make_stream_bundle(
+            model, target=target, interface=interface, fpga=fpga, outputs=outputs, pipeline=asked
+        )
+        bundle.write(streamed, directory)
+        _show_stream(streamed, directory, as_json)
+        return
     made = make_bundle(
         model, target=target, interface=interface, stream=stream, fpga=fpga, outputs=outputs, pipeline=asked
     ).bundle
@@ -124,4 +150,27 @@ def command(
         if not proof.ok:
             click.echo(f"the build stays in {directory}, but it is not proved to compute what the model does", err=True)
             sys.exit(1)
+    click.echo(f"next: difflut verify {directory}")
+
+
+def _show_stream(made: Bundle, directory: Path, as_json: bool) -> None:
+    """Say what a streaming build is."""
+    manifest = made.manifest
+    if as_json:
+        print_json({"directory": str(directory), "digest": made.digest, **manifest})
+        return
+    netlist, stream = manifest["netlist"], manifest["convolution"]
+    click.echo(f"{manifest['model']['name']} -> {directory}")
+    click.echo(
+        f"  streaming: {netlist['comparators']} comparators a pixel, {netlist['kernel_luts']} LUTs of kernels and "
+        f"{netlist['dense_luts']} of the dense part, each once; {netlist['classes']} scores"
+    )
+    click.echo(
+        f"  {stream['line_buffer_bits']} bits of line buffers, {stream['window_bits']} of windows, "
+        f"{stream['collected_bits']} of maps for the dense part"
+    )
+    click.echo(
+        f"  latency {manifest['latency_cycles']} cycles from the last pixel, an image of {stream['pixels']} pixels every "
+        f"{manifest['initiation_interval']} cycles"
+    )
     click.echo(f"next: difflut verify {directory}")

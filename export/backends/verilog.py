@@ -16,11 +16,13 @@ import numpy as np
 
 from difflut.export.backends import names, rows, verilog_encoder
 from difflut.export.backends.verilog_head import HeadPrinter
+from difflut.export.backends.verilog_pairs import pairs
 from difflut.export.backends.wires import Scope, Vector, Wires, plan
 from difflut.export.encoder_plan import plan_encoder
 from difflut.export.heads.outputs import Outputs
 from difflut.export.heads.plan import HeadPlan, plan_head
 from difflut.export.ir import IntArray, Netlist
+from difflut.export.pairing import pair_luts
 from difflut.export.targets import GENERIC, Target
 from difflut.export.verify import check
 from difflut.hdl_templates import render
@@ -111,6 +113,7 @@ class _Printer:
         self.head = head
         self._head_printer = HeadPrinter(head, target, self._file)
         self.latency_cycles = self.wires.last_rank + head.latency_cycles
+        self._partner = pair_luts(netlist, target)
         self._instances: list[dict[str, Any]] = []
         self._used: set[str] = set()  # vectors of the top that a module takes whole
 
@@ -296,14 +299,29 @@ class _Printer:
         scope = list(inputs)
         levels = []
         for number, (start, end) in enumerate(pairwise(borders)):
-            words = rows.words(rows.lookups(netlist, luts[start:end], start, Scope(netlist, scope)))
+            names_of = Scope(netlist, scope)
+            paired = pairs(netlist, luts[start:end], self._partner, number, names_of)
+            lookups = rows.lookups(netlist, luts[start:end], start, names_of)
+            words = rows.words([paired.bits.get(position, lookup) for position, lookup in enumerate(lookups)])
             vector = Vector(f"level{number}", bits.nets[start:end], bits.rank)
             scope.append(vector)
             levels.append(
-                {"name": vector.name, "range": names.vector(vector.width_bits), "words": words, "declared": several}
+                {
+                    "name": vector.name,
+                    "range": names.vector(vector.width_bits),
+                    "words": words,
+                    "declared": several,
+                    "pairs": paired,
+                }
             )
         joined = names.concatenation([f"level{number}" for number in reversed(range(len(levels)))])
-        return {"tables": rows.table_constants(netlist, luts), "levels": levels, "joined": joined}
+        single = self._partner[luts] < 0
+        return {
+            "tables": rows.table_constants(netlist, luts, single),
+            "paired": not single.all(),
+            "levels": levels,
+            "joined": joined,
+        }
 
     def _origin(self, bits: Vector) -> str:
         layers = np.unique(self.netlist.lut_layer[rows.luts_of(self.netlist, bits.nets)])

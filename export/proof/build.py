@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -56,6 +57,11 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     require_yosys()
     require_sat()
     build = bundle.read(directory)
+    if "convolution" in build.manifest:
+        raise BundleError(
+            f"{directory}: a streaming circuit, for which there is no proof yet; check it with `difflut verify`, or prove "
+            f"an export with --conv unrolled"
+        )
     started = perf_counter()
     netlist = from_text(build.text(bundle.NETLIST_FILE))
     claims, found = _passes(build, netlist, progress)
@@ -98,13 +104,19 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     return report
 
 
-def stored_report(directory: Path, digest: str) -> Mapping[str, object] | None:
+def stored_report(directory: Path, digest: str) -> Mapping[str, Any] | None:
     """The report of the last proof of a build with this digest, as JSON; None if there is none."""
+    report = read_report(directory)
+    return report if report is not None and report["digest"] == digest else None
+
+
+def read_report(directory: Path) -> Mapping[str, Any] | None:
+    """The report of the last proof in a build directory, of whatever build, as JSON; None if there is none."""
     try:
         report = json.loads((Path(directory) / WORK / REPORT_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return report if isinstance(report, dict) and report.get("digest") == digest else None
+    return report if isinstance(report, dict) and {"digest", "date", "claims", "ok"} <= report.keys() else None
 
 
 def load_counterexample(path: Path) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
