@@ -93,9 +93,9 @@ def _layout(netlist: Netlist, cone: Cone) -> tuple[dict[int, _Box], float, float
     totals = [sum(heights[net] + _ROW_GAP for net in column) for column in order.values()]
     tallest, last = max(totals), len(order) - 1
     boxes = {}
-    for distance, column in order.items():
+    for distance, nets in order.items():
         y = _TITLE + _MARGIN + (tallest - totals[distance]) / 2
-        for net in column:
+        for net in nets:
             boxes[net] = _Box(_MARGIN + (last - distance) * (_BOX_WIDTH + _COLUMN_GAP), y, heights[net])
             y += heights[net] + _ROW_GAP
     width = 2 * _MARGIN + len(order) * _BOX_WIDTH + last * _COLUMN_GAP
@@ -119,9 +119,7 @@ def _box(netlist: Netlist, net: int, box: _Box, name: str, cone: Cone) -> str:
     if net >= netlist.first_lut_net:
         kind = "goal" if net == cone.node else "node" if net in cone.inside else "node cut"
     middle = box.x + _BOX_WIDTH / 2
-    lines = [
-        f'<rect class="{kind}" x="{box.x:g}" y="{box.y:g}" width="{_BOX_WIDTH}" height="{box.height:g}" rx="4"/>'
-    ]
+    lines = [f'<rect class="{kind}" x="{box.x:g}" y="{box.y:g}" width="{_BOX_WIDTH}" height="{box.height:g}" rx="4"/>']
     table = table_text(netlist, net) if net in cone.inside else ""
     y = box.y + box.height / 2 + (-2 if table else 4)
     lines.append(f'<text x="{middle:g}" y="{y:g}" text-anchor="middle">{escape(name)}</text>')

@@ -54,7 +54,9 @@ def find_node(netlist: Netlist, name: str) -> int:
     """
     match = _NAME.fullmatch(name)
     if match is None:
-        raise UnknownNameError(f"node {name!r}: expected L<layer>.<node>, such as {_example(netlist)}; {_known(netlist)}")
+        raise UnknownNameError(
+            f"node {name!r}: expected L<layer>.<node>, such as {_example(netlist)}; {_known(netlist)}"
+        )
     layer, node = int(match[1]), int(match[2])
     of_layer = np.flatnonzero(netlist.lut_layer == layer)
     if len(of_layer) == 0:

@@ -48,9 +48,7 @@ class SumOfProducts:
 
 
 def _product(cube: Cube, names: list[str]) -> str:
-    factors = [
-        f"{name}{'' if cube.value >> i & 1 else chr(39)}" for i, name in enumerate(names) if cube.care >> i & 1
-    ]
+    factors = [f"{name}{'' if cube.value >> i & 1 else chr(39)}" for i, name in enumerate(names) if cube.care >> i & 1]
     return " ".join(factors) or "1"
 
 

@@ -71,10 +71,10 @@ def _show(facts: NodeFacts) -> None:
         click.echo(f"  read by    {', '.join(facts.readers[:_READERS_SHOWN])}{more}")
     reached = {k: count for k, count in enumerate(facts.reaches) if count}
     if not facts.votes:
-        click.echo(f"  reaches    {', '.join(f'class {k} ({count} bits)' for k, count in reached.items()) or 'no class'}")
+        click.echo(
+            f"  reaches    {', '.join(f'class {k} ({count} bits)' for k, count in reached.items()) or 'no class'}"
+        )
     if facts.activity is not None:
         activity = facts.activity
         click.echo(f"  is 1 for   {percent(activity.share)} of the first {activity.samples} {activity.data}; by label:")
-        click.echo(
-            "             " + "  ".join(f"{k}: {percent(share)}" for k, share in enumerate(activity.by_class))
-        )
+        click.echo("             " + "  ".join(f"{k}: {percent(share)}" for k, share in enumerate(activity.by_class)))

@@ -86,7 +86,7 @@ def with_unit(value: float, unit: str) -> str:
     text = f"{value:,.0f}" if float(value).is_integer() and unit not in ("%", "ns") else f"{value:,.2f}"
     if unit == "MHz":
         text = f"{value:,.1f}"
-    return f"{text} {unit}".strip()
+    return f"{text} {'cycle' if (unit, value) == ('cycles', 1) else unit}".strip()
 
 
 def numbers(facts: Facts) -> Iterator[Number]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,7 +172,7 @@ def read_facts(directory: Path) -> Facts:
         measured=measured,
         proof=proof if proof and proof["digest"] == digest else None,
         syntheses=tuple(synthesis for synthesis in made if synthesis.digest == digest),
-        missing=tuple(_missing(Path(directory), digest, records, measured, proof, made)),
+        missing=tuple(_missing(Path(directory), manifest, digest, records, measured, proof, made)),
     )
 
 
@@ -215,6 +216,7 @@ def _kind(level: str) -> str:
 
 def _missing(
     directory: Path,
+    manifest: Mapping[str, Any],
     digest: str,
     records: list[Record],
     measured: Record | None,
@@ -224,17 +226,26 @@ def _missing(
     def why(dates: list[str]) -> str:
         return f"there is one of another build of {min(dates)[:10]}, which is stale" if dates else "not done yet"
 
+    place = shlex.quote(str(directory))
     found = []
     if measured is None:
         stale = [record.report["date"] for record in records if record.report["digest"] != digest]
-        found.append(Missing("Measurement on the RTL", why(stale), f"difflut verify {directory}"))
+        found.append(
+            Missing("Measurement on the RTL", why(stale), f"difflut verify {place}{_verify_options(manifest['model'])}")
+        )
     if proof is None or proof["digest"] != digest:
         stale = [proof["date"]] if proof else []
-        found.append(Missing("Proof for all inputs", why(stale), f"difflut prove {directory}"))
+        found.append(Missing("Proof for all inputs", why(stale), f"difflut prove {place}"))
     if all(synthesis.digest != digest for synthesis in made):
         stale = [synthesis.date for synthesis in made]
-        found.append(Missing("Synthesis", why(stale), f"difflut synth {directory} --flow yosys"))
+        found.append(Missing("Synthesis", why(stale), f"difflut synth {place} --flow yosys"))
     return found
+
+
+def _verify_options(model: Mapping[str, Any]) -> str:
+    """What `difflut verify` must be told: where the samples are unless the package ships them, and the user's own class."""
+    own = "" if model["class"].startswith("difflut.models.") else f" --model {model['class']}"
+    return own + ("" if model["trained"].get("data") == "MNIST" else " --data DIR")
 
 
 def readers(netlist: Netlist) -> Counts:

@@ -8,6 +8,7 @@ its name, `total` and `parts` (each with `luts`, `flip_flops`, `carries`, ...), 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -18,6 +19,7 @@ from difflut.export import bundle
 
 _TOOLS = ("yosys", "nextpnr", "vivado")
 _CLOCK = "fmax_mhz"
+_LAST = ("group_sum", "argmax", "top")
 _OTHERS = ("verify-", "proof", "simulation", "debug")
 
 
@@ -29,6 +31,9 @@ class Cells:
     carries: int
     muxes: int
     flip_flops: int
+
+
+_NONE = Cells(0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -100,14 +105,23 @@ def _read(name: str, report: Mapping[str, Any], date: str) -> Synthesis:
         digest=str(report["digest"]),
         total=_cells(report.get("total")),
         parts={
-            str(part): cells
-            for part, values in (parts.items() if isinstance(parts, dict) else ())
-            if (cells := _cells(values)) is not None
+            part: cells
+            for part in sorted(parts if isinstance(parts, dict) else (), key=_place)
+            if (cells := _cells(parts[part])) is not None and cells != _NONE
         },
         fmax_mhz=clocks[0] if clocks else None,
         routed=not name.startswith("yosys"),
         used=tuple(_used(report.get("utilisation"))),
     )
+
+
+def _place(part: str) -> tuple[bool, bool, list[int | str]]:
+    """Sorts parts from input to output; numbers by value."""
+    last = part in _LAST
+    key: list[int | str] = [_LAST.index(part)] if last else []
+    if not last:
+        key = [int(piece) if piece.isdigit() else piece for piece in re.split(r"(\d+)", part)]
+    return last, part != "encoder", key
 
 
 def _cells(values: Any) -> Cells | None:

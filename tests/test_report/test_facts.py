@@ -77,6 +77,7 @@ def test_everything_there(built: tuple[Path, bundle.Bundle]) -> None:
     (found,) = facts.syntheses
     assert found.total is not None and (found.total.luts, found.total.carries) == (20, 3)
     assert (found.fmax_mhz, found.routed, found.tool, found.family) == (200.0, False, "Yosys 0.70", "ecp5")
+    assert list(found.parts) == ["encoder", "stage2", "stage10", "group_sum", "argmax", "top"], "from input to output"
     made = checks(facts)
     assert all(check.ok for check in made)
     assert [(check.what, check.outcome) for check in made] == [
@@ -91,7 +92,11 @@ def test_nothing_there(tmp_path: Path) -> None:
     facts = read_facts(tmp_path / "net")
     assert facts.rtl is None and facts.proof is None and facts.syntheses == () and checks(facts) == []
     assert [(item.what, item.why, item.command) for item in facts.missing] == [
-        ("Measurement on the RTL", "not done yet", f"difflut verify {tmp_path / 'net'}"),
+        (
+            "Measurement on the RTL",
+            "not done yet",
+            f"difflut verify {tmp_path / 'net'} --model small_models:Chain --data DIR",
+        ),
         ("Proof for all inputs", "not done yet", f"difflut prove {tmp_path / 'net'}"),
         ("Synthesis", "not done yet", f"difflut synth {tmp_path / 'net'} --flow yosys"),
     ]

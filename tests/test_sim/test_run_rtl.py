@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
-import shutil
 from pathlib import Path
 from typing import Any
 
