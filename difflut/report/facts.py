@@ -134,10 +134,6 @@ class Facts:
         """What the RTL returned, if it is kept."""
         return self.measured.outputs if self.measured else None
 
-    def image(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """A value for each feature in the shape of a sample."""
-        return values.reshape(self.shape)
-
 
 def read_facts(directory: Path) -> Facts:
     """Read a build and what verification, proof and synthesis left in it.

@@ -277,6 +277,9 @@ def _exact(facts: Facts) -> Answer:
     if facts.measured is not None:
         step = facts.measured.report["steps"][-1]
         details.append(f"RTL = PyTorch on {step['images'] + step['random']:,} samples, every output")
+    elif facts.records:
+        step = facts.records[0].report["steps"][0]
+        details.append(f"netlist = PyTorch on {step['images'] + step['random']:,} samples; the RTL was not run")
     if facts.proof:
         return Answer(question, "proved", tuple(details))
     details.append("not proved for all inputs")

@@ -92,7 +92,7 @@ def syntheses(directory: Path) -> list[Synthesis]:
 
 
 def _read(name: str, report: Mapping[str, Any], date: str) -> Synthesis:
-    parts = report.get("parts")
+    parts = report["parts"] if isinstance(report.get("parts"), dict) else {}
     clocks = list(_find(report, _CLOCK))
     tools = [f"{tool.capitalize()} {report[tool]}" for tool in _TOOLS if isinstance(report.get(tool), str)]
     device = str(report.get("device") or "")
@@ -106,7 +106,7 @@ def _read(name: str, report: Mapping[str, Any], date: str) -> Synthesis:
         total=_cells(report.get("total")),
         parts={
             part: cells
-            for part in sorted(parts if isinstance(parts, dict) else (), key=_place)
+            for part in sorted(parts, key=_place)
             if (cells := _cells(parts[part])) is not None and cells != _NONE
         },
         fmax_mhz=clocks[0] if clocks else None,
