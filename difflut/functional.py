@@ -6,8 +6,11 @@ node of the graph and `difflut.export.trace` can turn it into cells. Bits are `t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from difflut.errors import ConfigError, DataError
 
@@ -48,17 +51,84 @@ def lut_lookup(bits: Tensor, connections: Tensor, tables: Tensor) -> Tensor:
     Returns:
         bool (N, nodes).
     """
-    n = connections.shape[1]
-    columns = bits.t().to(torch.uint8, memory_format=torch.contiguous_format)
+    return _look_up(bits.t(), connections, tables).t().contiguous()
+
+
+def _look_up(columns: Tensor, connections: Tensor, tables: Tensor) -> Tensor:
+    """`lut_lookup` with one sample a column: bool (nodes, N) from bool (W, N)."""
+    columns = columns.to(torch.uint8, memory_format=torch.contiguous_format)
     address = columns.index_select(0, connections[:, 0])
-    for i in range(1, n):
+    for i in range(1, connections.shape[1]):
         address |= columns.index_select(0, connections[:, i]) << i
-    return tables.gather(1, address.long()).t().contiguous()
+    return tables.gather(1, address.long())
 
 
 @lut_lookup.register_fake
 def _(bits: Tensor, connections: Tensor, tables: Tensor) -> Tensor:
     return bits.new_empty((bits.shape[0], connections.shape[0]))
+
+
+@torch.library.custom_op("difflut::convolve", mutates_args=())
+def convolve(
+    bits: Tensor,
+    connections: Sequence[Tensor],
+    tables: Sequence[Tensor],
+    window: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+) -> Tensor:
+    """Look up, at every position of an image, the nodes of levels of LUTs that read its window.
+
+    Level 0 reads the window's bits, element (i, j) of channel c as bit (c * window[0] + i) * window[1] + j; each further
+    level reads the nodes of the one before. The nodes of the last level are the output channels.
+
+    Args:
+        bits: bool (N, C, H, W).
+        connections: for each level int64 (nodes, n), as for `lut_lookup`; at least one level.
+        tables: for each level bool (nodes, 2**n).
+        window: rows and columns of the window.
+        stride: rows and columns from one position to the next.
+        padding: rows and columns of zeros on each side of the image.
+
+    Returns:
+        bool (N, nodes of the last level, H', W'), as many positions as there are whole windows in the padded image.
+    """
+    columns = window_columns(bits, window, stride, padding)
+    for sources, truth in zip(connections, tables, strict=True):
+        columns = _look_up(columns, sources, truth)
+    size = _positions(bits, window, stride, padding)
+    return columns.reshape(len(columns), bits.shape[0], *size).transpose(0, 1).contiguous()
+
+
+@convolve.register_fake
+def _(
+    bits: Tensor,
+    connections: Sequence[Tensor],
+    tables: Sequence[Tensor],
+    window: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+) -> Tensor:
+    return bits.new_empty((bits.shape[0], connections[-1].shape[0], *_positions(bits, window, stride, padding)))
+
+
+def window_columns(images: Tensor, window: Sequence[int], stride: Sequence[int], padding: Sequence[int]) -> Tensor:
+    """The windows of images (N, C, H, W), one a column: (C * rows * columns, N * H' * W'), padded with zeros.
+
+    Row (c * rows + i) * columns + j holds element (i, j) of channel c; the windows follow sample by sample, row by row.
+    """
+    (rows, columns), (down, right) = window, padding
+    if down or right:
+        images = functional.pad(images, (right, right, down, down))
+    # Tensor.unfold, because torch.nn.functional.unfold does not take bool.
+    windows = images.unfold(2, rows, stride[0]).unfold(3, columns, stride[1])
+    count = windows.shape[0] * windows.shape[2] * windows.shape[3]
+    return windows.permute(1, 4, 5, 0, 2, 3).reshape(images.shape[1] * rows * columns, count)
+
+
+def _positions(images: Tensor, window: Sequence[int], stride: Sequence[int], padding: Sequence[int]) -> tuple[int, int]:
+    height, width = ((images.shape[2 + a] + 2 * padding[a] - window[a]) // stride[a] + 1 for a in (0, 1))
+    return height, width
 
 
 @torch.library.custom_op("difflut::group_sum", mutates_args=())

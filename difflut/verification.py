@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,15 @@ import torch
 from difflut.data import Split
 from difflut.errors import ConfigError, DataError, InputShapeError
 from difflut.export import backends, bundle
+from difflut.export.convolution import build as streaming
+from difflut.export.convolution.ir import ConvolutionalNetlist
+from difflut.export.convolution.simulate import simulate_convolution
+from difflut.export.convolution.text import from_text as convolution_from_text
 from difflut.export.errors import BundleError
 from difflut.export.exporter import MODEL_FILE, MODELS_FOLDER, NETLIST_FILE
 from difflut.export.heads.outputs import parse_outputs
 from difflut.export.heads.plan import plan_head
+from difflut.export.interfaces.framing import framing_of
 from difflut.export.ir import Netlist
 from difflut.export.pipelining import parse_plan
 from difflut.export.simulate import simulate, simulate_nets
@@ -27,7 +33,17 @@ from difflut.export.timing import find_levels
 from difflut.models import load_model, zoo
 from difflut.models.base_model import BaseModel
 from difflut.records import RtlOutputs, keep, now
-from difflut.sim import Comparison, RtlInterface, RtlResult, compare, locate, mismatching, run_rtl
+from difflut.sim import (
+    Comparison,
+    RtlInterface,
+    RtlResult,
+    StreamInterface,
+    compare,
+    locate,
+    mismatching,
+    run_rtl,
+    run_stream,
+)
 from difflut.training import predict_scores
 
 SAMPLES, RANDOM_SAMPLES = 1000, 100
@@ -136,10 +152,11 @@ def verify(
     if data is not None and len(data) == 0:
         raise DataError("the data hold no sample; a verification that checks nothing proves nothing")
     model = load_build_model(directory, model_class)
-    netlist = from_text(build.text(NETLIST_FILE))
+    netlist = read_netlist(build)
     subject = _Subject(model, netlist, data, seed, WAVES_RANDOM_SAMPLES if waves else RANDOM_SAMPLES)
 
-    netlist_step = subject.judge("netlist", len(data) if data else 0, simulate(netlist, subject.codes))
+    simulated = simulate if isinstance(netlist, Netlist) else simulate_convolution
+    netlist_step = subject.judge("netlist", len(data) if data else 0, simulated(netlist, subject.codes))  # type: ignore[arg-type]
     digest, name = build.digest, data_name if data is not None else "random codes"
     if simulator == NO_SIMULATOR:
         if waves:
@@ -164,16 +181,20 @@ def verify(
     work = Path(directory) / WORK
     sources = sorted((Path(directory) / name) for name in build.files if name.startswith(_COMPILED))
     interface = rtl_interface(build)
-    result = run_rtl(
-        sources, interface, subject.codes[chosen], simulator=simulator, build_dir=work, seed=seed, waves=waves
+    codes = subject.codes[chosen]
+    run = (
+        partial(run_stream, sources, stream_interface(build), codes)
+        if "stream" in build.manifest
+        else partial(run_rtl, sources, interface, _words(codes, interface))
     )
+    result = run(simulator=simulator, build_dir=work, seed=seed, waves=waves)
     comparison = subject.compare(result, chosen)
     found = ""
     if comparison.first is not None:
         found = _explain(comparison, subject, chosen, build, sources, interface, simulator, work)
     rtl_step = subject.judge("RTL", images, result, chosen, found)
     report = VerificationReport(
-        build=interface.top,
+        build=build.manifest["name"],
         digest=digest,
         data=name,
         pytorch_accuracy={step.name: subject.pytorch_accuracy(step.images) for step in (netlist_step, rtl_step)},
@@ -183,20 +204,47 @@ def verify(
         build_seconds=result.build_seconds,
         run_seconds=result.run_seconds,
         waves=str(result.waves) if result.waves else None,
-        compared=_words(interface),
+        compared=_compared(interface),
     )
     keep(directory, report.to_json(), RtlOutputs(result.scores, result.classes, result.top, subject.labels[:images]))
     return report
 
 
+def stream_interface(build: bundle.Bundle) -> StreamInterface:
+    """The streams and registers of a build with AXI ports."""
+    manifest = build.manifest
+    registers = manifest["stream"]["registers"]
+    return StreamInterface(
+        top=manifest["name"],
+        framing=framing_of(manifest),
+        output=manifest["stream"]["output"],
+        constants={register["offset"]: register["value"] for register in registers if register["value"] is not None},
+        counters={register["name"].lower(): register["offset"] for register in registers if register["value"] is None},
+    )
+
+
+def read_netlist(build: bundle.Bundle) -> Netlist | ConvolutionalNetlist:
+    """The netlist that a build was emitted from."""
+    if streaming.NETLIST_FILE in build.files:
+        return convolution_from_text(build.text(streaming.NETLIST_FILE))
+    return from_text(build.text(NETLIST_FILE))
+
+
+def _words(codes: npt.NDArray[Any], interface: RtlInterface) -> npt.NDArray[Any]:
+    """One row a word of the port `in_codes`: the sample, or one pixel of it after the other."""
+    if not interface.pixels:
+        return codes
+    return codes.reshape(len(codes), interface.features, -1).transpose(0, 2, 1).reshape(-1, interface.features)
+
+
 def rtl_interface(build: bundle.Bundle) -> RtlInterface:
-    """The ports of a build's top module."""
+    """The ports of a build's core, which is the top module of a build with the plain interface."""
     manifest = build.manifest
     output = manifest["output"]
     classes = output["classes"]
     score, best, top = (output.get(port, {}) for port in ("scores", "class", "top"))
     return RtlInterface(
-        top=manifest["name"],
+        top=bundle.core_name(manifest),
         features=manifest["input"]["features"],
         width_bits=manifest["input"]["width_bits"],
         classes=classes,
@@ -206,13 +254,17 @@ def rtl_interface(build: bundle.Bundle) -> RtlInterface:
         scores=bool(score),
         best=bool(best),
         ranks=top.get("count", 0),
+        pixels=manifest.get("convolution", {}).get("pixels", 0),
+        interval_cycles=manifest["initiation_interval"],
     )
 
 
 class _Subject:
     """The samples, and what PyTorch computes for them: labelled ones first, then random codes."""
 
-    def __init__(self, model: BaseModel, netlist: Netlist, data: Split | None, seed: int, random: int) -> None:
+    def __init__(
+        self, model: BaseModel, netlist: Netlist | ConvolutionalNetlist, data: Split | None, seed: int, random: int
+    ) -> None:
         self.netlist = netlist
         generator = torch.Generator().manual_seed(seed)
         form = model.input_format
@@ -268,7 +320,7 @@ class _Subject:
         )
 
 
-def _words(interface: RtlInterface) -> str:
+def _compared(interface: RtlInterface) -> str:
     """What is compared."""
     if interface.ranks:
         return f"rank of the best {interface.ranks}"
@@ -316,6 +368,9 @@ def _explain(
     """Say which node of which layer is the first that the RTL computes wrong, by reading its registers."""
     assert comparison.first is not None
     message = str(comparison.first)
+    if not isinstance(subject.netlist, Netlist):
+        return f"{message}; in a streaming circuit the first wrong node is not looked for"
+    wrapped = interface.top != build.manifest["name"]
     family = find_target(build.manifest.get("fpga", GENERIC.name))
     outputs = parse_outputs(build.manifest.get("outputs", "both"), subject.netlist.head.classes)
     levels = find_levels(subject.netlist, plan_head(subject.netlist.head, family, outputs))
@@ -326,8 +381,11 @@ def _explain(
         outputs=outputs,
         head_registers=plan.head_registers,
         last_registered=plan.registers_last_cells,
+        top=interface.top,
     )
-    if {f"rtl/{name}" for name in design.files} != {name for name in build.files if name.startswith("rtl/")}:
+    if {f"rtl/{name}" for name in design.files} != {
+        name for name in build.files if name.startswith(f"rtl/{interface.top}")
+    }:
         return message + "; the first wrong node is not known: this difflut names the RTL's parts differently"
     codes = subject.codes[chosen][comparison.first.sample : comparison.first.sample + 1]
     debug: RtlResult = run_rtl(
@@ -336,5 +394,10 @@ def _explain(
     nets = simulate_nets(subject.netlist, codes)[0]
     difference = locate(subject.netlist, design.probes, nets, [values[0] for values in debug.probe_values])
     if difference is None:
-        return f"{message}; every comparator and node is right, so the fault lies in the group sum, the argmax or the control"
+        rest = (
+            "the group sum, the argmax, the control or the streams"
+            if wrapped
+            else "the group sum, the argmax or the control"
+        )
+        return f"{message}; every comparator and node is right, so the fault lies in {rest}"
     return f"{message}; first wrong node: {difference}"

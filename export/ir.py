@@ -300,10 +300,11 @@ def pack_tables(tables: npt.NDArray[np.bool_]) -> WordArray:
 class NetlistBuilder:
     """Collects comparators and whole layers of LUTs, then freezes them into a `Netlist`.
 
-    All comparators must be added before the first layer, because their nets come first.
+    All comparators must be added before the first layer, because their nets come first. `layers_before` layers of the
+    model are not part of the netlist and come before the first one added.
     """
 
-    def __init__(self, name: str, input_format: InputFormat) -> None:
+    def __init__(self, name: str, input_format: InputFormat, layers_before: int = 0) -> None:
         self.name = name
         self.input = input_format
         self._features: list[IntArray] = []
@@ -313,7 +314,7 @@ class NetlistBuilder:
         self._tables: list[WordArray] = []
         self._layers: list[IntArray] = []
         self._nodes: list[IntArray] = []
-        self._model_layers = 0
+        self._model_layers = layers_before
         self._next = FIRST_NET
 
     def add_comparators(self, features: npt.ArrayLike, thresholds: npt.ArrayLike) -> IntArray:

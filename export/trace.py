@@ -24,7 +24,7 @@ from difflut.encoders import Encoder
 from difflut.errors import NotFittedError
 from difflut.export.errors import TraceError
 from difflut.export.ir import InputFormat, Netlist, NetlistBuilder
-from difflut.functional import encode
+from difflut.functional import encode, window_columns
 from difflut.input_format import InputFormat as ModelInputFormat
 from difflut.models.base_model import BaseModel
 
@@ -72,6 +72,7 @@ _FLOATING_MOVES: set[Any] = {aten.im2col, aten.pad, aten.constant_pad_nd}
 _PADS: set[Any] = {aten.pad, aten.constant_pad_nd}
 _CASTS: set[Any] = {aten.to, aten._to_copy, aten.type_as}
 _IGNORED: set[Any] = {aten._assert_tensor_metadata}
+_LOOKUPS: set[Any] = {torch.ops.difflut.lut_lookup, torch.ops.difflut.convolve}
 
 
 def trace(model: BaseModel) -> Netlist:
@@ -84,13 +85,19 @@ def trace(model: BaseModel) -> Netlist:
         NotFittedError: if the model is not fitted.
         TraceError: if the forward uses anything that has no circuit; names the operator and the source line.
     """
+    netlist: Netlist = walk(model, Tracer)
+    return netlist
+
+
+def walk(model: BaseModel, tracer: type[Tracer]) -> Any:
+    """What `tracer` makes of the model's eval forward; errors as for `trace`."""
     if not model.fitted:
         raise NotFittedError(f"model {model.name!r} is not fitted, so it has no circuit; fit, train or load it first")
     was_training = model.training
     model.eval()
     try:
         program = _export(model)
-        return _Tracer(model, program).run()
+        return tracer(model, program).run()
     finally:
         model.train(was_training)
 
@@ -116,7 +123,9 @@ def _export(model: BaseModel) -> torch.export.ExportedProgram:
         object.__delattr__(model, "_forward_impl")
 
 
-class _Tracer:
+class Tracer:
+    """Walks the graph of a model's forward; a subclass may do something else than build a `Netlist` of it."""
+
     def __init__(self, model: BaseModel, program: torch.export.ExportedProgram) -> None:
         self.model = model
         self.program = program
@@ -134,7 +143,8 @@ class _Tracer:
             for buffer, _ in module.named_buffers()
         }
 
-    def run(self) -> Netlist:
+    def run(self) -> Any:
+        """The circuit: a `Netlist`."""
         values: dict[fx.Node, Any] = {}
         for node in self._comparators_first():
             if node.op == "placeholder":
@@ -146,7 +156,7 @@ class _Tracer:
                 kwargs = fx.map_arg(node.kwargs, lambda n: values[n])
                 values[node] = self._call(node, args, dict(kwargs))
             elif node.op == "output":
-                return self._output(fx.map_arg(node.args, lambda n: values[n])[0])
+                return self._finish(self._groups(fx.map_arg(node.args, lambda n: values[n])[0]))
         raise TraceError(f"model {self.model.name!r}: its graph has no output")
 
     def _comparators_first(self) -> list[fx.Node]:
@@ -154,7 +164,7 @@ class _Tracer:
         early: list[fx.Node] = []
         late: dict[fx.Node, None] = {}  # an ordered set
         for node in self.program.graph_module.graph.nodes:
-            lookup = getattr(node.target, "overloadpacket", None) is torch.ops.difflut.lut_lookup
+            lookup = getattr(node.target, "overloadpacket", None) in _LOOKUPS
             if lookup or node.op == "output" or any(source in late for source in node.all_input_nodes):
                 late[node] = None
             else:
@@ -168,7 +178,7 @@ class _Tracer:
             return self.program.state_dict[spec.target].detach().cpu()
         return self.program.constants[spec.target].detach().cpu()
 
-    def _output(self, outputs: Any) -> Netlist:
+    def _groups(self, outputs: Any) -> Tensor:
         if len(outputs) != 1 or not isinstance(outputs[0], Scores):
             given = ", ".join(value.what if isinstance(value, Symbolic) else type(value).__name__ for value in outputs)
             raise TraceError(
@@ -181,6 +191,9 @@ class _Tracer:
                 f"model {self.model.name!r}: its group sum has {groups.shape[0]} classes, its num_classes is "
                 f"{self.model.num_classes}"
             )
+        return groups
+
+    def _finish(self, groups: Tensor) -> Any:
         return self.builder.finish(groups.numpy())
 
     def _call(self, node: fx.Node, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -197,6 +210,7 @@ class _Tracer:
         primitives: dict[Any, Callable[..., Any]] = {
             torch.ops.difflut.encode: self._encode,
             torch.ops.difflut.lut_lookup: self._lut_lookup,
+            torch.ops.difflut.convolve: self._convolve,
             torch.ops.difflut.group_sum: self._group_sum,
         }
         handler = primitives.get(packet)
@@ -221,8 +235,10 @@ class _Tracer:
     def _encode(self, node: fx.Node, x: Any, thresholds: Any) -> Bits:
         if not isinstance(x, Codes) or not isinstance(thresholds, Tensor):
             raise self._refuse(node, [x], ": an encoder takes input numbers and fixed thresholds")
-        levels = code_thresholds(self.format, thresholds)
-        return Bits(torch.from_numpy(self.builder.add_comparators(x.ids[:, :, None].numpy(), levels)).long())
+        return Bits(self._compare(x.ids[:, :, None], code_thresholds(self.format, thresholds)))
+
+    def _compare(self, features: Tensor, thresholds: Any) -> Tensor:
+        return torch.from_numpy(self.builder.add_comparators(features.numpy(), thresholds)).long()
 
     def _lut_lookup(self, node: fx.Node, bits: Any, connections: Any, tables: Any) -> Bits:
         if not isinstance(bits, Bits) or not isinstance(connections, Tensor) or not isinstance(tables, Tensor):
@@ -232,8 +248,28 @@ class _Tracer:
         fanin = bits.ids[:, connections].reshape(rows * nodes, n)
         source = node.args[1]
         of_encoder = source in self.specs and self.specs[source].target in self.encoder_buffers
-        nets = self.builder.add_layer(fanin.numpy(), tables.repeat(rows, 1).numpy(), of_model=not of_encoder)
-        return Bits(torch.from_numpy(nets).long().reshape(rows, nodes))
+        return Bits(self._add_layer(fanin, tables.repeat(rows, 1), not of_encoder).reshape(rows, nodes))
+
+    def _add_layer(self, fanin: Tensor, tables: Tensor, of_model: bool) -> Tensor:
+        return torch.from_numpy(self.builder.add_layer(fanin.numpy(), tables.numpy(), of_model=of_model)).long()
+
+    def _convolve(
+        self, node: fx.Node, bits: Any, connections: Any, tables: Any, window: Any, stride: Any, padding: Any
+    ) -> Bits:
+        if not isinstance(bits, Bits) or not all(isinstance(value, Tensor) for value in [*connections, *tables]):
+            raise self._refuse(node, [bits], ": a convolution takes bits, fixed connections and fixed tables")
+        shape = node.meta["val"].shape
+        return Bits(self._add_kernels(node, bits, connections, tables, window, stride, padding).reshape(shape))
+
+    def _add_kernels(
+        self, node: fx.Node, bits: Bits, connections: Any, tables: Any, window: Any, stride: Any, padding: Any
+    ) -> Tensor:
+        columns = window_columns(bits.ids, window, stride, padding)  # padded with zeros, which is the net of constant 0
+        for sources, truth in zip(connections, tables, strict=True):
+            fanin = columns[sources].permute(2, 0, 1).reshape(-1, sources.shape[1])
+            nets = self._add_layer(fanin, truth.repeat(columns.shape[1], 1), True)
+            columns = nets.reshape(-1, len(sources)).t()
+        return columns.reshape(len(columns), len(bits.ids), -1).transpose(0, 1)
 
     def _group_sum(self, node: fx.Node, bits: Any, classes: int) -> Scores:
         if not isinstance(bits, Bits) or len(bits.ids) != 1:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,8 @@ def _integers(words: ByteArray) -> list[int]:
     return [int.from_bytes(word.tobytes(), "little") for word in words]
 
 
-def _cycles(stimulus: Stimulus) -> Iterator[tuple[int, int]]:
-    """What each cycle does, and the value of `in_codes`."""
+def _cycles(stimulus: Stimulus, taken: Callable[[], bool]) -> Iterator[tuple[int, int]]:
+    """What each cycle does, and the value of `in_codes`; `taken` tells whether the last cycle's word was."""
     garbage = _integers(stimulus.garbage)
     latency = int(stimulus.latency_cycles)
     turn = 0
@@ -48,7 +48,10 @@ def _cycles(stimulus: Stimulus) -> Iterator[tuple[int, int]]:
     yield from idle(IDLE, latency + QUIET_CYCLES)
     for gap, word in zip(stimulus.gaps.tolist(), stimulus.words, strict=True):
         yield from idle(IDLE, gap)
-        yield SAMPLE, int.from_bytes(word.tobytes(), "little")
+        value = int.from_bytes(word.tobytes(), "little")
+        yield SAMPLE, value
+        while not taken():
+            yield SAMPLE, value
     yield from idle(IDLE, latency + QUIET_CYCLES)
 
 
@@ -78,24 +81,33 @@ async def drive_and_record(dut: Any) -> None:
     edge = RisingEdge(dut.clk)
     rst, in_valid, in_codes = dut.rst, dut.in_valid, dut.in_codes
     out_valid = dut.out_valid
+    in_ready = dut.in_ready if stimulus.waits_for_ready else None
+    ready = True
+
+    def was_ready() -> bool:
+        return ready
+
     report_every = max(1, samples // 100)
     last_action = -1
     cycle = 0
     with Path(os.environ[PROGRESS]).open("w", encoding="ascii") as progress:  # noqa: ASYNC230 (nothing else runs)
-        for cycle, (action, word) in enumerate(_cycles(stimulus)):
+        for cycle, (action, word) in enumerate(_cycles(stimulus, was_ready)):
             if action != last_action:
                 rst.value = int(action == RESET)
                 in_valid.value = int(action in (WARM_UP, SAMPLE))
                 last_action = action
             in_codes.value = word
             await edge
-            if action == SAMPLE:
+            ready = in_ready is None or str(in_ready.value) == "1"
+            taken = ready or action not in (WARM_UP, SAMPLE)
+            if action == SAMPLE and taken:
                 sample = len(inputs[SAMPLE])
                 for probe, delay in enumerate(probe_delays):
                     pending[cycle + delay].append((probe, sample))
                 if (sample + 1) % report_every == 0:
                     print(sample + 1, file=progress, flush=True)
-            inputs[action].append(cycle)
+            if taken:
+                inputs[action].append(cycle)
             valid = str(out_valid.value) if cycle > 0 else "0"  # edge 0 comes before the reset took effect
             if valid == "1":
                 outputs.append(cycle)

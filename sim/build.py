@@ -24,7 +24,7 @@ from typing import Any
 from difflut.errors import ConfigError
 from difflut.export.errors import ToolError
 from difflut.files import WriteError, write_atomically
-from difflut.sim.interface import PORTS_DRIVEN, ProbeLike, RtlInterface
+from difflut.sim.interface import Ports, ProbeLike
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
 from difflut.sim.toolchain import Cocotb, Icarus, Verilator
 
@@ -62,7 +62,7 @@ class Simulator:
 
 def build_verilator(
     sources: Sequence[Path],
-    interface: RtlInterface,
+    interface: Ports,
     tool: Verilator,
     cocotb: Cocotb,
     *,
@@ -139,7 +139,7 @@ def _verilate(
 
 def build_icarus(
     sources: Sequence[Path],
-    interface: RtlInterface,
+    interface: Ports,
     tool: Icarus,
     cocotb: Cocotb,
     *,
@@ -176,11 +176,11 @@ def build_icarus(
     )
 
 
-def _access_rules(interface: RtlInterface, probes: Sequence[ProbeLike]) -> str:
+def _access_rules(interface: Ports, probes: Sequence[ProbeLike]) -> str:
     """A Verilator control file that makes the ports and the probed signals visible to cocotb."""
     top = interface.top
-    rules = [f'public_flat_rw -module "{top}" -var "{port}"' for port in PORTS_DRIVEN]
-    rules += [f'public_flat_rd -module "{top}" -var "{port}"' for port in ("out_valid", *interface.result_ports)]
+    rules = [f'public_flat_rw -module "{top}" -var "{port}"' for port in interface.driven_ports]
+    rules += [f'public_flat_rd -module "{top}" -var "{port}"' for port in interface.read_ports]
     for signal in dict.fromkeys(probe.signal for probe in probes):
         if not re.fullmatch(r"[A-Za-z0-9_$.]+", signal):
             raise ConfigError(f"probe signal {signal!r} is not a dotted path of plain Verilog identifiers")

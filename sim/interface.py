@@ -24,6 +24,10 @@ class RtlInterface:
     class_width_bits]`. `out_valid` is `in_valid` delayed by `latency_cycles` clock edges: data sampled at edge
     t gives outputs that are sampled at edge t + latency_cycles. `rst` is synchronous, active high.
 
+    With `pixels`, a sample is an image of so many words, one after the other, each of `features` codes: a word is taken at
+    an edge with `in_valid` and the output `in_ready`, the latency counts from the edge that takes the last one, and images
+    that follow each other without a gap end `interval_cycles` apart.
+
     `scores`, `best` and `ranks` say whether there are the ports `out_scores`, `out_class` and `out_top`, the last with so
     many ranks.
 
@@ -42,12 +46,29 @@ class RtlInterface:
     scores: bool = True
     best: bool = True
     ranks: int = 0
+    pixels: int = 0
+    interval_cycles: int = 1
+
+    @property
+    def words(self) -> int:
+        """Words of `in_codes` that make a sample."""
+        return max(1, self.pixels)
+
+    @property
+    def read_ports(self) -> tuple[str, ...]:
+        """The ports that the bench reads."""
+        return (*(("in_ready",) if self.pixels else ()), "out_valid", *self.result_ports)
 
     @property
     def result_ports(self) -> tuple[str, ...]:
         """The ports that carry results: some of out_scores, out_class, out_top."""
         present = {"out_scores": self.scores, "out_class": self.best, "out_top": bool(self.ranks)}
         return tuple(port for port, there in present.items() if there)
+
+    @property
+    def driven_ports(self) -> tuple[str, ...]:
+        """The ports that the bench drives."""
+        return PORTS_DRIVEN
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", self.top):
@@ -66,8 +87,25 @@ class RtlInterface:
 
 # Fields that are integers, and the least value of each.
 _COUNTS = {
-    "features": 1, "width_bits": 1, "classes": 1, "score_width_bits": 1, "class_width_bits": 1, "latency_cycles": 0, "ranks": 0
+    "features": 1, "width_bits": 1, "classes": 1, "score_width_bits": 1, "class_width_bits": 1, "latency_cycles": 0, "ranks": 0,
+    "pixels": 0, "interval_cycles": 1
 }  # fmt: skip
+
+
+class Ports(Protocol):
+    """The ports of a top module that a bench touches."""
+
+    @property
+    def top(self) -> str:
+        """The name of the module."""
+
+    @property
+    def driven_ports(self) -> tuple[str, ...]:
+        """The ports that the bench drives."""
+
+    @property
+    def read_ports(self) -> tuple[str, ...]:
+        """The ports that the bench reads."""
 
 
 class ProbeLike(Protocol):
@@ -86,11 +124,13 @@ class ProbeLike(Protocol):
         """The signal belongs to the sample whose codes were sampled this many clock edges earlier."""
 
 
-def as_codes(codes: npt.ArrayLike, interface: RtlInterface) -> npt.NDArray[Any]:
-    """Check codes against an interface.
+def as_codes(codes: npt.ArrayLike, features: int, width_bits: int) -> npt.NDArray[Any]:
+    """Check codes.
 
     Args:
         codes: integers (N, features), N >= 1, unsigned or two's complement values of `width_bits` bits.
+        features: codes of a sample.
+        width_bits: bits of a code.
 
     Returns:
         The codes as an integer array of the same shape.
@@ -99,15 +139,13 @@ def as_codes(codes: npt.ArrayLike, interface: RtlInterface) -> npt.NDArray[Any]:
         ConfigError: wrong shape or dtype, no sample, or a code that does not fit.
     """
     array = np.asarray(codes)
-    if array.ndim != 2 or array.shape[1] != interface.features:
-        raise ConfigError(f"codes must have the shape (samples, {interface.features}), got {array.shape}")
+    if array.ndim != 2 or array.shape[1] != features:
+        raise ConfigError(f"codes must have the shape (samples, {features}), got {array.shape}")
     if not np.issubdtype(array.dtype, np.integer):
         raise ConfigError(f"codes must be integers, got dtype {array.dtype}")
     if len(array) == 0:
         raise ConfigError("codes holds no sample; a simulation that checks nothing proves nothing")
-    lowest, highest = -(1 << (interface.width_bits - 1)), (1 << interface.width_bits) - 1
+    lowest, highest = -(1 << (width_bits - 1)), (1 << width_bits) - 1
     if int(array.min()) < lowest or int(array.max()) > highest:
-        raise ConfigError(
-            f"codes must fit {interface.width_bits} bits, {lowest}..{highest}; got {array.min()}..{array.max()}"
-        )
+        raise ConfigError(f"codes must fit {width_bits} bits, {lowest}..{highest}; got {array.min()}..{array.max()}")
     return array

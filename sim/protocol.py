@@ -25,11 +25,13 @@ def measured_latency(recording: Recording, interface: RtlInterface) -> int:
     """Check when `out_valid` rose and return the latency in cycles.
 
     Raises:
-        ProtocolError: `out_valid` is unknown, stuck, not cleared by `rst`, comes at another latency than declared or
+        ProtocolError: images that followed each other without a gap ended at other intervals than declared,
+            `out_valid` is unknown, stuck, not cleared by `rst`, comes at another latency than declared or
             at a varying one, or outputs are missing or too many.
     """
     top, declared = interface.top, interface.latency_cycles
-    inputs, outputs = recording.input_cycles, recording.output_cycles
+    words = interface.words
+    inputs, outputs = recording.input_cycles[words - 1 :: words], recording.output_cycles
     reset = int(recording.reset_cycle)
     if len(recording.unknown_cycles):
         raise ProtocolError(
@@ -64,7 +66,14 @@ def measured_latency(recording: Recording, interface: RtlInterface) -> int:
     latency = int(delays[0])
     if latency != declared:
         raise ProtocolError(f"{top}: the measured latency is {latency} cycles, the declared one {declared}")
-    expected_warm = recording.warm_up_cycles + declared
+    if interface.pixels and len(inputs) > 2:  # the first two come without a gap
+        interval = int(np.diff(inputs).min())
+        if interval != interface.interval_cycles:
+            raise ProtocolError(
+                f"{top}: the measured initiation interval is {interval} cycles, the declared one "
+                f"{interface.interval_cycles}"
+            )
+    expected_warm = recording.warm_up_cycles[words - 1 :: words] + declared
     expected_warm = expected_warm[expected_warm <= reset]
     if not np.array_equal(outputs[outputs <= reset], expected_warm):
         raise ProtocolError(

@@ -32,6 +32,7 @@ class Stimulus:
         probe_signals: str (P,), hierarchical names below the top.
         probe_cycles: int64 (P,), clock edges between a sample's input edge and the edge where the probe is read.
         result_ports: str (R,), the ports that carry results.
+        waits_for_ready: bool (), whether there is a port `in_ready`, without which a word is not taken.
     """
 
     words: ByteArray
@@ -41,6 +42,7 @@ class Stimulus:
     probe_signals: npt.NDArray[np.str_]
     probe_cycles: CycleArray
     result_ports: npt.NDArray[np.str_] = field(default_factory=lambda: np.array(["out_scores", "out_class"]))
+    waits_for_ready: npt.NDArray[np.bool_] = field(default_factory=lambda: np.array(False))
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,8 @@ class Recording:
     top: npt.NDArray[np.bytes_] = field(default_factory=lambda: np.zeros(0, np.bytes_))
 
 
-def write(path: Path, value: Stimulus | Recording) -> None:
-    """Write to `path`; another process sees the whole file or none. Raises WriteError."""
+def write(path: Path, value: Any) -> None:
+    """Write a dataclass of arrays, such as a `Stimulus`, to `path`; another process sees the whole file or none. Raises WriteError."""
     arrays: dict[str, Any] = {item.name: getattr(value, item.name) for item in fields(value)}
     content = io.BytesIO()
     np.savez(content, **arrays)
@@ -125,17 +127,17 @@ def unpack_fields(bits: npt.NDArray[np.bool_], width_bits: int) -> npt.NDArray[n
     return bits.reshape(len(bits), -1, width_bits).astype(np.int64) @ weights
 
 
-def input_gaps(samples: int, latency_cycles: int, *, bubbles: bool, seed: int) -> CycleArray:
+def input_gaps(samples: int, latency_cycles: int, *, bubbles: bool, seed: int, stretch: int = 16) -> CycleArray:
     """Idle cycles before each sample, int64 (samples,).
 
-    With bubbles, stretches of 16 samples alternate: back to back, then with 0 to 3 idle cycles before each, and now and
+    With bubbles, stretches of `stretch` samples alternate: back to back, then with 0 to 3 idle cycles before each, and now and
     then a pause that empties the pipeline.
     """
     gaps = np.zeros(samples, dtype=np.int64)
     if bubbles:
         random = np.random.default_rng(seed)
-        loose = np.arange(samples) // 16 % 2 == 1
-        if samples <= 16:
+        loose = np.arange(samples) // stretch % 2 == 1
+        if samples <= stretch:
             loose[samples // 2 :] = True
         gaps[loose] = random.choice([0, 1, 2, 3], size=int(loose.sum()), p=[0.4, 0.3, 0.2, 0.1])
         gaps[loose & (random.random(samples) < 1 / 64)] += latency_cycles + 2

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from difflut.cli.common import json_option, model_option, print_json
+from difflut.errors import ConfigError
+
+if TYPE_CHECKING:
+    from difflut.export.bundle import Bundle
 
 
 @click.command(
@@ -17,12 +22,18 @@ from difflut.cli.common import json_option, model_option, print_json
     "  difflut export mnist_fc_8k_dwn --fpga xcup --outputs class\n"
     "  difflut export mnist_fc_8k_dwn --prove\n"
     "  difflut export mnist_fc_8k_dwn --fpga ecp5 --fmax 100\n"
+    "  difflut export mnist_fc_8k_dwn --interface axi-stream --stream-width 64 --stream-output class\n"
     "  difflut export mnist_fc_8k_dwn --pipeline encoder,1,2,sum2,argmax4\n"
+    "  difflut export cifar10_conv --conv streaming\n"
     "  difflut export my.safetensors --model my_models:Net --out build/net",
 )
 @click.argument("source", metavar="NAME|CKPT")
 @click.option("--target", default="verilog", show_default=True, help="Output language: verilog.")
-@click.option("--interface", default="plain", show_default=True, help="Ports of the top module: plain.")
+@click.option(
+    "--interface", default="plain", show_default=True, metavar="plain|axi-stream", help="Ports of the top module."
+)
+@click.option("--stream-width", type=int, metavar="8..512", help="Width of TDATA in bits (axi-stream); 32 by default.")
+@click.option("--stream-output", metavar="scores|class", help="What the stream gives (axi-stream); scores by default.")
 @click.option(
     "--fpga",
     default="generic",
@@ -35,13 +46,20 @@ from difflut.cli.common import json_option, model_option, print_json
     default="both",
     show_default=True,
     metavar="scores|class|both|top-K",
-    help="What the circuit puts out; top-3: the three best classes, best first.",
+    help="What the circuit puts out; top-3: the three best classes, best first. With axi-stream: see --stream-output.",
 )
 @click.option(
     "--pipeline",
     metavar="levels|auto|PLAN",
     help="Where registers go: after each level (the default), where --fmax or --latency need them (auto), or after the "
     "levels of a PLAN such as encoder,2,sum2,argmax4.",
+)
+@click.option(
+    "--conv",
+    default="unrolled",
+    show_default=True,
+    type=click.Choice(["unrolled", "streaming"]),
+    help="Convolutions: every position at once, an image a cycle; or each kernel once, a pixel a cycle.",
 )
 @click.option("--fmax", type=float, metavar="MHZ", help="Fewest cycles that reach this estimated clock (auto).")
 @click.option("--latency", type=int, metavar="CYCLES", help="Fastest estimated clock in at most these cycles (auto).")
@@ -55,9 +73,12 @@ def command(
     source: str,
     target: str,
     interface: str,
+    stream_width: int | None,
+    stream_output: str | None,
     fpga: str,
     outputs: str,
     pipeline: str | None,
+    conv: str,
     fmax: float | None,
     latency: int | None,
     out: Path | None,
@@ -71,14 +92,32 @@ def command(
     """
     from difflut.cli import prove_command
     from difflut.export import bundle
+    from difflut.export.convolution.build import STREAMING, make_stream_bundle
     from difflut.export.exporter import make_bundle
+    from difflut.export.interfaces.framing import Stream
     from difflut.export.pipelining import AUTO, LEVELS, Pipeline
     from difflut.models import load_model
 
     asked = Pipeline(pipeline or (LEVELS if fmax is None and latency is None else AUTO), fmax, latency)
+    given = {"width_bits": stream_width, "output": stream_output}
+    given = {name: value for name, value in given.items() if value is not None}
+    stream = Stream(**given) if given else None  # type: ignore[arg-type]
     model = load_model(source, model_class)
     directory = out or bundle.default_directory(model.name)
-    made = make_bundle(model, target=target, interface=interface, fpga=fpga, outputs=outputs, pipeline=asked).bundle
+    if conv == STREAMING:
+        if prove_it:
+            raise ConfigError(
+                "--prove: there is no proof of streaming circuits yet; check the build with `difflut verify`"
+            )
+        streamed = make_stream_bundle(
+            model, target=target, interface=interface, fpga=fpga, outputs=outputs, pipeline=asked
+        )
+        bundle.write(streamed, directory)
+        _show_stream(streamed, directory, as_json)
+        return
+    made = make_bundle(
+        model, target=target, interface=interface, stream=stream, fpga=fpga, outputs=outputs, pipeline=asked
+    ).bundle
     bundle.write(made, directory)
     proof = prove_command.run(directory) if prove_it else None
     if as_json:
@@ -94,6 +133,12 @@ def command(
     )
     cycles = manifest["latency_cycles"]
     click.echo(f"  latency {cycles} cycle{'s' if cycles != 1 else ''}, a new input every cycle")
+    if "stream" in manifest:
+        described = manifest["stream"]
+        click.echo(
+            f"  AXI4-Stream of {described['width_bits']} bits: {described['codes']['beats']} beats a frame, "
+            f"{described['results']['beats']} a result; last beat in to last beat out {described['latency_cycles']} cycles"
+        )
     timing = manifest["timing"]
     slowest = timing["critical_path"]
     click.echo(
@@ -105,4 +150,27 @@ def command(
         if not proof.ok:
             click.echo(f"the build stays in {directory}, but it is not proved to compute what the model does", err=True)
             sys.exit(1)
+    click.echo(f"next: difflut verify {directory}")
+
+
+def _show_stream(made: Bundle, directory: Path, as_json: bool) -> None:
+    """Say what a streaming build is."""
+    manifest = made.manifest
+    if as_json:
+        print_json({"directory": str(directory), "digest": made.digest, **manifest})
+        return
+    netlist, stream = manifest["netlist"], manifest["convolution"]
+    click.echo(f"{manifest['model']['name']} -> {directory}")
+    click.echo(
+        f"  streaming: {netlist['comparators']} comparators a pixel, {netlist['kernel_luts']} LUTs of kernels and "
+        f"{netlist['dense_luts']} of the dense part, each once; {netlist['classes']} scores"
+    )
+    click.echo(
+        f"  {stream['line_buffer_bits']} bits of line buffers, {stream['window_bits']} of windows, "
+        f"{stream['collected_bits']} of maps for the dense part"
+    )
+    click.echo(
+        f"  latency {manifest['latency_cycles']} cycles from the last pixel, an image of {stream['pixels']} pixels every "
+        f"{manifest['initiation_interval']} cycles"
+    )
     click.echo(f"next: difflut verify {directory}")

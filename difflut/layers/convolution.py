@@ -7,6 +7,7 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from difflut.errors import ConfigError, InputShapeError
+from difflut.functional import convolve
 from difflut.layers.config import LayerConfig
 from difflut.layers.gradients import stabilize_gradient
 from difflut.layers.lut_layer import LUTLayer
@@ -18,8 +19,8 @@ class ConvLUTLayer(nn.Module):
 
     The kernels are `depth` LUT layers, shared by all positions: the first has kernels * n**(depth - 1) nodes that read
     the window's bits (random or learnable connections), each further one reads n outputs of the one before and the
-    last has one node a kernel. Windows enter them as rows of the batch, so eval mode is data movement and
-    `lut_lookup`. Source: Petersen et al., "Convolutional Differentiable Logic Gate Networks", NeurIPS 2024, where n is 2.
+    last has one node a kernel. In eval mode the layer is the primitive `convolve`; while training, windows enter the LUT
+    layers as rows of the batch. Source: Petersen et al., "Convolutional Differentiable Logic Gate Networks", NeurIPS 2024, where n is 2.
 
     Args:
         in_channels: the number of input channels.
@@ -93,12 +94,16 @@ class ConvLUTLayer(nn.Module):
                 f"rows, columns)"
             )
         size = self.output_size(bits.shape[2], bits.shape[3])
+        if not self.training:
+            connections = [level.connections for level in self.levels]
+            tables = [level.truth_tables() for level in self.levels]
+            convolved: Tensor = convolve(bits.bool(), connections, tables, self.kernel_size, self.stride, self.padding)
+            return convolved
         # As columns: LUTLayer takes the transpose, which then is contiguous, and copies nothing.
         rows = window_columns(bits, self.kernel_size, self.stride, self.padding).t()
         for level in self.levels:
             rows = level(rows)
-        outputs = from_columns(rows.t(), bits.shape[0], size)
-        return stabilize_gradient(outputs, self.config.gradient) if self.training else outputs
+        return stabilize_gradient(from_columns(rows.t(), bits.shape[0], size), self.config.gradient)
 
     def extra_repr(self) -> str:
         return (

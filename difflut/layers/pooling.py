@@ -11,8 +11,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from difflut.errors import InputShapeError
-from difflut.functional import lut_lookup
-from difflut.layers.windows import Pair, from_columns, pair, positions, window_columns
+from difflut.functional import convolve
+from difflut.layers.windows import Pair, pair, positions
 from difflut.nodes.base import MAX_INPUTS
 
 
@@ -20,8 +20,8 @@ def or_pool(bits: Tensor, kernel_size: int | Pair = 2, stride: int | Pair | None
     """The OR of each window and channel.
 
     On floating numbers this is max pooling, whose gradient goes to the first largest element of the window. On bool it
-    is the primitive `lut_lookup` with OR tables, in trees where a window has more than 8 bits, so that it has a
-    circuit. Source: Petersen et al., "Convolutional Differentiable Logic Gate Networks", NeurIPS 2024.
+    is the primitive `convolve` with OR tables, in trees where a window has more than 8 bits, so that it has a circuit.
+    Source: Petersen et al., "Convolutional Differentiable Logic Gate Networks", NeurIPS 2024.
 
     Args:
         bits: floating or bool (N, C, H, W).
@@ -44,15 +44,17 @@ def or_pool(bits: Tensor, kernel_size: int | Pair = 2, stride: int | Pair | None
             return output
         return functional.max_pool2d(bits, window, step)
     channels = bits.shape[1]
-    rows = window_columns(bits, window, step).t()
+    connections, tables = [], []
     width = window[0] * window[1]
     while width > 1:
-        connections = _tree_level(channels, width).to(bits.device)
-        n = connections.shape[1]
-        tables = torch.arange(1 << n, device=bits.device).bool().expand(len(connections), -1)
-        rows = lut_lookup(rows, connections, tables)
-        width = len(connections) // channels
-    return from_columns(rows.t(), bits.shape[0], size)
+        level = _tree_level(channels, width).to(bits.device)
+        connections.append(level)
+        tables.append(torch.arange(1 << level.shape[1], device=bits.device).bool().repeat(len(level), 1))
+        width = len(level) // channels
+    if not connections:  # windows of one bit
+        return bits[:, :, :: step[0], :: step[1]]
+    pooled: Tensor = convolve(bits, connections, tables, window, step, (0, 0))
+    return pooled
 
 
 class _MaxPool(torch.autograd.Function):

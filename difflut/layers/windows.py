@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from difflut import functional as primitive
 from difflut.errors import ConfigError, InputShapeError
 
 Pair = tuple[int, int]
@@ -47,16 +48,10 @@ def window_columns(images: Tensor, window: Pair, stride: Pair, padding: Pair = (
 
     Row (c * rows + i) * columns + j holds element (i, j) of channel c; the windows follow sample by sample, row by row.
     """
-    (rows, columns), (down, right) = window, padding
-    if images.is_floating_point():
-        output: Tensor = _Windows.apply(images, window, stride, padding)  # type: ignore[no-untyped-call]
-        return output
-    if down or right:
-        images = functional.pad(images, (right, right, down, down))
-    # Tensor.unfold, because torch.nn.functional.unfold does not take bool.
-    windows = images.unfold(2, rows, stride[0]).unfold(3, columns, stride[1])
-    count = windows.shape[0] * windows.shape[2] * windows.shape[3]
-    return windows.permute(1, 4, 5, 0, 2, 3).reshape(images.shape[1] * rows * columns, count)
+    if not images.is_floating_point():
+        return primitive.window_columns(images, window, stride, padding)
+    output: Tensor = _Windows.apply(images, window, stride, padding)  # type: ignore[no-untyped-call]
+    return output
 
 
 class _Windows(torch.autograd.Function):

@@ -8,7 +8,7 @@ import lzma
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from time import perf_counter
 from typing import Any
 
@@ -24,6 +24,7 @@ from difflut.export.proof.read_back import read_back, require_yosys
 from difflut.export.proof.report import OPEN, Claim, Counterexample, ProofReport
 from difflut.export.proof.rtl import Progress, prove_rtl
 from difflut.export.proof.solver import require_sat
+from difflut.export.proof.streams import prove_streams
 from difflut.export.targets import GENERIC, find_target
 from difflut.export.text import from_text
 from difflut.files import write_atomically
@@ -56,6 +57,11 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     require_yosys()
     require_sat()
     build = bundle.read(directory)
+    if "convolution" in build.manifest:
+        raise BundleError(
+            f"{directory}: a streaming circuit, for which there is no proof yet; check it with `difflut verify`, or prove "
+            f"an export with --conv unrolled"
+        )
     started = perf_counter()
     netlist = from_text(build.text(bundle.NETLIST_FILE))
     claims, found = _passes(build, netlist, progress)
@@ -63,7 +69,7 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     reading = perf_counter()
     sources = {name: build.text(name) for name in build.files if name.startswith("rtl/")}
     try:
-        circuit = read_back(sources, build.manifest["name"])
+        circuit = read_back(sources, bundle.core_name(build.manifest))
         read_seconds = perf_counter() - reading
         progress("reading the RTL", 1, 1)
         outcome = prove_rtl(circuit, netlist, build.manifest["latency_cycles"], progress)
@@ -72,6 +78,10 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     except ProofError as error:
         read_seconds = perf_counter() - reading
         claims.append(Claim("RTL", "the RTL is a synchronous circuit of one clock", OPEN, str(error)))
+    if "stream" in build.manifest:
+        progress("streams", 0, 1)
+        claims += prove_streams({PurePosixPath(name).name: text for name, text in sources.items()}, build.manifest)
+        progress("streams", 1, 1)
     work = Path(directory) / WORK
     if found is not None:
         found = replace(found, file=(WORK / COUNTEREXAMPLE_FILE).as_posix())

@@ -1,0 +1,160 @@
+"""From a trained convolutional model to a build directory with a streaming circuit."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+from difflut._version import __version__
+from difflut.errors import ConfigError
+from difflut.export import bundle
+from difflut.export.backends.verilog_stream import StreamDesign, emit_stream
+from difflut.export.convolution import text
+from difflut.export.convolution.ir import ConvolutionalNetlist
+from difflut.export.convolution.optimise import optimise
+from difflut.export.convolution.stages import stage_kernels
+from difflut.export.convolution.trace import trace_convolution
+from difflut.export.exporter import MODEL_FILE, MODELS_FOLDER, _output_ports, _pipeline
+from difflut.export.heads.outputs import Outputs, parse_outputs
+from difflut.export.heads.plan import plan_head
+from difflut.export.ir import Netlist
+from difflut.export.levels import Plan
+from difflut.export.passes.assign_stages import assign_stages
+from difflut.export.pipelining import LEVELS, Pipeline, plan_pipeline
+from difflut.export.targets import GENERIC, Target, find_target
+from difflut.export.timing import analyse, find_levels
+from difflut.hdl_templates import render
+from difflut.models.base_model import BaseModel
+
+NETLIST_FILE = "verify/convolution.txt"
+UNROLLED, STREAMING = "unrolled", "streaming"
+FORMS = (UNROLLED, STREAMING)
+
+
+def make_stream_bundle(
+    model: BaseModel,
+    *,
+    target: str = "verilog",
+    interface: str = "plain",
+    fpga: str = GENERIC.name,
+    outputs: str = "both",
+    pipeline: Pipeline | str = LEVELS,
+) -> bundle.Bundle:
+    """Export a fitted convolutional model as a streaming circuit, in memory; the same model and options, the same bytes.
+
+    Args:
+        model: the model.
+        target: the output language, "verilog".
+        interface: the ports of the top module, "plain": pixels with in_valid and in_ready.
+        fpga: the FPGA family, a name in `difflut.export.targets.TARGETS`.
+        outputs: "both" (scores and class), "scores", "class" or "top-K".
+        pipeline: where registers go in the dense part; kernels have one behind each level of LUTs. The bits that the
+            dense part reads are registers, so by default none follow its level "encoder".
+
+    Raises:
+        ConfigError: if an option is unknown or does not fit, or a layer does not fit a stream.
+        TraceError: if the model is no stack of whole maps; see `trace_convolution`.
+    """
+    if target != "verilog" or interface != "plain":
+        raise ConfigError(
+            f"a streaming circuit has the target 'verilog' and the interface 'plain'; got {target!r} and {interface!r}"
+        )
+    family = find_target(fpga)
+    netlist, reports = optimise(trace_convolution(model), family)
+    chosen = parse_outputs(outputs, netlist.dense.head.classes)
+    asked = Pipeline(pipeline) if isinstance(pipeline, str) else pipeline
+    plan = _plan_dense(netlist.dense, family, asked, chosen)
+    dense = assign_stages(netlist.dense, plan.cells)
+    netlist = stage_kernels(replace(netlist, dense=dense))
+    design = emit_stream(
+        netlist,
+        family,
+        outputs=chosen,
+        head_registers=plan.head_registers,
+        last_registered=plan.registers_last_cells,
+    )
+    manifest = _manifest(model, netlist, design, family)
+    manifest |= {
+        "pipeline": _pipeline(asked, plan),
+        "timing": analyse(dense, family, plan, chosen).to_json(),
+        "passes": [
+            {"part": part, **{key: value for key, value in asdict(report).items() if key != "seconds"}}
+            for part, made in reports.items()
+            for report in made
+        ],
+        "versions": {"difflut": __version__},
+    }
+    files = {f"rtl/{name}": content.encode() for name, content in design.files.items()}
+    files |= {f"{MODELS_FOLDER}/{name}": content.encode() for name, content in design.models.items()}
+    files[NETLIST_FILE] = text.to_text(netlist).encode()
+    files[MODEL_FILE] = model.checkpoint_bytes(frozen=True)
+    files["README.md"] = render(
+        "build_readme_stream.md.j2",
+        {"build": manifest, "sources": sorted(design.files), "models": bool(design.models)},
+    ).encode()
+    return bundle.Bundle(manifest, files)
+
+
+def _plan_dense(dense: Netlist, family: Target, asked: Pipeline, outputs: Outputs) -> Plan:
+    if asked.spec != LEVELS:
+        return plan_pipeline(dense, family, asked, outputs)
+    levels = find_levels(dense, plan_head(dense.head, family, outputs))
+    return Plan(levels, tuple(place for place, name in enumerate(levels.names) if name != "encoder"))
+
+
+def _manifest(model: BaseModel, netlist: ConvolutionalNetlist, design: StreamDesign, family: Target) -> dict[str, Any]:
+    schedule, size, form = design.schedule, netlist.size, netlist.input
+    return {
+        "name": design.top,
+        "target": "verilog",
+        "interface": "plain",
+        "fpga": family.name,
+        "outputs": design.head.outputs.name,
+        "model": {
+            "name": model.name,
+            "class": f"{type(model).__module__}:{type(model).__qualname__}",
+            "nodes": sum(layer.out_width for _, layer in model.lut_layers()),
+            "trained": model.info,
+        },
+        "input": {
+            "port": "in_codes",
+            "shape": list(model.input_shape),
+            "features": size.channels,
+            "width_bits": form.width_bits,
+            "signed": form.signed,
+            "divisor": model.input_format.divisor,
+            "meaning": f"one pixel a cycle, row by row; colour c is the code at in_codes[{form.width_bits}*c +: "
+            f"{form.width_bits}]; the model sees code / {model.input_format.divisor:g}",
+        },
+        "output": _output_ports(design.head.outputs, netlist.dense.head),
+        "latency_cycles": design.latency_cycles,
+        "initiation_interval": schedule.initiation_interval,
+        "convolution": {
+            "form": STREAMING,
+            "pixels": schedule.pixels,
+            "pause_cycles": schedule.pause_cycles,
+            "line_buffer_bits": schedule.buffer_bits,
+            "window_bits": schedule.window_bits,
+            "collected_bits": schedule.collected_bits,
+            "collected_bits_read": len(netlist.dense_bits),
+            "maps": [
+                {
+                    "size": list(maps),
+                    "source": layer.source,
+                    "window": list(layer.window),
+                    "stride": list(layer.stride),
+                    "padding": list(layer.padding),
+                    "luts": layer.kernel.luts,
+                    "registers": steps.register_levels,
+                }
+                for layer, steps, maps in zip(netlist.layers, schedule.layers, netlist.maps[1:], strict=True)
+            ],
+        },
+        "netlist": {
+            "comparators": len(netlist.compare_channel),
+            "luts": netlist.luts,
+            "kernel_luts": netlist.luts - netlist.dense.luts,
+            "dense_luts": netlist.dense.luts,
+            "classes": netlist.dense.head.classes,
+        },
+    }

@@ -1,0 +1,129 @@
+"""A run of a streaming design in Icarus: images pixel by pixel, with gaps and resets, and what must come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from icarus import call
+from tools import require_tool
+
+from difflut.export.backends.verilog_stream import StreamDesign
+from difflut.export.convolution.ir import ConvolutionalNetlist
+
+_TESTBENCH = """\
+module testbench;
+  reg clk = 0, rst, in_valid, reset, taken;
+  reg [15:0] gap;
+  reg [{codes_msb}:0] in_codes, codes;
+  reg [{codes_msb} + 17:0] stimulus [0:{pixels} - 1];
+  wire in_ready, out_valid;
+{wires}
+  {top} dut (.clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .in_codes(in_codes),
+             .out_valid(out_valid){ports});
+  integer pixel, idle, edges;
+  task cycle;
+    begin
+      #1 taken = in_valid & in_ready & ~rst;
+      $display("%b %b{formats}", taken, out_valid{signals});
+      clk = 1;
+      #1 clk = 0;
+    end
+  endtask
+  initial begin
+    $readmemh("stimulus.hex", stimulus);
+    for (pixel = 0; pixel < {pixels}; pixel = pixel + 1) begin
+      {{reset, gap, codes}} = stimulus[pixel];
+      rst = reset;
+      in_valid = reset;
+      in_codes = ~codes;
+      if (reset) cycle;
+      rst = 0;
+      in_valid = 0;
+      for (idle = 0; idle < gap; idle = idle + 1) cycle;
+      in_valid = 1;
+      in_codes = codes;
+      cycle;
+      while (!taken) cycle;
+    end
+    in_valid = 0;
+    for (edges = 0; edges < {tail}; edges = edges + 1) cycle;
+  end
+endmodule
+"""
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image to send: codes (features,), idle cycles before each of its pixels; cut short, it ends with a reset."""
+
+    codes: npt.NDArray[np.int64]
+    gaps: npt.NDArray[np.int64]
+    cut: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the design gave: the edges of its last pixel and of out_valid, and the bits of the result ports."""
+
+    last_pixel: int
+    edge: int
+    ports: dict[str, str]
+
+
+def send(design: StreamDesign, netlist: ConvolutionalNetlist, images: Sequence[Image], folder: Path) -> list[Answer]:
+    """Reset the design, send images, and give one answer for each that was not cut short.
+
+    A cut image's pixels are `len(gaps)`, and a reset follows, with another pixel offered in it.
+    """
+    form, size, head = netlist.input, netlist.size, netlist.dense.head
+    width = size.channels * form.width_bits
+    lines, reset = [], True
+    for image in images:
+        pixels = image.codes.reshape(size.channels, size.pixels).T[: len(image.gaps)]
+        for gap, pixel in zip(image.gaps.tolist(), pixels.tolist(), strict=True):
+            mask = (1 << form.width_bits) - 1
+            word = sum((code & mask) << form.width_bits * i for i, code in enumerate(pixel))
+            lines.append((int(reset) << 16 | gap) << width | word)
+            reset = False
+        reset = image.cut
+    widths = {"out_scores": head.classes * head.score_width_bits, "out_class": head.class_width_bits}
+    (folder / "stimulus.hex").write_text("\n".join(f"{line:x}" for line in lines))
+    (folder / "testbench.v").write_text(
+        _TESTBENCH.format(
+            top=design.top,
+            codes_msb=width - 1,
+            pixels=len(lines),
+            tail=design.latency_cycles + 8,
+            wires="\n".join(f"  wire [{bits - 1}:0] {port};" for port, bits in widths.items()),
+            ports="".join(f", .{port}({port})" for port in widths),
+            formats=" %b" * len(widths),
+            signals="".join(f", {port}" for port in widths),
+        )
+    )
+    for name, content in design.files.items():
+        (folder / name).write_text(content, encoding="ascii")
+    sources = [*sorted(design.files), "testbench.v"]
+    compiled = call(require_tool("iverilog"), "-g2001", "-Wall", "-o", "simulation", *sources, folder=folder)
+    remarks = [line for line in compiled.splitlines() if "timescale" not in line]
+    assert not remarks, remarks
+    rows = [line.split() for line in call(require_tool("vvp"), "-n", "simulation", folder=folder).splitlines()]
+    taken = [edge for edge, row in enumerate(rows) if row[0] == "1"]
+    valid = [edge for edge, row in enumerate(rows) if row[1] != "0" and edge > 0]
+    assert len(taken) == len(lines)
+    ends = np.cumsum([len(image.gaps) for image in images])
+    last = [taken[end - 1] for end, image in zip(ends.tolist(), images, strict=True) if not image.cut]
+    assert len(last) == len(valid), (last, valid)
+    return [
+        Answer(end, edge, dict(zip(widths, rows[edge][2:], strict=True))) for end, edge in zip(last, valid, strict=True)
+    ]
+
+
+def gaps(random: np.random.Generator, pixels: int, most: int) -> npt.NDArray[np.int64]:
+    """Idle cycles before each pixel, up to `most`, half of them none."""
+    result: Any = random.integers(0, most + 1, pixels) * (random.random(pixels) < 0.5)
+    return result
