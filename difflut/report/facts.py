@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from difflut.export import bundle
 from difflut.export.analysis import estimate_luts
+from difflut.export.errors import BundleError
 from difflut.export.heads.cost import counter_luts, selection_luts
 from difflut.export.heads.outputs import Outputs, parse_outputs
 from difflut.export.heads.plan import plan_head
@@ -139,10 +140,15 @@ def read_facts(directory: Path) -> Facts:
     """Read a build and what verification, proof and synthesis left in it.
 
     Raises:
-        BundleError: if it is not a complete, unedited build.
+        BundleError: if it is not a complete, unedited build, or a streaming circuit.
     """
     build = bundle.read(directory)
     manifest = build.manifest
+    if "convolution" in manifest:
+        raise BundleError(
+            f"{directory}: a streaming circuit, which the report does not know yet; export with --conv unrolled for one that "
+            f"it does"
+        )
     netlist = from_text(build.text(bundle.NETLIST_FILE))
     family = find_target(manifest.get("fpga", GENERIC.name))
     outputs = parse_outputs(manifest.get("outputs", "both"), netlist.head.classes)

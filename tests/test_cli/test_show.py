@@ -167,7 +167,7 @@ def test_a_node_that_the_passes_removed(tmp_path: Path, capsys: pytest.CaptureFi
     bundle.write(bundle.Bundle(made.manifest, files), tmp_path / "net")
     status, _, err = run(capsys, "show", tmp_path / "net", "--node", "L2.3")
     assert status == 2
-    start = "error: node 'L2.3' is not in the circuit: the passes removed it, as a wire, a constant, equal to another or unread; "
+    start = "error: node 'L2.3' is not in the circuit: the passes removed it, as a wire, a constant, equal to another, unread or absorbed; "
     assert err.startswith(f"{start}nearest: L2.") and err.endswith("\n")
     named = err.removeprefix(f"{start}nearest: ").split()
     assert len(named) == 3
