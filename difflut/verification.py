@@ -163,7 +163,7 @@ def verify(
     result = run_rtl(
         sources,
         interface,
-        _words(subject.codes[chosen], interface),
+        words_of(subject.codes[chosen], interface),
         simulator=simulator,
         build_dir=work,
         seed=seed,
@@ -196,7 +196,7 @@ def read_netlist(build: bundle.Bundle) -> Netlist | ConvolutionalNetlist:
     return from_text(build.text(NETLIST_FILE))
 
 
-def _words(codes: npt.NDArray[Any], interface: RtlInterface) -> npt.NDArray[Any]:
+def words_of(codes: npt.NDArray[Any], interface: RtlInterface) -> npt.NDArray[Any]:
     """One row a word of the port `in_codes`: the sample, or one pixel of it after the other."""
     if not interface.pixels:
         return codes

@@ -136,7 +136,6 @@ def _manifest(model: BaseModel, netlist: ConvolutionalNetlist, design: StreamDes
             "line_buffer_bits": schedule.buffer_bits,
             "window_bits": schedule.window_bits,
             "collected_bits": schedule.collected_bits,
-            "collected_bits_read": len(netlist.dense_bits),
             "maps": [
                 {
                     "size": list(maps),
