@@ -8,7 +8,7 @@ SAMPLES ?= 1000
 BUILD := build/$(MODEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help sim test test-full lint types wheel bench bench-hw system clean
+.PHONY: help sim test test-full lint types wheel bench bench-hw docs system clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -42,6 +42,9 @@ bench: $(VENV)/.dev  ## the figures of docs/benchmarks.md
 
 bench-hw: $(VENV)/.dev  ## the figures of docs/HARDWARE.md; fetches dwn2rtl from PyPI, takes about an hour
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.hardware
+
+docs: $(VENV)/.dev  ## build the documentation site into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 system:
 	@missing=""; \

@@ -1,6 +1,6 @@
 """Trains models of the zoo with several seeds and keeps what came out in benchmarks/model_zoo.json.
 
-    python benchmarks/train_zoo.py --data mnist/ [--seeds 0 1 2] [--out build/zoo] [--ship] [NAME ...]
+    python benchmarks/train_zoo.py [NAME ...] --data mnist/ [--seeds 0 1 2] [--out build/zoo] [--ship]
 
 Without names it trains all zoo models of the data set. What the JSON file has is skipped, and an interrupted training
 goes on where it was: the script can be stopped and started again. `--ship` copies seed 0 into the package. Each

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from difflut.export.errors import BundleError
 from difflut.export.exporter import MODEL_FILE, MODELS_FOLDER, NETLIST_FILE
 from difflut.export.heads.outputs import parse_outputs
 from difflut.export.heads.plan import plan_head
+from difflut.export.interfaces.framing import framing_of
 from difflut.export.ir import Netlist
 from difflut.export.pipelining import parse_plan
 from difflut.export.simulate import simulate, simulate_nets
@@ -30,10 +32,23 @@ from difflut.export.text import from_text
 from difflut.export.timing import find_levels
 from difflut.models import load_model, zoo
 from difflut.models.base_model import BaseModel
-from difflut.sim import Comparison, RtlInterface, RtlResult, compare, locate, mismatching, run_rtl
+from difflut.records import RtlOutputs, keep, now
+from difflut.sim import (
+    Comparison,
+    RtlInterface,
+    RtlResult,
+    StreamInterface,
+    compare,
+    locate,
+    mismatching,
+    run_rtl,
+    run_stream,
+)
 from difflut.training import predict_scores
 
-RANDOM_SAMPLES = 100
+SAMPLES, RANDOM_SAMPLES = 1000, 100
+# With waveforms few samples, so that the file can be looked through.
+WAVES_SAMPLES, WAVES_RANDOM_SAMPLES = 8, 4
 NO_SIMULATOR = "none"
 # The folders whose Verilog is simulated: the design, and models of the primitives that it instantiates.
 _COMPILED = ("rtl/", f"{MODELS_FOLDER}/")
@@ -76,6 +91,7 @@ class VerificationReport:
         build_seconds, run_seconds: wall time of building and of running the simulation; 0 without one.
         waves: the path of the waveform file, None if none was asked for.
         compared: which outputs, in words.
+        date: when, UTC, ISO 8601.
     """
 
     build: str
@@ -89,6 +105,7 @@ class VerificationReport:
     run_seconds: float
     waves: str | None
     compared: str
+    date: str = field(default_factory=now)
     ok: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,7 +121,7 @@ def verify(
     *,
     data: Split | None,
     data_name: str,
-    samples: int = 1000,
+    samples: int | None = None,
     simulator: str = "verilator",
     model_class: str | None = None,
     seed: int = 0,
@@ -112,29 +129,31 @@ def verify(
 ) -> VerificationReport:
     """Compare a build's netlist (all samples) and its RTL (the first `samples`) with PyTorch.
 
-    Both also run on `RANDOM_SAMPLES` samples of random codes.
+    Both also run on `RANDOM_SAMPLES` samples of random codes (`WAVES_RANDOM_SAMPLES` with waves). The outcome and what the RTL returned are kept in the build's
+    work folder (`difflut.records`).
 
     Args:
         directory: a build directory.
         data: labelled samples as codes or numbers; None for random codes only.
         data_name: the name of the data, for the report.
-        samples: how many labelled samples the RTL runs on.
+        samples: how many labelled samples the RTL runs on; by default `SAMPLES`, with waves `WAVES_SAMPLES`.
         simulator: "verilator", "icarus", or "none" to compare the netlist only, for designs too large to simulate.
         model_class: `module:Class` of the model if it is not in the zoo.
         seed: of the random codes and the gaps in `in_valid`.
-        waves: whether to keep a waveform file.
+        waves: whether to keep a waveform file, FST, of the whole run.
 
     Raises:
         BundleError: if the directory is not a complete, unedited build.
     """
     build = bundle.read(directory)
+    samples = (WAVES_SAMPLES if waves else SAMPLES) if samples is None else samples
     if samples < 1:
         raise ConfigError(f"samples is {samples}; at least 1 sample must be checked")
     if data is not None and len(data) == 0:
         raise DataError("the data hold no sample; a verification that checks nothing proves nothing")
     model = load_build_model(directory, model_class)
     netlist = read_netlist(build)
-    subject = _Subject(model, netlist, data, seed)
+    subject = _Subject(model, netlist, data, seed, WAVES_RANDOM_SAMPLES if waves else RANDOM_SAMPLES)
 
     simulated = simulate if isinstance(netlist, Netlist) else simulate_convolution
     netlist_step = subject.judge("netlist", len(data) if data else 0, simulated(netlist, subject.codes))  # type: ignore[arg-type]
@@ -142,7 +161,7 @@ def verify(
     if simulator == NO_SIMULATOR:
         if waves:
             raise ConfigError("waves come from a simulation of the RTL; give a simulator, or no waves")
-        return VerificationReport(
+        report = VerificationReport(
             build=build.manifest["name"],
             digest=digest,
             data=name,
@@ -155,27 +174,27 @@ def verify(
             waves=None,
             compared="score and the class",
         )
+        keep(directory, report.to_json(), None)
+        return report
     images = min(samples, len(data)) if data else 0
     chosen = subject.selection(images)
     work = Path(directory) / WORK
     sources = sorted((Path(directory) / name) for name in build.files if name.startswith(_COMPILED))
     interface = rtl_interface(build)
-    result = run_rtl(
-        sources,
-        interface,
-        words_of(subject.codes[chosen], interface),
-        simulator=simulator,
-        build_dir=work,
-        seed=seed,
-        waves=waves,
+    codes = subject.codes[chosen]
+    run = (
+        partial(run_stream, sources, stream_interface(build), codes)
+        if "stream" in build.manifest
+        else partial(run_rtl, sources, interface, words_of(codes, interface))
     )
+    result = run(simulator=simulator, build_dir=work, seed=seed, waves=waves)
     comparison = subject.compare(result, chosen)
     found = ""
     if comparison.first is not None:
         found = _explain(comparison, subject, chosen, build, sources, interface, simulator, work)
     rtl_step = subject.judge("RTL", images, result, chosen, found)
-    return VerificationReport(
-        build=interface.top,
+    report = VerificationReport(
+        build=build.manifest["name"],
         digest=digest,
         data=name,
         pytorch_accuracy={step.name: subject.pytorch_accuracy(step.images) for step in (netlist_step, rtl_step)},
@@ -186,6 +205,21 @@ def verify(
         run_seconds=result.run_seconds,
         waves=str(result.waves) if result.waves else None,
         compared=_compared(interface),
+    )
+    keep(directory, report.to_json(), RtlOutputs(result.scores, result.classes, result.top, subject.labels[:images]))
+    return report
+
+
+def stream_interface(build: bundle.Bundle) -> StreamInterface:
+    """The streams and registers of a build with AXI ports."""
+    manifest = build.manifest
+    registers = manifest["stream"]["registers"]
+    return StreamInterface(
+        top=manifest["name"],
+        framing=framing_of(manifest),
+        output=manifest["stream"]["output"],
+        constants={register["offset"]: register["value"] for register in registers if register["value"] is not None},
+        counters={register["name"].lower(): register["offset"] for register in registers if register["value"] is None},
     )
 
 
@@ -204,13 +238,13 @@ def words_of(codes: npt.NDArray[Any], interface: RtlInterface) -> npt.NDArray[An
 
 
 def rtl_interface(build: bundle.Bundle) -> RtlInterface:
-    """The ports of a build's top module."""
+    """The ports of a build's core, which is the top module of a build with the plain interface."""
     manifest = build.manifest
     output = manifest["output"]
     classes = output["classes"]
     score, best, top = (output.get(port, {}) for port in ("scores", "class", "top"))
     return RtlInterface(
-        top=manifest["name"],
+        top=bundle.core_name(manifest),
         features=manifest["input"]["features"],
         width_bits=manifest["input"]["width_bits"],
         classes=classes,
@@ -229,12 +263,12 @@ class _Subject:
     """The samples, and what PyTorch computes for them: labelled ones first, then random codes."""
 
     def __init__(
-        self, model: BaseModel, netlist: Netlist | ConvolutionalNetlist, data: Split | None, seed: int
+        self, model: BaseModel, netlist: Netlist | ConvolutionalNetlist, data: Split | None, seed: int, random: int
     ) -> None:
         self.netlist = netlist
         generator = torch.Generator().manual_seed(seed)
         form = model.input_format
-        shape = (RANDOM_SAMPLES, *model.input_shape)
+        shape = (random, *model.input_shape)
         parts = [torch.randint(form.lowest, form.highest + 1, shape, generator=generator, dtype=torch.int32)]
         self.labels: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         if data is not None:
@@ -336,6 +370,7 @@ def _explain(
     message = str(comparison.first)
     if not isinstance(subject.netlist, Netlist):
         return f"{message}; in a streaming circuit the first wrong node is not looked for"
+    wrapped = interface.top != build.manifest["name"]
     family = find_target(build.manifest.get("fpga", GENERIC.name))
     outputs = parse_outputs(build.manifest.get("outputs", "both"), subject.netlist.head.classes)
     levels = find_levels(subject.netlist, plan_head(subject.netlist.head, family, outputs))
@@ -346,8 +381,11 @@ def _explain(
         outputs=outputs,
         head_registers=plan.head_registers,
         last_registered=plan.registers_last_cells,
+        top=interface.top,
     )
-    if {f"rtl/{name}" for name in design.files} != {name for name in build.files if name.startswith("rtl/")}:
+    if {f"rtl/{name}" for name in design.files} != {
+        name for name in build.files if name.startswith(f"rtl/{interface.top}")
+    }:
         return message + "; the first wrong node is not known: this difflut names the RTL's parts differently"
     codes = subject.codes[chosen][comparison.first.sample : comparison.first.sample + 1]
     debug: RtlResult = run_rtl(
@@ -356,5 +394,10 @@ def _explain(
     nets = simulate_nets(subject.netlist, codes)[0]
     difference = locate(subject.netlist, design.probes, nets, [values[0] for values in debug.probe_values])
     if difference is None:
-        return f"{message}; every comparator and node is right, so the fault lies in the group sum, the argmax or the control"
+        rest = (
+            "the group sum, the argmax, the control or the streams"
+            if wrapped
+            else "the group sum, the argmax or the control"
+        )
+        return f"{message}; every comparator and node is right, so the fault lies in {rest}"
     return f"{message}; first wrong node: {difference}"

@@ -17,6 +17,7 @@ from difflut.export.heads.cost import head_luts
 from difflut.export.heads.outputs import Outputs
 from difflut.export.heads.plan import plan_head
 from difflut.export.ir import FIRST_NET, IntArray, Netlist
+from difflut.export.pairing import pair_luts
 from difflut.export.targets import GENERIC, Target
 
 
@@ -121,12 +122,15 @@ def estimate_luts(netlist: Netlist, target: Target = GENERIC, outputs: Outputs |
     """Estimate the six-input LUTs of every cell in the netlist as it stands (run the passes first).
 
     - Encoder: the LUTs of `plan_encoder` for the target, an exact count.
-    - Layers: a LUT with n <= 6 inputs is one; n = 7 is two and n = 8 is four, joined by the slice's multiplexers.
+    - Layers: a LUT with n <= 6 inputs is one; n = 7 is two and n = 8 is four, joined by the slice's multiplexers. Two
+      that share a dual-output LUT (`pair_luts`) count once, in the layer of the first.
     - Head: the LUTs of its plan for the target (`difflut.export.heads`), exact where primitives are instantiated.
     """
     encoder = plan_encoder(netlist, target).luts
 
     lut6 = np.left_shift(1, np.maximum(netlist.lut_inputs - 6, 0))
+    partner = pair_luts(netlist, target)
+    lut6[(partner >= 0) & (partner < np.arange(netlist.luts))] = 0
     numbers, index = np.unique(netlist.lut_layer, return_inverse=True)
     counts = np.bincount(index, minlength=len(numbers))
     costs = np.bincount(index, weights=lut6, minlength=len(numbers))

@@ -62,6 +62,16 @@ class Bundle:
         return self.files[name].decode()
 
 
+def rtl_files(bundle: Bundle) -> list[str]:
+    """The Verilog files of the design, in a fixed order."""
+    return sorted(name for name in bundle.files if name.startswith("rtl/") and name.endswith(".v"))
+
+
+def core_name(manifest: Mapping[str, Any]) -> str:
+    """The module with the plain interface: the top, or what a wrapper of streams contains."""
+    return str(manifest.get("core", manifest["name"]))
+
+
 def write(bundle: Bundle, directory: Path) -> None:
     """Write a build directory whole; an earlier build there is replaced only once the new one is complete.
 

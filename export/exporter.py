@@ -10,7 +10,12 @@ from difflut._version import __version__
 from difflut.errors import ConfigError
 from difflut.export import backends, bundle, pipelines, text
 from difflut.export.analysis import summarise
+from difflut.export.backends import names
+from difflut.export.fusesoc import core_file, core_name
 from difflut.export.heads.outputs import Outputs, parse_outputs
+from difflut.export.interfaces import AXI_STREAM, INTERFACES, PLAIN
+from difflut.export.interfaces.framing import Stream
+from difflut.export.interfaces.wrapper import CORE_SUFFIX, HEADER_FOLDER, Wrapped, wrap
 from difflut.export.ir import Head, Netlist
 from difflut.export.levels import Plan
 from difflut.export.passes.assign_stages import assign_stages
@@ -21,8 +26,6 @@ from difflut.export.timing import Timing, analyse
 from difflut.export.trace import trace
 from difflut.hdl_templates import render
 from difflut.models.base_model import BaseModel
-
-INTERFACES = ("plain",)
 
 NETLIST_FILE = bundle.NETLIST_FILE
 MODEL_FILE = "verify/model.safetensors"
@@ -51,7 +54,8 @@ def make_bundle(
     model: BaseModel,
     *,
     target: str = "verilog",
-    interface: str = "plain",
+    interface: str = PLAIN,
+    stream: Stream | None = None,
     fpga: str = GENERIC.name,
     outputs: str = "both",
     pipeline: Pipeline | str = LEVELS,
@@ -61,45 +65,76 @@ def make_bundle(
     Args:
         model: the model.
         target: the output language.
-        interface: the ports of the top module.
+        interface: the ports of the top module, "plain" or "axi-stream".
+        stream: width and output of the streams, for "axi-stream" only; its output decides which results the core has.
         fpga: the FPGA family, a name in `difflut.export.targets.TARGETS`.
         outputs: "both" (scores and class), "scores", "class" or "top-K".
         pipeline: where registers go; see `Pipeline`, whose `spec` may be given alone.
 
     Raises:
-        ConfigError: if the target, the interface, the FPGA family or the outputs are unknown, or the pipeline cannot be.
+        ConfigError: if the target, the interface, the FPGA family or the outputs are unknown or do not fit together, or
+            the pipeline cannot be.
         TraceError: if the model has no circuit.
     """
     if target not in backends.BACKENDS:
         raise ConfigError(f"unknown target {target!r}; known: {', '.join(sorted(backends.BACKENDS))}")
     if interface not in INTERFACES:
         raise ConfigError(f"unknown interface {interface!r}; known: {', '.join(INTERFACES)}")
+    stream = _stream(interface, stream, outputs)
     family = find_target(fpga)
     traced = trace(model)
     netlist, reports = pipelines.run(traced, pipelines.default(family))
-    chosen = parse_outputs(outputs, netlist.head.classes)
+    chosen = parse_outputs(stream.output if stream else outputs, netlist.head.classes)
     asked = Pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     plan = plan_pipeline(netlist, family, asked, chosen)
     netlist = assign_stages(netlist, plan.cells)
     timing = analyse(netlist, family, plan, chosen)
+    top = names.identifier(netlist.name)
     design = backends.BACKENDS[target](
         netlist,
         family,
         outputs=chosen,
         head_registers=plan.head_registers,
         last_registered=plan.registers_last_cells,
+        top=f"{top}{CORE_SUFFIX}" if stream else top,
     )
+    wrapped = wrap(design, netlist, stream) if stream else Wrapped(design.files, {}, {})
     manifest = _manifest(model, netlist, design, reports, target, interface, family)
-    manifest |= {"pipeline": _pipeline(asked, plan), "timing": timing.to_json()}
-    files = {f"rtl/{name}": content.encode() for name, content in design.files.items()}
+    manifest |= {"name": top, "pipeline": _pipeline(asked, plan), "timing": timing.to_json(), **wrapped.manifest}
+    files = {f"rtl/{name}": content.encode() for name, content in wrapped.rtl.items()}
+    files |= {f"{HEADER_FOLDER}/{name}": content.encode() for name, content in wrapped.headers.items()}
     files |= {f"{MODELS_FOLDER}/{name}": content.encode() for name, content in design.models.items()}
+    core = core_file(
+        top,
+        version=__version__,
+        description=f"Classifier of lookup tables made from the model {model.name}",
+        fpga=family.name,
+        sources=sorted(f"rtl/{name}" for name in wrapped.rtl),
+        models=sorted(f"{MODELS_FOLDER}/{name}" for name in design.models),
+    )
+    files[core_name(top)] = core.encode()
     files[NETLIST_FILE] = text.to_text(netlist).encode()
     files[bundle.TRACED_FILE] = pack_netlist(text.to_text(traced))
     files[MODEL_FILE] = model.checkpoint_bytes(frozen=True)
-    files["README.md"] = render(
-        "build_readme.md.j2", {"build": manifest, "sources": sorted(design.files), "models": bool(design.models)}
-    ).encode()
+    readme = "build_readme_axi_stream.md.j2" if stream else "build_readme.md.j2"
+    about = {"build": manifest, "sources": sorted(wrapped.rtl), "models": bool(design.models)}
+    files["README.md"] = render(readme, about).encode()
     return Exported(bundle.Bundle(manifest, files), netlist, reports, timing)
+
+
+def _stream(interface: str, stream: Stream | None, outputs: str) -> Stream | None:
+    """The stream of an AXI interface, None for the plain one."""
+    if interface == PLAIN:
+        if stream is not None:
+            raise ConfigError(f"a stream needs the interface {AXI_STREAM!r}; got {interface!r}")
+        return None
+    chosen = stream or Stream()
+    if outputs not in ("both", chosen.output):
+        raise ConfigError(
+            f"outputs {outputs!r} with interface {AXI_STREAM!r}: the stream carries {chosen.output}; choose what it carries "
+            f"with the stream's output (--stream-output), and leave the outputs out"
+        )
+    return chosen
 
 
 def _pipeline(asked: Pipeline, plan: Plan) -> dict[str, Any]:
@@ -117,7 +152,8 @@ def export_model(
     directory: Path | None = None,
     *,
     target: str = "verilog",
-    interface: str = "plain",
+    interface: str = PLAIN,
+    stream: Stream | None = None,
     fpga: str = GENERIC.name,
     outputs: str = "both",
     pipeline: Pipeline | str = LEVELS,
@@ -127,7 +163,9 @@ def export_model(
     The options are those of `make_bundle`.
     """
     out = directory or bundle.default_directory(model.name)
-    made = make_bundle(model, target=target, interface=interface, fpga=fpga, outputs=outputs, pipeline=pipeline)
+    made = make_bundle(
+        model, target=target, interface=interface, stream=stream, fpga=fpga, outputs=outputs, pipeline=pipeline
+    )
     bundle.write(made.bundle, out)
     return out
 

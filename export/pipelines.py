@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial, update_wrapper
 from time import perf_counter
 
 import numpy as np
@@ -12,12 +13,14 @@ from difflut.export.errors import ExportError
 from difflut.export.ir import FIRST_NET, Netlist
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.passes.bypass_wires import bypass_wires
+from difflut.export.passes.collapse_cones import collapse_cones
 from difflut.export.passes.drop_unused_inputs import drop_unused_inputs
 from difflut.export.passes.fold_constants import fold_constants
 from difflut.export.passes.merge_duplicates import merge_duplicates
 from difflut.export.passes.merge_repeated_inputs import merge_repeated_inputs
 from difflut.export.passes.remove_dead import remove_dead
 from difflut.export.passes.share_comparators import share_comparators
+from difflut.export.passes.use_dont_cares import use_dont_cares
 from difflut.export.rewriter import Rewritten
 from difflut.export.targets import GENERIC, Target
 from difflut.export.verify import check
@@ -40,10 +43,20 @@ def default(target: Target = GENERIC) -> tuple[Pass, ...]:
         share_comparators,
         remove_dead,
         *SIMPLIFY,
+        use_dont_cares,
+        *SIMPLIFY,
+        remove_dead,
+        _for_target(collapse_cones, target),
         *SIMPLIFY,
         remove_dead,
         assign_stages,
     )
+
+
+def _for_target(step: Callable[..., Rewritten], target: Target) -> Pass:
+    """A pass with its target, under its own name."""
+    bound: Pass = update_wrapper(partial(step, target=target), step)
+    return bound
 
 
 DEFAULT: tuple[Pass, ...] = default()

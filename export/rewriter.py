@@ -115,6 +115,10 @@ class Rewriter:
         self._complemented[luts] = True
         self._inverted[self.netlist.first_lut_net + luts] ^= True
 
+    def drop(self, luts: RowArray) -> None:
+        """Leave out LUTs that neither a LUT that stays nor the head reads any more."""
+        self._replacement[self.netlist.first_lut_net + luts] = CONST0
+
     def finish(self) -> Rewritten:
         """Put the netlist together; `unchanged` if nothing was edited."""
         netlist = self.netlist

@@ -89,6 +89,18 @@ def support(tables: WordArray) -> npt.NDArray[np.bool_]:
     return np.stack([depends(tables, i) for i in range(inputs_of(tables))], axis=1)
 
 
+def rearranged(tables: WordArray, places: npt.NDArray[np.int64]) -> WordArray:
+    """The functions with their input i moved to input `places[:, i]`, int64 (B, K).
+
+    Two inputs at one place take the same value; what the place of an input that a function ignores is, does not matter.
+    """
+    address = np.arange(1 << inputs_of(tables))
+    source = np.zeros((len(tables), len(address)), np.int64)
+    for i, place in enumerate(places.T):
+        source |= (address >> place[:, None] & 1) << i
+    return packed(np.take_along_axis(unpacked(tables), source, axis=1))
+
+
 def wide(words: WordArray, lut_inputs: npt.NDArray[Any], k: int) -> WordArray:
     """The flat table words of LUTs with the given numbers of inputs, as functions of k >= 6 inputs."""
     counts = np.left_shift(1, np.maximum(lut_inputs - WORD_INPUTS, 0))

@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.export.analysis import estimate_luts, levels
+from difflut.export.cone import net_name
 from difflut.export.encoder_plan import plan_encoder
 from difflut.export.heads.compressors import Adder, Chain, Compressor, Table
 from difflut.export.heads.outputs import Outputs
 from difflut.export.heads.plan import HeadPlan, plan_head
-from difflut.export.ir import CONST1, FIRST_NET, Netlist
+from difflut.export.ir import FIRST_NET, Netlist
 from difflut.export.levels import Levels, Plan
 from difflut.export.targets import Target
 
@@ -285,16 +286,7 @@ class Paths:
         yield self._name(net) if net < FIRST_NET or self._level[net] >= first else f"register of {self._name(net)}"
 
     def _name(self, net: int) -> str:
-        """A net in words of the model: L<layer>.<node>, or the comparison."""
-        netlist = self._netlist
-        if net < FIRST_NET:
-            return f"constant {int(net == CONST1)}"
-        if net < netlist.first_lut_net:
-            cell = net - FIRST_NET
-            return f"feature {netlist.compare_feature[cell]} >= {netlist.compare_threshold[cell]}"
-        lut = net - netlist.first_lut_net
-        layer = int(netlist.lut_layer[lut])
-        return f"L{layer}.{netlist.lut_node[lut]}" if layer > 0 else f"LUT {lut} of the export"
+        return net_name(self._netlist, net)
 
 
 def analyse(netlist: Netlist, target: Target, plan: Plan, outputs: Outputs | None = None) -> Timing:

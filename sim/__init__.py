@@ -10,6 +10,7 @@ from difflut.sim.process import ToolFailure
 from difflut.sim.protocol import ProtocolError
 from difflut.sim.runner import SIMULATORS, RtlResult, run_rtl
 from difflut.sim.scoreboard import Comparison, Mismatch, NetDifference, compare, locate, mismatching
+from difflut.sim.stream import StreamInterface, run_stream
 
 __all__ = [
     "SIMULATORS",
@@ -20,9 +21,11 @@ __all__ = [
     "ProtocolError",
     "RtlInterface",
     "RtlResult",
+    "StreamInterface",
     "ToolFailure",
     "compare",
     "locate",
     "mismatching",
     "run_rtl",
+    "run_stream",
 ]

@@ -24,7 +24,7 @@ from typing import Any
 from difflut.errors import ConfigError
 from difflut.export.errors import ToolError
 from difflut.files import WriteError, write_atomically
-from difflut.sim.interface import PORTS_DRIVEN, ProbeLike, RtlInterface
+from difflut.sim.interface import Ports, ProbeLike
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
 from difflut.sim.toolchain import Cocotb, Icarus, Verilator
 
@@ -36,6 +36,9 @@ VERILATOR_FLAGS = (
     *("--output-split", "20000", "--output-split-cfuncs", "200"),
 )
 MAKE_VARIABLES = ("OPT_FAST=-Og", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")
+WAVES_FILE = "waves.fst"
+# What Verilator's FST writer includes in place of lz4.h and zlib.h, which few machines have.
+_COMPRESSION = Path(__file__).parent / "fst"
 _HEADERS = (".vh", ".svh")
 _SOURCES = (".v", ".sv")
 
@@ -59,7 +62,7 @@ class Simulator:
 
 def build_verilator(
     sources: Sequence[Path],
-    interface: RtlInterface,
+    interface: Ports,
     tool: Verilator,
     cocotb: Cocotb,
     *,
@@ -77,7 +80,7 @@ def build_verilator(
         ToolFailure: Verilator or make failed, or gave no executable.
     """
     folder = _folder(build_dir, "verilator", waves=waves, probes=bool(probes))
-    flags = [*VERILATOR_FLAGS, *(["--trace"] if waves else [])]  # VCD: FST needs the headers of lz4
+    flags = [*VERILATOR_FLAGS, *(["--trace-fst"] if waves else [])]
     access = _access_rules(interface, probes)
     digest = _digest(sources, interface.top, flags, MAKE_VARIABLES, access, asdict(tool), asdict(cocotb))
     simulator = folder / "simulator"
@@ -85,7 +88,7 @@ def build_verilator(
         with _workspace(sources) as work:
             run = partial(_step, log=_fresh_log(folder), cwd=work, poll=poll)
             _install(_verilate(work, sources, interface.top, flags, access, tool, cocotb, run), simulator, digest)
-    waves_options = ["--trace", "--trace-file", "waves.vcd"] if waves else []
+    waves_options = ["--trace", "--trace-file", WAVES_FILE] if waves else []
     random_start = ["+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFE + 1}"]
     environment = {
         "LD_LIBRARY_PATH": os.pathsep.join(filter(None, [str(cocotb.libraries), os.environ.get("LD_LIBRARY_PATH")])),
@@ -93,7 +96,7 @@ def build_verilator(
         "COCOTB_TRUST_INERTIAL_WRITES": "1",
     }
     return Simulator(
-        (str(simulator), *waves_options, *random_start), folder, environment, folder / "waves.vcd" if waves else None
+        (str(simulator), *waves_options, *random_start), folder, environment, folder / WAVES_FILE if waves else None
     )
 
 
@@ -120,6 +123,10 @@ def _verilate(
         # without which builds large enough for precompiled headers fail.
         settings += ["CFG_CXXFLAGS_PCH_I=-include", f"CXX={tool.compiler}", f"LINK={tool.compiler}"]
         settings += [f"PYTHON3={shlex.quote(sys.executable)}"]
+        if "--trace-fst" in flags and (tool.root / "include" / "fstcpp").is_dir():
+            shutil.copytree(_COMPRESSION, work / "fst")
+            flags = [*flags, "-CFLAGS", "-I../fst"]
+            settings.append("LDLIBS=$(VM_USER_LDLIBS)")  # without -llz4 -lz
     verilate = [tool.executable, *flags, "--top-module", top, "--Mdir", "obj", "-o", "simulator", "-I."]
     verilate += ["-LDFLAGS", f"-L{work / 'cocotb_lib'} -lcocotbvpi_verilator"]
     verilate += ["access.vlt", *_to_compile(sources), "main.cpp"]
@@ -132,7 +139,7 @@ def _verilate(
 
 def build_icarus(
     sources: Sequence[Path],
-    interface: RtlInterface,
+    interface: Ports,
     tool: Icarus,
     cocotb: Cocotb,
     *,
@@ -148,7 +155,7 @@ def build_icarus(
     folder = _folder(build_dir, "icarus", waves=waves, probes=False)
     system_verilog = any(source.suffix == ".sv" for source in sources)
     flags = ["-g2012" if system_verilog else "-g2001", "-Wall", "-Wno-timescale", "-I.", "-s", interface.top]
-    dump = f'module waves_dump; initial begin $dumpfile("waves.fst"); $dumpvars(0, {interface.top}); end endmodule\n'
+    dump = f'module waves_dump; initial begin $dumpfile("{WAVES_FILE}"); $dumpvars(0, {interface.top}); end endmodule\n'
     if waves:
         flags += ["-s", "waves_dump"]
     digest = _digest(sources, flags, asdict(tool))
@@ -165,14 +172,14 @@ def build_icarus(
         (tool.vvp, "-n", "-m", cocotb.icarus_library, str(program), "-fst" if waves else "-none"),
         folder,
         {},
-        folder / "waves.fst" if waves else None,
+        folder / WAVES_FILE if waves else None,
     )
 
 
-def _access_rules(interface: RtlInterface, probes: Sequence[ProbeLike]) -> str:
+def _access_rules(interface: Ports, probes: Sequence[ProbeLike]) -> str:
     """A Verilator control file that makes the ports and the probed signals visible to cocotb."""
     top = interface.top
-    rules = [f'public_flat_rw -module "{top}" -var "{port}"' for port in PORTS_DRIVEN]
+    rules = [f'public_flat_rw -module "{top}" -var "{port}"' for port in interface.driven_ports]
     rules += [f'public_flat_rd -module "{top}" -var "{port}"' for port in interface.read_ports]
     for signal in dict.fromkeys(probe.signal for probe in probes):
         if not re.fullmatch(r"[A-Za-z0-9_$.]+", signal):

@@ -65,6 +65,11 @@ class RtlInterface:
         present = {"out_scores": self.scores, "out_class": self.best, "out_top": bool(self.ranks)}
         return tuple(port for port, there in present.items() if there)
 
+    @property
+    def driven_ports(self) -> tuple[str, ...]:
+        """The ports that the bench drives."""
+        return PORTS_DRIVEN
+
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", self.top):
             raise ConfigError(f"top module {self.top!r} is not a plain Verilog identifier")
@@ -87,6 +92,22 @@ _COUNTS = {
 }  # fmt: skip
 
 
+class Ports(Protocol):
+    """The ports of a top module that a bench touches."""
+
+    @property
+    def top(self) -> str:
+        """The name of the module."""
+
+    @property
+    def driven_ports(self) -> tuple[str, ...]:
+        """The ports that the bench drives."""
+
+    @property
+    def read_ports(self) -> tuple[str, ...]:
+        """The ports that the bench reads."""
+
+
 class ProbeLike(Protocol):
     """An RTL signal that carries known nets; `difflut.export.backends.verilog.Probe` is one."""
 
@@ -103,11 +124,13 @@ class ProbeLike(Protocol):
         """The signal belongs to the sample whose codes were sampled this many clock edges earlier."""
 
 
-def as_codes(codes: npt.ArrayLike, interface: RtlInterface) -> npt.NDArray[Any]:
-    """Check codes against an interface.
+def as_codes(codes: npt.ArrayLike, features: int, width_bits: int) -> npt.NDArray[Any]:
+    """Check codes.
 
     Args:
         codes: integers (N, features), N >= 1, unsigned or two's complement values of `width_bits` bits.
+        features: codes of a sample.
+        width_bits: bits of a code.
 
     Returns:
         The codes as an integer array of the same shape.
@@ -116,15 +139,13 @@ def as_codes(codes: npt.ArrayLike, interface: RtlInterface) -> npt.NDArray[Any]:
         ConfigError: wrong shape or dtype, no sample, or a code that does not fit.
     """
     array = np.asarray(codes)
-    if array.ndim != 2 or array.shape[1] != interface.features:
-        raise ConfigError(f"codes must have the shape (samples, {interface.features}), got {array.shape}")
+    if array.ndim != 2 or array.shape[1] != features:
+        raise ConfigError(f"codes must have the shape (samples, {features}), got {array.shape}")
     if not np.issubdtype(array.dtype, np.integer):
         raise ConfigError(f"codes must be integers, got dtype {array.dtype}")
     if len(array) == 0:
         raise ConfigError("codes holds no sample; a simulation that checks nothing proves nothing")
-    lowest, highest = -(1 << (interface.width_bits - 1)), (1 << interface.width_bits) - 1
+    lowest, highest = -(1 << (width_bits - 1)), (1 << width_bits) - 1
     if int(array.min()) < lowest or int(array.max()) > highest:
-        raise ConfigError(
-            f"codes must fit {interface.width_bits} bits, {lowest}..{highest}; got {array.min()}..{array.max()}"
-        )
+        raise ConfigError(f"codes must fit {width_bits} bits, {lowest}..{highest}; got {array.min()}..{array.max()}")
     return array

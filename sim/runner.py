@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +18,13 @@ from difflut.errors import ConfigError
 from difflut.files import WriteError
 from difflut.sim import protocol, vectors
 from difflut.sim.build import Simulator, build_icarus, build_verilator, check_sources
-from difflut.sim.interface import ProbeLike, RtlInterface, as_codes
+from difflut.sim.interface import Ports, ProbeLike, RtlInterface, as_codes
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
 from difflut.sim.toolchain import Cocotb, find_cocotb, find_icarus, find_verilator
 
 SIMULATORS = ("verilator", "icarus")
+LOG = "simulate.log"
+Recorded = TypeVar("Recorded")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +38,7 @@ class RtlResult:
         build_seconds: wall time of the build, near 0 when an earlier build was reused.
         run_seconds: wall time of the simulation.
         probe_values: for each probe bool (N, width), LSB first.
-        waves: the waveform file (VCD from Verilator, FST from Icarus), when one was asked for.
+        waves: the waveform file (FST), when one was asked for.
         top: int64 (N, ranks), the class of each rank, None without the port `out_top`.
     """
 
@@ -76,7 +78,7 @@ def run_rtl(
         build_dir: receives logs, the simulator (reused while sources and options are unchanged) and waveforms.
         bubbles: whether `in_valid` has gaps.
         seed: of the gaps, the garbage and Verilator's random initial register values.
-        waves: whether to write a waveform file: VCD from Verilator, FST from Icarus.
+        waves: whether to write a waveform file, FST.
         probes: signals to read for every sample; their nets give the width.
 
     Raises:
@@ -85,36 +87,25 @@ def run_rtl(
         ProtocolError: the RTL broke the protocol of its ports.
         WriteError: the build folder cannot be written.
     """
-    if simulator not in SIMULATORS:
-        raise ConfigError(f"simulator must be one of {', '.join(SIMULATORS)}, got {simulator!r}")
-    paths = [Path(source) for source in sources]
-    check_sources(paths)
-    checked = as_codes(codes, interface)
-    if seed < 0:
-        raise ConfigError(f"seed must not be negative, got {seed}")
+    paths = check_options(sources, simulator, seed)
+    checked = as_codes(codes, interface.features, interface.width_bits)
     cocotb = find_cocotb()
 
     started = time.monotonic()
-    with _bar("building the simulator", bar_format="{desc}: {elapsed}") as bar:
-        folder = Path(build_dir)
-        if simulator == "verilator":
-            built = build_verilator(
-                *(paths, interface, find_verilator(), cocotb),
-                build_dir=folder,
-                waves=waves,
-                probes=probes,
-                seed=seed,
-                poll=bar.refresh,
-            )
-        else:
-            built = build_icarus(
-                paths, interface, find_icarus(), cocotb, build_dir=folder, waves=waves, poll=bar.refresh
-            )
+    built = build(paths, interface, cocotb, simulator, build_dir=build_dir, waves=waves, probes=probes, seed=seed)
     build_seconds = time.monotonic() - started
 
     started = time.monotonic()
     stimulus = _stimulus(checked, interface, probes, bubbles=bubbles, seed=seed)
-    recording = _simulate(built, interface.top, stimulus, cocotb)
+    recording = simulate(
+        built, Bench(interface.top, "difflut.sim.bench", vectors.read_recording), stimulus, len(checked)
+    )
+    if len(recording.input_cycles) != len(checked):
+        raise ToolFailure(
+            f"the simulator took {len(recording.input_cycles)} samples, {len(checked)} were given",
+            built.command,
+            built.folder / LOG,
+        )
     run_seconds = time.monotonic() - started
 
     latency_cycles = protocol.measured_latency(recording, interface)
@@ -151,9 +142,65 @@ def _stimulus(
     )
 
 
-def _simulate(built: Simulator, top: str, stimulus: vectors.Stimulus, cocotb: Cocotb) -> vectors.Recording:
+def check_options(sources: Sequence[Path], simulator: str, seed: int) -> list[Path]:
+    """The sources as paths.
+
+    Raises:
+        ConfigError: they cannot be compiled, the simulator is unknown, or the seed negative.
+    """
+    if simulator not in SIMULATORS:
+        raise ConfigError(f"simulator must be one of {', '.join(SIMULATORS)}, got {simulator!r}")
+    paths = [Path(source) for source in sources]
+    check_sources(paths)
+    if seed < 0:
+        raise ConfigError(f"seed must not be negative, got {seed}")
+    return paths
+
+
+def build(
+    sources: Sequence[Path],
+    interface: Ports,
+    cocotb: Cocotb,
+    simulator: str,
+    *,
+    build_dir: Path,
+    waves: bool,
+    probes: Sequence[ProbeLike],
+    seed: int,
+) -> Simulator:
+    """Build a simulator, or find the one of an earlier run, with a progress bar."""
+    folder = Path(build_dir)
+    with _bar("building the simulator", bar_format="{desc}: {elapsed}") as bar:
+        if simulator == "verilator":
+            return build_verilator(
+                *(sources, interface, find_verilator(), cocotb),
+                build_dir=folder,
+                waves=waves,
+                probes=probes,
+                seed=seed,
+                poll=bar.refresh,
+            )
+        return build_icarus(sources, interface, find_icarus(), cocotb, build_dir=folder, waves=waves, poll=bar.refresh)
+
+
+@dataclass(frozen=True)
+class Bench(Generic[Recorded]):
+    """A test bench: the top module, the Python module that drives it, and what reads its recording."""
+
+    top: str
+    module: str
+    read: Callable[[Path], Recorded]
+
+
+def simulate(built: Simulator, bench: Bench[Recorded], stimulus: Any, samples: int) -> Recorded:
+    """Run a bench with a stimulus, a dataclass of arrays, and return its recording.
+
+    Raises:
+        ToolFailure: the simulator failed or left no recording.
+        WriteError: its folder cannot be written.
+    """
     folder = built.folder
-    log, progress = folder / "simulate.log", folder / "progress.txt"
+    log, progress = folder / LOG, folder / "progress.txt"
     stimulus_file, recording_file = folder / "stimulus.npz", folder / "recording.npz"
     try:
         for stale in filter(
@@ -166,13 +213,12 @@ def _simulate(built: Simulator, top: str, stimulus: vectors.Stimulus, cocotb: Co
     vectors.write(stimulus_file, stimulus)
     environment = clean_environment(
         **built.environment,
-        **_cocotb_environment(cocotb, top),
+        **_cocotb_environment(find_cocotb(), bench),
         COCOTB_RESULTS_FILE=str(folder / "results.xml"),
         DIFFLUT_SIM_STIMULUS=str(stimulus_file),
         DIFFLUT_SIM_RECORDING=str(recording_file),
         DIFFLUT_SIM_PROGRESS=str(progress),
     )
-    samples = len(stimulus.words)
     with _bar("RTL simulation", total=samples, unit=" images") as bar:
 
         def show_progress() -> None:
@@ -184,15 +230,11 @@ def _simulate(built: Simulator, top: str, stimulus: vectors.Stimulus, cocotb: Co
     if not recording_file.is_file():
         raise ToolFailure(f"the simulator ended (exit status {status}) without writing its results", built.command, log)
     try:
-        recording = vectors.read_recording(recording_file)
+        recording = bench.read(recording_file)
     except (OSError, KeyError, ValueError) as error:
         raise ToolFailure(f"the simulator's results cannot be read: {error}", built.command, log) from error
     if status != 0:
         raise ToolFailure(f"the simulator failed with exit status {status}", built.command, log)
-    if len(recording.input_cycles) != samples:
-        raise ToolFailure(
-            f"the simulator took {len(recording.input_cycles)} samples, {samples} were given", built.command, log
-        )
     stimulus_file.unlink(missing_ok=True)
     return recording
 
@@ -202,14 +244,14 @@ def _bar(description: str, **options: Any) -> Any:
     return tqdm(desc=description, disable=None, leave=False, **options)
 
 
-def _cocotb_environment(cocotb: Cocotb, top: str) -> dict[str, str]:
+def _cocotb_environment(cocotb: Cocotb, bench: Bench[Any]) -> dict[str, str]:
     """What cocotb's documentation of custom build flows asks for."""
     return {
         "GPI_USERS": f"{cocotb.python_library};{cocotb.entry_point}",
         "PYGPI_PYTHON_BIN": sys.executable,
         "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
-        "COCOTB_TEST_MODULES": "difflut.sim.bench",
-        "COCOTB_TOPLEVEL": top,
+        "COCOTB_TEST_MODULES": bench.module,
+        "COCOTB_TOPLEVEL": bench.top,
         "TOPLEVEL_LANG": "verilog",
         "COCOTB_ANSI_OUTPUT": "0",
     }

@@ -74,8 +74,8 @@ class Recording:
     top: npt.NDArray[np.bytes_] = field(default_factory=lambda: np.zeros(0, np.bytes_))
 
 
-def write(path: Path, value: Stimulus | Recording) -> None:
-    """Write to `path`; another process sees the whole file or none. Raises WriteError."""
+def write(path: Path, value: Any) -> None:
+    """Write a dataclass of arrays, such as a `Stimulus`, to `path`; another process sees the whole file or none. Raises WriteError."""
     arrays: dict[str, Any] = {item.name: getattr(value, item.name) for item in fields(value)}
     content = io.BytesIO()
     np.savez(content, **arrays)

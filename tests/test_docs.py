@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tools import require_package, require_verilator
 
 from difflut.cli import cli
 from difflut.data import mnist_test
+from difflut.export.exporter import export_model
 from difflut.export.simulate import simulate
 from difflut.export.trace import trace
-from difflut.models import BaseModel
+from difflut.models import BaseModel, get_model
 from difflut.training import predict_scores
 
 ROOT = Path(__file__).parents[1]
@@ -71,3 +77,60 @@ def test_commands_and_options_exist(document: Path) -> None:
         assert command is not None
         known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
         assert set(re.findall(r"--[a-z-]+", rest)) <= known, (document.name, name, rest)
+
+
+def test_troubleshooting_quotes_messages_that_exist() -> None:
+    """Each message is found in the sources, its parts between "..." one by one."""
+    folders = ("difflut", "export", "sim")
+    sources = "\n".join(path.read_text() for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))
+    texts = re.sub(r'"\s*\n\s*f?"', "", sources)  # string literals that follow each other are one
+    rows = re.findall(r"^\| (`.*?) \| ", (ROOT / "docs/troubleshooting.md").read_text(), re.MULTILINE)
+    assert len(rows) > 15
+    pieces = [piece for row in rows for quoted in re.findall(r"`([^`]+)`", row) for piece in quoted.split("...")]
+    assert [piece for piece in pieces if piece.strip(" ()") not in texts] == []
+
+
+def test_instantiate_asks_the_netlist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its Python lines give the model's scores of the codes that they draw."""
+    model = get_model("mnist_bitflip_20", pretrained=True)
+    export_model(model, tmp_path / "build/mnist_bitflip_20")
+    monkeypatch.chdir(tmp_path)
+    (source,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/instantiate.md").read_text(), re.DOTALL)
+    namespace: dict[str, Any] = {}
+    exec(compile(source, "instantiate.md", "exec"), namespace)  # noqa: S102 (the page is ours)
+    scores, _ = predict_scores(model, torch.from_numpy(namespace["codes"].astype(np.uint8)))
+    np.testing.assert_array_equal(namespace["outputs"].scores, scores.numpy())
+
+
+def test_the_site_builds(tmp_path: Path) -> None:
+    require_package("material", "docs")
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pages = {str(path.relative_to(ROOT / "docs")) for path in DOCUMENTS if path.is_relative_to(ROOT / "docs")}
+    listed = re.findall(r"[\w/.-]+\.md", (ROOT / "mkdocs.yml").read_text())
+    assert sorted(listed) == sorted(pages), "mkdocs.yml lists every page once"
+
+
+def test_the_tutorial_runs(tmp_path: Path) -> None:
+    """Its files are saved and its commands are given, in order, in an empty directory."""
+    for package in ("sklearn", "pyosys", "pysat", "verilator"):
+        require_package(package, "dev")
+    require_verilator()
+    text = (ROOT / "docs/tutorial.md").read_text()
+    names = re.findall(r"[Ss]ave this as `([\w.]+)`", text)
+    sources = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(names) == len(sources) == 2
+    for name, source in zip(names, sources, strict=True):
+        (tmp_path / name).write_text(source)
+    install, *commands = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    assert install.startswith("pip install 'difflut[")
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for block in commands:
+        done = subprocess.run(
+            ["bash", "-euxc", block], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        if "difflut verify" in block:
+            assert "agrees bit for bit" in done.stdout
+            assert "proved" in done.stdout

@@ -39,6 +39,15 @@ def require_icarus() -> None:
         _missing(str(error))
 
 
+def require_chromium() -> str:
+    """The path of a Chromium-like browser that runs without a window; otherwise as `require_tool`."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        path = shutil.which(name)
+        if path is not None:
+            return path
+    return require_tool("chromium")
+
+
 def require_package(name: str, extra: str) -> None:
     """Go on only if the Python package `name`, which the extra `extra` brings, is installed."""
     if importlib.util.find_spec(name) is None:

@@ -45,7 +45,7 @@ reads of constant tables into LUT cells.
   tool packs together later counts for neither design.
 - Parts: a second synthesis in which encoder, layers, group sum and argmax stay apart, so their sum differs a little from the
   flattened total. "rest" lies between the parts: delays and valid bits.
-- MHz: the longest path in one simple delay model of ours (`export/flows/clock.py`) before placement, the same for all rows.
+- MHz: the longest path in one simple delay model (`export/flows/clock.py` with the delays of the FPGA family) before placement, the same for all rows.
   It compares rows; it promises no clock.
 - dwn2rtl's inputs are signed words one bit wider than the pixels, and its top gives the class only, with one register stage
   behind encoder, each layer, group sum and argmax. "sign bits 0" is its design with the sign bits, which are always 0 for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -11,7 +12,7 @@ import click
 from difflut._version import __version__
 from difflut.errors import DifflutError
 
-_COMMANDS = ("list", "train", "evaluate", "export", "verify", "prove", "synth")
+_COMMANDS = ("list", "train", "evaluate", "export", "verify", "prove", "synth", "report", "show")
 
 _EXAMPLES = """\b
 Examples:
@@ -31,7 +32,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"difflut.cli.{cmd_name}_command").command
+        command: click.Command = importlib.import_module(f"difflut.cli.{cmd_name.replace('-', '_')}_command").command
         return command
 
 
@@ -46,6 +47,8 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
+    # A console script does not look for `module:Class` in the working directory. Last, so that nothing is shadowed.
+    sys.path.append(os.getcwd())
     try:
         cli.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except click.exceptions.Exit as stop:

@@ -22,13 +22,18 @@ if TYPE_CHECKING:
     "  difflut export mnist_fc_8k_dwn --fpga xcup --outputs class\n"
     "  difflut export mnist_fc_8k_dwn --prove\n"
     "  difflut export mnist_fc_8k_dwn --fpga ecp5 --fmax 100\n"
+    "  difflut export mnist_fc_8k_dwn --interface axi-stream --stream-width 64 --stream-output class\n"
     "  difflut export mnist_fc_8k_dwn --pipeline encoder,1,2,sum2,argmax4\n"
     "  difflut export cifar10_conv --conv streaming\n"
     "  difflut export my.safetensors --model my_models:Net --out build/net",
 )
 @click.argument("source", metavar="NAME|CKPT")
 @click.option("--target", default="verilog", show_default=True, help="Output language: verilog.")
-@click.option("--interface", default="plain", show_default=True, help="Ports of the top module: plain.")
+@click.option(
+    "--interface", default="plain", show_default=True, metavar="plain|axi-stream", help="Ports of the top module."
+)
+@click.option("--stream-width", type=int, metavar="8..512", help="Width of TDATA in bits (axi-stream); 32 by default.")
+@click.option("--stream-output", metavar="scores|class", help="What the stream gives (axi-stream); scores by default.")
 @click.option(
     "--fpga",
     default="generic",
@@ -41,7 +46,7 @@ if TYPE_CHECKING:
     default="both",
     show_default=True,
     metavar="scores|class|both|top-K",
-    help="What the circuit puts out; top-3: the three best classes, best first.",
+    help="What the circuit puts out; top-3: the three best classes, best first. With axi-stream: see --stream-output.",
 )
 @click.option(
     "--pipeline",
@@ -68,6 +73,8 @@ def command(
     source: str,
     target: str,
     interface: str,
+    stream_width: int | None,
+    stream_output: str | None,
     fpga: str,
     outputs: str,
     pipeline: str | None,
@@ -87,10 +94,14 @@ def command(
     from difflut.export import bundle
     from difflut.export.convolution.build import STREAMING, make_stream_bundle
     from difflut.export.exporter import make_bundle
+    from difflut.export.interfaces.framing import Stream
     from difflut.export.pipelining import AUTO, LEVELS, Pipeline
     from difflut.models import load_model
 
     asked = Pipeline(pipeline or (LEVELS if fmax is None and latency is None else AUTO), fmax, latency)
+    given = {"width_bits": stream_width, "output": stream_output}
+    given = {name: value for name, value in given.items() if value is not None}
+    stream = Stream(**given) if given else None  # type: ignore[arg-type]
     model = load_model(source, model_class)
     directory = out or bundle.default_directory(model.name)
     if conv == STREAMING:
@@ -104,7 +115,9 @@ def command(
         bundle.write(streamed, directory)
         _show_stream(streamed, directory, as_json)
         return
-    made = make_bundle(model, target=target, interface=interface, fpga=fpga, outputs=outputs, pipeline=asked).bundle
+    made = make_bundle(
+        model, target=target, interface=interface, stream=stream, fpga=fpga, outputs=outputs, pipeline=asked
+    ).bundle
     bundle.write(made, directory)
     proof = prove_command.run(directory) if prove_it else None
     if as_json:
@@ -120,6 +133,12 @@ def command(
     )
     cycles = manifest["latency_cycles"]
     click.echo(f"  latency {cycles} cycle{'s' if cycles != 1 else ''}, a new input every cycle")
+    if "stream" in manifest:
+        described = manifest["stream"]
+        click.echo(
+            f"  AXI4-Stream of {described['width_bits']} bits: {described['codes']['beats']} beats a frame, "
+            f"{described['results']['beats']} a result; last beat in to last beat out {described['latency_cycles']} cycles"
+        )
     timing = manifest["timing"]
     slowest = timing["critical_path"]
     click.echo(

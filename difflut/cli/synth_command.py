@@ -3,44 +3,185 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from difflut.cli.common import json_option, print_json
+from difflut.cli.common import json_option, labelled_test_samples, model_option, print_json
+
+if TYPE_CHECKING:
+    from difflut.export.flows.nextpnr import RoutedReport
+    from difflut.export.flows.vivado import VivadoReport
+    from difflut.export.flows.yosys import SynthesisReport
+    from difflut.synthesis_check import NetlistCheck
+
+# Which options each flow takes, besides DIR and --json.
+_OPTIONS = {
+    "yosys": ("fpga", "check", "simulator", "model_class"),
+    "nextpnr": ("device", "freq", "seed", "pins"),
+    "vivado": ("device", "freq", "run"),
+}
+_NAMES = {"model_class": "model"}  # of options whose parameter is called otherwise
+Report = Callable[[str], None]
 
 
 @click.command(
     "synth",
     epilog="\b\nExamples:\n"
     "  difflut synth build/mnist_fc_8k_dwn\n"
-    "  difflut synth build/mnist_fc_8k_dwn --flow yosys --fpga xcup --json",
+    "  difflut synth build/mnist_bitflip_20 --fpga ecp5 --check 100\n"
+    "  difflut synth build/mnist_fc_8k_dwn --flow yosys --fpga xcup --json\n"
+    "  difflut synth build/net --flow nextpnr --device LFE5U-85F --seed 1 --seed 2 --seed 3\n"
+    "  difflut synth build/net --flow vivado --device xcvu9p-flga2104-2-i --freq 400",
 )
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--flow", default="yosys", show_default=True, type=click.Choice(["yosys"]), help="The tools to run.")
-@click.option("--fpga", metavar="NAME", help="generic, xc7, xcup, ice40, ecp5 or gowin; the build's own by default.")
+@click.option("--flow", default="yosys", show_default=True, type=click.Choice(list(_OPTIONS)), help="The tools to run.")
+@click.option(
+    "--fpga", metavar="NAME", help="yosys: generic, xc7, xcup, ice40, ecp5 or gowin; the build's own by default."
+)
+@click.option(
+    "--check",
+    type=int,
+    metavar="N",
+    help="yosys: simulate the netlist on N test images and on random codes, and compare with PyTorch; exit status 1 if "
+    "anything differs. Small netlists are proved too. 0: random codes only.",
+)
+@click.option(
+    "--simulator", type=click.Choice(["verilator", "icarus"]), help="yosys: what runs --check; verilator by default."
+)
+@click.option(
+    "--device",
+    metavar="PART",
+    help="nextpnr: the part, such as LFE5U-85F or iCE40HX8K, an unknown one lists all; vivado: any part that it knows.",
+)
+@click.option(
+    "--freq",
+    type=float,
+    metavar="MHZ",
+    help="nextpnr, vivado: the clock to reach, exit status 1 if it is not reached; by default the export's estimate.",
+)
+@click.option(
+    "--seed", type=int, multiple=True, metavar="N", help="nextpnr: of the placer; may be repeated, the fastest counts."
+)
+@click.option(
+    "--pins", type=click.Path(path_type=Path), metavar="FILE", help="nextpnr: pins of the top (.lpf, .pcf or .cst)."
+)
+@click.option(
+    "--run/--no-run",
+    default=None,
+    help="vivado: run it, or write its scripts only; by default it runs if it is on PATH.",
+)
+@model_option
 @json_option
-def command(directory: Path, flow: str, fpga: str | None, as_json: bool) -> None:
-    """Synthesise a build and count its LUTs, carry cells, multiplexers and flip-flops, in all and by part.
+def command(directory: Path, flow: str, as_json: bool, **options: Any) -> None:
+    """Synthesise a build, or place and route it, with the tools of a flow.
 
-    DIR is a directory made by `difflut export`. Logs, the synthesised netlist (Verilog and JSON) and the report stay in
-    DIR/work/.
+    yosys counts LUTs, carry cells, multiplexers and flip-flops, in all and by part. nextpnr places and routes for an
+    ECP5, iCE40 or Gowin device and writes a bitstream; without --pins the network stands in a shell with few pins. vivado
+    writes scripts that synthesise and route out of context, and runs them where Vivado is installed.
+    DIR is a directory made by `difflut export`. Logs, netlists, scripts and the report stay in a folder of DIR/work/.
     """
-    from difflut.export.flows import FLOWS
-
+    for name, value in options.items():
+        if value not in (None, ()) and name not in _OPTIONS[flow]:
+            takers = [other for other, names in _OPTIONS.items() if name in names]
+            raise click.UsageError(
+                f"--{_NAMES.get(name, name)} is an option of --flow {' and '.join(takers)}, not of {flow}"
+            )
     show_progress = sys.stderr.isatty() and not as_json
 
     def report(line: str) -> None:
         if show_progress:
             click.echo(f"\r\033[K{line}", err=True, nl=False)
 
-    result = FLOWS[flow](directory, fpga, report)
-    if show_progress:
-        click.echo("\r\033[K", err=True, nl=False)
+    failed = {"yosys": _yosys, "nextpnr": _nextpnr, "vivado": _vivado}[flow](directory, report, as_json, options)
+    if failed:
+        click.echo(failed, err=True)
+        sys.exit(1)
+
+
+def _yosys(directory: Path, report: Report, as_json: bool, options: dict[str, Any]) -> str:
+    """Run the flow, print its result, and say what failed."""
+    from difflut.export.flows import yosys
+
+    check = None
+    result = yosys.synthesise(directory, options["fpga"], report)
+    _end_progress(as_json)
+    if options["check"] is not None:
+        check = _check(directory, result.fpga, options)
+    if as_json:
+        print_json(result.to_json() | ({} if check is None else {"check": check.to_json()}))
+    else:
+        _show_synthesis(result, check)
+    return "" if check is None or check.ok else "the synthesised netlist DIFFERS from PyTorch"
+
+
+def _check(directory: Path, fpga: str, options: dict[str, Any]) -> NetlistCheck:
+    from difflut.synthesis_check import check_netlist
+    from difflut.verification import load_build_model
+
+    data = None
+    if options["check"]:
+        data, _ = labelled_test_samples(load_build_model(directory, options["model_class"]), None)
+    return check_netlist(
+        directory,
+        fpga,
+        data=data,
+        images=options["check"],
+        simulator=options["simulator"] or "verilator",
+        model_class=options["model_class"],
+    )
+
+
+def _nextpnr(directory: Path, report: Report, as_json: bool, options: dict[str, Any]) -> str:
+    """Run the flow, print its result, and say what failed."""
+    from difflut.export.flows import nextpnr
+
+    freq = options["freq"]
+    result = nextpnr.implement(
+        directory,
+        options["device"],
+        freq_mhz=freq,
+        seeds=options["seed"] or (1,),
+        pins=options["pins"],
+        report=report,
+    )
+    _end_progress(as_json)
     if as_json:
         print_json(result.to_json())
-        return
-    click.echo(f"{result.build}: Yosys {result.yosys}, {result.command}")
+    else:
+        _show_routed(result)
+    return _missed(freq, result.mhz)
+
+
+def _vivado(directory: Path, report: Report, as_json: bool, options: dict[str, Any]) -> str:
+    """Run the flow, print its result, and say what failed."""
+    from difflut.export.flows import vivado
+
+    freq = options["freq"]
+    result = vivado.implement(directory, options["device"], freq_mhz=freq, run=options["run"], report=report)
+    _end_progress(as_json)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        _show_vivado(result)
+    return "" if result.mhz is None else _missed(freq, result.mhz)
+
+
+def _missed(asked: float | None, mhz: float) -> str:
+    if asked is None or mhz >= asked:
+        return ""
+    return f"--freq {asked:g} is not reached: {mhz:.1f} MHz routed; try more registers (export --pipeline), or another --seed"
+
+
+def _end_progress(as_json: bool) -> None:
+    if sys.stderr.isatty() and not as_json:
+        click.echo("\r\033[K", err=True, nl=False)
+
+
+def _show_synthesis(result: SynthesisReport, check: NetlistCheck | None) -> None:
+    click.echo(f"{result.build}: Yosys {result.tools['yosys']}, {result.command}")
     click.echo(f"  {'':<14}{'LUTs':>8}{'carry':>8}{'mux':>8}{'FFs':>8}")
     for name, part in {**result.parts, "flattened": result.total}.items():
         carries = sum(part.carries.values())
@@ -50,4 +191,51 @@ def command(directory: Path, flow: str, fpga: str | None, as_json: bool) -> None
         f"  longest path {result.path.delay_ns:.2f} ns, {result.path.fmax_mhz:.0f} MHz before placement "
         f"(estimate): {path}"
     )
+    if check is not None:
+        agreed = (
+            "agrees with PyTorch" if check.ok else f"{check.mismatches} differ from PyTorch: {check.first_mismatch}"
+        )
+        click.echo(
+            f"  netlist in {check.simulator}, {check.images} images and {check.random} random inputs: {agreed}; latency "
+            f"{check.latency_cycles} cycles"
+        )
+        click.echo(f"  netlist against RTL, all inputs: {check.proof}")
     click.echo(f"  {result.seconds:.0f} s; netlist, logs and report in {result.folder}")
+
+
+def _show_routed(result: RoutedReport) -> None:
+    what = "the top with its pins" if result.shell is None else f"in a shell of {result.shell:,} flip-flops"
+    click.echo(f"{result.build}: routed for {result.device}, {what}")
+    for name, resource in result.fastest.utilisation.items():
+        share = 100 * resource.used / resource.available
+        click.echo(f"  {name:<16}{resource.used:>8,} of {resource.available:>8,}{share:>6.0f} %")
+    for placement in result.placements:
+        for name, clock in placement.clocks.items():
+            path = clock.path
+            limit = ""
+            if path is not None:
+                limit = f"; {path.delay_ns:.2f} ns, of which {path.routing_ns:.2f} in wires, from {path.source} to {path.sink}"
+                limit += "" if path.in_core else " (in the shell)"
+            click.echo(f"  seed {placement.seed}, {name}: {clock.mhz:.1f} MHz, asked for {clock.asked_mhz:.0f}{limit}")
+    if result.estimated_mhz is not None:
+        click.echo(f"  the export's estimate: {result.estimated_mhz:.1f} MHz")
+    click.echo(f"  bitstream of seed {result.fastest.seed}: {result.bitstream}")
+    click.echo(f"  {result.seconds:.0f} s; bitstream, netlists, logs and report in {result.folder}")
+
+
+def _show_vivado(result: VivadoReport) -> None:
+    click.echo(f"{result.build}: {result.device}, {result.asked_mhz:g} MHz asked for, out of context")
+    if result.utilisation is None or result.timing is None:
+        click.echo(f"  not run: start {result.folder}/run.sh where Vivado is installed")
+        return
+    used, timing = result.utilisation, result.timing
+    click.echo(f"  Vivado {used.version}: {used.luts:,} LUTs, {sum(used.carries.values()):,} carry, {used.muxes:,} mux, "
+               f"{used.flip_flops:,} FFs")  # fmt: skip
+    click.echo(
+        f"  routed: {timing.mhz:.1f} MHz, worst slack {timing.worst_slack_ns:.3f} ns, {timing.failing} failing endpoints"
+    )
+    if timing.path is not None:
+        path = timing.path
+        click.echo(f"  slowest: {path.delay_ns:.2f} ns, of which {path.routing_ns:.2f} in wires, from {path.source} to "
+                   f"{path.destination}; levels {path.levels}")  # fmt: skip
+    click.echo(f"  {result.seconds:.0f} s; scripts, reports and log in {result.folder}")

@@ -25,6 +25,7 @@ from difflut.cli.common import data_options, default_dataset, json_option, perce
 @click.option("--epochs", type=int, help="Instead of the recipe's.")
 @click.option("--batch-size", type=int, help="Instead of the recipe's; shared by all processes.")
 @click.option("--learning-rate", type=float, help="Peak, instead of the recipe's.")
+@click.option("--connection-epochs", type=int, help="Epochs that learn connections, instead of the recipe's.")
 @click.option("--validation", type=int, help="Held-out training samples, instead of the recipe's.")
 @click.option("--max-shift", type=int, help="Pixels that images are shifted by, instead of the recipe's.")
 @click.option("--flip/--no-flip", default=None, help="Mirror images at random or not, instead of the recipe's.")

@@ -16,11 +16,12 @@ from difflut.cli.common import data_options, json_option, labelled_test_samples,
     "  difflut verify build/mnist_fc_8k_dwn\n"
     "  difflut verify build/mnist_fc_8k_dwn --samples 10000 --json\n"
     "  difflut verify build/net --model my_models:Net --data mnist/\n"
+    "  difflut verify build/mnist_fc_8k_dwn --waves\n"
     "  difflut verify build/cifar10_conv --data cifar10/ --simulator none\n"
     "  difflut verify build/net --replay build/net/work/proof/counterexample.npz",
 )
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--samples", default=1000, show_default=True, help="Test images that the RTL runs on.")
+@click.option("--samples", type=int, help="Test images that the RTL runs on; 1000 by default, 8 with --waves.")
 @click.option(
     "--simulator",
     default="verilator",
@@ -31,7 +32,7 @@ from difflut.cli.common import data_options, json_option, labelled_test_samples,
 @data_options(False, "Directory with the data set; the MNIST test images ship with the package.")
 @click.option("--random-only", is_flag=True, help="Use random input codes only, no labelled samples.")
 @click.option("--seed", default=0, show_default=True, help="Of the random codes and of the gaps in in_valid.")
-@click.option("--waves", is_flag=True, help="Keep a waveform file of the whole run; use few samples.")
+@click.option("--waves", is_flag=True, help="Keep a waveform file (FST) of the whole run, of few samples.")
 @click.option(
     "--replay",
     "replay_file",
@@ -42,7 +43,7 @@ from difflut.cli.common import data_options, json_option, labelled_test_samples,
 @json_option
 def command(
     directory: Path,
-    samples: int,
+    samples: int | None,
     simulator: str,
     data_dir: Path | None,
     dataset: str | None,
@@ -106,7 +107,7 @@ def command(
                 f"measured latency {report.latency_cycles} cycles"
             )
         if report.waves:
-            click.echo(f"  waves: {report.waves}")
+            click.echo(f"  waves: {report.waves}; open them with gtkwave or surfer")
         for step in report.steps:
             if step.first_mismatch:
                 click.echo(f"  {step.name}: first mismatch: {step.first_mismatch}")

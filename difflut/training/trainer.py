@@ -121,9 +121,24 @@ class _Run:
     def __init__(self, model: BaseModel, recipe: Recipe, data_name: str, out: Path, processes: Processes) -> None:
         self.model, self.recipe, self.data_name, self.out, self.processes = model, recipe, data_name, out, processes
         self.resume_path = out.with_name(out.name + ".resume")
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
+        self.optimizer = self._new_optimizer()
         self.history: list[dict[str, float]] = []
         self.best: tuple[int, float, bytes] = (0, -1.0, b"")
+
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.model.parameters(), lr=self.recipe.learning_rate, fused=True)
+
+    def _freeze_connections_before(self, epoch: int) -> None:
+        """Fix the connections, and drop the parameters that chose them, if they are not learned in `epoch` (from 0)."""
+        last = self.recipe.connection_epochs
+        learning = [layer for _, layer in self.model.lut_layers() if layer.learnable is not None]
+        if last is None or epoch < last or not learning:
+            return
+        for layer in learning:
+            layer.freeze_connections()
+        moments = self.optimizer.state
+        self.optimizer = self._new_optimizer()
+        self.optimizer.state.update({p: moments[p] for p in self.model.parameters() if p in moments})
 
     def resume(self) -> None:
         """Go on from the resume file, if there is one."""
@@ -137,6 +152,7 @@ class _Run:
                     f"{self.resume_path}: belongs to model {state['model']!r} on {state['data']} with the recipe "
                     f"{state['recipe']}; delete it or choose another --out"
                 )
+            self._freeze_connections_before(len(state["history"]) - 1)
             self.model.load_state_dict(state["parameters"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.history = state["history"]
@@ -193,6 +209,7 @@ class _Run:
         ) as bar:
             for epoch in range(len(self.history), recipe.epochs):
                 started = time.perf_counter()
+                self._freeze_connections_before(epoch)
                 loss = self._epoch(fitting, epoch, steps, bar)
                 processes.copy_from_first(self.model.buffers())  # such as running means, which each part moves
                 correct = torch.tensor(count_correct(self.model, own_held_out), device=held_out.y.device)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from difflut.export.backends import names
 from difflut.export.backends.wires import Scope
@@ -36,13 +37,14 @@ def words(expressions: list[str]) -> list[Word]:
     return result
 
 
-def table_constants(netlist: Netlist, luts: IntArray) -> str:
-    """The localparams T0, T1, ...: the tables of `luts`, each with the node of the model that it comes from."""
+def table_constants(netlist: Netlist, luts: IntArray, wanted: npt.NDArray[np.bool_]) -> str:
+    """The localparams T0, T1, ...: the `wanted` tables of `luts`, each with the node of the model that it comes from."""
     offsets, all_words = netlist.table_offsets.tolist(), netlist.lut_tables.tolist()
     inputs = netlist.lut_inputs.tolist()
     layer, node = netlist.lut_layer.tolist(), netlist.lut_node.tolist()
     lines = []
-    for position, lut in enumerate(luts.tolist()):
+    for position in np.flatnonzero(wanted).tolist():
+        lut = int(luts[position])
         size = 1 << inputs[lut]
         table = sum(word << 64 * i for i, word in enumerate(all_words[offsets[lut] : offsets[lut + 1]]))
         origin = f" // layer {layer[lut]}, node {node[lut]}" if layer[lut] > 0 else ""

@@ -16,11 +16,13 @@ import numpy as np
 
 from difflut.export.backends import names, rows, verilog_encoder
 from difflut.export.backends.verilog_head import HeadPrinter
+from difflut.export.backends.verilog_pairs import pairs
 from difflut.export.backends.wires import Scope, Vector, Wires, plan
 from difflut.export.encoder_plan import plan_encoder
 from difflut.export.heads.outputs import Outputs
 from difflut.export.heads.plan import HeadPlan, plan_head
 from difflut.export.ir import IntArray, Netlist
+from difflut.export.pairing import pair_luts
 from difflut.export.targets import GENERIC, Target
 from difflut.export.verify import check
 from difflut.hdl_templates import render
@@ -71,6 +73,7 @@ def emit(
     outputs: Outputs | None = None,
     head_registers: Sequence[bool] | None = None,
     last_registered: bool = True,
+    top: str | None = None,
 ) -> VerilogDesign:
     """Emit `netlist`, whose stages were assigned, as Verilog.
 
@@ -80,13 +83,15 @@ def emit(
         outputs: the output ports; scores and class by default.
         head_registers: for each level of the head's plan whether registers stand behind it; behind every one by default.
         last_registered: whether registers stand between the last stage and the head.
+        top: the name of the top module, a Verilog identifier; made from the netlist's name by default.
 
     Raises:
         NetlistError: the netlist breaks a well-formedness rule.
         ConfigError: if `head_registers` does not fit the head.
     """
     check(netlist)
-    printer = _Printer(netlist, target, plan_head(netlist.head, target, outputs, head_registers), last_registered)
+    head = plan_head(netlist.head, target, outputs, head_registers)
+    printer = _Printer(netlist, target, head, last_registered, top or names.identifier(netlist.name))
     printer.encoder()
     printer.stages()
     printer.group_sum()
@@ -99,15 +104,16 @@ def emit(
 class _Printer:
     """Collects the files of one design and the instances that the top is made of."""
 
-    def __init__(self, netlist: Netlist, target: Target, head: HeadPlan, last_registered: bool) -> None:
+    def __init__(self, netlist: Netlist, target: Target, head: HeadPlan, last_registered: bool, name: str) -> None:
         self.netlist = netlist
         self.target = target
-        self.name = names.identifier(netlist.name)
+        self.name = name
         self.wires: Wires = plan(netlist, last_registered)
         self.files: dict[str, str] = {}
         self.head = head
         self._head_printer = HeadPrinter(head, target, self._file)
         self.latency_cycles = self.wires.last_rank + head.latency_cycles
+        self._partner = pair_luts(netlist, target)
         self._instances: list[dict[str, Any]] = []
         self._used: set[str] = set()  # vectors of the top that a module takes whole
 
@@ -293,14 +299,29 @@ class _Printer:
         scope = list(inputs)
         levels = []
         for number, (start, end) in enumerate(pairwise(borders)):
-            words = rows.words(rows.lookups(netlist, luts[start:end], start, Scope(netlist, scope)))
+            names_of = Scope(netlist, scope)
+            paired = pairs(netlist, luts[start:end], self._partner, number, names_of)
+            lookups = rows.lookups(netlist, luts[start:end], start, names_of)
+            words = rows.words([paired.bits.get(position, lookup) for position, lookup in enumerate(lookups)])
             vector = Vector(f"level{number}", bits.nets[start:end], bits.rank)
             scope.append(vector)
             levels.append(
-                {"name": vector.name, "range": names.vector(vector.width_bits), "words": words, "declared": several}
+                {
+                    "name": vector.name,
+                    "range": names.vector(vector.width_bits),
+                    "words": words,
+                    "declared": several,
+                    "pairs": paired,
+                }
             )
         joined = names.concatenation([f"level{number}" for number in reversed(range(len(levels)))])
-        return {"tables": rows.table_constants(netlist, luts), "levels": levels, "joined": joined}
+        single = self._partner[luts] < 0
+        return {
+            "tables": rows.table_constants(netlist, luts, single),
+            "paired": not single.all(),
+            "levels": levels,
+            "joined": joined,
+        }
 
     def _origin(self, bits: Vector) -> str:
         layers = np.unique(self.netlist.lut_layer[rows.luts_of(self.netlist, bits.nets)])

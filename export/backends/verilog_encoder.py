@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from difflut.export.backends import names, rows
+from difflut.export.backends import lut6, names, rows
 from difflut.export.encoder_plan import EncoderPlan
-
-INSTANCE_INPUTS = 6
 
 
 def source_names(plan: EncoderPlan) -> list[str]:
@@ -83,33 +81,10 @@ def _instance(plan: EncoderPlan, cell: int, sources: list[str]) -> str:
     other = int(plan.partner[cell])
     if 0 <= other < cell:
         return ""
-    own = plan.fanin(cell).tolist()
-    output = sources[plan.first_cell + cell]
+    cells = [cell] if other < 0 else [cell, other]
+    outputs = [sources[plan.first_cell + each] for each in cells]
+    tables = [int(plan.cell_tables[each]) for each in cells]
+    wires = [[sources[signal] for signal in plan.fanin(each).tolist()] for each in cells]
     if other < 0:
-        table = _spread_table(int(plan.cell_tables[cell]), own, own, INSTANCE_INPUTS)
-        return _primitive("LUT6", f"cell{cell}", table, {"O": output}, own, sources)
-    inputs = list(dict.fromkeys([*own, *plan.fanin(other).tolist()]))
-    upper = _spread_table(int(plan.cell_tables[cell]), own, inputs, INSTANCE_INPUTS - 1)
-    lower = _spread_table(int(plan.cell_tables[other]), plan.fanin(other).tolist(), inputs, INSTANCE_INPUTS - 1)
-    outputs = {"O6": output, "O5": sources[plan.first_cell + other]}
-    # O6 is the upper half of the table, as I5 is 1.
-    return _primitive("LUT6_2", f"cell{cell}", upper << 32 | lower, outputs, inputs, sources)
-
-
-def _spread_table(table: int, inputs: list[int], present: list[int], n: int) -> int:
-    """The table over `present`, padded to n inputs that it does not look at, of a table over `inputs`."""
-    position = [present.index(signal) for signal in inputs]
-    return sum(
-        (table >> sum((address >> at & 1) << i for i, at in enumerate(position)) & 1) << address
-        for address in range(1 << n)
-    )
-
-
-def _primitive(kind: str, name: str, table: int, outputs: dict[str, str], inputs: list[int], sources: list[str]) -> str:
-    wires = [sources[signal] for signal in inputs]
-    wires += ["1'b0"] * (INSTANCE_INPUTS - 1 - len(wires))
-    if len(wires) < INSTANCE_INPUTS:
-        wires.append("1'b1" if kind == "LUT6_2" else "1'b0")
-    ports = [*outputs.items(), *((f"I{i}", wire) for i, wire in enumerate(wires))]
-    connections = ", ".join(f".{port}({wire})" for port, wire in ports)
-    return f"  {kind} #(.INIT({names.literal(table, 64)})) {name} ({connections});"
+        return lut6.single(f"cell{cell}", outputs[0], tables[0], wires[0])
+    return lut6.dual(f"cell{cell}", (outputs[0], outputs[1]), (tables[0], tables[1]), (wires[0], wires[1]))

@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from difflut.export.backends import names
 from difflut.export.ir import CONST1, FIRST_NET, IntArray, Netlist
+from difflut.export.stages import stage_levels
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ def plan(netlist: Netlist, last_registered: bool = True) -> Wires:
     is_compare = (read_nets >= FIRST_NET) & (read_nets < first_lut)
     read_now = bool((read_ranks[is_compare] == 0).any()) or last_rank == 0
     read_later = bool((needed[comparators] >= 1).any()) or not read_now
-    level = _levels(netlist, inside)
+    level = stage_levels(netlist)
     stages = {}
     for stage in np.unique(lut_stage).tolist():
         luts = np.flatnonzero(lut_stage == stage)
@@ -118,19 +118,6 @@ def plan(netlist: Netlist, last_registered: bool = True) -> Wires:
         level=level,
         last_rank=last_rank,
     )
-
-
-def _levels(netlist: Netlist, inside: npt.NDArray[np.bool_]) -> IntArray:
-    """int32 (L,): 0 for a LUT that reads no LUT of its own stage, else one more than the largest level that it reads."""
-    level = np.zeros(netlist.luts, np.int32)
-    if not inside.any():
-        return level
-    source = np.where(inside, netlist.lut_fanin - netlist.first_lut_net, 0)
-    while True:
-        deeper = np.maximum.reduceat(np.where(inside, level[source] + 1, 0), netlist.lut_offsets[:-1])
-        if np.array_equal(deeper, level):
-            return level
-        level = deeper.astype(np.int32)
 
 
 class Scope:

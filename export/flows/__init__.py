@@ -1,12 +1,6 @@
-"""Flows: external tools that turn a build directory into a circuit of real cells, by name.
+"""Flows: external tools that turn a build directory into a circuit of real cells.
 
-Every flow takes a build directory and options of its own and returns a report with `to_json()`.
+`yosys.synthesise` counts cells, `nextpnr.implement` places and routes, `vivado.implement` writes (and runs) Vivado's scripts.
+Each takes a build directory and options of its own and returns a report with `to_json()`, which it also leaves in the
+build directory (`difflut.export.flows.reports`).
 """
-
-from __future__ import annotations
-
-from difflut.export.flows import yosys
-
-FLOWS = {"yosys": yosys.synthesise}
-
-__all__ = ["FLOWS"]

@@ -1,7 +1,10 @@
-"""The longest register-to-register path of a synthesised netlist, by one simple delay model for every design.
+"""The longest register-to-register path of a synthesised netlist, by the delay model of its FPGA family.
 
-It knows nothing of placement: every connection takes the same time, carry connections none. Its figures compare
-designs that were synthesised alike; they are no promise of a clock.
+The delays are the target's (`difflut.export.targets.Delays`), as in the estimate before synthesis; here they meet the
+cells that synthesis made. Placement is not known: a wire takes what the model says for its number of readers and the size
+of the design. No wire is counted inside a carry chain, from iCE40's chain into the LUT beside it, from a LUT into Xilinx'
+chain or into a multiplexer of the slice, and into a register from the cell in front of it. The figures compare designs that were synthesised
+alike; they are no promise of a clock.
 """
 
 from __future__ import annotations
@@ -9,25 +12,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+from difflut.export.targets import Delays
 
 _CARRY_INPUTS = frozenset({"CI", "CYINIT", "CI_TOP", "CIN"})
 _PADS = frozenset({"IBUF", "OBUF", "BUFG"})
 _SEQUENTIAL = ("FD", "SB_DFF", "TRELLIS_FF", "DFF", "$_DFF", "$_SDFF", "$_ALDFF", "SRL")
+_CLOCKS = frozenset({"C", "CLK"})
+_SELECTS = frozenset({"S", "S0", "C0", "SD"})  # of multiplexers; their data comes from the slice
 _MUXES = ("MUXF", "PFUMX", "L6MUX", "MUX2_LUT")
-
-
-@dataclass(frozen=True)
-class CellDelays:
-    """Delays in ns: a LUT, the connection to it, into and out of a carry chain, a bit of it, a slice multiplexer, a
-    register (clock to output and setup together)."""
-
-    lut_ns: float = 0.10
-    net_ns: float = 0.40
-    carry_ns: float = 0.15
-    carry_bit_ns: float = 0.015
-    mux_ns: float = 0.08
-    register_ns: float = 0.12
+_WIDE_CARRIES = frozenset({"CARRY4", "CARRY8"})  # their LUTs are cells of their own, in the same slice
+_CARRIES = _WIDE_CARRIES | {"SB_CARRY", "CCU2C", "ALU"}
+_WITH_LUTS = frozenset({"CCU2C", "ALU"})  # carry cells with the LUTs in front of the chain
 
 
 @dataclass(frozen=True)
@@ -43,41 +40,85 @@ class LongestPath:
         return 1000 / self.delay_ns
 
 
-def longest_path(module: Mapping[str, Any], delays: CellDelays = CellDelays()) -> LongestPath:
-    """Of a flattened module of Yosys' JSON; input and output ports count as registers."""
-    cells: dict[str, Any] = module["cells"]
-    driver: dict[int, tuple[str, str, int]] = {}
-    ends: list[int] = []
-    for name, cell in cells.items():
-        registered = cell["type"].startswith(_SEQUENTIAL)
-        for port, bits in cell["connections"].items():
-            if cell["port_directions"].get(port) == "output":
-                if not registered:
-                    driver.update({bit: (name, port, index) for index, bit in enumerate(bits) if isinstance(bit, int)})
-            elif registered and port not in ("C", "CLK"):
-                ends.extend(bit for bit in bits if isinstance(bit, int))
-    for port_data in module["ports"].values():
-        if port_data["direction"] == "output":
-            ends.extend(bit for bit in port_data["bits"] if isinstance(bit, int))
+class _Pin(NamedTuple):
+    """Where a net starts: an output bit of a cell."""
 
-    arrival: dict[int, float] = {}
-    before: dict[int, int | None] = {}
+    cell: str
+    port: str
+    index: int
 
-    def evaluate(start: int) -> None:
+
+def longest_path(module: Mapping[str, Any], delays: Delays, luts: int) -> LongestPath:
+    """Of a flattened module of Yosys' JSON with `luts` LUTs; input and output ports count as registers.
+
+    Raises:
+        ValueError: the netlist has a combinational loop.
+    """
+    return _Netlist(module, delays, luts).longest()
+
+
+class _Netlist:
+    """Arrival times at the nets of a module."""
+
+    def __init__(self, module: Mapping[str, Any], delays: Delays, luts: int) -> None:
+        self._cells: Mapping[str, Any] = module["cells"]
+        self._delays = delays
+        # A target states what entering and leaving a chain take together.
+        self._entering_ns = self._leaving_ns = delays.carry_entry_delay_ns / 2
+        self._driver: dict[int, _Pin] = {}
+        readers: Counter[int] = Counter()
+        self._ends: list[int] = []
+        for name, cell in self._cells.items():
+            registered = cell["type"].startswith(_SEQUENTIAL)
+            for port, bits in cell["connections"].items():
+                nets = [(index, bit) for index, bit in enumerate(bits) if isinstance(bit, int)]
+                if cell["port_directions"].get(port) != "output":
+                    readers.update(bit for _, bit in nets)
+                    if registered and port not in _CLOCKS:
+                        self._ends.extend(bit for _, bit in nets)
+                elif not registered:
+                    self._driver.update({bit: _Pin(name, port, index) for index, bit in nets})
+        for port_data in module["ports"].values():
+            if port_data["direction"] == "output":
+                outputs = [bit for bit in port_data["bits"] if isinstance(bit, int)]
+                readers.update(outputs)
+                self._ends.extend(outputs)
+        by_readers = {count: delays.net_ns(count, luts) for count in set(readers.values())}
+        self._wire_ns = {bit: by_readers[count] for bit, count in readers.items()}
+
+    def longest(self) -> LongestPath:
+        """The latest of all ends."""
+        arrival: dict[int, float] = {}
+        before: dict[int, int | None] = {}
+        worst, worst_end = 0.0, None
+        for end in self._ends:
+            self._evaluate(end, arrival, before)
+            # A register stands behind the cell whose output it takes; only from another register there is a wire.
+            last_hop = self._leaving_ns * self._leaves_chain(end) if end in self._driver else self._wire_ns[end]
+            delay = arrival[end] + last_hop
+            if worst_end is None or delay > worst:
+                worst, worst_end = delay, end
+        passed: Counter[str] = Counter()
+        last, bit = "", worst_end
+        while bit is not None and bit in self._driver:
+            name = self._driver[bit].cell
+            if name != last and self._cells[name]["type"] not in _PADS:
+                passed[self._cells[name]["type"]] += 1
+            last, bit = name, before[bit]
+        return LongestPath(worst + self._delays.register_delay_ns, dict(sorted(passed.items())))
+
+    def _evaluate(self, start: int, arrival: dict[int, float], before: dict[int, int | None]) -> None:
+        """Fill in the arrival time at a net, at the output of its driver, and the net that decides it."""
         stack = [start]
         while stack:
             bit = stack[-1]
             if bit in arrival:
                 stack.pop()
                 continue
-            if bit not in driver:
-                arrival[bit], before[bit] = 0.0, None
-                stack.pop()
-                continue
-            arcs = _arcs(cells[driver[bit][0]], *driver[bit][1:], delays)
+            arcs = self._arcs(self._driver[bit]) if bit in self._driver else []
             waiting = [source for source, _ in arcs if source not in arrival]
             if waiting:
-                if len(stack) > len(driver):
+                if len(stack) > len(self._driver):
                     raise ValueError("the netlist has a combinational loop")
                 stack.extend(waiting)
                 continue
@@ -86,52 +127,52 @@ def longest_path(module: Mapping[str, Any], delays: CellDelays = CellDelays()) -
             before[bit] = latest[0] if latest else None
             stack.pop()
 
-    worst, worst_end = 0.0, None
-    for end in ends:
-        evaluate(end)
-        if worst_end is None or arrival[end] > worst:
-            worst, worst_end = arrival[end], end
-    passed: Counter[str] = Counter()
-    last, bit = "", worst_end
-    while bit is not None and bit in driver:
-        name = driver[bit][0]
-        if name != last and cells[name]["type"] not in _PADS:
-            passed[cells[name]["type"]] += 1
-        last, bit = name, before[bit]
-    return LongestPath(worst + delays.register_ns + delays.net_ns, dict(sorted(passed.items())))
-
-
-def _arcs(cell: Mapping[str, Any], port: str, index: int, delays: CellDelays) -> list[tuple[int, float]]:
-    """The bits that an output bit depends on, each with the delay of connection and cell."""
-    kind, connections = cell["type"], cell["connections"]
-    inputs = [name for name in connections if cell["port_directions"].get(name) == "input"]
-    carry = kind in ("CARRY4", "CARRY8")
-    arcs = []
-    for name in inputs:
-        for position, bit in enumerate(connections[name]):
-            if not isinstance(bit, int):
+    def _arcs(self, output: _Pin) -> list[tuple[int, float]]:
+        """The nets that an output depends on, each with the delay from its driver through wire and cell."""
+        cell = self._cells[output.cell]
+        arcs = []
+        for port, bits in cell["connections"].items():
+            if cell["port_directions"].get(port) != "input":
                 continue
-            if kind in _PADS:
-                arcs.append((bit, 0.0))
-            elif carry and name in _CARRY_INPUTS:
-                bits = index + 1 - (4 if name == "CI_TOP" else 0)
-                if bits > 0:
-                    arcs.append((bit, delays.carry_bit_ns * bits + _leaving(port, delays)))
-            elif carry:
-                if position <= index:  # S comes from the LUT of the same slice, DI over a connection
-                    net = 0.0 if name == "S" else delays.net_ns
-                    along = delays.carry_bit_ns * (index - position + 1)
-                    arcs.append((bit, net + delays.carry_ns + along + _leaving(port, delays)))
-            elif name in _CARRY_INPUTS:
-                arcs.append((bit, delays.carry_bit_ns))
-            elif kind.startswith(_MUXES):
-                arcs.append((bit, delays.mux_ns))
-            elif kind in ("SB_CARRY", "CCU2C", "ALU"):
-                arcs.append((bit, delays.net_ns + delays.carry_ns))
-            else:
-                arcs.append((bit, delays.net_ns + delays.lut_ns))
-    return arcs
+            for position, bit in enumerate(bits):
+                if isinstance(bit, int):
+                    through = self._through(cell["type"], port, position, output)
+                    if through is not None:
+                        arcs.append((bit, self._wire(bit, cell["type"], port) + through))
+        return arcs
 
+    def _through(self, kind: str, port: str, position: int, output: _Pin) -> float | None:
+        """From an input pin of a cell to an output of it; None if the output does not depend on the pin."""
+        delays = self._delays
+        if kind in _PADS:
+            return 0.0
+        along = delays.carry_delay_ns_per_bit
+        if kind in _WIDE_CARRIES:
+            first = (4 if port == "CI_TOP" else 0) if port in _CARRY_INPUTS else position
+            bits = output.index + 1 - first
+            if bits <= 0:
+                return None
+            return bits * along + (0.0 if port in _CARRY_INPUTS else self._entering_ns)
+        if kind in _CARRIES:
+            if port in _CARRY_INPUTS:
+                return along
+            return along + self._entering_ns + (delays.lut_delay_ns if kind in _WITH_LUTS else 0.0)
+        if kind.startswith(_MUXES):
+            return delays.mux_delay_ns or 0.0
+        return delays.lut_delay_ns
 
-def _leaving(port: str, delays: CellDelays) -> float:
-    return delays.carry_ns if port == "O" else 0.0
+    def _wire(self, bit: int, kind: str, port: str) -> float:
+        """From a net's driver to a pin of a cell of type `kind`."""
+        chained = self._leaves_chain(bit)
+        if chained and port in _CARRY_INPUTS:
+            return 0.0
+        beside = (
+            (kind in _WIDE_CARRIES and port == "S")
+            or (kind.startswith(_MUXES) and port not in _SELECTS)
+            or (chained and kind == "SB_LUT4" and port == "I3")
+        )
+        return self._leaving_ns * chained + (0.0 if beside else self._wire_ns[bit])
+
+    def _leaves_chain(self, bit: int) -> bool:
+        """Whether a carry cell drives the net."""
+        return bit in self._driver and self._cells[self._driver[bit].cell]["type"] in _CARRIES

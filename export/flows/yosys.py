@@ -26,10 +26,12 @@ from difflut.export import bundle
 from difflut.export.errors import ToolError
 from difflut.export.flows.cells import Usage, count_parts, count_types, usage
 from difflut.export.flows.clock import LongestPath, longest_path
-from difflut.files import write_atomically
+from difflut.export.flows.reports import REPORT, save_report
+from difflut.export.targets import find_target
 from difflut.hdl_templates import render
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
 
+FLOW = "yosys"
 VARIABLE = "DIFFLUT_YOSYS"
 LEAST_VERSION = (0, 60)
 _INSTALL = "pip install 'difflut[synth]'"
@@ -51,6 +53,16 @@ LIBRARIES: dict[str, tuple[str, ...]] = dict.fromkeys(
     ("xc7", "xcup"), ("+/xilinx/cells_sim.v", "+/xilinx/cells_xtra.v")
 )
 
+# Yosys' simulation models of the cells that a netlist of the family has; without any, the netlist is plain Verilog.
+MODELS: dict[str, tuple[str, ...]] = {
+    "generic": (),
+    "xc7": ("+/xilinx/cells_sim.v",),
+    "xcup": ("+/xilinx/cells_sim.v",),
+    "ice40": ("+/ice40/cells_sim.v",),
+    "ecp5": ("+/lattice/cells_sim_ecp5.v",),
+    "gowin": ("+/gowin/cells_sim.v",),
+}
+
 Report = Callable[[str], None]
 
 
@@ -60,6 +72,11 @@ class Yosys:
 
     command: tuple[str, ...]
     version: tuple[int, int]
+
+    @property
+    def text(self) -> str:
+        """The version as it is written."""
+        return f"{self.version[0]}.{self.version[1]}"
 
 
 @dataclass(frozen=True)
@@ -88,7 +105,7 @@ class SynthesisReport:
         digest: SHA-256 of the build's `build.json`, empty for a design that is no build.
         fpga: the FPGA family.
         command: Yosys' synthesis command.
-        yosys: its version.
+        tools: Yosys and its version.
         total: the cells of the flattened design.
         parts: the cells of each instance in the top, synthesised apart; "top" is what lies between them.
         path: the longest path of the flattened design.
@@ -100,7 +117,7 @@ class SynthesisReport:
     digest: str
     fpga: str
     command: str
-    yosys: str
+    tools: Mapping[str, str]
     total: Usage
     parts: Mapping[str, Usage]
     path: LongestPath
@@ -108,8 +125,8 @@ class SynthesisReport:
     folder: str
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as a JSON object, the estimated clock added."""
-        values = asdict(self)
+        """The fields as a JSON object, with `flow`, `status` and the estimated clock added."""
+        values: dict[str, Any] = {"flow": FLOW, "status": "done", **asdict(self)}
         values["path"]["fmax_mhz"] = round(self.path.fmax_mhz, 1)
         return values
 
@@ -142,7 +159,7 @@ def find_yosys() -> Yosys:
 def _checked(tool: Yosys, place: str) -> Yosys:
     if tool.version < LEAST_VERSION:
         raise ToolError(
-            f"{place} is Yosys {tool.version[0]}.{tool.version[1]}; difflut needs {LEAST_VERSION[0]}.{LEAST_VERSION[1]} "
+            f"{place} is Yosys {tool.text}; difflut needs {LEAST_VERSION[0]}.{LEAST_VERSION[1]} "
             f"or newer, which {_INSTALL} brings"
         )
     return tool
@@ -169,10 +186,10 @@ def synthesise(directory: Path, fpga: str | None = None, report: Report = lambda
     build = bundle.read(directory)
     family = fpga or str(build.manifest.get("fpga", "generic"))
     top = str(build.manifest["name"])
-    names = sorted(name for name in build.files if name.startswith("rtl/") and name.endswith(".v"))
+    names = bundle.rtl_files(build)
     modules = instantiated(build.text(f"rtl/{top}.v"), [Path(name).stem for name in names])
     sources = tuple(Path(os.path.abspath(directory)) / name for name in names)
-    folder = Path(directory) / bundle.WORK_FOLDER / f"yosys-{family}"
+    folder = Path(directory) / bundle.WORK_FOLDER / f"{FLOW}-{family}"
     return run(Design(top, top, sources, modules), family, folder, digest=build.digest, report=report)
 
 
@@ -191,28 +208,55 @@ def run(
         raise UnknownNameError(f"unknown FPGA family {fpga!r}; known: {', '.join(COMMANDS)}")
     tool = find_yosys()
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").unlink(missing_ok=True)
-    (folder / "table_reads.v").write_text(render("yosys_lut_map.v.j2", {}), encoding="utf-8")
+    (folder / REPORT).unlink(missing_ok=True)
     started = time.perf_counter()
     apart = _run_once(tool, design, fpga, folder, "parts", design.modules, report)
-    flat = _run_once(tool, design, fpga, folder, "flat", (), report)
+    flat = flatten(tool, design, fpga, folder, report=report)
+    total = usage(count_types(flat, design.top))
     result = SynthesisReport(
         build=design.name,
         digest=digest,
         fpga=fpga,
-        command=COMMANDS[fpga],
-        yosys=f"{tool.version[0]}.{tool.version[1]}",
-        total=usage(count_types(flat, design.top)),
+        command=command(fpga),
+        tools={"yosys": tool.text},
+        total=total,
         parts={name: usage(types) for name, types in count_parts(apart, design.top).items()},
-        path=longest_path(flat[design.top]),
+        path=longest_path(flat[design.top], find_target(fpga).delays, total.luts),
         seconds=round(time.perf_counter() - started, 1),
         folder=str(folder),
     )
-    write_atomically(folder / "report.json", (json.dumps(result.to_json(), indent=2) + "\n").encode())
+    save_report(folder, result.to_json())
     return result
 
 
-def script(design: Design, fpga: str, name: str, kept: Sequence[str]) -> str:
+def flatten(
+    tool: Yosys, design: Design, fpga: str, folder: Path, *, options: str = "", report: Report = lambda line: None
+) -> dict[str, Any]:
+    """Synthesise a design as one module into `folder`: flat.json, flat.v, flat.log.
+
+    Args:
+        tool: the Yosys to use.
+        design: what is synthesised.
+        fpga: a name of `COMMANDS`.
+        folder: an existing folder.
+        options: more options of the synthesis command.
+        report: is given a line about what Yosys does now, a few times a second.
+
+    Returns:
+        The modules of the JSON netlist.
+
+    Raises:
+        ToolFailure: Yosys failed.
+    """
+    return _run_once(tool, design, fpga, folder, "flat", (), report, options)
+
+
+def command(fpga: str, options: str = "") -> str:
+    """Yosys' synthesis command of a family."""
+    return f"{COMMANDS[fpga]} {options}".rstrip()
+
+
+def script(design: Design, fpga: str, name: str, kept: Sequence[str], options: str = "") -> str:
     """The Yosys script of one run; `kept` modules stay apart."""
     lines = [f"read_verilog -lib {library}" for library in LIBRARIES.get(fpga, ())]
     lines += [f'read_verilog "{source}"' for source in design.sources]
@@ -220,21 +264,29 @@ def script(design: Design, fpga: str, name: str, kept: Sequence[str]) -> str:
     lines += [f"setattr -mod -set keep_hierarchy 1 {module}" for module in kept]
     # Flattened first, a module a node is no module when the slow passes come.
     lines += ["techmap -map table_reads.v", "flatten", "opt_clean"]
-    lines += [f"{COMMANDS[fpga]} -top {design.top}", "check", f"write_json {name}.json"]
+    lines += [f"{command(fpga, options)} -top {design.top}", "check", f"write_json {name}.json"]
     if name == "flat":
         lines.append(f"write_verilog -noattr {name}.v")
     return "\n".join(lines) + "\n"
 
 
 def _run_once(
-    tool: Yosys, design: Design, fpga: str, folder: Path, name: str, kept: Sequence[str], report: Report
+    tool: Yosys,
+    design: Design,
+    fpga: str,
+    folder: Path,
+    name: str,
+    kept: Sequence[str],
+    report: Report,
+    options: str = "",
 ) -> dict[str, Any]:
     """One run of Yosys; returns the modules of the JSON netlist that it wrote."""
     log, result, source = folder / f"{name}.log", folder / f"{name}.json", folder / f"{name}.ys"
     for old in (log, result, folder / f"{name}.v"):
         old.unlink(missing_ok=True)
-    source.write_text(script(design, fpga, name, kept), encoding="utf-8")
-    command = [*tool.command, source.name]
+    (folder / "table_reads.v").write_text(render("yosys_lut_map.v.j2", {}), encoding="utf-8")
+    source.write_text(script(design, fpga, name, kept, options), encoding="utf-8")
+    call = [*tool.command, source.name]
 
     def poll() -> None:
         with log.open("rb") as file:
@@ -243,15 +295,15 @@ def _run_once(
         if found:
             report(f"{name}: {found[-1].decode(errors='replace')[:100]}")
 
-    status = run_logged(command, log=log, cwd=folder, environment=clean_environment(), poll=poll)
+    status = run_logged(call, log=log, cwd=folder, environment=clean_environment(), poll=poll)
     if status != 0:
-        raise ToolFailure(f"Yosys failed with exit status {status}", command, log)
+        raise ToolFailure(f"Yosys failed with exit status {status}", call, log)
     try:
         modules: dict[str, Any] = json.loads(result.read_bytes())["modules"]
     except FileNotFoundError:
-        raise ToolFailure(f"Yosys ended without an error but did not write {result.name}", command, log) from None
+        raise ToolFailure(f"Yosys ended without an error but did not write {result.name}", call, log) from None
     except (ValueError, KeyError) as error:
-        raise ToolFailure(f"Yosys wrote a {result.name} that cannot be read ({error!r})", command, log) from error
+        raise ToolFailure(f"Yosys wrote a {result.name} that cannot be read ({error!r})", call, log) from error
     if design.top not in modules:
-        raise ToolFailure(f"Yosys wrote a netlist without the top module {design.top}", command, log)
+        raise ToolFailure(f"Yosys wrote a netlist without the top module {design.top}", call, log)
     return modules

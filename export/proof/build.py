@@ -8,8 +8,9 @@ import lzma
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from difflut.export.proof.read_back import read_back, require_yosys
 from difflut.export.proof.report import OPEN, Claim, Counterexample, ProofReport
 from difflut.export.proof.rtl import Progress, prove_rtl
 from difflut.export.proof.solver import require_sat
+from difflut.export.proof.streams import prove_streams
 from difflut.export.targets import GENERIC, find_target
 from difflut.export.text import from_text
 from difflut.files import write_atomically
@@ -67,7 +69,7 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     reading = perf_counter()
     sources = {name: build.text(name) for name in build.files if name.startswith("rtl/")}
     try:
-        circuit = read_back(sources, build.manifest["name"])
+        circuit = read_back(sources, bundle.core_name(build.manifest))
         read_seconds = perf_counter() - reading
         progress("reading the RTL", 1, 1)
         outcome = prove_rtl(circuit, netlist, build.manifest["latency_cycles"], progress)
@@ -76,6 +78,10 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     except ProofError as error:
         read_seconds = perf_counter() - reading
         claims.append(Claim("RTL", "the RTL is a synchronous circuit of one clock", OPEN, str(error)))
+    if "stream" in build.manifest:
+        progress("streams", 0, 1)
+        claims += prove_streams({PurePosixPath(name).name: text for name, text in sources.items()}, build.manifest)
+        progress("streams", 1, 1)
     work = Path(directory) / WORK
     if found is not None:
         found = replace(found, file=(WORK / COUNTEREXAMPLE_FILE).as_posix())
@@ -98,13 +104,19 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     return report
 
 
-def stored_report(directory: Path, digest: str) -> Mapping[str, object] | None:
+def stored_report(directory: Path, digest: str) -> Mapping[str, Any] | None:
     """The report of the last proof of a build with this digest, as JSON; None if there is none."""
+    report = read_report(directory)
+    return report if report is not None and report["digest"] == digest else None
+
+
+def read_report(directory: Path) -> Mapping[str, Any] | None:
+    """The report of the last proof in a build directory, of whatever build, as JSON; None if there is none."""
     try:
         report = json.loads((Path(directory) / WORK / REPORT_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return report if isinstance(report, dict) and report.get("digest") == digest else None
+    return report if isinstance(report, dict) and {"digest", "date", "claims", "ok"} <= report.keys() else None
 
 
 def load_counterexample(path: Path) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:

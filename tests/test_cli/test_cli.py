@@ -36,7 +36,7 @@ def custom(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("command", ["list", "train", "evaluate", "export", "verify", "prove"])
+@pytest.mark.parametrize("command", ["list", "train", "evaluate", "export", "verify", "prove", "report"])
 def test_every_help_has_examples(capsys: pytest.CaptureFixture[str], command: str) -> None:
     status, out, _ = run(capsys, command, "--help")
     assert status == 0
@@ -329,3 +329,14 @@ def test_a_clock_asked_for_is_met_or_refused(capsys: pytest.CaptureFixture[str],
     assert (status, err) == (2, "error: fmax 50: goes with the pipeline 'auto' only, not with 'levels'\n")
     status, _, err = run(capsys, *arguments, "--pipeline", "encoder,7")
     assert status == 2 and "'7' is no level; expected 'levels', 'auto', or some of the levels of this design" in err
+
+
+def test_a_model_class_in_the_working_directory(tmp_path: Path) -> None:
+    """As the README has it: my_models.py lies where the command is given."""
+    (tmp_path / "my_own_models.py").write_text("from difflut.models.mnist import MNISTFullyConnected as Net\n")
+    script = "import sys; sys.path = [p for p in sys.path if p]\nfrom difflut.cli import main\nmain(sys.argv[1:])"
+    command = [sys.executable, "-c", script, "train", "my_own_models:Net", "--data", "nowhere", "--out", "net"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "nowhere" in done.stderr, done.stderr
+    assert "cannot load model" not in done.stderr

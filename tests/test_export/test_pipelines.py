@@ -6,8 +6,9 @@ from netlists import layered_netlist, netlists_with_codes
 
 from difflut.export.errors import NetlistError
 from difflut.export.ir import InputFormat, Netlist, NetlistBuilder
-from difflut.export.pipelines import DEFAULT, SIMPLIFY, Pass, PipelineError, run
+from difflut.export.pipelines import DEFAULT, SIMPLIFY, Pass, PipelineError, default, run
 from difflut.export.simulate import simulate
+from difflut.export.targets import find_target
 from difflut.export.verify import check
 
 
@@ -37,6 +38,10 @@ def test_the_default_pipeline_and_its_reports() -> None:
         ("drop_unused_inputs", 1, 1, 1, 1),
         ("bypass_wires", 1, 1, 1, 0),
         ("merge_duplicates", 1, 1, 0, 0),
+        ("use_dont_cares", 1, 1, 0, 0),
+        *((step.__name__, 1, 1, 0, 0) for step in SIMPLIFY),
+        ("remove_dead", 1, 1, 0, 0),
+        ("collapse_cones", 1, 1, 0, 0),
         *((step.__name__, 1, 1, 0, 0) for step in SIMPLIFY),
         ("remove_dead", 1, 1, 0, 0),
         ("assign_stages", 1, 1, 0, 0),
@@ -44,6 +49,14 @@ def test_the_default_pipeline_and_its_reports() -> None:
     assert all(report.seconds >= 0 for report in reports)
     assert result.head.nets.tolist() == [2, 2]
     assert result.stage.tolist() == [1]
+
+
+def test_cones_are_collapsed_for_the_luts_of_the_target() -> None:
+    builder = NetlistBuilder("cone", InputFormat(5, 8))
+    x = builder.add_comparators(range(5), [9] * 5)
+    low = builder.add_layer([x[:3]], np.array([[0, 1, 1, 0, 1, 0, 0, 1]], bool))
+    netlist = builder.finish([builder.add_layer([[low[0], x[3], x[4]]], np.array([[0, 1, 1, 0, 1, 0, 0, 1]], bool))])
+    assert [run(netlist, default(find_target(fpga)))[0].luts for fpga in ("generic", "xcup", "ice40")] == [1, 1, 2]
 
 
 def test_no_passes() -> None:

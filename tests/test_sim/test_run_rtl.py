@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -38,7 +39,8 @@ def test_icarus_agrees(tmp_path: Path) -> None:
     np.testing.assert_array_equal(result.probe_values[0], codes >= 100)
     weights = 1 << np.arange(3)
     np.testing.assert_array_equal(result.probe_values[1].reshape(100, 3, 3) @ weights, reference(codes)[0])
-    assert result.waves is not None and result.waves.stat().st_size > 0
+    assert result.waves is not None
+    assert_waves(result.waves)
 
 
 @pytest.mark.parametrize("samples", [1, 2, 17])
@@ -180,7 +182,23 @@ def test_verilator_reads_probes_and_writes_waves(tmp_path: Path) -> None:
     assert comparison.score_mismatches > 0
     wrong = (result.probe_values[0] != (codes >= 100)).any(axis=0)
     assert np.flatnonzero(wrong).tolist() == [5]
-    assert result.waves is not None and b"$enddefinitions" in result.waves.read_bytes()
+    assert result.waves is not None
+    assert_waves(result.waves)
+
+
+def assert_waves(path: Path) -> None:
+    """An FST file with the ports, the module instances and a value change of each clock edge."""
+    content = path.read_bytes()
+    assert path.name == "waves.fst" and content[0] == 0 and int.from_bytes(content[1:9], "big") == 329  # header block
+    reader = shutil.which("fst2vcd")
+    if reader is None:
+        return
+    text = subprocess.run([reader, path], capture_output=True, text=True, check=True).stdout
+    names = set(re.findall(r"\$var \w+ \d+ \S+ (\w+)", text))
+    assert {"clk", "in_valid", "in_codes", "out_valid", "out_scores", "out_class", "scores2"} <= names
+    assert {"vote", "encoder"} <= set(re.findall(r"\$scope module (\w+)", text))
+    clock = re.search(r"\$var \w+ 1 (\S+) clk", text)
+    assert clock and text.count(f"\n1{clock[1]}\n") > 40
 
 
 @pytest.mark.parametrize(

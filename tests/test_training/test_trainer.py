@@ -113,6 +113,7 @@ def test_result_and_checkpoint(tmp_path: Path, unbroken: tuple[bytes, TrainingRe
             "learning_rate": 0.05,
             "warmup_epochs": 0.5,
             "final_fraction": 0.01,
+            "connection_epochs": None,
             "max_shift": 1,
             "flip": False,
             "validation": 40,
@@ -139,6 +140,59 @@ def test_another_seed_another_model(tmp_path: Path, unbroken: tuple[bytes, Train
     (tmp_path / "tiny").write_bytes(unbroken[0])
     other, tiny = (read_checkpoint(tmp_path / name)[1] for name in ("other", "tiny"))
     assert any(not torch.equal(other[key], tiny[key]) for key in tiny)
+
+
+# Connections that are learned in the first epochs only
+
+
+class Watched(Tiny):
+    """Notes the connections of the first layer in each training forward, and whether they are still learned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[bool, Tensor]] = []
+
+    def _forward_impl(self, x: Tensor) -> Tensor:
+        if self.training:
+            learned = self.first.learnable
+            chosen = self.first.connections.view(-1) if learned is None else learned.selected()
+            self.seen.append((learned is not None, chosen.clone()))
+        return super()._forward_impl(x)
+
+
+def test_connections_stay_after_their_epochs(tmp_path: Path) -> None:
+    made: list[Watched] = []
+
+    def make() -> BaseModel:
+        made.append(Watched())
+        return made[-1]
+
+    result = run(tmp_path / "tiny", RECIPE.with_(connection_epochs=2), make)
+    (model,) = made
+    learned = [kept for kept, _ in model.seen]
+    assert learned == [True] * 16 + [False] * 16  # 8 steps an epoch
+    assert not torch.equal(model.seen[0][1], model.seen[15][1])
+    assert all(torch.equal(model.seen[16][1], chosen) for _, chosen in model.seen[16:])
+    assert result.history[3]["loss"] < result.history[1]["loss"]  # the nodes go on learning
+
+
+def test_until_the_connections_stay_nothing_differs(tmp_path: Path, unbroken: tuple[bytes, TrainingResult]) -> None:
+    result = run(tmp_path / "tiny", RECIPE.with_(connection_epochs=2))
+    losses, expected = ([row["loss"] for row in kept.history] for kept in (result, unbroken[1]))
+    assert losses[:2] == expected[:2]
+    assert losses[2:] != expected[2:]
+
+
+@pytest.mark.parametrize("steps", [3, 8, 16, 20, 31])
+def test_resuming_with_connections_that_stay(tmp_path: Path, steps: int) -> None:
+    """Interrupted before, at the moment when, and after the connections are fixed: after 16 steps."""
+    recipe = RECIPE.with_(connection_epochs=2)
+    expected = run(tmp_path / "unbroken", recipe)
+    with pytest.raises(Interruption):
+        run(tmp_path / "tiny", recipe, interrupted_after(steps))
+    result = run(tmp_path / "tiny", recipe)
+    assert (tmp_path / "tiny").read_bytes() == (tmp_path / "unbroken").read_bytes()
+    assert without_seconds(result) == without_seconds(expected)
 
 
 # Interrupting and resuming
@@ -196,7 +250,7 @@ def test_resume_file_of_another_recipe(tmp_path: Path, resume_file: Path) -> Non
         run(tmp_path / "tiny", RECIPE.with_(seed=9))
     recipe = (
         "{'epochs': 4, 'batch_size': 20, 'learning_rate': 0.05, 'warmup_epochs': 0.5, 'final_fraction': 0.01, "
-        "'max_shift': 1, 'flip': False, 'validation': 40, 'seed': 3}"
+        "'connection_epochs': None, 'max_shift': 1, 'flip': False, 'validation': 40, 'seed': 3}"
     )
     assert str(caught.value) == (
         f"{resume_file}: belongs to model 'tiny' on brightness with the recipe {recipe}; delete it or choose another --out"
@@ -384,6 +438,11 @@ def test_one_batch_is_enough(tmp_path: Path) -> None:
 def test_recipes_out_of_range(field: str) -> None:
     with pytest.raises(ConfigError, match="epochs, batch_size, learning_rate and validation must be positive"):
         RECIPE.with_(**{field: 0})
+
+
+def test_negative_connection_epochs() -> None:
+    with pytest.raises(ConfigError, match="connection_epochs is -1; it must be 0 or more, or None"):
+        RECIPE.with_(connection_epochs=-1)
 
 
 def test_negative_shift() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from difflut.export.errors import BundleError, ToolError
 from difflut.export.exporter import export_model
 from difflut.export.flows import FLOWS, yosys
 from difflut.export.flows.cells import count_parts, count_types, usage
-from difflut.export.flows.clock import CellDelays, longest_path
+from difflut.export.flows.clock import LongestPath, longest_path
+from difflut.export.targets import TARGETS, Delays, find_target
 from difflut.sim import run_rtl
 from difflut.sim.process import ToolFailure
 from difflut.training import predict_scores
@@ -178,23 +180,79 @@ def test_cells_of_instances_count_as_often_as_they_are_instantiated() -> None:
     }
 
 
+def delay_model(**changes: float) -> Delays:
+    """A model whose parts can be told apart in a sum; a wire takes 10 for one reader, 5 for each doubling."""
+    figures = {
+        "lut_delay_ns": 1.0, "net_delay_ns": 10.0, "fanout_delay_ns": 5.0, "span_delay_ns": 0.0, "mux_delay_ns": 0.1,
+        "carry_entry_delay_ns": 200.0, "carry_delay_ns_per_bit": 1000.0, "register_delay_ns": 0.01,
+    }  # fmt: skip
+    return Delays(source="test", calibrated=False, **{**figures, **changes})
+
+
+def path_of(cells: dict[str, object], delays: Delays, luts: int = 0) -> LongestPath:
+    ports = {"a": {"direction": "input", "bits": [1]}, "y": {"direction": "output", "bits": [31]}}
+    return longest_path({"ports": ports, "cells": cells}, delays, luts)
+
+
 def test_the_longest_path_adds_up_what_it_passes() -> None:
-    delays = CellDelays(lut_ns=1, net_ns=10, carry_ns=100, carry_bit_ns=1000, mux_ns=0.1, register_ns=0.01)
-    chain = {"S": [21, 22, "0", "0"], "DI": [1, 1, "0", "0"], "CI": ["0"]}
-    module = {
-        "ports": {"a": {"direction": "input", "bits": [1]}, "y": {"direction": "output", "bits": [31]}},
-        "cells": {
-            "register": cell("FDRE", {"C": [9], "D": [31]}, {"Q": [11]}),
-            "short": cell("LUT2", {"I0": [11], "I1": [1]}, {"O": [22]}),
-            "first": cell("LUT1", {"I0": [1]}, {"O": [20]}),
-            "second": cell("LUT1", {"I0": [20]}, {"O": [21]}),
-            "chain": cell("CARRY4", chain, {"O": [30, 31, 32, 33], "CO": [34, 35, 36, 37]}),
-        },
+    chain = {"S": [21, 22, "0", "0"], "DI": ["0"] * 4, "CI": ["0"]}
+    cells = {
+        "register": cell("FDRE", {"C": [9], "D": [31]}, {"Q": [11]}),
+        "short": cell("LUT2", {"I0": [11], "I1": [1]}, {"O": [22]}),
+        "first": cell("LUT1", {"I0": [1]}, {"O": [20]}),
+        "second": cell("LUT1", {"I0": [20]}, {"O": [21]}),
+        "chain": cell("CARRY4", chain, {"O": [30, 31, 32, 33], "CO": [34, 35, 36, 37]}),
     }
-    path = longest_path(module, delays)
-    # two LUTs, into bit 0, along bits 0 and 1, out; then the connection to the register and the register
-    assert path.delay_ns == pytest.approx(2 * 11 + 100 + 2 * 1000 + 100 + 10 + 0.01)
+    path = path_of(cells, delay_model())
+    # The wire to the first LUT has two readers; into bit 0, along bits 0 and 1, out, into the register of the slice.
+    assert path.delay_ns == pytest.approx((15 + 1) + (10 + 1) + 100 + 2 * 1000 + 100 + 0.01)
     assert path.cells == {"CARRY4": 1, "LUT1": 2}
+    # Wires grow with the square root of the LUTs, one between input and first LUT, one between the LUTs
+    assert path_of(cells, delay_model(span_delay_ns=7.0), luts=9).delay_ns == pytest.approx(path.delay_ns + 2 * 7 * 3)
+
+
+@pytest.mark.parametrize(
+    ("cells", "delay"),
+    [
+        ({}, 10.01),  # from an input port, as from a register, straight to an output port
+        ({"lut": cell("SB_LUT4", {"I0": [1]}, {"O": [31]})}, 11.01),
+        (  # data from the slice, the select over a wire
+            {"mux": cell("PFUMX", {"ALUT": [2], "BLUT": ["0"], "C0": [1]}, {"Z": [31]})},
+            10.11,
+        ),
+        ({"mux": cell("PFUMX", {"ALUT": [1], "BLUT": ["0"], "C0": ["0"]}, {"Z": [31]})}, 0.11),
+        (  # a wire and a LUT into the chain, two bits, out of it
+            {
+                "low": cell("CCU2C", {"A0": [1], "CIN": ["0"]}, {"COUT": [20]}),
+                "high": cell("CCU2C", {"A0": ["0"], "CIN": [20]}, {"S0": [31]}),
+            },
+            10 + 1 + 100 + 2 * 1000 + 100 + 0.01,
+        ),
+        (  # iCE40: no LUT in front of the chain; the one behind it is beside it
+            {
+                "carry": cell("SB_CARRY", {"I0": [1], "I1": ["0"], "CI": ["0"]}, {"CO": [20]}),
+                "sum": cell("SB_LUT4", {"I3": [20]}, {"O": [31]}),
+            },
+            10 + 100 + 1000 + 100 + 1 + 0.01,
+        ),
+    ],
+)
+def test_paths_of_single_cells(cells: dict[str, object], delay: float) -> None:
+    if not cells:
+        ports = {"a": {"direction": "input", "bits": [1]}, "y": {"direction": "output", "bits": [1]}}
+        assert longest_path({"ports": ports, "cells": {}}, delay_model(), 0).delay_ns == pytest.approx(delay)
+        return
+    assert path_of(cells, delay_model()).delay_ns == pytest.approx(delay)
+
+
+def test_the_clock_of_a_synthesised_build_comes_from_the_familys_delays(
+    build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_yosys()
+    before = yosys.synthesise(build, "ecp5").path
+    slower = replace(find_target("ecp5").delays, lut_delay_ns=find_target("ecp5").delays.lut_delay_ns + 1)
+    monkeypatch.setitem(TARGETS, "ecp5", replace(find_target("ecp5"), delays=slower))
+    assert yosys.synthesise(build, "ecp5").path.delay_ns >= before.delay_ns + 1
 
 
 def test_parts_are_the_modules_that_the_top_instantiates() -> None:

@@ -1,0 +1,184 @@
+"""Two builds side by side: everything that is a number, and the options that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from difflut.report.facts import Facts
+
+LOWER, HIGHER, NEITHER = "lower", "higher", ""
+_RECORDED = ("best_epoch", "history", "test_accuracy", "test_samples", "validation_accuracy", "seconds")
+
+
+@dataclass(frozen=True)
+class Number:
+    """One figure of a build.
+
+    Attributes:
+        group: the heading under which it stands.
+        name: what it is; equal names of two builds are compared.
+        value: the figure.
+        unit: behind it, empty for counts; "%" for fractions, which are stored as percentages.
+        better: LOWER, HIGHER or NEITHER.
+    """
+
+    group: str
+    name: str
+    value: float
+    unit: str = ""
+    better: str = LOWER
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        return with_unit(self.value, self.unit)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A figure of two builds; None where one of them does not have it."""
+
+    group: str
+    name: str
+    here: Number | None
+    there: Number | None
+
+    @property
+    def changed(self) -> bool:
+        """Whether both have it and it differs, or only one has it."""
+        return self.here is None or self.there is None or self.here.value != self.there.value
+
+    @property
+    def change(self) -> str:
+        """Here less there, with a sign, and in per cent where that makes sense; empty if one is missing."""
+        if self.here is None or self.there is None:
+            return ""
+        change = self.here.value - self.there.value
+        if change == 0:
+            return "same"
+        points = " points" if self.here.unit == "%" else ""
+        text = f"{'+' if change > 0 else '−'}{with_unit(abs(change), '' if points else self.here.unit)}{points}"
+        if points or not self.there.value:
+            return text
+        return f"{text} ({100 * change / self.there.value:+.1f} %)".replace("-", "−")
+
+    @property
+    def verdict(self) -> str:
+        """ "better", "worse" or "": of this build against the other."""
+        if self.here is None or self.there is None or not self.changed or self.here.better == NEITHER:
+            return ""
+        return "better" if (self.here.value < self.there.value) == (self.here.better == LOWER) else "worse"
+
+
+@dataclass(frozen=True)
+class OptionDifference:
+    """An option or property of two builds that is not the same; a dash where one does not have it."""
+
+    name: str
+    here: str
+    there: str
+
+
+def with_unit(value: float, unit: str) -> str:
+    """A figure for people: thousands separated, two decimals for fractions."""
+    text = f"{value:,.0f}" if float(value).is_integer() and unit not in ("%", "ns") else f"{value:,.2f}"
+    if unit == "MHz":
+        text = f"{value:,.1f}"
+    return f"{text} {unit}".strip()
+
+
+def numbers(facts: Facts) -> Iterator[Number]:
+    """Every figure of a build, in the order of the report."""
+    manifest, netlist = facts.manifest, facts.netlist
+    read = int((facts.comparisons > 0).sum())
+    yield Number("Size, estimated", "LUTs in all", facts.luts)
+    for part in facts.parts:
+        yield Number("Size, estimated", f"LUTs of {part.name}", part.luts)
+    yield Number("Size, estimated", "register bits", sum(stage.register_bits for stage in facts.stages))
+    yield Number("Network", "nodes of the model", manifest["model"]["nodes"], better=NEITHER)
+    yield Number("Network", "LUTs in the netlist", netlist.luts)
+    yield Number("Network", "comparisons in the encoder", netlist.comparators)
+    yield Number("Network", "inputs read", read, better=NEITHER)
+    yield Number("Speed", "latency", manifest["latency_cycles"], "cycles")
+    yield Number("Speed", "clock, estimated", facts.fmax_mhz, "MHz", HIGHER)
+    yield Number("Speed", "latency at that clock", 1e3 * manifest["latency_cycles"] / facts.fmax_mhz, "ns")
+    trained = manifest["model"]["trained"]
+    for key, name in (("validation_accuracy", "accuracy, held-out"), ("test_accuracy", "accuracy, test, PyTorch")):
+        if isinstance(trained.get(key), float):
+            yield Number("Accuracy", name, 100 * trained[key], "%", HIGHER)
+    yield from _measured(facts)
+    for synthesis in facts.syntheses:
+        group = f"Synthesis, {synthesis.name}"
+        if synthesis.total is not None:
+            yield Number(group, "LUTs", synthesis.total.luts)
+            yield Number(group, "flip-flops", synthesis.total.flip_flops)
+            yield Number(group, "carry cells", synthesis.total.carries)
+        for name, cells in synthesis.parts.items():
+            yield Number(group, f"LUTs of {name}", cells.luts)
+        for used in synthesis.used:
+            yield Number(group, f"{used.kind} used", used.used)
+        if synthesis.fmax_mhz is not None:
+            yield Number(group, "clock", synthesis.fmax_mhz, "MHz", HIGHER)
+
+
+def _measured(facts: Facts) -> Iterator[Number]:
+    if facts.measured is None or facts.rtl is None:
+        return
+    step = facts.measured.report["steps"][-1]
+    if step.get("accuracy") is not None:
+        yield Number("Accuracy", "accuracy, RTL", 100 * step["accuracy"], "%", HIGHER)
+        yield Number("Accuracy", "labelled samples run on the RTL", step["images"], better=NEITHER)
+    yield Number("Accuracy", "mismatches of the RTL with PyTorch", step["mismatches"])
+
+
+def differences(here: Facts, there: Facts) -> list[Difference]:
+    """Every figure of the two builds, those of `here` first."""
+    own = {(number.group, number.name): number for number in numbers(here)}
+    other = {(number.group, number.name): number for number in numbers(there)}
+    return [Difference(*key, own.get(key), other.get(key)) for key in [*own, *(key for key in other if key not in own)]]
+
+
+def by_group(found: Sequence[Difference]) -> list[tuple[str, list[Difference]]]:
+    """The differences under their headings, in the order in which these first occur."""
+    groups = dict.fromkeys(item.group for item in found)
+    return [(group, [item for item in found if item.group == group]) for group in groups]
+
+
+def option_differences(here: Facts, there: Facts) -> list[OptionDifference]:
+    """The options and properties that are not the same."""
+    own, other = _options(here.manifest), _options(there.manifest)
+    names = [*own, *(name for name in other if name not in own)]
+    return [
+        OptionDifference(name, own.get(name, "–"), other.get(name, "–"))
+        for name in names
+        if own.get(name) != other.get(name)
+    ]
+
+
+def _options(manifest: Mapping[str, Any]) -> dict[str, str]:
+    model, ports = manifest["model"], manifest["input"]
+    chosen: dict[str, Any] = {
+        "name": manifest["name"],
+        "model": model["name"],
+        "model class": model["class"],
+        "FPGA family": manifest["fpga"],
+        "outputs": manifest["outputs"],
+        "interface": manifest["interface"],
+        "pipeline": manifest["pipeline"]["spec"],
+        "clock asked for": manifest["pipeline"]["fmax_mhz"],
+        "latency asked for": manifest["pipeline"]["latency_cycles"],
+        "registers after": ", ".join(manifest["pipeline"]["registers_after"]),
+        "input shape": " × ".join(map(str, ports["shape"])),
+        "input code": f"{ports['width_bits']} bits, {'signed' if ports['signed'] else 'unsigned'}, / {ports['divisor']:g}",
+        "difflut": manifest["versions"]["difflut"],
+    }
+    for key, value in model["trained"].items():
+        if key not in _RECORDED:
+            chosen |= (
+                {f"trained: {key}": value}
+                if not isinstance(value, dict)
+                else {f"trained: {inner}": setting for inner, setting in value.items()}
+            )
+    return {name: str(value) for name, value in chosen.items() if value is not None}

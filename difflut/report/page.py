@@ -1,0 +1,342 @@
+"""The page: what stands where, in which words. Numbers come from `facts`, pictures from `figures`, the form from a template."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from markupsafe import Markup
+
+from difflut._version import __version__
+from difflut.report import compare, figures, svg
+from difflut.report.devices import COMFORTABLE, smallest
+from difflut.report.facts import ENCODER, GROUP_SUM, LAYER, SELECTION, Facts, readers
+from difflut.report.synthesis import Synthesis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# More input bits than that, and no package has the pins.
+_MANY_PINS = 600
+_PART_KINDS = {"encoder": ENCODER, "group_sum": GROUP_SUM, "argmax": SELECTION}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One of the first questions, its answer in a few characters, and what stands behind it."""
+
+    question: str
+    answer: str
+    details: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check that was made: what, how it ended, its outcome in words, when, on which build."""
+
+    what: str
+    ok: bool
+    outcome: str
+    date: str
+    digest: str
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A figure, its caption, and where it goes."""
+
+    name: str
+    section: str
+    caption: str
+    figure: Figure
+
+
+def draw(facts: Facts) -> list[Drawn]:
+    """Every figure that the build has data for.
+
+    Raises:
+        ConfigError: if matplotlib is missing.
+    """
+    figures.require_matplotlib()
+    netlist, form = facts.netlist, facts.netlist.input
+    channel = "; one map a channel" if len(facts.shape) == 3 else ""
+    drawn = [
+        Drawn(
+            "comparisons",
+            "reads",
+            f"How many thresholds each input is compared with{channel}",
+            figures.pixels(facts.comparisons, facts.shape, "comparisons"),
+        ),
+        Drawn(
+            "readers",
+            "reads",
+            f"How many LUT inputs read a comparison of each input{channel}",
+            figures.pixels(readers(netlist), facts.shape, "LUT inputs"),
+        ),
+        Drawn("per_input", "reads", "Inputs by their number of comparisons", figures.per_pixel(facts.comparisons)),
+        Drawn(
+            "thresholds",
+            "reads",
+            f"Where the thresholds lie, codes {form.lowest} to {form.highest}",
+            figures.thresholds(netlist.compare_threshold, form.lowest, form.highest),
+        ),
+        Drawn(
+            "luts",
+            "costs",
+            f"LUTs by part, estimated for {facts.family.name}",
+            figures.luts_by_part(*figures.parts_of(facts.parts), "six-input LUTs, estimate"),
+        ),
+    ]
+    for synthesis in facts.syntheses:
+        if synthesis.parts:
+            luts = [cells.luts for cells in synthesis.parts.values()]
+            kinds = [_PART_KINDS.get(part, LAYER) for part in synthesis.parts]
+            caption = f"LUTs by part, {synthesis.tool} for {synthesis.family}, each part by itself"
+            figure = figures.luts_by_part(list(synthesis.parts), kinds, luts, "LUTs")
+            drawn.append(Drawn(f"luts_{synthesis.name}".replace("-", "_"), "costs", caption, figure))
+    drawn.append(
+        Drawn(
+            "stages",
+            "speed",
+            f"Delay of each pipeline stage, estimated for {facts.family.name}",
+            figures.stage_delays(facts.stages),
+        )
+    )
+    return drawn + _measured(facts)
+
+
+def _measured(facts: Facts) -> list[Drawn]:
+    rtl = facts.rtl
+    if rtl is None:
+        return []
+    add = partial(Drawn, section="measured")
+    drawn, classes = [], facts.netlist.head.classes
+    if len(rtl.labels):
+        caption = "Confusion matrix: samples by label and the class that the RTL gave"
+        drawn.append(add("confusion", caption=caption, figure=figures.confusion(rtl, classes)))
+    if rtl.scores is not None and len(rtl.labels) and classes > 1:
+        drawn += [
+            add("scores", caption="Scores that the RTL gave", figure=figures.scores(rtl.scores, rtl.labels)),
+            add(
+                "margins",
+                caption="Right and wrong answers of the RTL by their margin",
+                figure=figures.margins(rtl.scores, rtl.labels),
+            ),
+        ]
+    elif rtl.scores is not None:
+        caption = "Scores that the RTL gave for random codes"
+        drawn.append(add("scores", caption=caption, figure=figures.score_distribution(rtl.scores)))
+    return drawn
+
+
+def render(facts: Facts, drawn: Sequence[Drawn], against: Facts | None = None) -> str:
+    """The page as HTML.
+
+    Args:
+        facts: the build.
+        drawn: its figures.
+        against: a build to compare with.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pictures = [
+        {
+            "section": item.section,
+            "caption": item.caption,
+            "tall": item.name == "confusion",
+            "svg": Markup(svg.inline(item.figure, item.name, item.caption)),
+        }
+        for item in drawn
+    ]
+    manifest = facts.manifest
+    return environment.get_template("page.html.j2").render(
+        facts=facts,
+        manifest=manifest,
+        title=manifest["name"],
+        lead=_lead(facts),
+        answers=[_fits(facts), _speed(facts), _accuracy(facts), _exact(facts)],
+        strip=_strip(facts),
+        pictures=pictures,
+        reads=_reads(facts),
+        path=manifest["timing"]["critical_path"],
+        slowest=facts.stages[manifest["timing"]["critical_path"]["stage"] - 1],
+        passes=_passes(facts),
+        checks=checks(facts),
+        claims=facts.proof["claims"] if facts.proof else [],
+        measured=facts.measured.report if facts.measured else None,
+        against=against,
+        differences=compare.by_group(compare.differences(facts, against)) if against else [],
+        options=compare.option_differences(facts, against) if against else [],
+        version=__version__,
+    )
+
+
+def _lead(facts: Facts) -> str:
+    manifest = facts.manifest
+    model, ports = manifest["model"], manifest["input"]
+    data = model["trained"].get("data")
+    shape = " × ".join(map(str, facts.shape))
+    sign = "signed" if ports["signed"] else "unsigned"
+    return (
+        f"The LUT network {model['name']} of {model['nodes']:,} nodes, "
+        f"{f'trained on {data}' if data else 'its training data not recorded'}: {shape} {sign} codes of "
+        f"{ports['width_bits']} bits in, {facts.netlist.head.classes} classes."
+    )
+
+
+def _fits(facts: Facts) -> Answer:
+    """The best knowledge first: a routed device, then a synthesis, then the estimate."""
+    bits = facts.netlist.input.features * facts.netlist.input.width_bits
+    pins = (
+        f"{bits:,} input bits: more than pins; instantiate it inside a design"
+        if bits > _MANY_PINS and facts.manifest["interface"] == "plain"
+        else f"interface {facts.manifest['interface']}, {bits:,} input bits"
+    )
+    placed = next((item for item in facts.syntheses if item.used), None)
+    if placed is not None:
+        used = max(placed.used, key=lambda item: item.used / max(1, item.available))
+        share = 100 * used.used / max(1, used.available)
+        detail = f"{used.used:,} of {used.available:,} {used.kind}, {placed.tool}"
+        return Answer("Does it fit?", f"{share:.0f} % full", (detail, pins))
+    counted = [item for item in facts.syntheses if item.total is not None]
+    if counted:
+        own = next((item for item in counted if item.family == facts.family.name), counted[0])
+        assert own.total is not None
+        text = f"{own.total.luts:,} LUTs"
+        return Answer("Does it fit?", text, (f"synthesised: {own.tool}, {own.family}", *_device(own), pins))
+    details = ["six-input LUTs, an estimate"]
+    if facts.family.lut_inputs >= 6:
+        details += _share(facts.family.name, facts.luts)
+    else:
+        details.append(f"{facts.family.name} has LUTs of {facts.family.lut_inputs} inputs: run difflut synth")
+    return Answer("Does it fit?", f"{facts.luts:,} LUTs", (*details, pins))
+
+
+def _device(synthesis: Synthesis) -> list[str]:
+    return _share(synthesis.family, synthesis.total.luts) if synthesis.total else []
+
+
+def _share(family: str, luts: int) -> list[str]:
+    device = smallest(family, luts)
+    if device is None:
+        return [f"more than {100 * COMFORTABLE:.0f} % of every device known for {family}"]
+    example = ", for example," if family == "generic" else ""
+    return [f"{100 * luts / device.luts:.0f} % of the LUTs of{example} {device.name} ({device.luts:,})"]
+
+
+def _speed(facts: Facts) -> Answer:
+    manifest = facts.manifest
+    clocks = [item for item in facts.syntheses if item.fmax_mhz]
+    routed = next((item for item in clocks if item.routed), None)
+    mhz = routed.fmax_mhz if routed and routed.fmax_mhz else facts.fmax_mhz
+    source = f"routed, {routed.tool}" if routed else f"an estimate for {facts.family.name}, not a routed clock"
+    cycles = manifest["latency_cycles"]
+    word = "cycle" if cycles == 1 else "cycles"
+    details = [
+        f"{source}",
+        f"latency {cycles} {word} = {1e3 * cycles / mhz:,.0f} ns",
+        f"a new input every cycle: {mhz:,.0f} million a second",
+    ]
+    return Answer("How fast?", f"{mhz:,.0f} MHz", tuple(details))
+
+
+def _accuracy(facts: Facts) -> Answer:
+    trained = facts.manifest["model"]["trained"]
+    details = []
+    if isinstance(trained.get("test_accuracy"), float):
+        samples = f"{trained['test_samples']:,} " if isinstance(trained.get("test_samples"), int) else ""
+        details.append(
+            f"PyTorch: {100 * trained['test_accuracy']:.2f} % of {samples}{trained.get('data', '')} test samples"
+        )
+    if facts.measured is not None and facts.rtl is not None and len(facts.rtl.labels):
+        report, step = facts.measured.report, facts.measured.report["steps"][-1]
+        details.insert(0, f"measured on the RTL: {step['images']:,} samples of {report['data']}")
+        return Answer("How accurate?", f"{100 * step['accuracy']:.2f} %", tuple(details))
+    if details:
+        return Answer("How accurate?", f"{100 * trained['test_accuracy']:.2f} %", (*details, "not measured on the RTL"))
+    return Answer("How accurate?", "not known", ("no accuracy is recorded in the model, none was measured",))
+
+
+def _exact(facts: Facts) -> Answer:
+    question, made = "Is it exact?", checks(facts)
+    failed = [f"{check.what}: {check.outcome}" for check in made if not check.ok]
+    if failed:
+        return Answer(question, "no", tuple(failed))
+    details = []
+    if facts.proof:
+        details.append(f"RTL = traced model for all inputs, {len(facts.proof['claims'])} claims proved")
+    if facts.measured is not None:
+        step = facts.measured.report["steps"][-1]
+        details.append(f"RTL = PyTorch on {step['images'] + step['random']:,} samples, every output")
+    if facts.proof:
+        return Answer(question, "proved", tuple(details))
+    details.append("not proved for all inputs")
+    return Answer(question, "as far as run" if facts.measured else "not checked", tuple(details))
+
+
+def checks(facts: Facts) -> list[Check]:
+    """Every check of exactly this build."""
+    found = []
+    for record in facts.records:
+        report = record.report
+        for step in report["steps"]:
+            if step["name"] == "RTL":
+                what = f"RTL against PyTorch, {report['simulator']}"
+            elif record is facts.records[0]:
+                what = "netlist against PyTorch"
+            else:
+                continue
+            samples = f"{step['images']:,} samples of {report['data']} and " if step["images"] else ""
+            wrong = step["mismatches"]
+            outcome = f"{wrong:,} mismatch{'es' if wrong != 1 else ''} in {samples}{step['random']:,} random ones"
+            found.append(Check(what, wrong == 0, outcome, report["date"], report["digest"]))
+    if facts.proof:
+        claims = facts.proof["claims"]
+        proved = sum(claim["verdict"] == "proved" for claim in claims)
+        outcome = f"{proved} of {len(claims)} claims proved"
+        found.append(Check("all inputs: RTL, netlist, traced model", bool(facts.proof["ok"]), outcome,
+                           facts.proof["date"], facts.proof["digest"]))  # fmt: skip
+    return found
+
+
+def _strip(facts: Facts) -> list[dict[str, Any]]:
+    """The share of each part, for the bar under the answers."""
+    total = max(1, facts.luts)
+    return [
+        {"name": part.name, "luts": part.luts, "percent": round(100 * part.luts / total, 2),
+         "colour": figures.COLOURS[part.kind]}
+        for part in facts.parts
+    ]  # fmt: skip
+
+
+def _reads(facts: Facts) -> str:
+    read = int((facts.comparisons > 0).sum())
+    features = len(facts.comparisons)
+    each = facts.netlist.comparators / max(1, read)
+    return (
+        f"{facts.netlist.comparators:,} comparisons of {read:,} of the {features:,} inputs "
+        f"({100 * read / features:.0f} %), {each:.1f} for each that is read. "
+        "What the network does not read costs nothing: there is no logic for it."
+    )
+
+
+def _passes(facts: Facts) -> dict[str, Any]:
+    """One row a pass that removed something, and the names of the others."""
+    rows, idle = [], []
+    for report in facts.manifest["passes"]:
+        comparators = report["comparators_after"] - report["comparators_before"]
+        luts = report["luts_after"] - report["luts_before"]
+        if comparators or luts:
+            rows.append({**report, "comparators": comparators, "luts": luts})
+        else:
+            idle.append(report["name"])
+    return {"first": facts.manifest["passes"][0], "rows": rows, "idle": list(dict.fromkeys(idle))}

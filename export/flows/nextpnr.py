@@ -1,0 +1,336 @@
+"""Place and route with nextpnr: from a build directory to routed clocks, utilisation and a bitstream.
+
+Yosys makes a netlist of the device's cells, nextpnr places and routes it once for each seed, and the family's packer
+turns the fastest result into a bitstream. Without a file of pins a build with the plain interface is routed inside a shell
+(`difflut.export.flows.shell`). Tools are judged by the files that they had to write. A report is written last: without one
+the other files of the folder belong to a run that did not finish.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from difflut.errors import ConfigError
+from difflut.export import bundle
+from difflut.export.errors import ToolError
+from difflut.export.flows import yosys
+from difflut.export.flows.cells import Usage, count_types, usage
+from difflut.export.flows.devices import Device, find_device
+from difflut.export.flows.reports import save_report
+from difflut.export.flows.routed import Clock, Resource, overfull, read_clocks, read_utilisation
+from difflut.export.flows.shell import PINS, make_shell
+from difflut.export.flows.tools import Tool, find_tool
+from difflut.sim.process import ToolFailure, clean_environment, run_logged
+
+FLOW = "nextpnr"
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Family:
+    """How the devices of a family are placed, routed and packed.
+
+    Attributes:
+        nextpnr: nextpnr's name for the family.
+        constraints: the option that a file of pins follows, and the ending of such files.
+        unconstrained: what lets ports have no place; empty where nextpnr refuses that.
+        routed: the option that a routed design's file follows, and the ending of such files.
+        packer: what makes a bitstream of that file.
+        bitstream: the ending of a bitstream.
+    """
+
+    nextpnr: str
+    constraints: tuple[str, str]
+    unconstrained: tuple[str, ...]
+    routed: tuple[str, str]
+    packer: str
+    bitstream: str
+
+    def pins(self, name: str) -> tuple[str, ...]:
+        """The options that name a file of pins."""
+        option, _ = self.constraints
+        return ("--vopt", f"{option}={name}") if self.nextpnr == "nextpnr-himbaechel" else (option, name)
+
+    def pack(self, routed: str, bitstream: str, device: Device) -> tuple[str, ...]:
+        """The packer's arguments."""
+        target = ("-o", bitstream, routed) if self.packer == "gowin_pack" else (routed, bitstream)
+        return (*device.packer_options, *target)
+
+
+FAMILIES: dict[str, Family] = {
+    "ecp5": Family(
+        "nextpnr-ecp5", ("--lpf", ".lpf"), ("--lpf-allow-unconstrained",), ("--textcfg", ".config"), "ecppack", ".bit"
+    ),
+    "ice40": Family(
+        "nextpnr-ice40", ("--pcf", ".pcf"), ("--pcf-allow-unconstrained",), ("--asc", ".asc"), "icepack", ".bin"
+    ),
+    "gowin": Family("nextpnr-himbaechel", ("cst", ".cst"), (), ("--write", ".json"), "gowin_pack", ".fs"),
+}
+
+
+class DoesNotFit(ToolFailure):
+    """A design needs more of a device than there is.
+
+    Attributes:
+        resources: what it needs too much of.
+    """
+
+    def __init__(
+        self, device: Device, resources: Mapping[str, Resource], problem: str, command: Sequence[str], log: Path
+    ) -> None:
+        self.resources = dict(resources)
+        counts = ", ".join(f"{entry.used:,} {name} of {entry.available:,}" for name, entry in resources.items())
+        needed = f"it takes {counts}" if counts else problem
+        super().__init__(
+            f"the design does not fit {device.part}: {needed}; choose a larger --device, or a smaller network",
+            command,
+            log,
+        )
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One run of nextpnr.
+
+    Attributes:
+        seed: its seed.
+        clocks: what it reached, by clock.
+        utilisation: the device's cells that it uses.
+        routed: the file of the routed design, in the report's folder.
+        log: its log, there too.
+    """
+
+    seed: int
+    clocks: Mapping[str, Clock]
+    utilisation: Mapping[str, Resource]
+    routed: str
+    log: str
+
+    @property
+    def mhz(self) -> float:
+        """The slowest of its clocks; 0 if nothing is clocked."""
+        return min((clock.mhz for clock in self.clocks.values()), default=0.0)
+
+
+@dataclass(frozen=True)
+class RoutedReport:
+    """The outcome of the flow.
+
+    Attributes:
+        build: the name of the build.
+        digest: SHA-256 of the build's `build.json`.
+        fpga: the device's family.
+        device: the part.
+        tools: the tools and their versions.
+        command: Yosys' synthesis command.
+        asked_mhz: the clock that nextpnr was asked for.
+        shell: flip-flops of the shell around the core; None where the top itself was routed.
+        total: the cells of the netlist that was placed, the shell's included.
+        placements: the runs, by seed.
+        best: the position of the fastest of them; the bitstream is made of it.
+        bitstream: its file in the folder.
+        estimated_mhz: the build's own estimate; None if that was for another family.
+        seconds: wall time of all.
+        folder: where everything is.
+    """
+
+    build: str
+    digest: str
+    fpga: str
+    device: str
+    tools: Mapping[str, str]
+    command: str
+    asked_mhz: float
+    shell: int | None
+    total: Usage
+    placements: tuple[Placement, ...]
+    best: int
+    bitstream: str
+    estimated_mhz: float | None
+    seconds: float
+    folder: str
+
+    @property
+    def fastest(self) -> Placement:
+        """The fastest placement."""
+        return self.placements[self.best]
+
+    @property
+    def mhz(self) -> float:
+        """The clock of the fastest placement."""
+        return self.fastest.mhz
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as a JSON object, with `flow`, `status`, and the fastest placement's `mhz` added."""
+        values: dict[str, Any] = {"flow": FLOW, "status": "done", **asdict(self), "mhz": self.mhz}
+        for entry, placement in zip(values["placements"], self.placements, strict=True):
+            entry["mhz"] = placement.mhz
+        return values
+
+
+def implement(
+    directory: Path,
+    device: str | None = None,
+    *,
+    freq_mhz: float | None = None,
+    seeds: Sequence[int] = (1,),
+    pins: Path | None = None,
+    report: Report = lambda line: None,
+) -> RoutedReport:
+    """Place and route a build directory; results go to `work/nextpnr-<device>/` in it.
+
+    Args:
+        directory: a build directory.
+        device: a name of `DEVICES` or the beginning of one; by default the first of the build's family.
+        freq_mhz: the clock to ask for; by default the build's own estimate, or 100 MHz if that is for another family.
+            nextpnr routes on when it is out of reach.
+        seeds: of nextpnr's placer; one run each.
+        pins: a file of pin constraints for the top (.lpf, .pcf or .cst); then it is routed without a shell.
+        report: is given a line about what the tools do now, a few times a second.
+
+    Raises:
+        BundleError: the directory is not a complete, unedited build.
+        UnknownNameError: there is no such device.
+        ConfigError: the options cannot be, or the build needs another family or a file of pins.
+        ToolError: a tool is missing. Its subclasses: ToolFailure if one failed, DoesNotFit if the device is too small.
+    """
+    build = bundle.read(directory)
+    own = str(build.manifest.get("fpga", "generic"))
+    part = find_device(device, own)
+    family = FAMILIES[part.family]
+    _check(build, own, part, family, freq_mhz, seeds, pins)
+    place, pack, synthesiser = find_tool(family.nextpnr), find_tool(family.packer), yosys.find_yosys()
+    estimate = float(build.manifest["timing"]["fmax_mhz"]) if own == part.family else None
+    asked = freq_mhz or estimate or 100.0
+
+    folder = Path(directory) / bundle.WORK_FOLDER / f"{FLOW}-{part.slug}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    started = time.perf_counter()
+    top = str(build.manifest["name"])
+    sources = [Path(os.path.abspath(directory)) / name for name in bundle.rtl_files(build)]
+    shell = None if pins is not None or build.manifest["interface"] != "plain" else make_shell(build)
+    constraints = f"pins{family.constraints[1]}"
+    if pins is not None:
+        shutil.copyfile(pins, folder / constraints)
+    if shell is not None:
+        top = shell.module
+        (folder / "shell.v").write_text(shell.text, encoding="utf-8")
+        sources.append((folder / "shell.v").absolute())
+        if part.pins:
+            places = [f'IO_LOC "{port}" {part.pins[port]};\n' for port in PINS]
+            (folder / constraints).write_text("".join(places), encoding="ascii")
+    design = yosys.Design(str(build.manifest["name"]), top, tuple(sources), ())
+    modules = yosys.flatten(synthesiser, design, part.family, folder, options=part.synthesis, report=report)
+    options = [*part.options, "--json", "flat.json", "--freq", f"{asked:g}", "--timing-allow-fail"]
+    options += family.pins(constraints) if (folder / constraints).exists() else family.unconstrained
+    placements = tuple(_place(place, family, part, options, seed, folder, shell is not None, report) for seed in seeds)
+    best = max(range(len(placements)), key=lambda position: placements[position].mhz)
+    bitstream = f"{build.manifest['name']}{family.bitstream}"
+    _run(pack, family.pack(placements[best].routed, bitstream, part), folder, "pack.log", bitstream, report)
+    result = RoutedReport(
+        build=str(build.manifest["name"]),
+        digest=build.digest,
+        fpga=part.family,
+        device=part.part,
+        tools={"yosys": synthesiser.text, place.name: place.version, pack.name: pack.version},
+        command=yosys.command(part.family, part.synthesis),
+        asked_mhz=asked,
+        shell=None if shell is None else shell.registers,
+        total=usage(count_types(modules, top)),
+        placements=placements,
+        best=best,
+        bitstream=bitstream,
+        estimated_mhz=estimate,
+        seconds=round(time.perf_counter() - started, 1),
+        folder=str(folder),
+    )
+    save_report(folder, result.to_json())
+    return result
+
+
+def _check(
+    build: bundle.Bundle,
+    own: str,
+    part: Device,
+    family: Family,
+    freq_mhz: float | None,
+    seeds: Sequence[int],
+    pins: Path | None,
+) -> None:
+    """Refuse what cannot work before anything runs."""
+    if freq_mhz is not None and not freq_mhz > 0:
+        raise ConfigError(f"the clock is {freq_mhz:g} MHz; it must be above 0")
+    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise ConfigError(f"seeds are {list(seeds)}; expected at least one, none twice, none negative")
+    if any(name.startswith("sim/") for name in build.files):
+        raise ConfigError(
+            f"the build instantiates primitives of {own}, which {part.part} does not have; export it with --fpga {part.family}"
+        )
+    ending = family.constraints[1]
+    if pins is not None and pins.suffix != ending:
+        raise ConfigError(f"{pins}: a file of pins for {part.part} ends in {ending}")
+    if pins is not None and not pins.is_file():
+        raise ConfigError(f"{pins}: no such file; expected pin constraints of the top for {part.part}")
+    if pins is None and not family.unconstrained and build.manifest["interface"] != "plain":
+        raise ConfigError(
+            f"nextpnr places no port of {part.part} by itself, and only plain interfaces get a shell; give --pins FILE{ending}"
+        )
+
+
+def _place(
+    tool: Tool,
+    family: Family,
+    device: Device,
+    options: Sequence[str],
+    seed: int,
+    folder: Path,
+    shell: bool,
+    report: Report,
+) -> Placement:
+    """One run of nextpnr."""
+    option, ending = family.routed
+    routed, log, written = f"seed{seed}{ending}", f"seed{seed}.log", f"seed{seed}.report.json"
+    arguments = [*options, "--seed", str(seed), "--report", written, option, routed]
+    try:
+        _run(tool, arguments, folder, log, routed, report)
+    except ToolFailure as failure:
+        text = failure.log.read_text(encoding="utf-8", errors="replace")
+        full = overfull(text)
+        problem = next((line[7:] for line in text.splitlines() if line.startswith("ERROR: ")), "")
+        if full or "no BELs remaining" in problem or "legal placement" in problem:
+            raise DoesNotFit(device, full, problem, failure.command, failure.log) from failure
+        raise
+    try:
+        content = json.loads((folder / written).read_bytes())
+        return Placement(seed, read_clocks(content, shell), read_utilisation(content), routed, log)
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise ToolFailure(
+            f"{tool.name} wrote a {written} that cannot be read ({error!r})", [*tool.command, *arguments], folder / log
+        ) from error
+
+
+def _run(tool: Tool, arguments: Sequence[str], folder: Path, log: str, expected: str, report: Report) -> None:
+    """Run a tool in `folder`; it has to write the file `expected`."""
+    command, path = [*tool.command, *arguments], folder / log
+
+    def poll() -> None:
+        lines = path.read_bytes()[-2000:].decode(errors="replace").splitlines()
+        if lines:
+            report(f"{log.removesuffix('.log')}: {lines[-1].removeprefix('Info: ')[:100]}")
+
+    status = run_logged(command, log=path, cwd=folder, environment=clean_environment(), poll=poll)
+    if status != 0:
+        raise ToolFailure(f"{tool.name} failed with exit status {status}", command, path)
+    if not (folder / expected).is_file() or not (folder / expected).stat().st_size:
+        raise ToolFailure(f"{tool.name} ended without an error but did not write {expected}", command, path)
+
+
+__all__ = ["DoesNotFit", "Placement", "RoutedReport", "ToolError", "implement"]

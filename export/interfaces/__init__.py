@@ -1,0 +1,12 @@
+"""Interfaces: what surrounds the core, so that a design can be connected as it is.
+
+`plain` is the core itself. `axi-stream` puts an AXI4-Stream on either side of it and an AXI4-Lite register block beside it.
+"""
+
+from __future__ import annotations
+
+PLAIN = "plain"
+AXI_STREAM = "axi-stream"
+INTERFACES = (PLAIN, AXI_STREAM)
+
+__all__ = ["AXI_STREAM", "INTERFACES", "PLAIN"]

@@ -1,0 +1,231 @@
+"""The Verilog of an AXI4-Stream wrapper around a core with the plain interface.
+
+Why it has this shape, and what it costs, is docs/adr/0008-axi-stream.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from difflut.export.backends import names
+from difflut.export.interfaces.framing import Framing, Layout
+from difflut.export.interfaces.registers import ADDRESS_BITS, CONTROL, Register
+from difflut.hdl_templates import render
+
+
+def emit_wrapper(
+    top: str, core: str, source: str, framing: Framing, output: str, registers: Sequence[Register]
+) -> dict[str, str]:
+    """The files of the wrapper, one module each, named like the module.
+
+    Args:
+        top: the name of the wrapper; its parts are named after it.
+        core: the name of the module inside.
+        source: the name of the netlist, for the comments.
+        framing: the frames and the credits.
+        output: "scores" or "class", the core's only result port.
+        registers: the register map.
+    """
+    context = _context(core, source, framing, output, registers)
+    return {
+        f"{top}{suffix}.v": render(f"{template}.v.j2", {**context[template], "module": top + suffix})
+        for suffix, template in _PARTS.items()
+    }
+
+
+def emit_for_proof(
+    top: str, core: str, framing: Framing, output: str, registers: Sequence[Register], files: Mapping[str, str]
+) -> dict[str, str]:
+    """A wrapper's files with properties added to each module, around an abstract core.
+
+    Args:
+        top, core, framing, output, registers: as for `emit_wrapper`.
+        files: the files of the wrapper.
+    """
+    context = _context(core, top, framing, output, registers)
+    result = {}
+    for suffix, template in _PARTS.items():
+        name = f"{top}{suffix}.v"
+        properties = render(f"{template}_properties.v.j2", context[template])
+        body, end, rest = files[name].rpartition("endmodule")
+        result[name] = body + properties + end + rest
+    abstract = {**context["axi_stream"], "module": core}
+    return {**result, f"{core}.v": render("axi_core_abstract.v.j2", abstract)}
+
+
+_PARTS = {"": "axi_stream", "_frames": "axi_frames", "_results": "axi_results", "_registers": "axi_registers"}
+
+
+def _context(
+    core: str, source: str, framing: Framing, output: str, registers: Sequence[Register]
+) -> dict[str, dict[str, Any]]:
+    """What the template of each part, and that of its properties, are given."""
+    common: dict[str, Any] = {
+        "source": names.comment(source),
+        "codes": framing.codes,
+        "results": framing.results,
+        "credits": framing.credits,
+        "data_range": names.vector(framing.codes.width_bits),
+        "codes_range": names.vector(framing.codes.packed_bits),
+        "result_range": names.vector(framing.results.packed_bits),
+        "address_range": names.vector(ADDRESS_BITS),
+    }
+    own = {
+        "axi_stream": {
+            "core": core,
+            "what": "the scores" if output == "scores" else "the class",
+            "result_port": f"out_{output}",
+            **_stream_properties(framing),
+        },
+        "axi_frames": _frames(framing.codes) | _lengths(framing.codes),
+        "axi_results": _results(framing) | _results_properties(framing),
+        "axi_registers": _registers(framing, registers),
+    }
+    return {template: common | context for template, context in own.items()}
+
+
+def _frames(codes: Layout) -> dict[str, Any]:
+    bits = codes.beats * codes.width_bits
+    older = f"frame{names.part(codes.width_bits, bits - codes.width_bits)}"
+    return {
+        **_beats(codes),
+        "frame_range": names.vector(bits),
+        "frame_next": "newest" if codes.beats == 1 else names.concatenation(["newest", older]),
+        "frame_part": names.part(0, codes.packed_bits),
+    }
+
+
+def _results(framing: Framing) -> dict[str, Any]:
+    results, lane_bits = framing.results, framing.results.value_bytes * 8
+    total, used = results.beats * results.width_bits, results.frame_bytes * 8
+    values = []
+    for k in range(results.count):
+        term = f"head{names.part(k * results.value_bits, results.value_bits)}"
+        padded = names.zero_extended(term, results.value_bits, lane_bits)
+        values.append({"padded": names.part(k * lane_bits, lane_bits), "term": padded})
+    tail = {"padded": names.part(used, total - used), "term": f"{total - used}'d0"} if total > used else None
+    return {
+        **_beats(results),
+        **_counter("count", framing.credits),
+        **_counter("place", framing.credits - 1),
+        "most": _literal(framing.credits, framing.credits),
+        "last_place": _literal(framing.credits - 1, framing.credits - 1),
+        "packed_range": names.vector(total),
+        "values": values,
+        "tail": tail,
+        "beat_offset": f"{results.width_bits.bit_length() - 1}'d0",
+        **{signal: _extended(signal, framing.credits) for signal in ("issue", "give", "in_valid")},
+    }
+
+
+def _results_properties(framing: Framing) -> dict[str, Any]:
+    """For the proof that the queue keeps the order: sums of two places in it."""
+    credits, results = framing.credits, framing.results
+    sums = 2 * credits
+    lane_bits = results.value_bytes * 8
+    place_bits, count_bits = _bits(credits - 1), _bits(credits)
+    return {
+        "sum_range": names.vector(_bits(sums)),
+        "sum_full": _literal(credits, sums),
+        "read_extended": names.zero_extended("read_at", place_bits, _bits(sums)),
+        "write_extended": names.zero_extended("write_at", place_bits, _bits(sums)),
+        "ahead_extended": names.zero_extended("ahead", count_bits, _bits(sums)),
+        "stored_extended": names.zero_extended("stored", count_bits, _bits(sums)),
+        "tracked_values": [
+            {
+                "padded": names.part(k * lane_bits, lane_bits),
+                "term": names.zero_extended(
+                    f"tracked{names.part(k * results.value_bits, results.value_bits)}", results.value_bits, lane_bits
+                ),
+            }
+            for k in range(results.count)
+        ],
+    }
+
+
+def _lengths(codes: Layout) -> dict[str, str]:
+    """A counter of the beats of a frame, the whole frame included."""
+    beats = codes.beats
+    return {
+        **_counter("length", beats),
+        "length_last": _literal(beats - 1, beats),
+        "length_full": _literal(beats, beats),
+        "beat_part": names.part(0, _bits(beats - 1)),
+        "shift_extended": _extended("shift", beats),
+    }
+
+
+def _stream_properties(framing: Framing) -> dict[str, Any]:
+    latency, pending = framing.core_latency_cycles, framing.credits + 1
+    return {
+        **_beats(framing.codes),
+        **_lengths(framing.codes),
+        **_counter("count", framing.credits),
+        **_counter("pending", pending),
+        "most": _literal(framing.credits, framing.credits),
+        "whole": _extended("whole", pending),
+        "give": _extended("give", pending),
+        "taken": _extended("frame_taken", pending),
+        "sent": _extended("result_sent", pending),
+        **{f"{name}_extended": _wide(f"\\results.{name} ", framing) for name in ("outstanding", "stored")},
+        "latency_cycles": latency,
+        "valid_range": names.vector(max(latency, 1)),
+        "valid_next": "in_valid" if latency == 1 else f"{{valid{names.part(0, max(1, latency - 1))}, in_valid}}",
+    }
+
+
+def _wide(count: str, framing: Framing) -> str:
+    """A count of results, wide enough to add one for every cycle of the core."""
+    bits = _bits(framing.credits)
+    return names.zero_extended(count, bits, bits + _bits(framing.core_latency_cycles + 1))
+
+
+def _registers(framing: Framing, registers: Sequence[Register]) -> dict[str, Any]:
+    pending = framing.credits + 1  # one more frame may wait whole in the deserialiser
+    word_bits = ADDRESS_BITS - 2
+
+    def word(register: Register) -> str:
+        return f"{word_bits}'d{register.offset // 4}"
+
+    return {
+        **_counter("pending", pending),
+        "taken": _extended("frame_taken", pending),
+        "sent": _extended("result_sent", pending),
+        "word_part": names.part(2, word_bits),
+        "control_word": word(next(register for register in registers if register.name == CONTROL)),
+        "counters": [register for register in registers if register.signal],
+        "words": f"{word_bits}'d{len(registers)}",
+        "registers": [
+            {
+                "word": word(register),
+                "name": register.name,
+                "value": register.signal or names.literal(register.value or 0, 32),
+                "counter": bool(register.signal),
+            }
+            for register in registers
+        ],
+    }
+
+
+def _beats(layout: Layout) -> dict[str, str]:
+    return {**_counter("beat", layout.beats - 1), "last_beat": _literal(layout.beats - 1, layout.beats - 1)}
+
+
+def _bits(most: int) -> int:
+    """The width of a counter from 0 to `most`."""
+    return max(1, most.bit_length())
+
+
+def _literal(value: int, most: int) -> str:
+    return f"{_bits(most)}'d{value}"
+
+
+def _counter(name: str, most: int) -> dict[str, str]:
+    """Range, zero and one of a counter from 0 to `most`."""
+    zero, one = _literal(0, most), _literal(1, most)
+    return {f"{name}_range": names.vector(_bits(most)), f"{name}_zero": zero, f"{name}_one": one}
+
+
+def _extended(signal: str, most: int) -> str:
+    return names.zero_extended(signal, 1, _bits(most))

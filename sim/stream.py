@@ -1,0 +1,122 @@
+"""Runs RTL with AXI4-Stream ports on codes: random stalls on both sides, misaligned frames, a reset in mid-frame."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from difflut.errors import ConfigError
+from difflut.export.interfaces.framing import Framing
+from difflut.sim import stream_protocol
+from difflut.sim.interface import as_codes
+from difflut.sim.runner import Bench, RtlResult, build, check_options, simulate
+from difflut.sim.stream_vectors import StreamStimulus, make_stimulus, read_recording
+from difflut.sim.toolchain import find_cocotb
+
+LITE_DRIVEN = ("awaddr", "awvalid", "wdata", "wstrb", "wvalid", "bready", "araddr", "arvalid", "rready")
+LITE_READ = ("awready", "wready", "bresp", "bvalid", "arready", "rdata", "rresp", "rvalid")
+AXIS_DRIVEN = ("s_axis_tdata", "s_axis_tvalid", "s_axis_tlast", "m_axis_tready")
+AXIS_READ = ("s_axis_tready", "m_axis_tdata", "m_axis_tvalid", "m_axis_tlast")
+
+
+@dataclass(frozen=True)
+class StreamInterface:
+    """A top module with AXI4-Stream ports and AXI4-Lite registers.
+
+    Attributes:
+        top: its name.
+        framing: the frames on both sides.
+        output: what a result is, "scores" or "class".
+        constants: byte address -> what a constant register must read.
+        counters: name in lower case -> byte address of the counters.
+    """
+
+    top: str
+    framing: Framing
+    output: str
+    constants: dict[int, int]
+    counters: dict[str, int]
+
+    @property
+    def driven_ports(self) -> tuple[str, ...]:
+        """The ports that the bench drives."""
+        return ("aclk", "aresetn", *AXIS_DRIVEN, *(f"s_axil_{port}" for port in LITE_DRIVEN))
+
+    @property
+    def read_ports(self) -> tuple[str, ...]:
+        """The ports that the bench reads."""
+        return (*AXIS_READ, *(f"s_axil_{port}" for port in LITE_READ))
+
+
+def run_stream(
+    sources: Sequence[Path],
+    interface: StreamInterface,
+    codes: npt.ArrayLike,
+    *,
+    simulator: str = "verilator",
+    build_dir: Path,
+    bubbles: bool = True,
+    seed: int = 0,
+    waves: bool = False,
+) -> RtlResult:
+    """Send every row of `codes` as a frame and return the results.
+
+    The bench resets the design, sends it frames, resets it in the middle of one, and watches that nothing comes out. The
+    first sample then runs alone and gives the latency; the others follow, with `bubbles` stalled at random on both sides
+    and with misaligned frames between them. At the end it reads all registers. See `stream_protocol` for what is judged.
+
+    Args:
+        sources: Verilog files, any order.
+        interface: the top module and its framing.
+        codes: integers (N, features), N >= 1.
+        simulator: "verilator" or "icarus".
+        build_dir: receives logs, the simulator and waveforms.
+        bubbles: whether there are stalls and misaligned frames; without, beats follow back to back.
+        seed: of the stalls, the garbage and Verilator's random initial register values.
+        waves: whether to write a waveform file.
+
+    Returns:
+        The results; `latency_cycles` counts from the last beat of a frame to the last beat of its result.
+
+    Raises:
+        ConfigError, ToolError, WriteError: as `run_rtl`.
+        ProtocolError: the RTL broke a rule of AXI, lost or invented results, or a register reads wrong.
+    """
+    paths = check_options(sources, simulator, seed)
+    layout = interface.framing.codes
+    checked = as_codes(codes, layout.count, layout.value_bits)
+    started = time.monotonic()
+    built = build(paths, interface, find_cocotb(), simulator, build_dir=build_dir, waves=waves, probes=(), seed=seed)
+    build_seconds = time.monotonic() - started
+    started = time.monotonic()
+    stimulus = make_stimulus(checked, interface.framing, bubbles=bubbles, seed=seed)
+    stimulus = _with_registers(stimulus, interface)
+    recording = simulate(
+        built, Bench(interface.top, "difflut.sim.stream_bench", read_recording), stimulus, len(checked)
+    )
+    run_seconds = time.monotonic() - started
+    judged = stream_protocol.judge(recording, stimulus, interface.top, interface.framing, len(checked))
+    stream_protocol.check_registers(recording, stimulus, interface.top, interface.constants, interface.counters)
+    scores = interface.output == "scores"
+    return RtlResult(
+        scores=judged.values if scores else None,
+        classes=None if scores else judged.values[:, 0],
+        latency_cycles=judged.latency_cycles,
+        build_seconds=build_seconds,
+        run_seconds=run_seconds,
+        waves=built.waves,
+    )
+
+
+def _with_registers(stimulus: StreamStimulus, interface: StreamInterface) -> StreamStimulus:
+    if set(interface.counters) != set(stream_protocol.COUNTERS):
+        raise ConfigError(
+            f"counters must be {', '.join(stream_protocol.COUNTERS)}, got {', '.join(interface.counters)}"
+        )
+    addresses = sorted({*interface.constants, *interface.counters.values()})
+    return replace(stimulus, register_addresses=np.array(addresses, np.int64))

@@ -1,0 +1,187 @@
+"""What the report reads from a build: measured, proved, synthesised, missing, stale, damaged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from report_builds import complete, export, outputs_of, synthesis, verification, write_report
+from small_models import Chain, SmallImages, fitted
+
+from difflut.export import bundle
+from difflut.export.errors import BundleError
+from difflut.input_format import InputFormat
+from difflut.models import BaseModel
+from difflut.records import RtlOutputs, keep, kept
+from difflut.report import read_facts
+from difflut.report.facts import Facts, readers
+from difflut.report.page import checks
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bundle.Bundle]:
+    folder = tmp_path_factory.mktemp("facts") / "net"
+    return folder, complete(Chain(), folder)
+
+
+@pytest.fixture
+def copy(built: tuple[Path, bundle.Bundle], tmp_path: Path) -> tuple[Path, bundle.Bundle]:
+    shutil.copytree(built[0], tmp_path / "größe")
+    return tmp_path / "größe", built[1]
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        (Chain(), {}),
+        (Chain(5, ((9, 7), (8, 8)), 4), {"fpga": "xcup", "outputs": "class", "pipeline": "1,sum1"}),
+        (Chain(layers=((1, 1),), classes=1), {"outputs": "scores"}),
+        (SmallImages(), {"fpga": "ice40", "outputs": "top-3", "pipeline": "auto"}),
+    ],
+    ids=["default", "few registers", "one class", "images"],
+)
+def test_parts_and_stages_add_up(tmp_path: Path, model: BaseModel, options: dict[str, str]) -> None:
+    made = export(fitted(model), tmp_path / "net", **options)
+    facts, manifest = read_facts(tmp_path / "net"), made.manifest
+    assert facts.luts == manifest["netlist"]["lut6"]["total"]
+    assert (
+        sum(part.luts for part in facts.parts[-2:] if part.kind in ("group sum", "argmax"))
+        == (manifest["netlist"]["lut6"]["head"])
+    )
+    assert [stage.delay_ns for stage in facts.stages] == [s["delay_ns"] for s in manifest["timing"]["stages"]]
+    assert [list(stage.levels) for stage in facts.stages] == [s["levels"] for s in manifest["timing"]["stages"]]
+    registered = [stage.levels[-1] for stage in facts.stages if stage.register_bits]
+    assert registered == manifest["pipeline"]["registers_after"]
+    assert facts.comparisons.sum() == facts.netlist.comparators
+    assert np.count_nonzero(facts.comparisons) == manifest["netlist"]["features_read"]
+
+
+def test_readers_count_every_read(built: tuple[Path, bundle.Bundle]) -> None:
+    netlist = read_facts(built[0]).netlist
+    expected = np.zeros(netlist.input.features, np.int64)
+    for net in [*netlist.lut_fanin.tolist(), *netlist.head.nets.tolist()]:
+        if 2 <= net < netlist.first_lut_net:
+            expected[netlist.compare_feature[net - 2]] += 1
+    assert readers(netlist).tolist() == expected.tolist()
+    assert expected.sum() > 0
+
+
+def test_everything_there(built: tuple[Path, bundle.Bundle]) -> None:
+    facts = read_facts(built[0])
+    assert facts.missing == ()
+    assert facts.rtl is not None and len(facts.rtl.labels) == 60
+    assert [item.name for item in facts.syntheses] == ["yosys-ecp5"]
+    (found,) = facts.syntheses
+    assert found.total is not None and (found.total.luts, found.total.carries) == (20, 3)
+    assert (found.fmax_mhz, found.routed, found.tool, found.family) == (200.0, False, "Yosys 0.70", "ecp5")
+    made = checks(facts)
+    assert all(check.ok for check in made)
+    assert [(check.what, check.outcome) for check in made] == [
+        ("netlist against PyTorch", "0 mismatches in 100 samples of made-up samples and 20 random ones"),
+        ("RTL against PyTorch, icarus", "0 mismatches in 60 samples of made-up samples and 20 random ones"),
+        ("all inputs: RTL, netlist, traced model", "1 of 1 claims proved"),
+    ]
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    export(fitted(Chain()), tmp_path / "net")
+    facts = read_facts(tmp_path / "net")
+    assert facts.rtl is None and facts.proof is None and facts.syntheses == () and checks(facts) == []
+    assert [(item.what, item.why, item.command) for item in facts.missing] == [
+        ("Measurement on the RTL", "not done yet", f"difflut verify {tmp_path / 'net'}"),
+        ("Proof for all inputs", "not done yet", f"difflut prove {tmp_path / 'net'}"),
+        ("Synthesis", "not done yet", f"difflut synth {tmp_path / 'net'} --flow yosys"),
+    ]
+
+
+def test_results_of_another_build_are_stale(copy: tuple[Path, bundle.Bundle], tmp_path: Path) -> None:
+    """The RTL is exported anew with other tables; the work folder of the old build is put beside it."""
+    folder, _ = copy
+    export(fitted(Chain(), seed=1), tmp_path / "new")
+    shutil.copytree(folder / "work", tmp_path / "new" / "work")
+    facts = read_facts(tmp_path / "new")
+    assert facts.rtl is None and facts.proof is None and facts.syntheses == () and checks(facts) == []
+    assert [item.why for item in facts.missing[:2]] == [
+        "there is one of another build of 2026-01-02, which is stale",
+        "there is one of another build of 2026-01-03, which is stale",
+    ]
+    assert facts.missing[2].why.startswith("there is one of another build of ")
+
+
+def test_an_edited_build_is_refused(copy: tuple[Path, bundle.Bundle]) -> None:
+    with (copy[0] / "rtl" / "chain.v").open("a") as file:
+        file.write("// edited\n")
+    with pytest.raises(BundleError, match="differs from what was exported"):
+        read_facts(copy[0])
+
+
+def test_damaged_results_count_as_none(copy: tuple[Path, bundle.Bundle]) -> None:
+    folder, _ = copy
+    for name in ("verify-icarus/report.json", "proof/report.json", "yosys-ecp5/report.json"):
+        (folder / "work" / name).write_text("{", encoding="utf-8")
+    facts = read_facts(folder)
+    assert len(facts.missing) == 3 and checks(facts) == []
+    for name in ("verify-icarus", "proof", "yosys-ecp5"):
+        write_report(folder, name, "[1]")
+    assert len(read_facts(folder).missing) == 3
+
+
+def test_outputs_that_cannot_be_read(copy: tuple[Path, bundle.Bundle]) -> None:
+    folder, _ = copy
+    (folder / "work" / "verify-icarus" / "outputs.npz").write_bytes(b"PK nothing")
+    facts = read_facts(folder)
+    assert facts.rtl is None and [item.what for item in facts.missing] == ["Measurement on the RTL"]
+    assert len(checks(facts)) == 3, "the outcome is still known"
+
+
+def test_the_run_with_most_labels_is_shown(copy: tuple[Path, bundle.Bundle]) -> None:
+    folder, build = copy
+    outputs = outputs_of(build, fitted(Chain()))
+    few = RtlOutputs(outputs.scores, outputs.classes, None, outputs.labels[:3])
+    keep(folder, verification(build, few, simulator="verilator", waves="waves.fst"), few)
+    assert [record.folder.name for record in kept(folder)] == ["verify-icarus", "verify-verilator-waves"]
+    facts = read_facts(folder)
+    assert facts.measured is not None and facts.measured.report["simulator"] == "icarus"
+
+
+def test_a_failed_check_is_a_failure(copy: tuple[Path, bundle.Bundle]) -> None:
+    folder, build = copy
+    outputs = outputs_of(build, fitted(Chain()))
+    report = verification(build, outputs)
+    report["steps"][1]["mismatches"] = 1
+    keep(folder, report, outputs)
+    assert [check.ok for check in checks(read_facts(folder))] == [True, False, True]
+    assert checks(read_facts(folder))[1].outcome.startswith("1 mismatch in 60 samples")
+
+
+def test_reports_of_other_flows(copy: tuple[Path, bundle.Bundle]) -> None:
+    folder, build = copy
+    routed = {
+        "digest": build.digest,
+        "fpga": "ecp5",
+        "device": "LFE5U-25F",
+        "nextpnr": "0.11",
+        "routing": {"fmax_mhz": 123.4},
+        "utilisation": {"TRELLIS_COMB": {"used": 100, "available": 24288}, "notes": 3},
+    }
+    write_report(folder, "nextpnr-ecp5", routed)
+    write_report(folder, "other", {"no": "digest"})
+    found = read_facts(folder).syntheses[0]
+    assert (found.name, found.fmax_mhz, found.routed, found.total) == ("nextpnr-ecp5", 123.4, True, None)
+    assert found.tool == "Nextpnr 0.11, LFE5U-25F"
+    assert [(used.kind, used.used, used.available) for used in found.used] == [("TRELLIS_COMB", 100, 24288)]
+
+
+def facts_of(folder: Path, model: BaseModel) -> Facts:
+    export(fitted(model), folder)
+    return read_facts(folder)
+
+
+def test_signed_codes(tmp_path: Path) -> None:
+    facts = facts_of(tmp_path / "net", Chain(input_format=InputFormat(4, True, 2.0)))
+    assert facts.netlist.input.lowest == -8
+    assert json.dumps(facts.manifest["input"]["signed"]) == "true"
+    assert synthesis(bundle.read(tmp_path / "net"))["digest"] == facts.digest
