@@ -1,11 +1,13 @@
 """The forms of a convolutional model in hardware: LUTs, cycles, and what making each costs.
 
     python benchmarks/bench_convolution.py [--model NAME] [--fpga NAME] [--simulate IMAGES]
+    python benchmarks/bench_convolution.py --small DIR [--fpga NAME]
 
 Each form is made in a process of its own: seconds are CPU time of tracing, passes and emission after one model has been
 traced (the first torch.export of a process loads most of torch), MB the peak memory of the process. With --simulate the
 RTL of the streaming form runs in Verilator on so many random images, and is compared with PyTorch; Verilator and the
-compilation of its code are timed together, as CPU time.
+compilation of its code are timed together, as CPU time. With --small nothing is measured: DIR/streaming and DIR/unrolled
+become builds of a small convolutional model with random tables, for `difflut synth`.
 """
 
 from __future__ import annotations
@@ -24,10 +26,10 @@ import numpy as np
 import torch
 
 from difflut.export import bundle
-from difflut.export.convolution.build import FORMS, STREAMING, make_stream_bundle
+from difflut.export.convolution.build import FORMS, STREAMING, UNROLLED, make_stream_bundle
 from difflut.export.exporter import make_bundle
 from difflut.export.trace import trace
-from difflut.models import get_model
+from difflut.models import CIFAR10Conv, get_model
 from difflut.sim import run_rtl
 from difflut.training import predict_scores
 from difflut.verification import rtl_interface, words_of
@@ -77,13 +79,28 @@ def simulate(name: str, fpga: str, images: int) -> None:
             np.testing.assert_array_equal(result.classes, classes.numpy())
 
 
+def write_small(folder: Path, fpga: str) -> None:
+    """Builds of both forms of a model on 16 x 16 pixels."""
+    torch.manual_seed(0)
+    model = CIFAR10Conv("small_conv", image_size=16, kernels=(8, 16), widths=(200,))
+    form = model.input_format
+    model.fit_encoder(torch.randint(form.lowest, form.highest + 1, (64, *model.input_shape), dtype=torch.int32))
+    model.eval()
+    bundle.write(make_stream_bundle(model, fpga=fpga), folder / STREAMING)
+    bundle.write(make_bundle(model, fpga=fpga).bundle, folder / UNROLLED)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="cifar10_conv")
     parser.add_argument("--fpga", default="generic")
     parser.add_argument("--simulate", type=int, default=0, metavar="IMAGES")
     parser.add_argument("--form", help=argparse.SUPPRESS)  # what a process of its own measures
+    parser.add_argument("--small", type=Path, metavar="DIR")
     options = parser.parse_args()
+    if options.small:
+        write_small(options.small, options.fpga)
+        return
     if options.form:
         print(json.dumps(measure(options.model, options.form, options.fpga)))
         return
