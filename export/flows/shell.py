@@ -3,7 +3,8 @@
 A network's codes have thousands of bits, a package has a few hundred pins. The shell is what nextpnr places and routes
 instead of the bare top: a shift register brings in the codes that the network reads, another takes the results out
 (`hdl_templates/shell.v.j2`). It is a working circuit. Its clock is that of the core's register-to-register paths, the
-first and the last included, or of its own shift registers, which have one multiplexer at most.
+first and the last included, or of its own shift registers, which have one multiplexer at most. Of a streaming circuit it
+leaves `in_ready` open: it must not be given the next image's first pixel within the pause.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ def make_shell(build: bundle.Bundle) -> Shell:
     """The shell of a build with the plain interface."""
     manifest = build.manifest
     width, features = int(manifest["input"]["width_bits"]), int(manifest["input"]["features"])
-    read = np.unique(from_text(build.text(bundle.NETLIST_FILE)).compare_feature)
+    read = np.arange(features)  # of a pixel
+    if "convolution" not in manifest:
+        read = np.unique(from_text(build.text(bundle.NETLIST_FILE)).compare_feature)
     outputs = _outputs(manifest["output"])
     top = str(manifest["name"])
     in_bits = max(width * len(read), 1)
