@@ -146,7 +146,8 @@ def test_usage_errors(
     assert status == 2 and "has no build.json" in err
     status, _, err = run(capsys, "report", build, "--out", tmp_path / "no" / "page.html")
     assert status == 2 and "cannot write" in err and "choose a folder that exists" in err
-    status, _, err = run(capsys, "report", build, "--images", build / "build.json")
+    (tmp_path / "file").write_text("in the way")
+    status, _, err = run(capsys, "report", build, "--images", tmp_path / "file")
     assert status == 2 and "cannot create" in err
     for option in ("--out", "--images"):
         status, _, err = run(capsys, "report", build, option, build / "rtl" / "page")
