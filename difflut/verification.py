@@ -185,7 +185,7 @@ def verify(
     run = (
         partial(run_stream, sources, stream_interface(build), codes)
         if "stream" in build.manifest
-        else partial(run_rtl, sources, interface, _words(codes, interface))
+        else partial(run_rtl, sources, interface, words_of(codes, interface))
     )
     result = run(simulator=simulator, build_dir=work, seed=seed, waves=waves)
     comparison = subject.compare(result, chosen)
@@ -230,7 +230,7 @@ def read_netlist(build: bundle.Bundle) -> Netlist | ConvolutionalNetlist:
     return from_text(build.text(NETLIST_FILE))
 
 
-def _words(codes: npt.NDArray[Any], interface: RtlInterface) -> npt.NDArray[Any]:
+def words_of(codes: npt.NDArray[Any], interface: RtlInterface) -> npt.NDArray[Any]:
     """One row a word of the port `in_codes`: the sample, or one pixel of it after the other."""
     if not interface.pixels:
         return codes

@@ -58,7 +58,14 @@ class Bundle:
         return _digest(self.manifest_bytes())
 
     def text(self, name: str) -> str:
-        """A file's content as text."""
+        """A file's content as text.
+
+        Raises:
+            BundleError: the build has no such file.
+        """
+        if name not in self.files:
+            form = "a streaming circuit" if "convolution" in self.manifest else "another kind of build"
+            raise BundleError(f"{self.manifest['name']}: {form}, without the file {name} that this needs")
         return self.files[name].decode()
 
 

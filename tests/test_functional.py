@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from difflut.errors import ConfigError, DataError
-from difflut.functional import encode, group_sum, lut_lookup
+from difflut.functional import convolve, encode, group_sum, lut_lookup
 
 
 def slow_lut_lookup(bits: Tensor, connections: Tensor, tables: Tensor) -> list[list[bool]]:
@@ -141,3 +141,43 @@ def test_group_sum_refuses_unequal_groups(width: int, classes: int) -> None:
 )
 def test_operator_contract(operator: Any, arguments: tuple[Any, ...]) -> None:
     torch.library.opcheck(operator, arguments)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    window=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    stride=st.tuples(st.integers(1, 3), st.integers(1, 2)),
+    padding=st.tuples(st.integers(0, 2), st.integers(0, 1)),
+    samples=st.integers(0, 3),
+    seed=st.integers(0, 99),
+)
+def test_convolve_looks_each_window_up(
+    window: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], samples: int, seed: int
+) -> None:
+    """Position by position, with `lut_lookup` on the window's bits."""
+    generator = torch.Generator().manual_seed(seed)
+    bits = torch.rand(samples, 2, 3, 4, generator=generator) < 0.5
+    width = 2 * window[0] * window[1]
+    connections = [
+        torch.randint(0, width, (6, 3), generator=generator),
+        torch.randint(0, 6, (5, 2), generator=generator),
+    ]
+    tables = [torch.rand(6, 8, generator=generator) < 0.5, torch.rand(5, 4, generator=generator) < 0.5]
+    outputs = convolve(bits, connections, tables, window, stride, padding)
+    padded = torch.zeros(samples, 2, 3 + 2 * padding[0], 4 + 2 * padding[1], dtype=torch.bool)
+    padded[:, :, padding[0] : padding[0] + 3, padding[1] : padding[1] + 4] = bits
+    rows = range(0, padded.shape[2] - window[0] + 1, stride[0])
+    columns = range(0, padded.shape[3] - window[1] + 1, stride[1])
+    assert outputs.shape == (samples, 5, len(rows), len(columns)) and outputs.is_contiguous()
+    for y, top in enumerate(rows):
+        for x, left in enumerate(columns):
+            seen = padded[:, :, top : top + window[0], left : left + window[1]].reshape(samples, width)
+            expected = lut_lookup(lut_lookup(seen, connections[0], tables[0]), connections[1], tables[1])
+            assert torch.equal(outputs[:, :, y, x], expected)
+
+
+def test_convolve_is_a_proper_operator() -> None:
+    """Its fake result, which torch.export uses, has the shape, dtype and strides of the real one."""
+    bits = random_layer(3)[0].reshape(1, 1, 9, 7)
+    connections, tables = random_layer(3, width=4)[1:]
+    torch.library.opcheck(convolve, (bits, [connections], [tables], (2, 2), (2, 1), (1, 0)))

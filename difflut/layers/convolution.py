@@ -95,8 +95,9 @@ class ConvLUTLayer(nn.Module):
             )
         size = self.output_size(bits.shape[2], bits.shape[3])
         if not self.training:
-            connections = [level.connections for level in self.levels]
-            tables = [level.truth_tables() for level in self.levels]
+            levels = [level for level in self.levels if isinstance(level, LUTLayer)]
+            connections = [level.connections for level in levels]
+            tables = [level.truth_tables() for level in levels]
             convolved: Tensor = convolve(bits.bool(), connections, tables, self.kernel_size, self.stride, self.padding)
             return convolved
         # As columns: LUTLayer takes the transpose, which then is contiguous, and copies nothing.

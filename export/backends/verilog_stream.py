@@ -91,22 +91,7 @@ def emit_stream(
 
 def _top(netlist: ConvolutionalNetlist, schedule: Schedule, dense: verilog.VerilogDesign, name: str) -> dict[str, Any]:
     maps, form, head = netlist.maps, netlist.input, netlist.dense.head
-    offsets = netlist.map_offsets
-    owner = np.searchsorted(offsets, netlist.dense_bits, side="right") - 1
-    bits = []
-    for place, number in zip(owner.tolist(), netlist.dense_bits.tolist(), strict=True):
-        channel, pixel = divmod(number - int(offsets[place]), maps[place].pixels)
-        bits.append(f"collected{place}[{pixel * maps[place].channels + channel}]")
-    collectors = [
-        {
-            "map": place,
-            "range": names.vector(maps[place].bits),
-            "kept": f", collected{place}{names.part(maps[place].channels, maps[place].bits - maps[place].channels)}"
-            if maps[place].pixels > 1
-            else "",
-        }
-        for place in netlist.collected
-    ]
+    collectors, bits = _collectors(netlist)
     pause, pixels = schedule.pause_cycles, netlist.size.pixels
     layers = [
         {"number": number, "source": layer.source, "range": names.vector(maps[number].channels)}
@@ -148,6 +133,43 @@ def _top(netlist: ConvolutionalNetlist, schedule: Schedule, dense: verilog.Veril
         "name": name,
         "unread": [number for number in range(len(maps)) if number not in read],
     }
+
+
+def _collectors(netlist: ConvolutionalNetlist) -> tuple[list[dict[str, Any]], list[str]]:
+    """The registers that keep the bits of maps which the dense part reads, and the name of each bit, by feature."""
+    maps, offsets = netlist.maps, netlist.map_offsets
+    owner = np.searchsorted(offsets, netlist.dense_bits, side="right") - 1
+    bits = [""] * len(owner)
+    collectors = []
+    for place in netlist.collected:
+        size = maps[place]
+        features = np.flatnonzero(owner == place)
+        channel, pixel = np.divmod(netlist.dense_bits[features] - offsets[place], size.pixels)
+        order = np.lexsort((channel, pixel))
+        for index, feature in enumerate(features[order].tolist()):
+            bits[feature] = f"collected{place}[{index}]"
+        first = 0
+        pixels = []
+        for number, count in zip(*(part.tolist() for part in np.unique(pixel, return_counts=True)), strict=True):
+            channels = channel[order[first : first + count]].tolist()
+            pixels.append(
+                {
+                    "number": names.literal(number, _width(size.pixels)),
+                    "part": names.part(first, count),
+                    "bits": names.concatenation([f"bits{place}[{one}]" for one in reversed(channels)]),
+                }
+            )
+            first += count
+        collectors.append(
+            {
+                "map": place,
+                "range": names.vector(len(features)),
+                "counter": _counter(size.pixels),
+                "last": names.literal(size.pixels - 1, _width(size.pixels)),
+                "pixels": pixels,
+            }
+        )
+    return collectors, bits
 
 
 def _comparisons(netlist: ConvolutionalNetlist) -> list[str]:

@@ -15,6 +15,7 @@ from difflut.export.convolution.optimise import optimise
 from difflut.export.convolution.stages import stage_kernels
 from difflut.export.convolution.trace import trace_convolution
 from difflut.export.exporter import MODEL_FILE, MODELS_FOLDER, _output_ports, _pipeline
+from difflut.export.fusesoc import core_file, core_name
 from difflut.export.heads.outputs import Outputs, parse_outputs
 from difflut.export.heads.plan import plan_head
 from difflut.export.ir import Netlist
@@ -86,6 +87,15 @@ def make_stream_bundle(
     }
     files = {f"rtl/{name}": content.encode() for name, content in design.files.items()}
     files |= {f"{MODELS_FOLDER}/{name}": content.encode() for name, content in design.models.items()}
+    core = core_file(
+        design.top,
+        version=__version__,
+        description=f"Streaming classifier of lookup tables made from the model {model.name}",
+        fpga=family.name,
+        sources=sorted(f"rtl/{name}" for name in design.files),
+        models=sorted(f"{MODELS_FOLDER}/{name}" for name in design.models),
+    )
+    files[core_name(design.top)] = core.encode()
     files[NETLIST_FILE] = text.to_text(netlist).encode()
     files[MODEL_FILE] = model.checkpoint_bytes(frozen=True)
     files["README.md"] = render(
@@ -136,7 +146,6 @@ def _manifest(model: BaseModel, netlist: ConvolutionalNetlist, design: StreamDes
             "line_buffer_bits": schedule.buffer_bits,
             "window_bits": schedule.window_bits,
             "collected_bits": schedule.collected_bits,
-            "collected_bits_read": len(netlist.dense_bits),
             "maps": [
                 {
                     "size": list(maps),

@@ -47,7 +47,7 @@ class Schedule:
         pixels: of an image.
         buffer_bits: bits of the line buffers.
         window_bits: bits of the window registers, unread ones included.
-        collected_bits: bits of the registers that hold maps for the dense part, unread ones included.
+        collected_bits: bits of the registers that keep what the dense part reads of the maps.
     """
 
     layers: tuple[LayerSchedule, ...]
@@ -98,7 +98,7 @@ def plan_schedule(netlist: ConvolutionalNetlist) -> Schedule:
         pixels=netlist.size.pixels,
         buffer_bits=buffer_bits,
         window_bits=window_bits,
-        collected_bits=sum(maps[place].bits for place in netlist.collected),
+        collected_bits=len(netlist.dense_bits),
     )
 
 

@@ -172,7 +172,7 @@ class _MapTracer(Tracer):
             name=self.model.name,
             input=self.builder.input,
             size=self.size,
-            compare_channel=encoded[:, 0],
+            compare_channel=encoded[:, 0].astype(np.int32),
             # Beyond the codes' range every threshold means the same, and it must fit int32.
             compare_threshold=encoded[:, 1].clip(self.builder.input.lowest, self.builder.input.highest + 1),
             layers=tuple(

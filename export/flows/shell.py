@@ -3,13 +3,16 @@
 A network's codes have thousands of bits, a package has a few hundred pins. The shell is what nextpnr places and routes
 instead of the bare top: a shift register brings in the codes that the network reads, another takes the results out
 (`hdl_templates/shell.v.j2`). It is a working circuit. Its clock is that of the core's register-to-register paths, the
-first and the last included, or of its own shift registers, which have one multiplexer at most.
+first and the last included, or of its own shift registers, which have one multiplexer at most. Of a streaming circuit it
+leaves `in_ready` open: it must not be given the next image's first pixel within the pause.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +51,9 @@ def make_shell(build: bundle.Bundle) -> Shell:
     """The shell of a build with the plain interface."""
     manifest = build.manifest
     width, features = int(manifest["input"]["width_bits"]), int(manifest["input"]["features"])
-    read = np.unique(from_text(build.text(bundle.NETLIST_FILE)).compare_feature)
+    read = np.arange(features)  # of a pixel
+    if "convolution" not in manifest:
+        read = np.unique(from_text(build.text(bundle.NETLIST_FILE)).compare_feature)
     outputs = _outputs(manifest["output"])
     top = str(manifest["name"])
     in_bits = max(width * len(read), 1)
@@ -61,24 +66,23 @@ def make_shell(build: bundle.Bundle) -> Shell:
             "core": top,
             "code_bits": width * features,
             "in_bits": in_bits,
-            "out_bits": sum(port["width"] for port in outputs),
-            "out_names": ", ".join(port["name"] for port in outputs),
-            "outputs": outputs,
+            "out_bits": sum(bits for _, bits in outputs),
+            "out_names": ", ".join(name for name, _ in outputs),
+            "outputs": [{"name": name, "width": bits} for name, bits in outputs],
             "slices": _slices(np.isin(np.arange(features), read).tolist(), width),
         },
     )
-    ports = tuple((str(port["name"]), int(port["width"])) for port in outputs)
-    return Shell(module, text, tuple(int(feature) for feature in read), in_bits, ports)
+    return Shell(module, text, tuple(int(feature) for feature in read), in_bits, outputs)
 
 
-def _outputs(manifest: dict[str, dict[str, int | str]]) -> list[dict[str, int | str]]:
-    """The result ports in the order in which they are shifted out."""
-    found: list[dict[str, int | str]] = []
+def _outputs(manifest: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
+    """The result ports and their widths in the order in which they are shifted out."""
+    found = []
     for kind, count in (("scores", "classes"), ("class", None), ("top", "count")):
         if kind in manifest:
             port = manifest[kind]
-            found.append({"name": port["port"], "width": int(port["width_bits"]) * int(port[count] if count else 1)})
-    return found
+            found.append((str(port["port"]), int(port["width_bits"]) * int(port[count] if count else 1)))
+    return tuple(found)
 
 
 def _slices(read: list[bool], width: int) -> list[dict[str, int | str]]:

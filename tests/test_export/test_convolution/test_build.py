@@ -1,0 +1,190 @@
+"""Streaming builds: what is in them, their verification through cocotb, and that wrong RTL is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from convolutions import Plan, Step, made
+from small_models import Chain, fitted, random_codes
+from tools import require_icarus, require_verilator
+
+from difflut.cli import main
+from difflut.data import Split
+from difflut.errors import ConfigError
+from difflut.export import bundle
+from difflut.export.convolution.build import NETLIST_FILE, make_stream_bundle
+from difflut.export.errors import BundleError
+from difflut.export.proof.build import prove
+from difflut.files import write_atomically
+from difflut.models import BaseModel, get_model
+from difflut.sim import ProtocolError, RtlInterface, compare, run_rtl
+from difflut.training import predict_scores
+from difflut.verification import read_netlist, rtl_interface, verify, words_of
+
+PLAN = Plan((1, 4, 4), (Step(2, (3, 3), padding=(1, 1)),))  # what Stack() is without arguments
+TWO = Plan((2, 6, 5), (Step(4, (3, 3), padding=(1, 1)), Step(3, (2, 2), (2, 1))), read=(1, 2), bits=2)
+
+
+def test_same_model_same_bytes() -> None:
+    assert make_stream_bundle(made(TWO)).digest == make_stream_bundle(made(TWO)).digest
+
+
+def test_build_json(tmp_path: Path) -> None:
+    bundle.write(make_stream_bundle(made(TWO)), tmp_path / "net")
+    build = bundle.read(tmp_path / "net")
+    manifest = build.manifest
+    assert manifest["input"]["features"] == 2 and manifest["input"]["shape"] == [2, 6, 5]
+    described = manifest["convolution"]
+    assert (described["form"], described["pixels"]) == ("streaming", 30)
+    assert described["line_buffer_bits"] == 2 * 5 * 4 + 1 * 5 * 4  # rows, columns, channels of each layer's source
+    assert described["window_bits"] == 9 * 4 + 4 * 4
+    assert described["collected_bits"] == len(read_netlist(build).dense_bits) == 36
+    assert [layer["size"] for layer in described["maps"]] == [[4, 6, 5], [3, 3, 4]]
+    assert manifest["initiation_interval"] == 30 + described["pause_cycles"]
+    assert NETLIST_FILE in build.files and read_netlist(build).name == "stack"
+    assert "in_ready" in build.text("README.md")
+
+
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+def test_verify(tmp_path: Path, simulator: str) -> None:
+    require_icarus() if simulator == "icarus" else require_verilator()
+    model = made(PLAN)
+    bundle.write(make_stream_bundle(model), tmp_path / "net")
+    codes = random_codes(model, 12, seed=3)
+    labels = predict_scores(model, codes)[1]
+    report = verify(
+        tmp_path / "net", data=Split(codes, labels), data_name="random", samples=10, simulator=simulator,
+        model_class="convolutions:Stack",
+    )  # fmt: skip
+    assert report.ok and report.latency_cycles == bundle.read(tmp_path / "net").manifest["latency_cycles"]
+    assert [(step.images, step.random, step.accuracy) for step in report.steps] == [(12, 100, 1.0), (10, 100, 1.0)]
+
+
+def run(model: BaseModel, folder: Path, edit: dict[str, tuple[str, str]], **changes: Any) -> Any:
+    """Simulate a build's RTL with edits, file -> (old text, new text), and compare with PyTorch."""
+    made_ = make_stream_bundle(model)
+    paths = []
+    for name, content in made_.files.items():
+        if name.startswith("rtl/"):
+            text = content.decode()
+            old, new = edit.get(name, ("", ""))
+            assert old in text
+            paths.append(folder / Path(name).name)
+            write_atomically(paths[-1], text.replace(old, new, 1).encode())
+    interface = rtl_interface(made_)
+    interface = RtlInterface(**{**interface.__dict__, **changes})
+    codes = random_codes(model, 12, seed=4)
+    scores, classes = predict_scores(model, codes)
+    words = words_of(codes.reshape(12, -1).numpy(), interface)
+    result = run_rtl(paths, interface, words, simulator="icarus", build_dir=folder / "work")
+    return compare(scores.numpy(), classes.numpy(), result.scores, result.classes)
+
+
+def test_unedited_rtl_agrees(tmp_path: Path) -> None:
+    require_icarus()
+    assert run(made(TWO), tmp_path, {}).ok
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("stack_map1", "COLUMN_IN0 = 5'h1e", "COLUMN_IN0 = 5'h1f"),  # the left border is not masked
+        ("stack_map1", "ROW_IN2 = 6'h1f", "ROW_IN2 = 6'h3f"),  # nor the lower one
+        ("stack_map1", "older <= lines[next_address]", "older <= lines[address]"),
+        ("stack_map2", "ROW_OUT = 6'h15", "ROW_OUT = 6'h2a"),  # rows that are no positions
+        ("stack", "bits0[3:0] <= {\n      in_codes[15:8]", "bits0[3:0] <= {\n      in_codes[7:0]"),
+        ("stack", "assign in_ready = pause == 3'd0", "assign in_ready = 1'b1"),
+        ("stack", "      count <= 5'd0;\n", ""),  # the reset does not forget a half image
+        ("stack_map1", "count <= 6'd0;\n      row", "row"),
+    ],
+)
+def test_wrong_rtl_is_found(tmp_path: Path, file: str, old: str, new: str) -> None:
+    require_icarus()
+    try:
+        agrees = run(made(TWO), tmp_path, {f"rtl/{file}.v": (old, new)}).ok
+    except ProtocolError:  # at the wrong time, or unknown
+        agrees = False
+    assert not agrees
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"interval_cycles": 30}, "stack: the measured initiation interval is 36 cycles, the declared one 30"),
+        ({"latency_cycles": 20}, "stack: the measured latency is 15 cycles, the declared one 20"),
+    ],
+)
+def test_wrong_figures_are_found(tmp_path: Path, changes: dict[str, int], message: str) -> None:
+    require_icarus()
+    with pytest.raises(ProtocolError) as caught:
+        run(made(TWO), tmp_path, {}, **changes)
+    assert str(caught.value) == message
+
+
+def test_zoo_model_on_20_images(tmp_path: Path) -> None:
+    """Random images: none of CIFAR-10 comes with the package."""
+    require_verilator()
+    model = get_model("cifar10_conv", pretrained=True)
+    streamed = make_stream_bundle(model)
+    bundle.write(streamed, tmp_path / "net")
+    codes = random_codes(model, 20, seed=6)
+    # Half of the images smooth, as photographs are, so that kernels see more than noise.
+    small = torch.rand(10, 3, 5, 5, generator=torch.Generator().manual_seed(0))
+    smooth = torch.nn.functional.interpolate(small, (32, 32), mode="bilinear")
+    codes[:10] = (smooth * 255).to(codes.dtype)
+    scores, classes = predict_scores(model, codes)
+    interface = rtl_interface(streamed)
+    result = run_rtl(
+        sorted((tmp_path / "net" / "rtl").iterdir()), interface, words_of(codes.reshape(20, -1).numpy(), interface),
+        build_dir=tmp_path / "work",
+    )  # fmt: skip
+    np.testing.assert_array_equal(result.scores, scores.numpy())
+    np.testing.assert_array_equal(result.classes, classes.numpy())
+    assert result.latency_cycles == streamed.manifest["latency_cycles"]
+    assert len(np.unique(scores.numpy(), axis=0)) == 20
+
+
+def test_proofs_are_refused(tmp_path: Path) -> None:
+    bundle.write(make_stream_bundle(made(PLAN)), tmp_path / "net")
+    with pytest.raises(BundleError) as caught:
+        prove(tmp_path / "net")
+    assert str(caught.value) == (
+        f"{tmp_path / 'net'}: a streaming circuit, for which there is no proof yet; check it with `difflut verify`, or "
+        f"prove an export with --conv unrolled"
+    )
+
+
+def test_options_that_do_not_fit() -> None:
+    with pytest.raises(ConfigError) as caught:
+        make_stream_bundle(made(PLAN), interface="axi-stream")
+    assert str(caught.value) == (
+        "a streaming circuit has the target 'verilog' and the interface 'plain'; got 'verilog' and 'axi-stream'"
+    )
+
+
+def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stop:
+        main(list(arguments))
+        raise SystemExit(0)
+    captured = capsys.readouterr()
+    return int(stop.value.code or 0), captured.out, captured.err
+
+
+def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made(PLAN).save_checkpoint(tmp_path / "stack.safetensors")
+    arguments = [str(tmp_path / "stack.safetensors"), "--model", "convolutions:Stack", "--conv", "streaming"]
+    status, out, _ = command(capsys, "export", *arguments, "--out", str(tmp_path / "net"))
+    assert status == 0
+    manifest = bundle.read(tmp_path / "net").manifest
+    assert f"latency {manifest['latency_cycles']} cycles from the last pixel, an image of 16 pixels every" in out
+    status, _, error = command(capsys, "export", *arguments, "--out", str(tmp_path / "net"), "--prove")
+    assert status == 2 and "there is no proof of streaming circuits yet" in error
+    fitted(Chain()).save_checkpoint(tmp_path / "chain.safetensors")
+    status, _, error = command(
+        capsys, "export", str(tmp_path / "chain.safetensors"), "--model", "small_models:Chain", "--conv", "streaming"
+    )
+    assert status == 2 and "an image has the shape (colours, rows, columns) or (rows, columns)" in error
