@@ -60,6 +60,8 @@ def open_circuit(source: str, model_class: str | None = None) -> Circuit:
 
 def _of_build(folder: Path) -> Circuit:
     build = bundle.read(folder)
+    if "convolution" in build.manifest:
+        raise BundleError(f"{folder}: a streaming circuit, which has no such nodes; export with --conv unrolled")
     if bundle.TRACED_FILE not in build.files:
         raise BundleError(f"{folder}: the build has no {bundle.TRACED_FILE}; export again with this version")
     manifest = build.manifest

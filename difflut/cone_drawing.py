@@ -93,9 +93,9 @@ def _layout(netlist: Netlist, cone: Cone) -> tuple[dict[int, _Box], float, float
     totals = [sum(heights[net] + _ROW_GAP for net in column) for column in order.values()]
     tallest, last = max(totals), len(order) - 1
     boxes = {}
-    for distance, column in order.items():
+    for distance, nets in order.items():
         y = _TITLE + _MARGIN + (tallest - totals[distance]) / 2
-        for net in column:
+        for net in nets:
             boxes[net] = _Box(_MARGIN + (last - distance) * (_BOX_WIDTH + _COLUMN_GAP), y, heights[net])
             y += heights[net] + _ROW_GAP
     width = 2 * _MARGIN + len(order) * _BOX_WIDTH + last * _COLUMN_GAP

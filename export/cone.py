@@ -68,7 +68,7 @@ def find_node(netlist: Netlist, name: str) -> int:
             raise UnknownNameError(f"node {name!r}: layer {layer} has no node {node}; {_known(netlist)}")
         near = ", ".join(f"L{layer}.{other}" for other in nodes[np.argsort(np.abs(nodes - node), kind="stable")[:3]])
         raise UnknownNameError(
-            f"node {name!r} is not in the circuit: the passes removed it, as a wire, a constant, equal to another or unread; "
+            f"node {name!r} is not in the circuit: the passes removed it, as a wire, a constant, equal to another, unread or absorbed; "
             f"nearest: {near}"
         )
     return int(found[0])

@@ -32,6 +32,10 @@ for name in difflut.list_models():
     right = int((predict(model, test.x[:200]).argmax(1) == test.y[:200]).sum())
     assert right >= 160, (name, right)
     print(name, right, "of 200 right;", export_model(model, Path(name)))
+from difflut.report import draw, read_facts, render
+facts = read_facts(Path("mnist_bitflip_0"))
+assert "<svg" in render(facts, draw(facts))
+assert {file.name for file in (site / "difflut" / "sim" / "fst").iterdir()} == {"lz4.h", "zlib.h"}
 """
 
 

@@ -84,13 +84,16 @@ def synthesis(build: bundle.Bundle) -> dict[str, Any]:
     """A report as `difflut synth --flow yosys` writes it."""
     cells = {"luts": 12, "carries": {"CCU2C": 3}, "muxes": 1, "flip_flops": 7}
     return {
+        "flow": "yosys",
+        "status": "done",
         "build": build.manifest["name"],
         "digest": build.digest,
         "fpga": "ecp5",
         "command": "synth_ecp5",
-        "yosys": "0.70",
+        "tools": {"Yosys": "0.70"},
         "total": {**cells, "luts": 20},
-        "parts": {"encoder": cells, "stage2": cells, "group_sum": cells, "argmax": cells, "top": cells},
+        "parts": dict.fromkeys(("argmax", "encoder", "group_sum", "stage10", "stage2", "top"), cells)
+        | {"empty": {"luts": 0, "carries": {}, "muxes": 0, "flip_flops": 0}},
         "path": {"delay_ns": 5.0, "cells": {}, "fmax_mhz": 200.0},
     }
 

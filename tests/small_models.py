@@ -30,12 +30,12 @@ class Custom(BaseModel):
 
 
 class Chain(BaseModel):
-    """LUT layers of given widths and numbers of inputs on `features` codes."""
+    """LUT layers of given widths and numbers of inputs on `features` codes; by default too wide for passes to join them."""
 
     def __init__(
         self,
         features: int = 6,
-        layers: tuple[tuple[int, int], ...] = ((12, 3), (8, 2)),
+        layers: tuple[tuple[int, int], ...] = ((12, 5), (8, 4)),
         classes: int = 4,
         *,
         bits: int = 2,

@@ -69,7 +69,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_commands_and_options_exist(document: Path) -> None:
     context = cli.make_context("difflut", ["list"])
-    for name, rest in re.findall(r"difflut (\w+)((?: [^`\n#]*)?)", document.read_text()):
+    for name, rest in re.findall(r"difflut ([a-z]+(?:-[a-z]+)?)((?: [^`\n#]*)?)", document.read_text()):
         if name not in cli.list_commands(context):
             assert name not in ("synth", "prove", "report"), f"{document.name} promises `difflut {name}`"
             continue

@@ -12,7 +12,7 @@ import click
 from difflut._version import __version__
 from difflut.errors import DifflutError
 
-_COMMANDS = ("list", "train", "evaluate", "export", "verify", "prove", "synth", "report", "show")
+_COMMANDS = ("list", "train", "evaluate", "export", "verify", "prove", "synth", "report", "show", "trace-input")
 
 _EXAMPLES = """\b
 Examples:

@@ -62,7 +62,7 @@ def default_dataset(model_name: str) -> str:
 
 
 def labelled_test_samples(
-    model: BaseModel,
+    model: BaseModel | str,
     directory: Path | None,
     dataset: str | None = None,
     note: str | None = None,
@@ -71,7 +71,7 @@ def labelled_test_samples(
     """The test samples for a model and their name: from a directory, or what the package ships for a zoo model.
 
     Args:
-        model: the model that is to be measured.
+        model: the model that is to be measured, or its name.
         directory: where the data set is; None for the MNIST test images in the package.
         dataset: a name of `difflut.data.DATASETS`; the model's own by default.
         note: what sets this copy apart; it becomes part of the name.
@@ -83,14 +83,15 @@ def labelled_test_samples(
     from difflut.data import load_dataset, mnist_test, with_note
     from difflut.models import zoo
 
+    model_name = model if isinstance(model, str) else model.name
     if directory is not None:
-        data = load_dataset(dataset or default_dataset(model.name), directory, note=note, download=download)
+        data = load_dataset(dataset or default_dataset(model_name), directory, note=note, download=download)
         return data.test, data.name
     if download:
         raise ConfigError("--download needs a directory to put the data into; give --data DIR")
-    if dataset is None and model.name not in zoo():
-        raise ConfigError(f"the package ships no test samples for model {model.name!r}; give --data DIR")
-    name = dataset or default_dataset(model.name)
+    if dataset is None and model_name not in zoo():
+        raise ConfigError(f"the package ships no test samples for model {model_name!r}; give --data DIR")
+    name = dataset or default_dataset(model_name)
     if name != "mnist":
         raise ConfigError(f"the package ships no test samples of {name}, only MNIST's; give --data DIR")
     return mnist_test(), with_note("MNIST", note)

@@ -71,6 +71,6 @@ class MNISTLinearSmall(MNISTFullyConnected):
 class MNISTDWNSmall(MNISTFullyConnected):
     """`mnist_fc_8k_dwn`: 2 x 4,000 DWN stable nodes with six inputs."""
 
-    def __init__(self, name: str = "mnist_fc_8k_dwn", grid_bits: int | None = None) -> None:
+    def __init__(self, name: str = "mnist_fc_8k_dwn", grid_bits: int | None = 4) -> None:
         connections: tuple[dict[str, Any], ...] = ({"connections": "learnable", "candidates": 588}, {})
         super().__init__(name, grid_bits=grid_bits, connections=connections)

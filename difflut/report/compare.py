@@ -86,7 +86,7 @@ def with_unit(value: float, unit: str) -> str:
     text = f"{value:,.0f}" if float(value).is_integer() and unit not in ("%", "ns") else f"{value:,.2f}"
     if unit == "MHz":
         text = f"{value:,.1f}"
-    return f"{text} {unit}".strip()
+    return f"{text} {'cycle' if (unit, value) == ('cycles', 1) else unit}".strip()
 
 
 def numbers(facts: Facts) -> Iterator[Number]:
@@ -104,6 +104,9 @@ def numbers(facts: Facts) -> Iterator[Number]:
     yield Number("Speed", "latency", manifest["latency_cycles"], "cycles")
     yield Number("Speed", "clock, estimated", facts.fmax_mhz, "MHz", HIGHER)
     yield Number("Speed", "latency at that clock", 1e3 * manifest["latency_cycles"] / facts.fmax_mhz, "ns")
+    if "stream" in manifest:
+        yield Number("Speed", "cycles a frame", manifest["stream"]["cycles_per_frame"], "cycles")
+        yield Number("Speed", "last beat in to last beat out", manifest["stream"]["latency_cycles"], "cycles")
     trained = manifest["model"]["trained"]
     for key, name in (("validation_accuracy", "accuracy, held-out"), ("test_accuracy", "accuracy, test, PyTorch")):
         if isinstance(trained.get(key), float):
@@ -166,6 +169,7 @@ def _options(manifest: Mapping[str, Any]) -> dict[str, str]:
         "FPGA family": manifest["fpga"],
         "outputs": manifest["outputs"],
         "interface": manifest["interface"],
+        "stream width": manifest.get("stream", {}).get("width_bits"),
         "pipeline": manifest["pipeline"]["spec"],
         "clock asked for": manifest["pipeline"]["fmax_mhz"],
         "latency asked for": manifest["pipeline"]["latency_cycles"],

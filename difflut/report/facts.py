@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from difflut.export import bundle
 from difflut.export.analysis import estimate_luts
+from difflut.export.errors import BundleError
 from difflut.export.heads.cost import counter_luts, selection_luts
 from difflut.export.heads.outputs import Outputs, parse_outputs
 from difflut.export.heads.plan import plan_head
@@ -133,19 +135,20 @@ class Facts:
         """What the RTL returned, if it is kept."""
         return self.measured.outputs if self.measured else None
 
-    def image(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """A value for each feature in the shape of a sample."""
-        return values.reshape(self.shape)
-
 
 def read_facts(directory: Path) -> Facts:
     """Read a build and what verification, proof and synthesis left in it.
 
     Raises:
-        BundleError: if it is not a complete, unedited build.
+        BundleError: if it is not a complete, unedited build, or a streaming circuit.
     """
     build = bundle.read(directory)
     manifest = build.manifest
+    if "convolution" in manifest:
+        raise BundleError(
+            f"{directory}: a streaming circuit, which the report does not know yet; export with --conv unrolled for one that "
+            f"it does"
+        )
     netlist = from_text(build.text(bundle.NETLIST_FILE))
     family = find_target(manifest.get("fpga", GENERIC.name))
     outputs = parse_outputs(manifest.get("outputs", "both"), netlist.head.classes)
@@ -171,7 +174,7 @@ def read_facts(directory: Path) -> Facts:
         measured=measured,
         proof=proof if proof and proof["digest"] == digest else None,
         syntheses=tuple(synthesis for synthesis in made if synthesis.digest == digest),
-        missing=tuple(_missing(Path(directory), digest, records, measured, proof, made)),
+        missing=tuple(_missing(Path(directory), manifest, digest, records, measured, proof, made)),
     )
 
 
@@ -215,6 +218,7 @@ def _kind(level: str) -> str:
 
 def _missing(
     directory: Path,
+    manifest: Mapping[str, Any],
     digest: str,
     records: list[Record],
     measured: Record | None,
@@ -224,17 +228,26 @@ def _missing(
     def why(dates: list[str]) -> str:
         return f"there is one of another build of {min(dates)[:10]}, which is stale" if dates else "not done yet"
 
+    place = shlex.quote(str(directory))
     found = []
     if measured is None:
         stale = [record.report["date"] for record in records if record.report["digest"] != digest]
-        found.append(Missing("Measurement on the RTL", why(stale), f"difflut verify {directory}"))
+        found.append(
+            Missing("Measurement on the RTL", why(stale), f"difflut verify {place}{_verify_options(manifest['model'])}")
+        )
     if proof is None or proof["digest"] != digest:
         stale = [proof["date"]] if proof else []
-        found.append(Missing("Proof for all inputs", why(stale), f"difflut prove {directory}"))
+        found.append(Missing("Proof for all inputs", why(stale), f"difflut prove {place}"))
     if all(synthesis.digest != digest for synthesis in made):
         stale = [synthesis.date for synthesis in made]
-        found.append(Missing("Synthesis", why(stale), f"difflut synth {directory} --flow yosys"))
+        found.append(Missing("Synthesis", why(stale), f"difflut synth {place} --flow yosys"))
     return found
+
+
+def _verify_options(model: Mapping[str, Any]) -> str:
+    """What `difflut verify` must be told: where the samples are unless the package ships them, and the user's own class."""
+    own = "" if model["class"].startswith("difflut.models.") else f" --model {model['class']}"
+    return own + ("" if model["trained"].get("data") == "MNIST" else " --data DIR")
 
 
 def readers(netlist: Netlist) -> Counts:

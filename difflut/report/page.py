@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,13 +16,15 @@ from difflut._version import __version__
 from difflut.report import compare, figures, svg
 from difflut.report.devices import COMFORTABLE, smallest
 from difflut.report.facts import ENCODER, GROUP_SUM, LAYER, SELECTION, Facts, readers
-from difflut.report.synthesis import Synthesis
+from difflut.report.synthesis import Synthesis, Used
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # More input bits than that, and no package has the pins.
 _MANY_PINS = 600
+# nextpnr's names for logic cells, and Vivado's.
+_LOGIC = re.compile(r"^(TRELLIS_COMB|TRELLIS_FF|ICESTORM_LC|LUT4|DFF)$|LUTs|Registers")
 _PART_KINDS = {"encoder": ENCODER, "group_sum": GROUP_SUM, "argmax": SELECTION}
 
 
@@ -196,16 +199,17 @@ def _lead(facts: Facts) -> str:
 def _fits(facts: Facts) -> Answer:
     """The best knowledge first: a routed device, then a synthesis, then the estimate."""
     bits = facts.netlist.input.features * facts.netlist.input.width_bits
-    pins = (
-        f"{bits:,} input bits: more than pins; instantiate it inside a design"
-        if bits > _MANY_PINS and facts.manifest["interface"] == "plain"
-        else f"interface {facts.manifest['interface']}, {bits:,} input bits"
-    )
-    placed = next((item for item in facts.syntheses if item.used), None)
+    if "stream" in facts.manifest:
+        pins = f"{bits:,} input bits through an AXI4-Stream of {facts.manifest['stream']['width_bits']}"
+    elif bits > _MANY_PINS:
+        pins = f"{bits:,} input bits: more than pins; instantiate it inside a design"
+    else:
+        pins = f"{bits:,} input bits"
+    placed = next((item for item in facts.syntheses if logic_of(item)), None)
     if placed is not None:
-        used = max(placed.used, key=lambda item: item.used / max(1, item.available))
+        used = max(logic_of(placed), key=lambda item: item.used / max(1, item.available))
         share = 100 * used.used / max(1, used.available)
-        detail = f"{used.used:,} of {used.available:,} {used.kind}, {placed.tool}"
+        detail = f"routed on {placed.device}: {used.used:,} of {used.available:,} {used.kind}"
         return Answer("Does it fit?", f"{share:.0f} % full", (detail, pins))
     counted = [item for item in facts.syntheses if item.total is not None]
     if counted:
@@ -219,6 +223,11 @@ def _fits(facts: Facts) -> Answer:
     else:
         details.append(f"{facts.family.name} has LUTs of {facts.family.lut_inputs} inputs: run difflut synth")
     return Answer("Does it fit?", f"{facts.luts:,} LUTs", (*details, pins))
+
+
+def logic_of(synthesis: Synthesis) -> list[Used]:
+    """The device's LUTs and flip-flops that are taken; pads, clocks and the like do not decide whether a network fits."""
+    return [used for used in synthesis.used if _LOGIC.search(used.kind)]
 
 
 def _device(synthesis: Synthesis) -> list[str]:
@@ -238,11 +247,20 @@ def _speed(facts: Facts) -> Answer:
     clocks = [item for item in facts.syntheses if item.fmax_mhz]
     routed = next((item for item in clocks if item.routed), None)
     mhz = routed.fmax_mhz if routed and routed.fmax_mhz else facts.fmax_mhz
-    source = f"routed, {routed.tool}" if routed else f"an estimate for {facts.family.name}, not a routed clock"
+    source = f"routed on {routed.device}" if routed else f"an estimate for {facts.family.name}, not a routed clock"
     cycles = manifest["latency_cycles"]
+    if "stream" in manifest:
+        stream = manifest["stream"]
+        frame, last = stream["cycles_per_frame"], stream["latency_cycles"]
+        frames = f"a frame every {frame} cycles: {mhz / frame:,.2f} million a second"
+        return Answer(
+            "How fast?",
+            f"{mhz:,.0f} MHz",
+            (source, f"last beat in to last beat out {last} cycles = {1e3 * last / mhz:,.0f} ns", frames),
+        )
     word = "cycle" if cycles == 1 else "cycles"
     details = [
-        f"{source}",
+        source,
         f"latency {cycles} {word} = {1e3 * cycles / mhz:,.0f} ns",
         f"a new input every cycle: {mhz:,.0f} million a second",
     ]
@@ -277,6 +295,9 @@ def _exact(facts: Facts) -> Answer:
     if facts.measured is not None:
         step = facts.measured.report["steps"][-1]
         details.append(f"RTL = PyTorch on {step['images'] + step['random']:,} samples, every output")
+    elif facts.records:
+        step = facts.records[0].report["steps"][0]
+        details.append(f"netlist = PyTorch on {step['images'] + step['random']:,} samples; the RTL was not run")
     if facts.proof:
         return Answer(question, "proved", tuple(details))
     details.append("not proved for all inputs")

@@ -1,24 +1,21 @@
-"""What synthesis and place-and-route flows left in a build's work folder, read without knowing the flow.
+"""What synthesis and place-and-route flows left in a build's work folder, read alike whatever the flow.
 
-A flow writes `work/<flow>/report.json`. Understood of it: `digest`, `fpga`, `device`, `command`, the version of a tool under
-its name, `total` and `parts` (each with `luts`, `flip_flops`, `carries`, ...), a clock under `fmax_mhz` at any place, and
-`utilisation` (`used` and `available` by kind).
+Understood of a flow's `report.json`: `fpga`, `device`, `tools`, `command`; the cells `total` and `parts`; the routed clock `mhz`,
+else the estimate `path.fmax_mhz`; how much of the device is taken, of the best of `placements` or under `utilisation`.
 """
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from difflut.export import bundle
+from difflut.export.flows.reports import find_reports
 
-_TOOLS = ("yosys", "nextpnr", "vivado")
-_CLOCK = "fmax_mhz"
-_OTHERS = ("verify-", "proof", "simulation", "debug")
+_LAST = ("group_sum", "argmax", "top")
 
 
 @dataclass(frozen=True)
@@ -29,6 +26,9 @@ class Cells:
     carries: int
     muxes: int
     flip_flops: int
+
+
+_NONE = Cells(0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Synthesis:
     Attributes:
         name: the folder's name, such as "yosys-xcup".
         family: the FPGA family, empty if not said.
+        device: the part, empty for a synthesis alone.
         tool: the tools and their versions, in words.
         command: the tool's command, or empty.
         date: when the report was written, UTC, ISO 8601.
@@ -59,6 +60,7 @@ class Synthesis:
 
     name: str
     family: str
+    device: str
     tool: str
     command: str
     date: str
@@ -71,43 +73,57 @@ class Synthesis:
 
 
 def syntheses(directory: Path) -> list[Synthesis]:
-    """Every synthesis report in a build's work folder, by name; files that are none are left out."""
-    found = []
-    for path in sorted((Path(directory) / bundle.WORK_FOLDER).glob("*/report.json")):
-        if path.parent.name.startswith(_OTHERS):
-            continue
-        try:
-            report = json.loads(path.read_text(encoding="utf-8"))
-            date = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc).isoformat(timespec="seconds")
-        except (OSError, ValueError):
-            continue
-        if isinstance(report, dict) and "digest" in report:
-            found.append(_read(path.parent.name, report, date))
-    return found
+    """Every report of a flow that ran, of whatever build, by folder name.
+
+    Raises:
+        BundleError: the directory is not a complete, unedited build.
+    """
+    return [
+        _read(found.path, found.content) for found in find_reports(directory) if found.content.get("status") == "done"
+    ]
 
 
-def _read(name: str, report: Mapping[str, Any], date: str) -> Synthesis:
-    parts = report.get("parts")
-    clocks = list(_find(report, _CLOCK))
-    tools = [f"{tool.capitalize()} {report[tool]}" for tool in _TOOLS if isinstance(report.get(tool), str)]
+def _read(path: Path, report: Mapping[str, Any]) -> Synthesis:
+    parts = _object(report.get("parts"))
+    written = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc).isoformat(timespec="seconds")
+    tools = [f"{name} {version}" for name, version in _object(report.get("tools")).items()]
     device = str(report.get("device") or "")
+    routed = isinstance(report.get("mhz"), int | float)
+    clock = report.get("mhz") if routed else _object(report.get("path")).get("fmax_mhz")
+    placed = _object(report.get("utilisation"))
+    if isinstance(report.get("placements"), list):
+        placed = {"sites": _object(_object(report["placements"][int(report.get("best", 0))]).get("utilisation"))}
     return Synthesis(
-        name=name,
+        name=path.parent.name,
         family=str(report.get("fpga") or ""),
-        tool=", ".join([*tools, device] if device else tools) or name,
-        command=str(report.get("command") or "") if isinstance(report.get("command"), str) else "",
-        date=str(report.get("date") or date),
+        device=device,
+        tool=", ".join(tools) or str(report["flow"]),
+        command=str(report.get("command") or ""),
+        date=str(report.get("date") or written),
         digest=str(report["digest"]),
-        total=_cells(report.get("total")),
+        total=_cells(report.get("total") or report.get("utilisation")),
         parts={
-            str(part): cells
-            for part, values in (parts.items() if isinstance(parts, dict) else ())
-            if (cells := _cells(values)) is not None
+            part: cells
+            for part in sorted(parts, key=_place)
+            if (cells := _cells(parts[part])) is not None and cells != _NONE
         },
-        fmax_mhz=clocks[0] if clocks else None,
-        routed=not name.startswith("yosys"),
-        used=tuple(_used(report.get("utilisation"))),
+        fmax_mhz=float(clock) if isinstance(clock, int | float) else None,
+        routed=routed,
+        used=tuple(_used(placed.get("sites"))),
     )
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _place(part: str) -> tuple[bool, bool, list[int | str]]:
+    """Sorts parts from input to output; numbers by value."""
+    last = part in _LAST
+    key: list[int | str] = [_LAST.index(part)] if last else []
+    if not last:
+        key = [int(piece) if piece.isdigit() else piece for piece in re.split(r"(\d+)", part)]
+    return last, part != "encoder", key
 
 
 def _cells(values: Any) -> Cells | None:
@@ -125,13 +141,3 @@ def _used(values: Any) -> Iterator[Used]:
     for kind, value in values.items() if isinstance(values, dict) else ():
         if isinstance(value, dict) and isinstance(value.get("used"), int) and isinstance(value.get("available"), int):
             yield Used(str(kind), value["used"], value["available"])
-
-
-def _find(values: Mapping[str, Any], key: str) -> Iterator[float]:
-    """The numbers under `key`, those nearer to the top first."""
-    own = values.get(key)
-    if isinstance(own, int | float) and not isinstance(own, bool):
-        yield float(own)
-    for value in values.values():
-        if isinstance(value, dict):
-            yield from _find(value, key)

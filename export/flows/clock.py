@@ -45,7 +45,7 @@ class _Pin(NamedTuple):
 
     cell: str
     port: str
-    index: int
+    place: int
 
 
 def longest_path(module: Mapping[str, Any], delays: Delays, luts: int) -> LongestPath:
@@ -149,7 +149,7 @@ class _Netlist:
         along = delays.carry_delay_ns_per_bit
         if kind in _WIDE_CARRIES:
             first = (4 if port == "CI_TOP" else 0) if port in _CARRY_INPUTS else position
-            bits = output.index + 1 - first
+            bits = output.place + 1 - first
             if bits <= 0:
                 return None
             return bits * along + (0.0 if port in _CARRY_INPUTS else self._entering_ns)

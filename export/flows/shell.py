@@ -9,8 +9,10 @@ leaves `in_ready` open: it must not be given the next image's first pixel within
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 
@@ -64,24 +66,23 @@ def make_shell(build: bundle.Bundle) -> Shell:
             "core": top,
             "code_bits": width * features,
             "in_bits": in_bits,
-            "out_bits": sum(port["width"] for port in outputs),
-            "out_names": ", ".join(port["name"] for port in outputs),
-            "outputs": outputs,
+            "out_bits": sum(bits for _, bits in outputs),
+            "out_names": ", ".join(name for name, _ in outputs),
+            "outputs": [{"name": name, "width": bits} for name, bits in outputs],
             "slices": _slices(np.isin(np.arange(features), read).tolist(), width),
         },
     )
-    ports = tuple((str(port["name"]), int(port["width"])) for port in outputs)
-    return Shell(module, text, tuple(int(feature) for feature in read), in_bits, ports)
+    return Shell(module, text, tuple(int(feature) for feature in read), in_bits, outputs)
 
 
-def _outputs(manifest: dict[str, dict[str, int | str]]) -> list[dict[str, int | str]]:
-    """The result ports in the order in which they are shifted out."""
-    found: list[dict[str, int | str]] = []
+def _outputs(manifest: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
+    """The result ports and their widths in the order in which they are shifted out."""
+    found = []
     for kind, count in (("scores", "classes"), ("class", None), ("top", "count")):
         if kind in manifest:
             port = manifest[kind]
-            found.append({"name": port["port"], "width": int(port["width_bits"]) * int(port[count] if count else 1)})
-    return found
+            found.append((str(port["port"]), int(port["width_bits"]) * int(port[count] if count else 1)))
+    return tuple(found)
 
 
 def _slices(read: list[bool], width: int) -> list[dict[str, int | str]]:

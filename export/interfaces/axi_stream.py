@@ -114,7 +114,13 @@ def _results(framing: Framing) -> dict[str, Any]:
         "packed_range": names.vector(total),
         "values": values,
         "tail": tail,
-        "beat_offset": f"{results.width_bits.bit_length() - 1}'d0",
+        "beat_parts": [
+            {
+                "number": _literal(beat, results.beats - 1),
+                "bits": names.part(beat * results.width_bits, results.width_bits),
+            }
+            for beat in range(results.beats)
+        ],
         **{signal: _extended(signal, framing.credits) for signal in ("issue", "give", "in_valid")},
     }
 

@@ -36,7 +36,9 @@ def custom(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("command", ["list", "train", "evaluate", "export", "verify", "prove", "report"])
+@pytest.mark.parametrize(
+    "command", ["list", "train", "evaluate", "export", "verify", "prove", "report", "show", "trace-input"]
+)
 def test_every_help_has_examples(capsys: pytest.CaptureFixture[str], command: str) -> None:
     status, out, _ = run(capsys, command, "--help")
     assert status == 0

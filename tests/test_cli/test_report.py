@@ -102,7 +102,7 @@ def test_what_is_missing_or_stale_is_named(build: Path, tmp_path: Path, capsys: 
     assert status == 0
     assert (
         "  missing: Measurement on the RTL: there is one of another build of 2026-01-02, which is stale; "
-        f"make it with difflut verify {tmp_path / 'new'}\n"
+        f"make it with difflut verify {tmp_path / 'new'} --model small_models:Chain --data DIR\n"
     ) in out
     shown = words((tmp_path / "new" / "work" / "report.html").read_text(encoding="utf-8"))
     assert "Nothing measured on this RTL is kept in the build" in shown
@@ -122,7 +122,8 @@ def test_against_another_build(build: Path, tmp_path: Path, capsys: pytest.Captu
     here, there = (bundle.read(folder).manifest["latency_cycles"] for folder in (tmp_path / "other", build))
     assert here < there
     percent = f"{100 * (here - there) / there:.1f}".replace("-", "−")
-    assert f"latency {here} cycles {there} cycles −{there - here} cycles ({percent} %)" in shown
+    cycles = "cycle" if there - here == 1 else "cycles"
+    assert f"latency {here} cycles {there} cycles −{there - here} {cycles} ({percent} %)" in shown
     status, _, _ = run(capsys, "report", build, "--against", build, "--out", page)
     assert status == 0 and "No option differs" in words(page.read_text(encoding="utf-8"))
 

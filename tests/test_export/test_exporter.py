@@ -71,7 +71,7 @@ def test_export_writes_a_build(tmp_path: Path) -> None:
 def test_unknown_target_and_interface() -> None:
     with pytest.raises(ConfigError, match="unknown target 'vhdl'; known: verilog"):
         make_bundle(fitted(Chain()), target="vhdl")
-    with pytest.raises(ConfigError, match="unknown interface 'wishbone'; known: plain"):
+    with pytest.raises(ConfigError, match="unknown interface 'wishbone'; known: plain, axi-stream"):
         make_bundle(fitted(Chain()), interface="wishbone")
 
 

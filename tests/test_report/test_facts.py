@@ -11,14 +11,16 @@ import pytest
 from report_builds import complete, export, outputs_of, synthesis, verification, write_report
 from small_models import Chain, SmallImages, fitted
 
+from difflut.circuits import open_circuit
 from difflut.export import bundle
 from difflut.export.errors import BundleError
 from difflut.input_format import InputFormat
 from difflut.models import BaseModel
 from difflut.records import RtlOutputs, keep, kept
 from difflut.report import read_facts
+from difflut.report.compare import numbers
 from difflut.report.facts import Facts, readers
-from difflut.report.page import checks
+from difflut.report.page import checks, logic_of
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +79,7 @@ def test_everything_there(built: tuple[Path, bundle.Bundle]) -> None:
     (found,) = facts.syntheses
     assert found.total is not None and (found.total.luts, found.total.carries) == (20, 3)
     assert (found.fmax_mhz, found.routed, found.tool, found.family) == (200.0, False, "Yosys 0.70", "ecp5")
+    assert list(found.parts) == ["encoder", "stage2", "stage10", "group_sum", "argmax", "top"], "from input to output"
     made = checks(facts)
     assert all(check.ok for check in made)
     assert [(check.what, check.outcome) for check in made] == [
@@ -91,7 +94,11 @@ def test_nothing_there(tmp_path: Path) -> None:
     facts = read_facts(tmp_path / "net")
     assert facts.rtl is None and facts.proof is None and facts.syntheses == () and checks(facts) == []
     assert [(item.what, item.why, item.command) for item in facts.missing] == [
-        ("Measurement on the RTL", "not done yet", f"difflut verify {tmp_path / 'net'}"),
+        (
+            "Measurement on the RTL",
+            "not done yet",
+            f"difflut verify {tmp_path / 'net'} --model small_models:Chain --data DIR",
+        ),
         ("Proof for all inputs", "not done yet", f"difflut prove {tmp_path / 'net'}"),
         ("Synthesis", "not done yet", f"difflut synth {tmp_path / 'net'} --flow yosys"),
     ]
@@ -160,19 +167,66 @@ def test_a_failed_check_is_a_failure(copy: tuple[Path, bundle.Bundle]) -> None:
 def test_reports_of_other_flows(copy: tuple[Path, bundle.Bundle]) -> None:
     folder, build = copy
     routed = {
+        "flow": "nextpnr",
+        "status": "done",
         "digest": build.digest,
         "fpga": "ecp5",
         "device": "LFE5U-25F",
-        "nextpnr": "0.11",
-        "routing": {"fmax_mhz": 123.4},
-        "utilisation": {"TRELLIS_COMB": {"used": 100, "available": 24288}, "notes": 3},
+        "tools": {"Yosys": "0.70", "nextpnr-ecp5": "0.11"},
+        "total": {"luts": 90, "flip_flops": 30, "carries": {}, "muxes": 0},
+        "placements": [
+            {"utilisation": {"TRELLIS_COMB": {"used": 99, "available": 24288}}},
+            {
+                "utilisation": {
+                    "TRELLIS_COMB": {"used": 100, "available": 24288},
+                    "TRELLIS_IO": {"used": 8, "available": 197},
+                }
+            },
+        ],
+        "best": 1,
+        "mhz": 123.4,
     }
-    write_report(folder, "nextpnr-ecp5", routed)
+    sites = {"CLB LUTs": {"used": 7, "available": 1000}}
+    vivado = {
+        **{key: routed[key] for key in ("status", "digest")},
+        "flow": "vivado",
+        "fpga": "xcup",
+        "device": "xcku5p",
+        "tools": {"Vivado": "2024.1"},
+        "utilisation": {"luts": 7, "flip_flops": 3, "carries": {"CARRY8": 2}, "muxes": 0, "sites": sites},
+        "mhz": 400.0,
+    }
+    write_report(folder, "nextpnr-LFE5U-25F", routed)
+    write_report(folder, "vivado-xcku5p", vivado)
+    write_report(folder, "vivado-other", {**vivado, "status": "not run", "mhz": None})
     write_report(folder, "other", {"no": "digest"})
-    found = read_facts(folder).syntheses[0]
-    assert (found.name, found.fmax_mhz, found.routed, found.total) == ("nextpnr-ecp5", 123.4, True, None)
-    assert found.tool == "Nextpnr 0.11, LFE5U-25F"
-    assert [(used.kind, used.used, used.available) for used in found.used] == [("TRELLIS_COMB", 100, 24288)]
+    facts = read_facts(folder)
+    first, second, third = facts.syntheses
+    assert (first.name, first.fmax_mhz, first.routed, first.device) == ("nextpnr-LFE5U-25F", 123.4, True, "LFE5U-25F")
+    assert first.tool == "Yosys 0.70, nextpnr-ecp5 0.11" and first.total is not None and first.total.luts == 90
+    used = [(used.kind, used.used, used.available) for used in first.used]
+    assert used == [("TRELLIS_COMB", 100, 24288), ("TRELLIS_IO", 8, 197)], "of the fastest placement"
+    assert [item.kind for item in logic_of(first)] == ["TRELLIS_COMB"]
+    assert second.total is not None and (second.total.luts, second.total.carries, second.fmax_mhz) == (7, 2, 400.0)
+    assert [item.kind for item in logic_of(second)] == ["CLB LUTs"]
+    assert (third.name, third.routed) == ("yosys-ecp5", False)
+
+
+def test_an_axi_build(tmp_path: Path) -> None:
+    made = export(fitted(Chain()), tmp_path / "net", interface="axi-stream")
+    facts = read_facts(tmp_path / "net")
+    assert facts.luts == made.manifest["netlist"]["lut6"]["total"]
+    by_name = {number.name: number.value for number in numbers(facts)}
+    assert by_name["cycles a frame"] == made.manifest["stream"]["cycles_per_frame"]
+
+
+def test_a_streaming_circuit_is_refused(tmp_path: Path) -> None:
+    made = export(fitted(Chain()), tmp_path / "net")
+    bundle.write(bundle.Bundle({**made.manifest, "convolution": {}}, made.files), tmp_path / "net")
+    with pytest.raises(BundleError, match="a streaming circuit, which the report does not know yet"):
+        read_facts(tmp_path / "net")
+    with pytest.raises(BundleError, match="a streaming circuit, which has no such nodes"):
+        open_circuit(str(tmp_path / "net"))
 
 
 def facts_of(folder: Path, model: BaseModel) -> Facts:

@@ -15,7 +15,7 @@ from difflut.errors import UnknownNameError
 from difflut.export import bundle
 from difflut.export.errors import BundleError, ToolError
 from difflut.export.exporter import export_model
-from difflut.export.flows import FLOWS, yosys
+from difflut.export.flows import yosys
 from difflut.export.flows.cells import count_parts, count_types, usage
 from difflut.export.flows.clock import LongestPath, longest_path
 from difflut.export.targets import TARGETS, Delays, find_target
@@ -42,7 +42,7 @@ def fake_yosys(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str, versi
 def test_a_build_is_synthesised_for_every_family(build: Path, fpga: str) -> None:
     require_yosys()
     lines: list[str] = []
-    report = FLOWS["yosys"](build, fpga, lines.append)
+    report = yosys.synthesise(build, fpga, lines.append)
     digest = bundle.read(build).digest  # and the build is still a whole one
     folder = build / "work" / f"yosys-{fpga}"
     assert (report.digest, report.fpga, report.command) == (digest, fpga, yosys.COMMANDS[fpga])
@@ -61,7 +61,7 @@ def test_the_synthesised_netlist_computes_the_scores(tmp_path: Path, fault: bool
     require_verilator()
     model = fitted(Chain(features=4, layers=((9, 4), (6, 3)), classes=3))
     build = export_model(model, tmp_path / "net")
-    report = FLOWS["yosys"](build, "ice40")
+    report = yosys.synthesise(build, "ice40")
     netlist = Path(report.folder) / "flat.v"
     if fault:  # one table, inverted
         head, table, tail = netlist.read_text().rpartition(".LUT_INIT(16'h")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from netlists import layered_netlist, netlists_with_codes
 from rewrites import equal_after
 
+from difflut.export import tables as tt
 from difflut.export.ir import CONST0, CONST1, InputFormat, Netlist, NetlistBuilder
 from difflut.export.passes import collapse_cones as module
 from difflut.export.passes.collapse_cones import collapse_cones
@@ -117,3 +118,16 @@ def test_a_long_chain_takes_few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     result = equal_after(collapse_cones, builder.finish([[net]]), CODES)
     assert result.luts == 1
     assert len(rounds) < 100
+
+
+@given(st.data(), st.integers(6, 8))
+@settings(max_examples=30, deadline=None)
+def test_tables_with_inputs_at_other_places(data: st.DataObject, k: int) -> None:
+    words = data.draw(st.lists(st.integers(0, 2**64 - 1), min_size=1 << (k - 6), max_size=1 << (k - 6)))
+    places = data.draw(st.lists(st.integers(0, k - 1), min_size=k, max_size=k))
+    table = np.array([words], np.uint64)
+    before, after = (
+        tt.unpacked(each)[0].tolist() for each in (table, tt.rearranged(table, np.array([places], np.int64)))
+    )
+    for address in range(1 << k):
+        assert after[address] == before[sum((address >> place & 1) << i for i, place in enumerate(places))]

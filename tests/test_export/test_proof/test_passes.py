@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,9 +14,12 @@ from proof_designs import staged_netlist
 from tools import require_package
 
 from difflut.export import pipelines
+from difflut.export import tables as tt
 from difflut.export.ir import CONST0, CONST1, Head, InputFormat, Netlist, NetlistBuilder
+from difflut.export.passes.collapse_cones import collapse_cones
 from difflut.export.passes.use_dont_cares import use_dont_cares
 from difflut.export.proof.passes import prove_pass
+from difflut.export.rewriter import Rewritten
 from difflut.export.simulate import simulate
 from difflut.export.targets import TARGETS, find_target
 
@@ -41,7 +46,7 @@ def test_a_proof_of_a_pass_is_never_wrong(data: st.DataObject) -> None:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(netlist=netlists(), fpga=st.sampled_from(sorted(TARGETS)))
 def test_every_pass_of_the_pipeline_is_proved(netlist: Netlist, fpga: str) -> None:
-    for step in (*pipelines.default(find_target(fpga)), use_dont_cares):
+    for step in pipelines.default(find_target(fpga)):
         after = pipelines.result_of(step, netlist).netlist
         assert prove_pass(netlist, after, "step").claim.verdict == "proved"
         netlist = after
@@ -107,3 +112,44 @@ def test_large_layers(n: int) -> None:
     assert wrong.counterexample is not None
     codes = np.array([wrong.counterexample.codes])
     assert (simulate(netlist, codes).scores != simulate(netlist.with_(lut_tables=tables), codes).scores).any()
+
+
+def cones() -> Netlist:
+    """Two layers of small nodes on thermometers of three bits, each bit of the second layer a score."""
+    rng = np.random.default_rng(3)
+    builder = NetlistBuilder("cones", InputFormat(4, 2))
+    x = builder.add_comparators(np.repeat(np.arange(4), 3), np.tile([1, 2, 3], 4)).reshape(4, 3)
+    low = builder.add_layer(np.concatenate([x[:, :2], x[:, 1:]]), rng.random((8, 4)) < 0.5)
+    reads = np.stack([rng.permutation(low), rng.permutation(x.reshape(-1))[:8]], axis=1)
+    return builder.finish(builder.add_layer(reads, rng.random((8, 4)) < 0.5)[:, None])
+
+
+@pytest.mark.parametrize(
+    ("step", "broken", "mistake"),
+    [
+        (collapse_cones, "difflut.export.tables.rearranged", lambda tables, places: tt.swap(tables, 0, 1)),
+        (collapse_cones, "difflut.export.tables.rearranged", lambda tables, places: ~right(tables, places)),
+        (use_dont_cares, "difflut.export.passes.use_dont_cares.care_tables", lambda fanin, known: nothing(fanin)),
+    ],
+    ids=["inputs at wrong places", "an inversion", "addresses that do occur"],
+)
+def test_a_pass_with_a_mistake_is_refuted(
+    step: Callable[[Netlist], Rewritten], broken: str, mistake: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = cones()
+    after = step(before).netlist
+    assert after != before and prove_pass(before, after, "right").claim.verdict == "proved"
+    monkeypatch.setattr(broken, mistake)
+    wrong = step(before).netlist
+    codes = every_code(before)
+    assert (simulate(before, codes).scores != simulate(wrong, codes).scores).any()
+    outcome = prove_pass(before, wrong, "wrong")
+    assert outcome.claim.verdict == "refuted" and outcome.counterexample is not None
+
+
+right = tt.rearranged
+
+
+def nothing(fanin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Care tables of LUTs of which no address matters."""
+    return np.arange(len(fanin)), np.zeros((len(fanin), 1), np.uint64)

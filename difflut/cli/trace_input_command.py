@@ -1,0 +1,120 @@
+"""`difflut trace-input`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from difflut.cli.common import data_options, json_option, labelled_test_samples, model_option, print_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from difflut.circuits import Circuit
+    from difflut.input_trace import InputTrace
+
+_DIGITS_A_LINE = 64
+
+
+@click.command(
+    "trace-input",
+    epilog="\b\nExamples:\n"
+    "  difflut trace-input build/mnist_fc_8k_dwn --image 7\n"
+    "  difflut trace-input mnist_bitflip_20 --image 7 --out trace.png\n"
+    "  difflut trace-input mnist_bitflip_20 --image digit.png --json\n"
+    "  difflut trace-input build/cifar10_conv --image 3 --data cifar10/",
+)
+@click.argument("source", metavar="DIR|NAME|CKPT")
+@click.option("--image", required=True, metavar="INDEX|FILE", help="A test sample by number, or a .npy or .png file.")
+@data_options(False, "Directory with the data set; the MNIST test images ship with the package.")
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Draw it into this .png or .svg file.")
+@model_option
+@json_option
+def command(
+    source: str,
+    image: str,
+    data_dir: Path | None,
+    dataset: str | None,
+    data_note: str | None,
+    download: bool,
+    out: Path | None,
+    model_class: str | None,
+    as_json: bool,
+) -> None:
+    """Print what every layer of a circuit computes for one sample: encoder bits, node outputs, scores, class.
+
+    DIR is a build made by `difflut export`; NAME a zoo model and CKPT a checkpoint, which are also run in PyTorch and must
+    agree (exit status 1 if not). The bits are those of the traced netlist, which holds every node, in difflut's reference
+    simulator: for the RTL's own registers see `difflut verify --waves`.
+    """
+    from difflut.circuits import open_circuit
+    from difflut.errors import ConfigError
+    from difflut.input_trace import trace_input
+
+    if out is not None:
+        from difflut.report.figures import require_matplotlib
+        from difflut.report.svg import FORMATS
+
+        require_matplotlib()
+        if out.suffix not in FORMATS:
+            raise ConfigError(f"--out {out}: unknown picture format {out.suffix!r}; use {' or '.join(FORMATS)}")
+    circuit = open_circuit(source, model_class)
+    codes, label, words = _sample(circuit, image, data_dir, dataset, data_note, download)
+    trace = trace_input(circuit, codes)
+    if out is not None:
+        from difflut.report.svg import save
+        from difflut.report.trace_figure import draw_trace
+
+        title = f"{circuit.model_name}: {words}{'' if label is None else f', label {label}'}"
+        save(draw_trace(trace, circuit.shape, title), out)
+    if as_json:
+        extra = {
+            "model": circuit.model_name,
+            "sample": words,
+            "label": label,
+            "picture": None if out is None else str(out),
+        }
+        print_json({**extra, "simulator": "reference simulator on the traced netlist", **trace.to_json()})
+    else:
+        _show(circuit, trace, words, label)
+        if out is not None:
+            click.echo(f"  picture: {out}")
+    sys.exit(0 if trace.ok else 1)
+
+
+def _sample(
+    circuit: Circuit, image: str, data_dir: Path | None, dataset: str | None, note: str | None, download: bool
+) -> tuple[npt.NDArray[np.int64], int | None, str]:
+    """The codes, the label if it is known, and what the sample is in words."""
+    from difflut.errors import ConfigError
+    from difflut.input_trace import load_codes, quantised
+
+    if not image.lstrip("-").isdigit():
+        path = Path(image)
+        return load_codes(path, circuit), None, path.name
+    split, name = labelled_test_samples(circuit.model_name, data_dir, dataset, note, download)
+    index = int(image)
+    if not 0 <= index < len(split):
+        raise ConfigError(f"--image {image}: {name} has the test samples 0 to {len(split) - 1}")
+    codes = quantised(split.x[index].numpy(), circuit, f"{name}, test sample {index}")
+    return codes, int(split.y[index]), f"{name}, test sample {index}"
+
+
+def _show(circuit: Circuit, trace: InputTrace, words: str, label: int | None) -> None:
+    known: Any = "" if label is None else f" (label {label})"
+    click.echo(f"{circuit.model_name}: {words}{known}; reference simulator on the traced netlist")
+    click.echo("bits in hexadecimal, four a digit, the first bit the lowest of the first digit")
+    for layer in trace.layers:
+        click.echo(f"  {layer.name}: {int(layer.bits.sum())} of {len(layer.bits)} are 1")
+        for start in range(0, len(layer.hex), _DIGITS_A_LINE):
+            click.echo(f"    {4 * start:>6}  {layer.hex[start : start + _DIGITS_A_LINE]}")
+    click.echo("  scores: " + "  ".join(f"{k}: {score}" for k, score in enumerate(trace.scores)))
+    verdict = "" if label is None else ", right" if label == trace.predicted else f", wrong: the label is {label}"
+    click.echo(f"  class: {trace.predicted}{verdict}")
+    click.echo(f"  emitted netlist: {'the same scores' if trace.emitted_agrees else 'DIFFERS'}")
+    if trace.pytorch_agrees is not None:
+        click.echo(f"  PyTorch: {'the same scores and class' if trace.pytorch_agrees else 'DIFFERS'}")

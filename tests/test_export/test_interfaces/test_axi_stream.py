@@ -1,0 +1,136 @@
+"""Builds with AXI4-Streams: what they hold, that tools accept them, and what the command line refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from icarus import call
+from small_models import fitted
+from stream_builds import MODEL, SHAPES, Signed, rtl, stream_bundle
+from tools import require_tool, require_verilator
+from yosys import run_yosys
+
+from difflut.cli import main
+from difflut.errors import ConfigError
+from difflut.export import bundle
+from difflut.export.exporter import make_bundle
+from difflut.export.interfaces.framing import Stream, framing_of
+from difflut.export.interfaces.registers import ADDRESS_BITS
+from difflut.sim.toolchain import find_verilator
+
+
+def write(shape: str, folder: Path) -> list[str]:
+    """Write the RTL; its file names."""
+    files = rtl(stream_bundle(shape))
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="ascii")
+    return sorted(files)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_tools_accept_the_wrapper(shape: str, tmp_path: Path) -> None:
+    require_verilator()
+    names = write(shape, tmp_path)
+    call(find_verilator().executable, "--lint-only", "-Wall", "--language", "1364-2001", "--top-module", "chain", *names,
+         folder=tmp_path)  # fmt: skip
+    printed = call(require_tool("iverilog"), "-g2001", "-Wall", "-s", "chain", "-o", "x", *names, folder=tmp_path)
+    assert not [line for line in printed.splitlines() if "timescale" not in line]
+    run_yosys(
+        [*(f"read_verilog {name}" for name in names), "hierarchy -check -top chain", "proc", "check -assert"], tmp_path
+    )
+
+
+def test_the_same_model_gives_the_same_bytes_and_the_core_is_that_of_the_plain_interface() -> None:
+    first = stream_bundle("class")
+    again = make_bundle(fitted(Signed()), interface="axi-stream", stream=SHAPES["class"]).bundle
+    assert first.digest == again.digest
+    plain = make_bundle(fitted(Signed()), outputs="class").bundle
+    files, cores = rtl(plain), rtl(first)
+    for name, text in files.items():
+        core = name.replace("chain", "chain_core", 1)
+        assert re.sub(r"\bchain_core", "chain", cores[core]) == text
+    assert plain.manifest["name"] == first.manifest["name"] == "chain"
+    assert "core" not in plain.manifest and first.manifest["core"] == "chain_core"
+
+
+def test_build_json_states_framing_and_registers() -> None:
+    manifest = json.loads(stream_bundle("class").manifest_bytes())
+    stream = manifest["stream"]
+    assert (stream["width_bits"], stream["output"], stream["credits"]) == (16, "class", 2)
+    assert stream["codes"] == {"count": 6, "value_bits": 12, "value_bytes": 2, "beats": 6}
+    assert stream["results"] == {"count": 1, "value_bits": 2, "value_bytes": 1, "beats": 1}
+    assert framing_of(manifest).latency_cycles == stream["latency_cycles"] == manifest["latency_cycles"] + 3
+    registers = {register["name"]: register for register in stream["registers"]}
+    offsets = [register["offset"] for register in stream["registers"]]
+    assert offsets == list(range(0, 4 * len(offsets), 4)) and offsets[-1] < 1 << ADDRESS_BITS
+    assert registers["IDENTITY"]["value"].to_bytes(4, "big") == b"DLUT"
+    assert registers["CODE_FORMAT"]["value"] == 12 | 1 << 8
+    assert registers["CORE_LATENCY"]["value"] == manifest["latency_cycles"]
+    digest = f"{registers['DIGEST_HIGH']['value']:08x}{registers['DIGEST_LOW']['value']:08x}"
+    assert stream["core_digest"].startswith(digest)
+    lines = [
+        f"{hashlib.sha256(text.encode()).hexdigest()}  rtl/{name}\n"
+        for name, text in sorted(rtl(stream_bundle("class")).items())
+        if name.startswith("chain_core")
+    ]
+    assert hashlib.sha256("".join(lines).encode()).hexdigest() == stream["core_digest"]
+
+
+def test_readme_and_header_name_every_register(tmp_path: Path) -> None:
+    made = stream_bundle("wide")
+    readme, header = made.text("README.md"), made.text("sw/chain_registers.h")
+    for register in made.manifest["stream"]["registers"]:
+        assert f"| 0x{register['offset']:02x} | {register['name']} |" in readme
+        assert f"#define CHAIN_{register['name']} 0x{register['offset']:02x}u" in header
+    (tmp_path / "chain_registers.h").write_text(header)
+    (tmp_path / "t.c").write_text('#include "chain_registers.h"\nint identity = CHAIN_IDENTITY_VALUE == 0x444c5554u;\n')
+    subprocess.run([require_tool("gcc"), "-Wall", "-Werror", "-c", "t.c", "-o", "t.o"], cwd=tmp_path, check=True)
+    ports = re.findall(r"(?:input|output) (?:wire|reg) (?:\[\d+:0\] )?(\w+)", made.text("rtl/chain.v"))
+    assert all(f".{port}(" in readme for port in ports)
+
+
+def test_what_does_not_fit_together() -> None:
+    model = fitted(Signed())
+    with pytest.raises(ConfigError) as caught:
+        make_bundle(model, stream=Stream())
+    assert str(caught.value) == "a stream needs the interface 'axi-stream'; got 'plain'"
+    with pytest.raises(ConfigError) as caught:
+        make_bundle(model, interface="axi-stream", outputs="top-2")
+    assert str(caught.value) == (
+        "outputs 'top-2' with interface 'axi-stream': the stream carries scores; choose what it carries with the stream's "
+        "output (--stream-output), and leave the outputs out"
+    )
+
+
+def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint, out = tmp_path / "chain.safetensors", tmp_path / "net"
+    fitted(Signed()).save_checkpoint(checkpoint)
+
+    def export(*options: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            main(["export", str(checkpoint), "--model", MODEL, "--out", str(out), *options])
+            raise SystemExit(0)
+        captured = capsys.readouterr()
+        return int(stop.value.code or 0), captured.out, captured.err
+
+    status, printed, _ = export("--interface", "axi-stream", "--stream-width", "16", "--stream-output", "class")
+    assert status == 0 and bundle.read(out).digest == stream_bundle("class").digest
+    assert "AXI4-Stream of 16 bits: 6 beats a frame, 1 a result; last beat in to last beat out 9 cycles" in printed
+    for options, message in (
+        (("--stream-width", "16"), "a stream needs the interface 'axi-stream'; got 'plain'"),
+        (("--interface", "axi"), "unknown interface 'axi'; known: plain, axi-stream"),
+        (
+            ("--interface", "axi-stream", "--stream-width", "12"),
+            "stream width 12: TDATA can be 8, 16, 32, 64, 128, 256 or 512 bits wide",
+        ),
+        (
+            ("--interface", "axi-stream", "--stream-output", "top-2"),
+            "stream output 'top-2': expected scores or class",
+        ),
+    ):
+        assert export(*options) == (2, "", f"error: {message}\n")

@@ -1,0 +1,60 @@
+"""AXI builds against the AXI models of cocotbext-axi: right ones pass, broken ones do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cocotbext_bench_frames as shared
+import numpy as np
+import pytest
+from stream_builds import FAULTS, SHAPES, broken, stream_bundle
+from tools import require_icarus, require_package
+
+from difflut.export import bundle
+from difflut.export.interfaces.framing import framing_of
+from difflut.export.simulate import simulate
+from difflut.export.text import from_text
+from difflut.sim import ToolFailure
+from difflut.sim.runner import Bench, build
+from difflut.sim.runner import simulate as run_bench
+from difflut.sim.toolchain import find_cocotb
+from difflut.verification import stream_interface
+
+
+def run(made: bundle.Bundle, folder: Path, seed: int = 0) -> int:
+    """Run the bench; how many results it compared."""
+    require_icarus()
+    require_package("cocotbext.axi", "dev")
+    bundle.write(made, folder / "net")
+    interface, framing = stream_interface(made), framing_of(made.manifest)
+    codes = np.random.default_rng(seed).integers(-2048, 2048, (12, framing.codes.count))
+    right = simulate(from_text(made.text(bundle.NETLIST_FILE)), codes)
+    results = right.scores if interface.output == "scores" else right.classes[:, None]
+    offsets = {register["name"]: register["offset"] for register in made.manifest["stream"]["registers"]}
+    names = ("IDENTITY", "CONTROL", "FRAMES", "RESULTS", "DROPPED_SHORT", "DROPPED_LONG")
+    stimulus = shared.Frames(
+        codes=framing.codes.pack(codes).reshape(len(codes), -1),
+        results=framing.results.pack(results).reshape(len(codes), -1),
+        addresses=np.array([offsets[name] for name in names], np.int64),
+        seed=np.array(seed, np.int64),
+    )
+    sources = sorted((folder / "net" / "rtl").glob("*.v"))
+    built = build(
+        sources, interface, find_cocotb(), "icarus", build_dir=folder / "work", waves=False, probes=(), seed=seed
+    )
+    bench = Bench(interface.top, "cocotbext_bench", lambda path: shared.read(path, shared.Passed))
+    return int(run_bench(built, bench, stimulus, len(codes)).compared)
+
+
+@pytest.mark.parametrize("shape", sorted(set(SHAPES) - {"one beat"}))
+def test_right_wrappers_pass(shape: str, tmp_path: Path) -> None:
+    assert run(stream_bundle(shape), tmp_path) == 2 * 12 + 4 + 6
+
+
+@pytest.mark.parametrize(
+    "fault", ["swapped lanes", "frame one beat short", "no resynchronisation", "result kept after a reset"]
+)
+def test_broken_wrappers_fail(fault: str, tmp_path: Path) -> None:
+    assert fault in FAULTS
+    with pytest.raises(ToolFailure, match=r"(?s)without writing its results.*(AssertionError|SimTimeoutError|Timeout)"):
+        run(broken(fault), tmp_path)
