@@ -18,9 +18,12 @@ from difflut.errors import ConfigError
 from difflut.export import bundle
 from difflut.export.convolution.build import NETLIST_FILE, make_stream_bundle
 from difflut.export.errors import BundleError
+from difflut.export.flows.shell import make_shell
 from difflut.export.proof.build import prove
 from difflut.files import write_atomically
 from difflut.models import BaseModel, get_model
+from difflut.replay import replay
+from difflut.report.facts import read_facts
 from difflut.sim import ProtocolError, RtlInterface, compare, run_rtl
 from difflut.training import predict_scores
 from difflut.verification import read_netlist, rtl_interface, verify, words_of
@@ -156,6 +159,24 @@ def test_proofs_are_refused(tmp_path: Path) -> None:
         f"{tmp_path / 'net'}: a streaming circuit, for which there is no proof yet; check it with `difflut verify`, or "
         f"prove an export with --conv unrolled"
     )
+
+
+def test_what_needs_a_netlist_says_so(tmp_path: Path) -> None:
+    bundle.write(make_stream_bundle(made(PLAN)), tmp_path / "net")
+    with pytest.raises(BundleError) as caught:
+        read_facts(tmp_path / "net")
+    assert str(caught.value) == "stack: a streaming circuit, without the file verify/netlist.txt that this needs"
+    with pytest.raises(ConfigError) as refused:
+        replay(tmp_path / "net", tmp_path / "counterexample.npz")
+    assert str(refused.value) == (
+        f"{tmp_path / 'net'}: a streaming circuit is not proved, so it has no counterexample to replay"
+    )
+
+
+def test_shell_brings_in_whole_pixels() -> None:
+    shell = make_shell(make_stream_bundle(made(TWO)))
+    assert (shell.features, shell.in_bits) == ((0, 1), 16)
+    assert "stack core (" in shell.text and "in_codes[15:0] = codes[15:0]" in shell.text
 
 
 def test_options_that_do_not_fit() -> None:

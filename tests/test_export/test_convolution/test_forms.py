@@ -51,7 +51,7 @@ def assert_all_forms_agree(model: BaseModel, samples: int = 70) -> None:
     assert from_text(to_text(convolution)) == convolution
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(plan=plans())
 def test_random_networks(plan: Plan) -> None:
     assert_all_forms_agree(made(plan))
