@@ -34,6 +34,23 @@ def percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.2f} %"
 
 
+def check_output(option: str, path: Path | None) -> None:
+    """Refuse a file or folder inside a build: a build with an added file counts as edited.
+
+    Raises:
+        ConfigError: if `path`, the value of `option`, lies in a build directory, and not in its work folder.
+    """
+    from difflut.export.bundle import MANIFEST, WORK_FOLDER
+
+    place = path.absolute() if path is not None else Path("/")
+    for folder in place.parents:
+        if (folder / MANIFEST).is_file() and place.relative_to(folder).parts[0] != WORK_FOLDER:
+            raise ConfigError(
+                f"{option} {path}: lies in the build {folder}, which would count as edited; choose a place in its "
+                f"{WORK_FOLDER}/ or outside"
+            )
+
+
 def data_options(required: bool, data_help: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Options that say what data to use: `data_dir`, `dataset`, `data_note`, `download`."""
     options = [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from difflut.cli.common import json_option, print_json
+from difflut.cli.common import check_output, json_option, print_json
 
 
 @click.command(
@@ -36,6 +36,8 @@ def command(directory: Path, against: Path | None, out: Path | None, images: Pat
     from difflut.report import draw, read_facts, render, save_all
     from difflut.report.compare import numbers
 
+    check_output("--out", out)
+    check_output("--images", images)
     facts = read_facts(directory)
     other = read_facts(against) if against is not None else None
     drawn = draw(facts)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from difflut.cli.common import json_option, model_option, percent, print_json
+from difflut.cli.common import check_output, json_option, model_option, percent, print_json
 
 if TYPE_CHECKING:
     from difflut.show import NodeFacts
@@ -44,6 +44,7 @@ def command(source: str, node: str, depth: int, out: Path | None, model_class: s
 
     if out is not None and out.suffix != ".svg":
         raise ConfigError(f"--out {out}: the picture is SVG; give a file name that ends in .svg")
+    check_output("--out", out)
     circuit = open_circuit(source, model_class)
     facts = describe(circuit, node)
     if out is not None:

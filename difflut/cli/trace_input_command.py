@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from difflut.cli.common import data_options, json_option, labelled_test_samples, model_option, print_json
+from difflut.cli.common import check_output, data_options, json_option, labelled_test_samples, model_option, print_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,6 +62,7 @@ def command(
         require_matplotlib()
         if out.suffix not in FORMATS:
             raise ConfigError(f"--out {out}: unknown picture format {out.suffix!r}; use {' or '.join(FORMATS)}")
+    check_output("--out", out)
     circuit = open_circuit(source, model_class)
     codes, label, words = _sample(circuit, image, data_dir, dataset, data_note, download)
     trace = trace_input(circuit, codes)

@@ -295,7 +295,7 @@ def margins(scores: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]) -> Fig
 
 
 def score_distribution(scores: npt.NDArray[np.int64]) -> Figure:
-    """Histogram of the best score and the next, for samples without labels; `scores` int (N, classes >= 1)."""
+    """Histogram of the best score and the next, where no label says which is right; `scores` int (N, classes >= 1)."""
     ordered = np.sort(scores, axis=1)[:, ::-1]
     figure, grid = _figure(2.6)
     axes: Axes = grid[0, 0]
@@ -303,7 +303,7 @@ def score_distribution(scores: npt.NDArray[np.int64]) -> Figure:
     axes.hist(ordered[:, 0], bins=bins, color=BLUE, alpha=0.75, label="best score")
     if scores.shape[1] > 1:
         axes.hist(ordered[:, 1], bins=bins, color=ORANGE, alpha=0.65, label="next score")
-    axes.set(xlabel="score (ones in the group)", ylabel="samples of random codes")
+    axes.set(xlabel="score (ones in the group)", ylabel="samples")
     axes.margins(y=0.25)
     _legend(axes, loc="upper center", ncols=2)
     _grid(axes, "y")
@@ -313,10 +313,11 @@ def score_distribution(scores: npt.NDArray[np.int64]) -> Figure:
 def _own_and_best_other(
     scores: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The score at each label and the largest elsewhere; int (N, classes >= 2) and labels (N,) within."""
-    rows = np.arange(len(labels))
-    others = scores[: len(labels)].copy()
-    own = others[rows, labels].copy()
+    """The score at each label that the model has and the largest elsewhere; scores int (N, classes >= 2)."""
+    known = (labels >= 0) & (labels < scores.shape[1])
+    rows, labels = np.arange(int(known.sum())), labels[known]
+    others = scores[: len(known)][known]
+    own = others[rows, labels]
     others[rows, labels] = np.iinfo(np.int64).min
     return own, others.max(axis=1)
 

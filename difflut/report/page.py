@@ -131,7 +131,7 @@ def _measured(facts: Facts) -> list[Drawn]:
             ),
         ]
     elif rtl.scores is not None:
-        caption = "Scores that the RTL gave for random codes"
+        caption = "Scores that the RTL gave" + ("" if len(rtl.labels) else " for random codes")
         drawn.append(add("scores", caption=caption, figure=figures.score_distribution(rtl.scores)))
     return drawn
 

@@ -65,7 +65,8 @@ def prove_netlist(tool: Yosys, top: str, fpga: str, folder: Path, sources: Seque
 
 
 def _read_gate(top: str, fpga: str) -> list[str]:
-    models = [f"read_verilog -overwrite {model}" for model in MODELS[fpga]]
+    # Deferred: only the cells that the netlist has are compiled. Others hold memories that take minutes.
+    models = [f"read_verilog -defer -overwrite {model}" for model in MODELS[fpga]]
     return [f"read_verilog {NETLIST}", *models, f"hierarchy -check -top {top}", "proc", "flatten"]
 
 

@@ -146,8 +146,13 @@ def test_usage_errors(
     assert status == 2 and "has no build.json" in err
     status, _, err = run(capsys, "report", build, "--out", tmp_path / "no" / "page.html")
     assert status == 2 and "cannot write" in err and "choose a folder that exists" in err
-    status, _, err = run(capsys, "report", build, "--images", build / "build.json")
+    (tmp_path / "file").write_text("in the way")
+    status, _, err = run(capsys, "report", build, "--images", tmp_path / "file")
     assert status == 2 and "cannot create" in err
+    for option in ("--out", "--images"):
+        status, _, err = run(capsys, "report", build, option, build / "rtl" / "page")
+        assert status == 2 and f"{option} {build / 'rtl' / 'page'}: lies in the build {build}, which would count" in err
+    assert run(capsys, "report", build, "--out", build / "work" / "page.html")[0] == 0
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     status, _, err = run(capsys, "report", build)
     assert status == 2 and err.startswith("error: drawing needs matplotlib (")

@@ -91,18 +91,21 @@ def test_the_words_say_what_the_node_computes(build: Path, capsys: pytest.Captur
 def test_what_a_node_reaches(build: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Counted bits that change when the node is inverted, on all codes' comparator patterns, are among those it reaches."""
     netlist = from_text(bundle.read(build).text(bundle.NETLIST_FILE))
-    _, out, _ = run(capsys, "show", build, "--node", "L1.0", "--json")
-    facts = json.loads(out)
-    lut = facts["net"] - netlist.first_lut_net
-    tables = netlist.lut_tables.copy()
-    tables[netlist.table_offsets[lut]] ^= np.uint64((1 << facts["entries"]) - 1)
     codes = np.array(list(itertools.product((0, 60, 120, 180, 255), repeat=4)))
-    changed = (simulate_nets(netlist, codes) != simulate_nets(netlist.with_(lut_tables=tables), codes)).any(axis=0)
     group = np.repeat(np.arange(4), np.diff(netlist.head.offsets))
-    seen = np.bincount(group[changed[netlist.head.nets]], minlength=4)
-    assert seen.sum() > 0
-    assert (seen <= np.array(facts["reaches"])).all()
-    assert sum(facts["reaches"]) <= len(netlist.head.nets)
+    total = 0
+    for node in netlist.lut_node[netlist.lut_layer == 1].tolist()[:4]:
+        _, out, _ = run(capsys, "show", build, "--node", f"L1.{node}", "--json")
+        facts = json.loads(out)
+        lut = facts["net"] - netlist.first_lut_net
+        tables = netlist.lut_tables.copy()
+        tables[netlist.table_offsets[lut]] ^= np.uint64((1 << facts["entries"]) - 1)
+        changed = (simulate_nets(netlist, codes) != simulate_nets(netlist.with_(lut_tables=tables), codes)).any(axis=0)
+        seen = np.bincount(group[changed[netlist.head.nets]], minlength=4)
+        assert (seen <= np.array(facts["reaches"])).all()
+        assert sum(facts["reaches"]) <= len(netlist.head.nets)
+        total += int(seen.sum())
+    assert total > 0
 
 
 def test_a_picture_of_the_cone(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -138,9 +141,9 @@ def test_a_zoo_model_and_its_test_images(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--node", "37"), "node '37': expected L<layer>.<node>, such as L1.0; there are L1.0 to L1.11 ("),
-        (("--node", "L3.0"), "node 'L3.0': there is no layer 3; there are L1.0 to L1.11 ("),
-        (("--node", "L2.8"), "node 'L2.8': layer 2 has no node 8; there are L1.0 to L1.11 ("),
+        (("--node", "37"), r"node '37': expected L<layer>\.<node>, such as L1\.\d+; there are L1\.\d+ to L1\.\d+ \(\d+ nodes\); L2\.0 to"),
+        (("--node", "L3.0"), r"node 'L3\.0': there is no layer 3; there are L1\.\d+ to"),
+        (("--node", "L2.8"), r"node 'L2\.8': layer 2 has no node 8; there are L1\.\d+ to"),
         (("--node", "L2.1", "--out", "cone.png"), "--out cone.png: the picture is SVG; give a file name that ends in .svg"),
         (("--node", "L2.1", "--out", "no/cone.svg"), "cannot write no/cone.svg: No such file or directory"),
     ],
@@ -152,7 +155,7 @@ def test_usage_errors(
     monkeypatch.chdir(tmp_path)
     status, out, err = run(capsys, "show", build, *arguments)
     assert (status, out) == (2, "")
-    assert err.startswith(f"error: {message}"), err
+    assert re.match(f"error: {message}", err), err
 
 
 def test_a_node_that_the_passes_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

