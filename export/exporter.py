@@ -100,7 +100,7 @@ def make_bundle(
     )
     wrapped = wrap(design, netlist, stream) if stream else Wrapped(design.files, {}, {})
     manifest = _manifest(model, netlist, design, reports, target, interface, family)
-    manifest |= {"name": top, "pipeline": _pipeline(asked, plan), "timing": timing.to_json(), **wrapped.manifest}
+    manifest |= {"name": top, "pipeline": pipeline_summary(asked, plan), "timing": timing.to_json(), **wrapped.manifest}
     files = {f"rtl/{name}": content.encode() for name, content in wrapped.rtl.items()}
     files |= {f"{HEADER_FOLDER}/{name}": content.encode() for name, content in wrapped.headers.items()}
     files |= {f"{MODELS_FOLDER}/{name}": content.encode() for name, content in design.models.items()}
@@ -137,7 +137,8 @@ def _stream(interface: str, stream: Stream | None, outputs: str) -> Stream | Non
     return chosen
 
 
-def _pipeline(asked: Pipeline, plan: Plan) -> dict[str, Any]:
+def pipeline_summary(asked: Pipeline, plan: Plan) -> dict[str, Any]:
+    """What was asked of the pipeline and where registers stand, for `build.json`."""
     return {
         "spec": asked.spec,
         "fmax_mhz": asked.fmax_mhz,
@@ -202,7 +203,7 @@ def _manifest(
             "meaning": f"feature i is the code at in_codes[{netlist.input.width_bits}*i +: {netlist.input.width_bits}]; "
             f"the model sees code / {model.input_format.divisor:g}",
         },
-        "output": _output_ports(design.head.outputs, head),
+        "output": output_ports(design.head.outputs, head),
         "latency_cycles": design.latency_cycles,
         "initiation_interval": 1,
         "netlist": summarise(netlist, family, design.head.outputs).to_json(),
@@ -212,7 +213,7 @@ def _manifest(
     }
 
 
-def _output_ports(outputs: Outputs, head: Head) -> dict[str, Any]:
+def output_ports(outputs: Outputs, head: Head) -> dict[str, Any]:
     """The ports that there are; `classes` is the number of classes whatever the ports."""
     ports: dict[str, Any] = {"classes": head.classes, "scores": None, "class": None, "top": None}
     if outputs.scores:

@@ -29,7 +29,7 @@ class CodesError(ExportError, ValueError):
     """Input codes have the wrong type, shape or range for a netlist; names what was given and expected."""
 
 
-def _frozen(field: str, values: npt.ArrayLike, dtype: Any) -> Any:
+def frozen(field: str, values: npt.ArrayLike, dtype: Any) -> Any:
     """A read-only array of the given type with the same values; read-only arrays that own their data are shared."""
     array = np.asarray(values)
     if array.dtype == dtype and not array.flags.writeable and array.base is None and array.flags.c_contiguous:
@@ -104,8 +104,8 @@ class Head:
     nets: IntArray
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "offsets", _frozen("head.offsets", self.offsets, np.int64))
-        object.__setattr__(self, "nets", _frozen("head.nets", self.nets, np.int32))
+        object.__setattr__(self, "offsets", frozen("head.offsets", self.offsets, np.int64))
+        object.__setattr__(self, "nets", frozen("head.nets", self.nets, np.int32))
 
     @property
     def classes(self) -> int:
@@ -171,7 +171,7 @@ class Netlist:
 
     def __post_init__(self) -> None:
         for field, dtype in _ARRAYS.items():
-            object.__setattr__(self, field, _frozen(field, getattr(self, field), dtype))
+            object.__setattr__(self, field, frozen(field, getattr(self, field), dtype))
 
     @property
     def comparators(self) -> int:
@@ -196,13 +196,13 @@ class Netlist:
     @cached_property
     def lut_inputs(self) -> IntArray:
         """int32 (L,): the number of inputs of each LUT."""
-        inputs: IntArray = _frozen("lut_inputs", np.diff(self.lut_offsets), np.int32)
+        inputs: IntArray = frozen("lut_inputs", np.diff(self.lut_offsets), np.int32)
         return inputs
 
     @cached_property
     def table_offsets(self) -> OffsetArray:
         """int64 (L + 1,): where each LUT's table starts in `lut_tables`."""
-        offsets: OffsetArray = _frozen("table_offsets", table_offsets(self.lut_inputs), np.int64)
+        offsets: OffsetArray = frozen("table_offsets", table_offsets(self.lut_inputs), np.int64)
         return offsets
 
     @property
@@ -351,7 +351,7 @@ class NetlistBuilder:
             tables: bool (nodes, 2**n), index bit i = input i.
             of_model: whether this is the model's next layer; otherwise the LUTs' origin is -1, as the encoder's is.
         """
-        feeds: IntArray = _frozen("fanin", fanin, np.int32)
+        feeds: IntArray = frozen("fanin", fanin, np.int32)
         nodes, n = feeds.shape
         if tables.shape != (nodes, 1 << n):
             raise NetlistError(

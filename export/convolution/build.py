@@ -14,7 +14,7 @@ from difflut.export.convolution.ir import ConvolutionalNetlist
 from difflut.export.convolution.optimise import optimise
 from difflut.export.convolution.stages import stage_kernels
 from difflut.export.convolution.trace import trace_convolution
-from difflut.export.exporter import MODEL_FILE, MODELS_FOLDER, _output_ports, _pipeline
+from difflut.export.exporter import MODEL_FILE, MODELS_FOLDER, output_ports, pipeline_summary
 from difflut.export.fusesoc import core_file, core_name
 from difflut.export.heads.outputs import Outputs, parse_outputs
 from difflut.export.heads.plan import plan_head
@@ -76,7 +76,7 @@ def make_stream_bundle(
     )
     manifest = _manifest(model, netlist, design, family)
     manifest |= {
-        "pipeline": _pipeline(asked, plan),
+        "pipeline": pipeline_summary(asked, plan),
         "timing": analyse(dense, family, plan, chosen).to_json(),
         "passes": [
             {"part": part, **{key: value for key, value in asdict(report).items() if key != "seconds"}}
@@ -136,7 +136,7 @@ def _manifest(model: BaseModel, netlist: ConvolutionalNetlist, design: StreamDes
             "meaning": f"one pixel a cycle, row by row; colour c is the code at in_codes[{form.width_bits}*c +: "
             f"{form.width_bits}]; the model sees code / {model.input_format.divisor:g}",
         },
-        "output": _output_ports(design.head.outputs, netlist.dense.head),
+        "output": output_ports(design.head.outputs, netlist.dense.head),
         "latency_cycles": design.latency_cycles,
         "initiation_interval": schedule.initiation_interval,
         "convolution": {

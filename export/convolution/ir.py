@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from difflut.export.errors import NetlistError
-from difflut.export.ir import InputFormat, IntArray, Netlist, OffsetArray, _frozen
+from difflut.export.ir import InputFormat, IntArray, Netlist, OffsetArray, frozen
 from difflut.export.verify import check as check_netlist
 
 Pair = tuple[int, int]
@@ -90,9 +90,9 @@ class ConvolutionalNetlist:
     dense_bits: OffsetArray
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "compare_channel", _frozen("compare_channel", self.compare_channel, np.int32))
-        object.__setattr__(self, "compare_threshold", _frozen("compare_threshold", self.compare_threshold, np.int32))
-        object.__setattr__(self, "dense_bits", _frozen("dense_bits", self.dense_bits, np.int64))
+        object.__setattr__(self, "compare_channel", frozen("compare_channel", self.compare_channel, np.int32))
+        object.__setattr__(self, "compare_threshold", frozen("compare_threshold", self.compare_threshold, np.int32))
+        object.__setattr__(self, "dense_bits", frozen("dense_bits", self.dense_bits, np.int64))
 
     @property
     def maps(self) -> tuple[MapSize, ...]:
