@@ -124,7 +124,7 @@ def _verilate(
         settings += ["CFG_CXXFLAGS_PCH_I=-include", f"CXX={tool.compiler}", f"LINK={tool.compiler}"]
         settings += [f"PYTHON3={shlex.quote(sys.executable)}"]
         if "--trace-fst" in flags and (tool.root / "include" / "fstcpp").is_dir():
-            shutil.copytree(_COMPRESSION, work / "fst")
+            shutil.copytree(_COMPRESSION, work / "fst", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
             flags = [*flags, "-CFLAGS", "-I../fst"]
             settings.append("LDLIBS=$(VM_USER_LDLIBS)")  # without -llz4 -lz
     verilate = [tool.executable, *flags, "--top-module", top, "--Mdir", "obj", "-o", "simulator", "-I."]

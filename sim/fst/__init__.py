@@ -1,0 +1,1 @@
+"""C++ headers that stand in for LZ4 and zlib in the FST writer of Verilator; no Python."""
