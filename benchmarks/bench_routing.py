@@ -1,9 +1,11 @@
 """Routed clocks by device and seed, beside the delay model's estimate: the table of docs/flows.md.
 
-    python benchmarks/bench_routing.py [--network NAME ...] [--device PART ...] [--seeds 3] [--folder build/routing]
+    python benchmarks/bench_routing.py [--network NAME ...] [--device PART ...] [--stream-width 8] [--seeds 3]
+        [--folder build/routing]
 
 "random_60_30" is an untrained network of 60 and 30 four-input nodes on MNIST pixels; the others are trained ones of
-`benchmarks.hardware`. All stand in the flow's shell. Needs pyosys, the yowasp-nextpnr-* packages and apycula.
+`benchmarks.hardware`. They stand in the flow's shell, or with --stream-width have AXI4-Stream ports of that many bits and give
+the class. Needs pyosys, the yowasp-nextpnr-* packages and apycula.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from difflut.export.errors import ToolError
 from difflut.export.exporter import export_model
 from difflut.export.flows import nextpnr
 from difflut.export.flows.devices import find_device
+from difflut.export.interfaces import AXI_STREAM
+from difflut.export.interfaces.framing import Stream
 from difflut.models import BaseModel, MNISTFullyConnected
 
 RANDOM = "random_60_30"
@@ -40,9 +44,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--network", action="append", choices=(RANDOM, *NAMES))
     parser.add_argument("--device", action="append", help=f"default: {', '.join(DEVICES)}")
+    parser.add_argument("--stream-width", type=int, metavar="BITS", help="AXI4-Stream ports; default: the shell")
     parser.add_argument("--seeds", type=int, default=3, help="placements of each")
     parser.add_argument("--folder", type=Path, default=Path("build/routing"))
     options = parser.parse_args()
+    width: int | None = options.stream_width
     print(
         "| network | device | LUTs | FFs | of these, shell | estimate, MHz | routed, MHz, by seed | slowest path of the fastest |"
     )
@@ -50,7 +56,9 @@ def main() -> None:
     for name in options.network or [RANDOM]:
         for device in options.device or DEVICES:
             family = find_device(device, "").family
-            build = export_model(network(name), options.folder / f"{name}_{family}", fpga=family)
+            ports = {} if width is None else {"interface": AXI_STREAM, "stream": Stream(width, "class")}
+            folder = options.folder / f"{name}_{family}{'' if width is None else f'_axi{width}'}"
+            build = export_model(network(name), folder, fpga=family, **ports)
             try:
                 result = nextpnr.implement(build, device, seeds=tuple(range(1, options.seeds + 1)))
             except ToolError as error:
@@ -68,7 +76,7 @@ def row(name: str, result: nextpnr.RoutedReport) -> str:
     )  # fmt: skip
     seeds = ", ".join(f"{placement.mhz:.0f}" for placement in result.placements)
     return (
-        f"| {name} | {result.device} | {result.total.luts:,} | {result.total.flip_flops:,} | {result.shell:,} | "
+        f"| {name} | {result.device} | {result.total.luts:,} | {result.total.flip_flops:,} | {'-' if result.shell is None else f'{result.shell:,}'} | "
         f"{result.estimated_mhz:.0f} | {seeds} | {where} |"
     )
 

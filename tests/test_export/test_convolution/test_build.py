@@ -165,7 +165,10 @@ def test_what_needs_a_netlist_says_so(tmp_path: Path) -> None:
     bundle.write(make_stream_bundle(made(PLAN)), tmp_path / "net")
     with pytest.raises(BundleError) as caught:
         read_facts(tmp_path / "net")
-    assert str(caught.value) == "stack: a streaming circuit, without the file verify/netlist.txt that this needs"
+    assert str(caught.value) == (
+        f"{tmp_path / 'net'}: a streaming circuit, which the report does not know yet; export with --conv unrolled for "
+        f"one that it does"
+    )
     with pytest.raises(ConfigError) as refused:
         replay(tmp_path / "net", tmp_path / "counterexample.npz")
     assert str(refused.value) == (
