@@ -177,7 +177,7 @@ class CounterProver:
             inputs = {feed for other in inner for feed in graph.fanins[other]} - set(inner)
             if node in weights:
                 inputs = {node}
-            if not inputs <= weights.keys():
+            if not inputs or not inputs <= weights.keys():
                 return "a cut does not lie behind the one before"
             pieces.add(node, inputs)
         unread = weights.keys() - pieces.inputs()

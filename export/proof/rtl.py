@@ -13,7 +13,7 @@ from difflut.export.heads.selection import plan_selection
 from difflut.export.ir import FIRST_NET, Netlist
 from difflut.export.proof import graph as g
 from difflut.export.proof.circuit import Bit, Circuit, Expansion, Simulation
-from difflut.export.proof.counters import CounterProver
+from difflut.export.proof.counters import Counted, CounterProver
 from difflut.export.proof.graph import FALSE, TRUE, Graph, Words, pack, unpack
 from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim, Counterexample
 from difflut.export.proof.selection import argmax, check_network, top
@@ -261,41 +261,79 @@ class _RtlProver:
         return claims
 
     def _group_sum(self, swept: Swept, groups: list[list[int]]) -> Claim:
-        prover = CounterProver(swept.graph, self._vectors(swept))
-        cuts = pieces = repeated = 0
+        nets = [[self.nets[net] for net in group] for group in groups]
+        merged = dict(enumerate(swept.node_of))
+        outcomes = self._counts(swept.graph, merged, nets, [Counted()] * len(nets))
+        if not all(outcome.proved for outcome in outcomes):
+            outcomes = self._counts(*self._above_nets(swept, nets), nets, outcomes)
         bad = []
-        for score, group in enumerate(groups):
-            counted: dict[int, int] = {}
-            ones = 0
-            for net in group:
-                node = swept.node_of[self.nets[net]]
-                if node == TRUE:
-                    ones += 1
-                elif node != FALSE:
-                    counted[node] = counted.get(node, 0) + 1
-            word = [swept.node_of[node] for node in self.scores[score]]
-            outcome = prover.prove(counted, ones, word)
-            if (
-                not outcome.proved
-                and len(group) <= SMALL_GROUP
-                and self._counts_by_sat(swept.graph, counted, ones, word)
-            ):
-                outcome.proved = True
-            cuts, pieces, repeated = cuts + outcome.cuts, pieces + outcome.pieces, repeated + outcome.repeated
-            if not outcome.proved:
+        for score, (group, outcome) in enumerate(zip(nets, outcomes, strict=True)):
+            small = len(group) <= SMALL_GROUP
+            if not outcome.proved and not (small and self._counts_by_sat(swept.graph, merged, group, score)):
                 bad.append(f"score {score}: {outcome.reason}")
-            self.progress("group sum", score + 1, len(groups))
         statement = f"{len(groups)} scores are the numbers of ones among the nets of their groups"
         if bad:
             more = f"; {len(bad) - 1} more like it" if len(bad) > 1 else ""
             return Claim("group sum", statement, OPEN, bad[0] + more)
+        cuts, pieces, repeated = (sum(getattr(o, field) for o in outcomes) for field in ("cuts", "pieces", "repeated"))
         return Claim(
             "group sum", statement, PROVED, f"{pieces} pieces between {cuts} cuts, {repeated} of a form seen before"
         )
 
-    def _counts_by_sat(self, graph: Graph, counted: dict[int, int], ones: int, word: list[int]) -> bool:
-        """Whether a word is the count of a few nodes, by SAT down to the codes: nodes of a small head may equal others by
+    def _counts(
+        self, graph: Graph, node_of: dict[int, int], nets: list[list[int]], before: list[Counted]
+    ) -> list[Counted]:
+        """Try the scores that are not proved yet in a graph; `node_of` gives its node for nodes of the RTL's graph."""
+        prover = CounterProver(graph, self._vectors(graph, node_of))
+        outcomes = []
+        for score, (group, outcome) in enumerate(zip(nets, before, strict=True)):
+            if not outcome.proved and all(node in node_of for node in self.scores[score]):
+                tried = prover.prove(*_occurrences(node_of, group), [node_of[node] for node in self.scores[score]])
+                outcome = tried if tried.proved or not outcome.reason else outcome
+            outcomes.append(outcome)
+            self.progress("group sum", score + 1, len(nets))
+        return outcomes
+
+    def _above_nets(self, swept: Swept, nets: list[list[int]]) -> tuple[Graph, dict[int, int]]:
+        """The RTL between the nets that scores count and the scores, as it was read.
+
+        After the sweep a node of a counter may be another one that equals it by what codes can be, and then the pieces of
+        the counter cannot be told apart. Here only the counted nets are merged.
+
+        Returns:
+            A graph whose inputs are the counted nets, and its node of each node of the RTL's graph that is part of it.
+        """
+        graph = Graph()
+        roots = [node for word in self.scores for node in word]
+        own = sorted({node for group in nets for node in group})
+        leaf = {FALSE: FALSE, TRUE: TRUE}
+        leaf |= {
+            node: graph.input(("net", node, 0))
+            for node in sorted({swept.node_of[node] for node in own} - {FALSE, TRUE})
+        }
+        copied = {FALSE: FALSE, TRUE: TRUE} | {node: leaf[swept.node_of[node]] for node in own}
+        del leaf[FALSE], leaf[TRUE]
+        first = set(leaf)
+        for node in self.graph.cone(roots):
+            if node in copied:
+                first.discard(swept.node_of[node])
+                continue
+            feeds = self.graph.fanins[node]
+            above = bool(feeds) and all(feed in copied for feed in feeds)
+            found = leaf.get(swept.node_of[node])
+            # Of equal nodes the first is the net itself; one that is made of counted nets is inside a counter.
+            if found is not None and (swept.node_of[node] in first or not above):
+                first.discard(swept.node_of[node])
+                copied[node] = found
+            elif above:
+                copied[node] = graph.add([copied[feed] for feed in feeds], self.graph.tables[node])
+        return graph, copied
+
+    def _counts_by_sat(self, graph: Graph, node_of: dict[int, int], nets: list[int], score: int) -> bool:
+        """Whether a score is the count of a few nets, by SAT down to the codes: nodes of a small head may equal others by
         accident, and then pieces cannot be told apart."""
+        counted, ones = _occurrences(node_of, nets)
+        word = [node_of[node] for node in self.scores[score]]
         if sum(counted.values()) + ones >= 1 << len(word):
             return False
         total: list[int] = [TRUE if ones >> bit & 1 else FALSE for bit in range(len(word))]
@@ -309,17 +347,17 @@ class _RtlProver:
         solver.close()
         return equal
 
-    def _vectors(self, swept: Swept) -> set[frozenset[int]]:
-        """The merged nodes of each named vector of the RTL, for each moment at which it matters."""
-        roots = [swept.node_of[node] for word in self.scores for node in word]
-        cone = set(swept.graph.cone(roots))
+    def _vectors(self, graph: Graph, node_of: dict[int, int]) -> set[frozenset[int]]:
+        """The nodes in `graph` of each named vector of the RTL, for each moment at which it matters."""
+        cone = set(graph.cone([node_of[node] for word in self.scores for node in word if node in node_of]))
         result: set[frozenset[int]] = set()
         for bits in self.circuit.names.values():
             if len(bits) < 2:
                 continue
             for time in range(self.latency + 1):
                 known = (self.expansion.known(bit, time) for bit in bits)
-                nodes = frozenset(swept.node_of[node] for node in known if node is not None and node > TRUE) & cone
+                nodes = frozenset(node_of[node] for node in known if node is not None and node in node_of)
+                nodes = (nodes & cone) - {FALSE, TRUE}
                 if len(nodes) > 1:
                     result.add(nodes)
         return result
@@ -453,6 +491,16 @@ class _RtlProver:
                     return found
         solver.close()
         return None
+
+
+def _occurrences(node_of: dict[int, int], nets: list[int]) -> tuple[dict[int, int], int]:
+    """How often each node of a graph counts, and how many constant ones count."""
+    counted: dict[int, int] = {}
+    for net in nets:
+        counted[node_of[net]] = counted.get(node_of[net], 0) + 1
+    ones = counted.pop(TRUE, 0)
+    counted.pop(FALSE, None)
+    return counted, ones
 
 
 def _score_samples(words: list[list[int]], copied: dict[int, int]) -> dict[int, Words]:

@@ -41,6 +41,24 @@ def test_every_family_and_output_is_proved(fpga: str, outputs: str) -> None:
     assert outcome.counterexample is None
 
 
+def thermometer_heads(levels: int = 30, classes: int = 3) -> Netlist:
+    """Scores that count thermometer bits of one feature each: what a counter computes inside is often one of them."""
+    builder = NetlistBuilder("meter", InputFormat(classes, 8))
+    bits = builder.add_comparators(
+        np.repeat(np.arange(classes), levels), np.tile(np.arange(1, levels + 1) * 8, classes)
+    )
+    return assign_stages(builder.finish(Head(np.arange(classes + 1) * levels, bits)))
+
+
+@pytest.mark.parametrize("fpga", ["generic", "xcup", "ecp5"])
+def test_counted_nets_that_imply_each_other(fpga: str) -> None:
+    """Of x >= 8 and x >= 16 the AND is the second: inside a counter nodes equal counted nets for all codes."""
+    require_prover()
+    netlist = thermometer_heads()
+    outcome = prove(emitted(netlist, fpga), netlist)
+    assert [claim for claim in outcome.claims if claim.verdict != "proved"] == []
+
+
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(netlist=staged_netlists(), fpga=st.sampled_from(["generic", "xcup", "ice40"]))
 def test_right_rtl_of_any_staged_netlist_is_never_called_wrong(netlist: Netlist, fpga: str) -> None:
