@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from difflut.builds import rtl_interface, words_of
 from difflut.export import bundle
 from difflut.export.convolution.build import FORMS, STREAMING, UNROLLED, make_stream_bundle
 from difflut.export.exporter import make_bundle
@@ -32,7 +33,6 @@ from difflut.export.trace import trace
 from difflut.models import CIFAR10Conv, get_model
 from difflut.sim import run_rtl
 from difflut.training import predict_scores
-from difflut.verification import rtl_interface, words_of
 
 
 def make(name: str, form: str, fpga: str) -> bundle.Bundle:

@@ -17,12 +17,12 @@ import numpy as np
 from emission_styles import measure
 
 import difflut
+from difflut.builds import rtl_interface
 from difflut.data import mnist_test
 from difflut.export import bundle
 from difflut.export.exporter import make_bundle
 from difflut.export.simulate import simulate
 from difflut.sim import compare, run_rtl
-from difflut.verification import rtl_interface
 
 
 def main() -> None:

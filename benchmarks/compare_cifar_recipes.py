@@ -72,7 +72,7 @@ class Trial(BaseModel):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--data", required=True, help="directory with cifar10.npz or the pickled batches")
+    parser.add_argument("--data", required=True, help="directory with cifar10.npz or the binary version")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--samples", type=int, default=8000, help="training images, without the 5,000 held out")
     parser.add_argument("--variant", action="append", choices=VARIANTS, help="may be repeated; default: all")

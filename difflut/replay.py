@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from difflut.builds import rtl_interface
 from difflut.errors import ConfigError
 from difflut.export import bundle
 from difflut.export.proof.build import WORK, load_counterexample
 from difflut.export.simulate import simulate
 from difflut.export.text import from_text
 from difflut.sim import ProtocolError, compare, run_rtl
-from difflut.verification import rtl_interface
 
 
 @dataclass(frozen=True)

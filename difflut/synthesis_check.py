@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from difflut.builds import load_build_model, rtl_interface
 from difflut.data import Split
 from difflut.errors import ConfigError
 from difflut.export import bundle
@@ -19,7 +20,7 @@ from difflut.export.flows import netlist, yosys
 from difflut.export.flows.reports import REPORT, save_report
 from difflut.sim import compare, mismatching, run_rtl
 from difflut.training import predict_scores
-from difflut.verification import RANDOM_SAMPLES, load_build_model, rtl_interface
+from difflut.verification import RANDOM_SAMPLES
 
 # Yosys' equivalence check of more LUTs was not seen to end within minutes.
 PROVED_LUTS = 500

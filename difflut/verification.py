@@ -12,32 +12,26 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from difflut.builds import load_build_model, read_netlist, rtl_interface, stream_interface, words_of
 from difflut.data import Split
 from difflut.errors import ConfigError, DataError, InputShapeError
 from difflut.export import backends, bundle
-from difflut.export.convolution import build as streaming
 from difflut.export.convolution.ir import ConvolutionalNetlist
 from difflut.export.convolution.simulate import simulate_convolution
-from difflut.export.convolution.text import from_text as convolution_from_text
-from difflut.export.errors import BundleError
-from difflut.export.exporter import MODEL_FILE, MODELS_FOLDER, NETLIST_FILE
+from difflut.export.exporter import MODELS_FOLDER
 from difflut.export.heads.outputs import parse_outputs
 from difflut.export.heads.plan import plan_head
-from difflut.export.interfaces.framing import framing_of
 from difflut.export.ir import Netlist
 from difflut.export.pipelining import parse_plan
 from difflut.export.simulate import simulate, simulate_nets
 from difflut.export.targets import GENERIC, find_target
-from difflut.export.text import from_text
 from difflut.export.timing import find_levels
-from difflut.models import load_model, zoo
 from difflut.models.base_model import BaseModel
 from difflut.records import RtlOutputs, keep, now
 from difflut.sim import (
     Comparison,
     RtlInterface,
     RtlResult,
-    StreamInterface,
     compare,
     locate,
     mismatching,
@@ -210,55 +204,6 @@ def verify(
     return report
 
 
-def stream_interface(build: bundle.Bundle) -> StreamInterface:
-    """The streams and registers of a build with AXI ports."""
-    manifest = build.manifest
-    registers = manifest["stream"]["registers"]
-    return StreamInterface(
-        top=manifest["name"],
-        framing=framing_of(manifest),
-        output=manifest["stream"]["output"],
-        constants={register["offset"]: register["value"] for register in registers if register["value"] is not None},
-        counters={register["name"].lower(): register["offset"] for register in registers if register["value"] is None},
-    )
-
-
-def read_netlist(build: bundle.Bundle) -> Netlist | ConvolutionalNetlist:
-    """The netlist that a build was emitted from."""
-    if streaming.NETLIST_FILE in build.files:
-        return convolution_from_text(build.text(streaming.NETLIST_FILE))
-    return from_text(build.text(NETLIST_FILE))
-
-
-def words_of(codes: npt.NDArray[Any], interface: RtlInterface) -> npt.NDArray[Any]:
-    """One row a word of the port `in_codes`: the sample, or one pixel of it after the other."""
-    if not interface.pixels:
-        return codes
-    return codes.reshape(len(codes), interface.features, -1).transpose(0, 2, 1).reshape(-1, interface.features)
-
-
-def rtl_interface(build: bundle.Bundle) -> RtlInterface:
-    """The ports of a build's core, which is the top module of a build with the plain interface."""
-    manifest = build.manifest
-    output = manifest["output"]
-    classes = output["classes"]
-    score, best, top = (output.get(port, {}) for port in ("scores", "class", "top"))
-    return RtlInterface(
-        top=bundle.core_name(manifest),
-        features=manifest["input"]["features"],
-        width_bits=manifest["input"]["width_bits"],
-        classes=classes,
-        score_width_bits=score.get("width_bits", 1),
-        class_width_bits=(best or top).get("width_bits", 1),
-        latency_cycles=manifest["latency_cycles"],
-        scores=bool(score),
-        best=bool(best),
-        ranks=top.get("count", 0),
-        pixels=manifest.get("convolution", {}).get("pixels", 0),
-        interval_cycles=manifest["initiation_interval"],
-    )
-
-
 class _Subject:
     """The samples, and what PyTorch computes for them: labelled ones first, then random codes."""
 
@@ -333,26 +278,6 @@ def _predicted(result: Any) -> npt.NDArray[np.int64]:
         return result.classes  # type: ignore[no-any-return]
     top = getattr(result, "top", None)
     return top[:, 0] if top is not None else result.scores.argmax(axis=1)  # type: ignore[no-any-return]
-
-
-def load_build_model(directory: Path, model_class: str | None = None) -> BaseModel:
-    """The PyTorch model that a build was made from.
-
-    Args:
-        directory: a build directory.
-        model_class: `module:Class` of the model if it is not in the zoo.
-
-    Raises:
-        BundleError: if the directory is not a build, or its model is not in the zoo and no class is given.
-    """
-    build = bundle.read(directory)
-    name, recorded = build.manifest["model"]["name"], build.manifest["model"]["class"]
-    if model_class is None and name not in zoo():
-        raise BundleError(
-            f"{directory}: its model {name!r} is not in the zoo; name its class with --model module:Class (it was "
-            f"exported as {recorded})"
-        )
-    return load_model(str(Path(directory) / MODEL_FILE), model_class)
 
 
 def _explain(

@@ -187,12 +187,7 @@ def _manifest(
         "interface": interface,
         "fpga": family.name,
         "outputs": design.head.outputs.name,
-        "model": {
-            "name": model.name,
-            "class": f"{type(model).__module__}:{type(model).__qualname__}",
-            "nodes": sum(layer.out_width for _, layer in model.lut_layers()),
-            "trained": model.info,
-        },
+        "model": model_summary(model),
         "input": {
             "port": "in_codes",
             "shape": list(model.input_shape),
@@ -207,10 +202,24 @@ def _manifest(
         "latency_cycles": design.latency_cycles,
         "initiation_interval": 1,
         "netlist": summarise(netlist, family, design.head.outputs).to_json(),
-        # Without the seconds: equal exports are equal bytes.
-        "passes": [{key: value for key, value in asdict(report).items() if key != "seconds"} for report in reports],
+        "passes": [pass_summary(report) for report in reports],
         "versions": {"difflut": __version__},
     }
+
+
+def model_summary(model: BaseModel) -> dict[str, Any]:
+    """What a build is made from, for `build.json`."""
+    return {
+        "name": model.name,
+        "class": f"{type(model).__module__}:{type(model).__qualname__}",
+        "nodes": sum(layer.out_width for _, layer in model.lut_layers()),
+        "trained": model.info,
+    }
+
+
+def pass_summary(report: pipelines.PassReport) -> dict[str, Any]:
+    """What a pass changed, for `build.json`; without the seconds, since equal exports are equal bytes."""
+    return {key: value for key, value in asdict(report).items() if key != "seconds"}
 
 
 def output_ports(outputs: Outputs, head: Head) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
-from difflut.sim.vectors import ByteArray, Recording, Stimulus, read_stimulus, write
+from difflut.sim.vectors import ByteArray, Recording, Stimulus, read, write
 
 STIMULUS, RECORDING, PROGRESS = "DIFFLUT_SIM_STIMULUS", "DIFFLUT_SIM_RECORDING", "DIFFLUT_SIM_PROGRESS"
 QUIET_CYCLES = 16  # watched beyond the latency, after the reset and after the last sample
@@ -64,7 +64,7 @@ def _find(dut: Any, path: str) -> Any:
 @cocotb.test()
 async def drive_and_record(dut: Any) -> None:
     """Drive the stimulus file's samples and write the recording file."""
-    stimulus = read_stimulus(Path(os.environ[STIMULUS]))
+    stimulus = read(Path(os.environ[STIMULUS]), Stimulus)
     samples = len(stimulus.words)
     probes = [_find(dut, str(signal)) for signal in stimulus.probe_signals]
     probe_delays = stimulus.probe_cycles.tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -97,9 +97,7 @@ def run_rtl(
 
     started = time.monotonic()
     stimulus = _stimulus(checked, interface, probes, bubbles=bubbles, seed=seed)
-    recording = simulate(
-        built, Bench(interface.top, "difflut.sim.bench", vectors.read_recording), stimulus, len(checked)
-    )
+    recording = simulate(built, Bench(interface.top, "difflut.sim.bench", vectors.Recording), stimulus, len(checked))
     if len(recording.input_cycles) != len(checked):
         raise ToolFailure(
             f"the simulator took {len(recording.input_cycles)} samples, {len(checked)} were given",
@@ -185,11 +183,11 @@ def build(
 
 @dataclass(frozen=True)
 class Bench(Generic[Recorded]):
-    """A test bench: the top module, the Python module that drives it, and what reads its recording."""
+    """A test bench: the top module, the Python module that drives it, and what it records."""
 
     top: str
     module: str
-    read: Callable[[Path], Recorded]
+    recording: type[Recorded]
 
 
 def simulate(built: Simulator, bench: Bench[Recorded], stimulus: Any, samples: int) -> Recorded:
@@ -230,7 +228,7 @@ def simulate(built: Simulator, bench: Bench[Recorded], stimulus: Any, samples: i
     if not recording_file.is_file():
         raise ToolFailure(f"the simulator ended (exit status {status}) without writing its results", built.command, log)
     try:
-        recording = bench.read(recording_file)
+        recording = vectors.read(recording_file, bench.recording)
     except (OSError, KeyError, ValueError) as error:
         raise ToolFailure(f"the simulator's results cannot be read: {error}", built.command, log) from error
     if status != 0:

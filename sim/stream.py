@@ -15,7 +15,7 @@ from difflut.export.interfaces.framing import Framing
 from difflut.sim import stream_protocol
 from difflut.sim.interface import as_codes
 from difflut.sim.runner import Bench, RtlResult, build, check_options, simulate
-from difflut.sim.stream_vectors import StreamStimulus, make_stimulus, read_recording
+from difflut.sim.stream_vectors import StreamRecording, StreamStimulus, make_stimulus
 from difflut.sim.toolchain import find_cocotb
 
 LITE_DRIVEN = ("awaddr", "awvalid", "wdata", "wstrb", "wvalid", "bready", "araddr", "arvalid", "rready")
@@ -97,7 +97,7 @@ def run_stream(
     stimulus = make_stimulus(checked, interface.framing, bubbles=bubbles, seed=seed)
     stimulus = _with_registers(stimulus, interface)
     recording = simulate(
-        built, Bench(interface.top, "difflut.sim.stream_bench", read_recording), stimulus, len(checked)
+        built, Bench(interface.top, "difflut.sim.stream_bench", StreamRecording), stimulus, len(checked)
     )
     run_seconds = time.monotonic() - started
     judged = stream_protocol.judge(recording, stimulus, interface.top, interface.framing, len(checked))

@@ -16,8 +16,8 @@ from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
 from difflut.sim.bench import PROGRESS, RECORDING, STIMULUS
-from difflut.sim.stream_vectors import StreamRecording, StreamStimulus, read_stimulus
-from difflut.sim.vectors import write
+from difflut.sim.stream_vectors import StreamRecording, StreamStimulus
+from difflut.sim.vectors import read, write
 
 RESET_CYCLES = 2
 ANSWER_CYCLES = 64  # in which a register must answer
@@ -180,7 +180,7 @@ def _number(text: str) -> int:
 @cocotb.test()
 async def drive_and_record(dut: Any) -> None:
     """Drive the stimulus file's beats and write the recording file."""
-    stimulus = read_stimulus(Path(os.environ[STIMULUS]))
+    stimulus = read(Path(os.environ[STIMULUS]), StreamStimulus)
     dut.m_axis_tready.value = 0
     dut.s_axis_tdata.value = 0
     dut.s_axis_tlast.value = 0

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -76,23 +75,6 @@ class StreamRecording:
     register_values: CycleArray
     register_responses: CycleArray
     refusals: CycleArray
-
-
-def _read(path: Path, kind: Any) -> Any:
-    with np.load(path, allow_pickle=False) as data:
-        return kind(**{item.name: data[item.name] for item in fields(kind)})
-
-
-def read_stimulus(path: Path) -> StreamStimulus:
-    """Read what `vectors.write` wrote; raises OSError, KeyError or ValueError for anything else."""
-    stimulus: StreamStimulus = _read(path, StreamStimulus)
-    return stimulus
-
-
-def read_recording(path: Path) -> StreamRecording:
-    """Read what `vectors.write` wrote; raises OSError, KeyError or ValueError for anything else."""
-    recording: StreamRecording = _read(path, StreamRecording)
-    return recording
 
 
 def make_stimulus(codes: npt.NDArray[Any], framing: Framing, *, bubbles: bool, seed: int) -> StreamStimulus:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -74,6 +74,9 @@ class Recording:
     top: npt.NDArray[np.bytes_] = field(default_factory=lambda: np.zeros(0, np.bytes_))
 
 
+Arrays = TypeVar("Arrays")  # a dataclass of arrays
+
+
 def write(path: Path, value: Any) -> None:
     """Write a dataclass of arrays, such as a `Stimulus`, to `path`; another process sees the whole file or none. Raises WriteError."""
     arrays: dict[str, Any] = {item.name: getattr(value, item.name) for item in fields(value)}
@@ -82,16 +85,12 @@ def write(path: Path, value: Any) -> None:
     write_atomically(path, content.getvalue())
 
 
-def read_stimulus(path: Path) -> Stimulus:
-    """Read what `write` wrote; raises OSError, KeyError or ValueError for anything else."""
+def read(path: Path, kind: type[Arrays]) -> Arrays:
+    """Read what `write` wrote of a `kind`; raises OSError, KeyError or ValueError for anything else."""
+    make: Any = kind
     with np.load(path, allow_pickle=False) as data:
-        return Stimulus(**{item.name: data[item.name] for item in fields(Stimulus)})
-
-
-def read_recording(path: Path) -> Recording:
-    """Read what `write` wrote; raises OSError, KeyError or ValueError for anything else."""
-    with np.load(path, allow_pickle=False) as data:
-        return Recording(**{item.name: data[item.name] for item in fields(Recording)})
+        value: Arrays = make(**{item.name: data[item.name] for item in fields(make)})
+    return value
 
 
 def pack_codes(codes: npt.NDArray[Any], width_bits: int, *, chunk: int = 256) -> ByteArray:

@@ -25,10 +25,10 @@ from cocotbext.axi import (
     AxiStreamSink,
     AxiStreamSource,
 )
-from cocotbext_bench_frames import Frames, Passed, read
+from cocotbext_bench_frames import Frames, Passed
 
 from difflut.sim.bench import RECORDING, STIMULUS
-from difflut.sim.vectors import write
+from difflut.sim.vectors import read, write
 
 
 def pauses(chance: random.Random) -> Iterator[bool]:

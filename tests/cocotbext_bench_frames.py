@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,9 +30,3 @@ class Passed:
     """Left only by a run in which every check passed: the number of results that were compared."""
 
     compared: npt.NDArray[np.int64]
-
-
-def read(path: Path, kind: Any) -> Any:
-    """Read a dataclass of arrays."""
-    with np.load(path, allow_pickle=False) as data:
-        return kind(**{name: data[name] for name in kind.__dataclass_fields__})

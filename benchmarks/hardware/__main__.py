@@ -21,6 +21,7 @@ import numpy as np
 
 from benchmarks.hardware import dwn2rtl_design
 from benchmarks.hardware.networks import NAMES, trained
+from difflut.builds import rtl_interface
 from difflut.data import mnist_test
 from difflut.export import bundle
 from difflut.export.exporter import make_bundle
@@ -28,7 +29,6 @@ from difflut.export.flows import yosys
 from difflut.models import BaseModel
 from difflut.sim import RtlInterface, run_rtl
 from difflut.training import predict_scores
-from difflut.verification import rtl_interface
 
 FPGA = "xcup"
 DESIGNS = ("difflut", "dwn2rtl", "dwn2rtl, sign bits 0")

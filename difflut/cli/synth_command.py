@@ -118,8 +118,8 @@ def _yosys(directory: Path, report: Report, as_json: bool, options: dict[str, An
 
 
 def _check(directory: Path, fpga: str, options: dict[str, Any]) -> NetlistCheck:
+    from difflut.builds import load_build_model
     from difflut.synthesis_check import check_netlist
-    from difflut.verification import load_build_model
 
     data = None
     if options["check"]:

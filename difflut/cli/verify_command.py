@@ -72,7 +72,8 @@ def command(
                 f"  {replayed.difference}" if replayed.difference else "  agrees: this input shows no difference"
             )
         sys.exit(1 if replayed.difference else 0)
-    from difflut.verification import load_build_model, verify
+    from difflut.builds import load_build_model
+    from difflut.verification import verify
 
     split, data_name = None, "random codes"
     if not random_only:

@@ -44,15 +44,14 @@ def or_pool(bits: Tensor, kernel_size: int | Pair = 2, stride: int | Pair | None
             return output
         return functional.max_pool2d(bits, window, step)
     channels = bits.shape[1]
-    connections, tables = [], []
+    connections: list[Tensor] = []
+    tables: list[Tensor] = []
     width = window[0] * window[1]
-    while width > 1:
+    while width > 1 or not connections:  # a window of one bit passes through a LUT of one input
         level = _tree_level(channels, width).to(bits.device)
         connections.append(level)
         tables.append(torch.arange(1 << level.shape[1], device=bits.device).bool().repeat(len(level), 1))
         width = len(level) // channels
-    if not connections:  # windows of one bit
-        return bits[:, :, :: step[0], :: step[1]]
     pooled: Tensor = convolve(bits, connections, tables, window, step, (0, 0))
     return pooled
 

@@ -1,4 +1,8 @@
-"""How many LUTs some devices have, to say what a design would fit into. Figures of the manufacturers' data sheets."""
+"""How many LUTs some devices have, to say what a design might fit into.
+
+A guide, entered by hand: those of the ECP5 and iCE40 parts are what nextpnr reports, the others were not checked against a
+data sheet.
+"""
 
 from __future__ import annotations
 

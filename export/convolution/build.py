@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from difflut._version import __version__
@@ -14,7 +14,14 @@ from difflut.export.convolution.ir import ConvolutionalNetlist
 from difflut.export.convolution.optimise import optimise
 from difflut.export.convolution.stages import stage_kernels
 from difflut.export.convolution.trace import trace_convolution
-from difflut.export.exporter import MODEL_FILE, MODELS_FOLDER, output_ports, pipeline_summary
+from difflut.export.exporter import (
+    MODEL_FILE,
+    MODELS_FOLDER,
+    model_summary,
+    output_ports,
+    pass_summary,
+    pipeline_summary,
+)
 from difflut.export.fusesoc import core_file, core_name
 from difflut.export.heads.outputs import Outputs, parse_outputs
 from difflut.export.heads.plan import plan_head
@@ -78,11 +85,7 @@ def make_stream_bundle(
     manifest |= {
         "pipeline": pipeline_summary(asked, plan),
         "timing": analyse(dense, family, plan, chosen).to_json(),
-        "passes": [
-            {"part": part, **{key: value for key, value in asdict(report).items() if key != "seconds"}}
-            for part, made in reports.items()
-            for report in made
-        ],
+        "passes": [{"part": part, **pass_summary(report)} for part, made in reports.items() for report in made],
         "versions": {"difflut": __version__},
     }
     files = {f"rtl/{name}": content.encode() for name, content in design.files.items()}
@@ -120,12 +123,7 @@ def _manifest(model: BaseModel, netlist: ConvolutionalNetlist, design: StreamDes
         "interface": "plain",
         "fpga": family.name,
         "outputs": design.head.outputs.name,
-        "model": {
-            "name": model.name,
-            "class": f"{type(model).__module__}:{type(model).__qualname__}",
-            "nodes": sum(layer.out_width for _, layer in model.lut_layers()),
-            "trained": model.info,
-        },
+        "model": model_summary(model),
         "input": {
             "port": "in_codes",
             "shape": list(model.input_shape),

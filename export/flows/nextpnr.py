@@ -23,7 +23,7 @@ from difflut.export.errors import ToolError
 from difflut.export.flows import yosys
 from difflut.export.flows.cells import Usage, count_types, usage
 from difflut.export.flows.devices import Device, find_device
-from difflut.export.flows.reports import save_report
+from difflut.export.flows.reports import fresh_folder, save_report
 from difflut.export.flows.routed import Clock, Resource, overfull, read_clocks, read_utilisation
 from difflut.export.flows.shell import PINS, make_shell
 from difflut.export.flows.tools import Tool, find_tool
@@ -210,9 +210,7 @@ def implement(
     estimate = float(build.manifest["timing"]["fmax_mhz"]) if own == part.family else None
     asked = freq_mhz or estimate or 100.0
 
-    folder = Path(directory) / bundle.WORK_FOLDER / f"{FLOW}-{part.slug}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder = fresh_folder(Path(directory), f"{FLOW}-{part.slug}")
     started = time.perf_counter()
     top = str(build.manifest["name"])
     sources = [Path(os.path.abspath(directory)) / name for name in bundle.rtl_files(build)]

@@ -8,6 +8,7 @@ Every report has `flow`, `status` ("done" or "not run"), `build`, `digest` (of t
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,14 @@ class FlowReport:
     def flow(self) -> str:
         """The flow that made it."""
         return str(self.content["flow"])
+
+
+def fresh_folder(directory: Path, name: str) -> Path:
+    """The empty folder `name` of a flow in a build directory; what an earlier run left there is gone."""
+    folder = directory / bundle.WORK_FOLDER / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 def save_report(folder: Path, content: Mapping[str, Any]) -> None:

@@ -69,18 +69,18 @@ def read_utilisation(report: Mapping[str, Any]) -> dict[str, Resource]:
     }
 
 
-def read_clocks(report: Mapping[str, Any], shell: bool) -> dict[str, Clock]:
+def read_clocks(report: Mapping[str, Any], in_shell: bool) -> dict[str, Clock]:
     """The clocks by the names of their nets, clock buffers left out of the names.
 
     Args:
         report: nextpnr's JSON report.
-        shell: whether the design is a core, `core`, in a shell.
+        in_shell: whether the design is a core, `core`, in the flow's shell.
     """
     clocks = {}
     for net, entry in report["fmax"].items():
         edges = (f"posedge {net}", f"negedge {net}")
         paths = [
-            _path(found["path"], shell)
+            _path(found["path"], in_shell)
             for found in report["critical_paths"]
             if found["from"] in edges and found["to"] in edges and found["path"]
         ]
@@ -91,7 +91,7 @@ def read_clocks(report: Mapping[str, Any], shell: bool) -> dict[str, Clock]:
     return clocks
 
 
-def _path(steps: list[Mapping[str, Any]], shell: bool) -> RoutedPath:
+def _path(steps: list[Mapping[str, Any]], in_shell: bool) -> RoutedPath:
     hops = tuple(
         Hop(
             str(step["type"]),
@@ -108,7 +108,7 @@ def _path(steps: list[Mapping[str, Any]], shell: bool) -> RoutedPath:
         routing_ns=round(sum(hop.delay_ns for hop in hops if hop.kind == "routing"), 3),
         source=hops[0].source,
         sink=hops[-1].sink,
-        in_core=not shell or any(name.startswith(CORE) for name in named),
+        in_core=not in_shell or any(name.startswith(CORE) for name in named),
         hops=hops,
     )
 

@@ -18,7 +18,7 @@ from typing import Any
 from difflut.errors import ConfigError, UnknownNameError
 from difflut.export import bundle
 from difflut.export.errors import ToolError
-from difflut.export.flows.reports import save_report
+from difflut.export.flows.reports import fresh_folder, save_report
 from difflut.export.flows.vivado_reports import TimingSummary, Utilisation, read_timing, read_utilisation
 from difflut.hdl_templates import render
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
@@ -111,9 +111,7 @@ def implement(
             "vivado is not on PATH; source its settings64.sh first, or write the scripts only with --no-run"
         )
 
-    folder = Path(directory) / bundle.WORK_FOLDER / f"{FLOW}-{part}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder = fresh_folder(Path(directory), f"{FLOW}-{part}")
     started = time.perf_counter()
     _write_scripts(build, folder, part, asked)
     utilisation, timing, tools, status = None, None, {}, "not run"

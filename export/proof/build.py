@@ -20,11 +20,12 @@ from difflut.export.ir import Netlist
 from difflut.export.proof.errors import ProofError
 from difflut.export.proof.graph import Graph
 from difflut.export.proof.passes import prove_pass
-from difflut.export.proof.read_back import read_back, require_yosys
+from difflut.export.proof.read_back import read_back
 from difflut.export.proof.report import OPEN, Claim, Counterexample, ProofReport
 from difflut.export.proof.rtl import Progress, prove_rtl
 from difflut.export.proof.solver import require_sat
 from difflut.export.proof.streams import prove_streams
+from difflut.export.proof.yosys import require_yosys
 from difflut.export.targets import GENERIC, find_target
 from difflut.export.text import from_text
 from difflut.files import write_atomically

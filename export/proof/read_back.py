@@ -1,15 +1,9 @@
-"""Reads emitted Verilog back with Yosys: the text is the only description of the RTL that a proof uses.
-
-Yosys runs in a process of its own, because an error in it ends the process.
-"""
+"""Reads emitted Verilog back with Yosys: the text is the only description of the RTL that a proof uses."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,23 +11,11 @@ from pathlib import Path
 from difflut.export.errors import ToolError
 from difflut.export.proof.cells import WORD_CELLS
 from difflut.export.proof.circuit import Circuit
+from difflut.export.proof.yosys import require_yosys, run_script
 from difflut.hdl_templates import render
 
 _PRIMITIVES = re.compile(r"\b(LUT[1-6]|LUT6_2|CARRY4|CARRY8|MUXF[789]|FD[RSCP]E)\s*(#|[A-Za-z_]\w*\s*\()")
 _SHOWN_LINES = 8
-_RUN = "import sys; from pyosys import libyosys; libyosys.run_pass('script ' + sys.argv[1], libyosys.Design())"
-
-
-def require_yosys() -> Path:
-    """The folder of the Python package pyosys.
-
-    Raises:
-        ToolError: it is not installed.
-    """
-    spec = importlib.util.find_spec("pyosys")
-    for location in (spec.submodule_search_locations or []) if spec else []:
-        return Path(location)
-    raise ToolError("pyosys is missing; proofs read the RTL back with Yosys. Install it: pip install 'difflut[prove]'")
 
 
 def read_back(sources: Mapping[str, str], top: str) -> Circuit:
@@ -68,8 +50,7 @@ def read_back(sources: Mapping[str, str], top: str) -> Circuit:
             "opt_clean",
             "write_json design.json",
         ]
-        (folder / "script.ys").write_text("\n".join(script) + "\n", encoding="ascii")
-        _run_yosys(folder)
+        _run_yosys(script, folder)
         return Circuit.from_json(json.loads((folder / "design.json").read_text(encoding="utf-8")), top)
 
 
@@ -81,17 +62,9 @@ def _primitives(package: Path, folder: Path) -> str:
     return "primitives.v"
 
 
-def _run_yosys(folder: Path) -> None:
-    result = subprocess.run(
-        [sys.executable, "-c", _RUN, "script.ys"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if result.returncode != 0 or not (folder / "design.json").is_file():
-        output = (result.stdout + result.stderr).strip().splitlines()
-        errors = [line for line in output if line.startswith("ERROR")]
-        shown = "\n".join(f"  | {line}" for line in errors or output[-_SHOWN_LINES:]) or "  (it printed nothing)"
+def _run_yosys(script: list[str], folder: Path) -> None:
+    status, printed = run_script(script, folder)
+    if status != 0 or not (folder / "design.json").is_file():
+        errors = [line for line in printed if line.startswith("ERROR")]
+        shown = "\n".join(f"  | {line}" for line in errors or printed[-_SHOWN_LINES:]) or "  (it printed nothing)"
         raise ToolError(f"Yosys cannot read the emitted Verilog; export again, or report it:\n{shown}")

@@ -305,28 +305,20 @@ class _RtlProver:
         """
         graph = Graph()
         roots = [node for word in self.scores for node in word]
-        own = sorted({node for group in nets for node in group})
-        leaf = {FALSE: FALSE, TRUE: TRUE}
-        leaf |= {
-            node: graph.input(("net", node, 0))
-            for node in sorted({swept.node_of[node] for node in own} - {FALSE, TRUE})
-        }
-        copied = {FALSE: FALSE, TRUE: TRUE} | {node: leaf[swept.node_of[node]] for node in own}
-        del leaf[FALSE], leaf[TRUE]
-        first = set(leaf)
+        own = {node: swept.node_of[node] for group in nets for node in group}
+        leaf = {node: graph.input(("net", node, 0)) for node in sorted(set(own.values())) if node > TRUE}
+        copied = {FALSE: FALSE, TRUE: TRUE} | {node: leaf.get(merged, merged) for node, merged in own.items()}
+        missing = set(leaf)
         for node in self.graph.cone(roots):
-            if node in copied:
-                first.discard(swept.node_of[node])
-                continue
-            feeds = self.graph.fanins[node]
-            above = bool(feeds) and all(feed in copied for feed in feeds)
-            found = leaf.get(swept.node_of[node])
-            # Of equal nodes the first is the net itself; one that is made of counted nets is inside a counter.
-            if found is not None and (swept.node_of[node] in first or not above):
-                first.discard(swept.node_of[node])
-                copied[node] = found
-            elif above:
-                copied[node] = graph.add([copied[feed] for feed in feeds], self.graph.tables[node])
+            merged, feeds = swept.node_of[node], self.graph.fanins[node]
+            if node not in copied:
+                above = bool(feeds) and all(feed in copied for feed in feeds)
+                # Of equal nodes the first is the net itself; one that is made of counted nets is inside a counter.
+                if merged in leaf and (merged in missing or not above):
+                    copied[node] = leaf[merged]
+                elif above:
+                    copied[node] = graph.add([copied[feed] for feed in feeds], self.graph.tables[node])
+            missing.discard(merged)
         return graph, copied
 
     def _counts_by_sat(self, graph: Graph, node_of: dict[int, int], nets: list[int], score: int) -> bool:

@@ -6,8 +6,6 @@ anything, as late as the real one, takes the place of the core, which is proved 
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,11 +15,10 @@ from difflut.export.errors import ToolError
 from difflut.export.interfaces.axi_stream import emit_for_proof
 from difflut.export.interfaces.framing import framing_of
 from difflut.export.interfaces.registers import Register
-from difflut.export.proof.read_back import require_yosys
 from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim
+from difflut.export.proof.yosys import require_yosys, run_script
 
 MOST_STEPS = 4
-_RUN = "import sys; from pyosys import libyosys; libyosys.run_pass('script ' + sys.argv[1], libyosys.Design())"
 STATEMENTS = {
     "streams": "around a core that answers in time, offers stay until taken, none after a reset; frames with a misplaced TLAST are dropped, each other one has "
     "exactly one result, in order, whole; every AXI4-Lite transfer has one answer",
@@ -100,13 +97,4 @@ def _run(sources: Mapping[str, str], top: str, most_steps: int) -> list[str]:
             "opt_clean",
             f"sat -tempinduct -prove-asserts -set-assumes -seq 1 -maxsteps {most_steps} {top}",
         ]
-        (folder / "script.ys").write_text("\n".join(script) + "\n", encoding="ascii")
-        done = subprocess.run(
-            [sys.executable, "-c", _RUN, "script.ys"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        return (done.stdout + done.stderr).splitlines()
+        return run_script(script, folder)[1]

@@ -12,20 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from command_line import run
 from small_models import Chain, Custom, fitted
 from tools import require_package
 
 import difflut
-from difflut.cli import main
 from difflut.export import bundle
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stop:
-        main([str(argument) for argument in arguments])
-        raise SystemExit(0)  # main returns when click did not stop
-    captured = capsys.readouterr()
-    return int(stop.value.code or 0), captured.out, captured.err
 
 
 @pytest.fixture

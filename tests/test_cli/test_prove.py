@@ -9,22 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_line import run
 from small_models import Chain, fitted
 from tools import require_icarus, require_prover
 
-from difflut import cli
 from difflut.export import bundle, exporter
 from difflut.export.proof import build as proof
 from difflut.export.proof.build import stored_report
 from difflut.input_format import InputFormat
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stop:
-        cli.main(arguments)
-        raise SystemExit(0)
-    out, err = capsys.readouterr()
-    return int(stop.value.code or 0), out, err
 
 
 class Narrow(Chain):
@@ -148,6 +140,6 @@ def test_usage_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
         file.write("// edited\n")
     status, _, err = run(capsys, "prove", str(tmp_path / "net"))
     assert status == 2 and "differs from what was exported" in err
-    monkeypatch.setattr("difflut.export.proof.read_back.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("difflut.export.proof.yosys.importlib.util.find_spec", lambda name: None)
     status, _, err = run(capsys, "prove", str(tmp_path / "net"))
     assert status == 2 and "pyosys is missing" in err

@@ -10,20 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import run
 from report_builds import complete, export
 from small_models import Chain, SmallImages, fitted
 from tools import require_package
 
-from difflut import cli
 from difflut.export import bundle
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stop:
-        cli.main([str(argument) for argument in arguments])
-        raise SystemExit(0)
-    out, err = capsys.readouterr()
-    return int(stop.value.code or 0), out, err
 
 
 @pytest.fixture(scope="module")

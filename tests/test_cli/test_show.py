@@ -11,22 +11,14 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from command_line import run
 from report_builds import export
 from small_models import Chain, Moves, fitted
 
-from difflut import cli
 from difflut.circuits import open_circuit
 from difflut.export import bundle
 from difflut.export.simulate import simulate_nets
 from difflut.export.text import from_text
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stop:
-        cli.main([str(argument) for argument in arguments])
-        raise SystemExit(0)
-    out, err = capsys.readouterr()
-    return int(stop.value.code or 0), out, err
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import command_line
 import pytest
 from small_models import Chain, fitted
 
 from difflut import synthesis_check
-from difflut.cli import main
 from difflut.export.exporter import export_model
 from difflut.export.flows import nextpnr, yosys
 from difflut.export.flows.cells import Usage
@@ -20,11 +20,7 @@ from difflut.synthesis_check import NetlistCheck
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stop:
-        main([str(argument) for argument in ("synth", *arguments)])
-        raise SystemExit(0)
-    captured = capsys.readouterr()
-    return int(stop.value.code or 0), captured.out, captured.err
+    return command_line.run(capsys, "synth", *arguments)
 
 
 def routed() -> nextpnr.RoutedReport:

@@ -9,26 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from command_line import run
 from report_builds import export
 from small_models import Chain, SmallImages, fitted
 from tools import require_package
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from difflut import cli
 from difflut.circuits import open_circuit
 from difflut.export import bundle
 from difflut.input_format import InputFormat
 from difflut.input_trace import load_codes, quantised, trace_input
 from difflut.models import BaseModel, get_model
 from difflut.training import predict_scores
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stop:
-        cli.main([str(argument) for argument in arguments])
-        raise SystemExit(0)
-    out, err = capsys.readouterr()
-    return int(stop.value.code or 0), out, err
 
 
 def bits_of(layer: dict[str, Any]) -> list[int]:

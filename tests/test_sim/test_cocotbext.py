@@ -10,6 +10,7 @@ import pytest
 from stream_builds import FAULTS, SHAPES, broken, stream_bundle
 from tools import require_icarus, require_package
 
+from difflut.builds import stream_interface
 from difflut.export import bundle
 from difflut.export.interfaces.framing import framing_of
 from difflut.export.simulate import simulate
@@ -18,7 +19,6 @@ from difflut.sim import ToolFailure
 from difflut.sim.runner import Bench, build
 from difflut.sim.runner import simulate as run_bench
 from difflut.sim.toolchain import find_cocotb
-from difflut.verification import stream_interface
 
 
 def run(made: bundle.Bundle, folder: Path, seed: int = 0) -> int:
@@ -42,7 +42,7 @@ def run(made: bundle.Bundle, folder: Path, seed: int = 0) -> int:
     built = build(
         sources, interface, find_cocotb(), "icarus", build_dir=folder / "work", waves=False, probes=(), seed=seed
     )
-    bench = Bench(interface.top, "cocotbext_bench", lambda path: shared.read(path, shared.Passed))
+    bench = Bench(interface.top, "cocotbext_bench", shared.Passed)
     return int(run_bench(built, bench, stimulus, len(codes)).compared)
 
 

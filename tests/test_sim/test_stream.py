@@ -13,6 +13,7 @@ import pytest
 from stream_builds import FAULTS, MODEL, SHAPES, broken, stream_bundle
 from tools import require_icarus, require_verilator
 
+from difflut.builds import stream_interface
 from difflut.errors import ConfigError
 from difflut.export import bundle
 from difflut.export.simulate import Outputs, simulate
@@ -20,7 +21,7 @@ from difflut.export.text import from_text
 from difflut.sim import Comparison, ProtocolError, RtlResult, compare, run_stream
 from difflut.sim import stream as stream_module
 from difflut.sim.stream_vectors import StreamRecording, StreamStimulus
-from difflut.verification import stream_interface, verify
+from difflut.verification import verify
 
 SAMPLES = 24
 

@@ -88,7 +88,7 @@ def stimulus() -> vectors.Stimulus:
 def test_files_come_back(tmp_path: Path) -> None:
     path = tmp_path / "größe.npz"
     vectors.write(path, stimulus())
-    back = vectors.read_stimulus(path)
+    back = vectors.read(path, vectors.Stimulus)
     assert back.words.tolist() == [[1, 2], [3, 4]] and str(back.probe_signals[0]) == "a.b"
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
@@ -97,10 +97,10 @@ def test_pickles_and_foreign_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     np.savez(path, words=np.array([{}], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle"):
-        vectors.read_stimulus(path)
+        vectors.read(path, vectors.Stimulus)
     vectors.write(path, stimulus())
     with pytest.raises(KeyError):
-        vectors.read_recording(path)
+        vectors.read(path, vectors.Recording)
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from convolutions import Plan, Step, made
 from small_models import Chain, fitted, random_codes
 from tools import require_icarus, require_verilator
 
+from difflut.builds import read_netlist, rtl_interface, words_of
 from difflut.cli import main
 from difflut.data import Split
 from difflut.errors import ConfigError
@@ -26,7 +27,7 @@ from difflut.replay import replay
 from difflut.report.facts import read_facts
 from difflut.sim import ProtocolError, RtlInterface, compare, run_rtl
 from difflut.training import predict_scores
-from difflut.verification import read_netlist, rtl_interface, verify, words_of
+from difflut.verification import verify
 
 PLAN = Plan((1, 4, 4), (Step(2, (3, 3), padding=(1, 1)),))  # what Stack() is without arguments
 TWO = Plan((2, 6, 5), (Step(4, (3, 3), padding=(1, 1)), Step(3, (2, 2), (2, 1))), read=(1, 2), bits=2)

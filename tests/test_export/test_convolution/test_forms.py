@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from convolutions import Plan, Stack, Step, made, plans
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from small_models import Custom, SmallImages, fitted, random_codes
 from tools import require_prover
 from torch import Tensor
@@ -53,6 +53,7 @@ def assert_all_forms_agree(model: BaseModel, samples: int = 70) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(plan=plans())
+@example(plan=Plan((1, 1, 1), (Step(1, (1, 1), padding=(0, 1)), Step(0, (1, 1), (2, 2)), Step(1, (1, 1))), bits=2))
 def test_random_networks(plan: Plan) -> None:
     assert_all_forms_agree(made(plan))
 

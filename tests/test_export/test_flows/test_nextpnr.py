@@ -54,6 +54,13 @@ def build(tmp_path: Path) -> Path:
     return export_model(fitted(Chain()), tmp_path / "net", fpga="ice40")
 
 
+def _fake(path: Path, script: str) -> None:
+    """A program that tells its version, in whatever folder it is asked, and otherwise runs the script."""
+    version = f'case "$1" in -V) echo "Yosys 0.70"; exit;; --version) echo "{path.name} 1.2.3"; exit;; esac'
+    path.write_text(f"#!/bin/sh\n{version}\n{script}\n")
+    path.chmod(0o755)
+
+
 @pytest.fixture
 def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder on PATH with a Yosys, a nextpnr and a packer; the files beside them decide what they do."""
@@ -63,15 +70,13 @@ def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "netlist.json").write_text(json.dumps(modules))
     (folder / "report.json").write_text(json.dumps(REPORT))
     scripts = {
-        "yosys": f'[ "$1" = -V ] && echo "Yosys 0.70" && exit\ncp {folder}/netlist.json flat.json',
-        "nextpnr-ice40": '[ "$1" = --version ] && echo "nextpnr 1.2.3" && exit\n'
-        'echo "$@" >> calls; while [ $# -gt 1 ]; do [ "$1" = --asc ] && asc=$2; [ "$1" = --report ] && report=$2; shift; '
+        "yosys": f"cp {folder}/netlist.json flat.json",
+        "nextpnr-ice40": 'echo "$@" >> calls; while [ $# -gt 1 ]; do [ "$1" = --asc ] && asc=$2; [ "$1" = --report ] && report=$2; shift; '
         f"done\n[ -e {folder}/full ] && cat {folder}/full && exit 1\necho routed > $asc; cp {folder}/report.json $report",
         "icepack": 'echo "$@" >> calls; cp $1 $2',
     }
     for name, text in scripts.items():
-        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
-        (folder / name).chmod(0o755)
+        _fake(folder / name, text)
     monkeypatch.setenv("PATH", f"{folder}:/bin:/usr/bin")
     monkeypatch.setenv(yosys.VARIABLE, str(folder / "yosys"))
     return folder
@@ -95,7 +100,7 @@ def test_what_a_run_leaves(build: Path, fakes: Path) -> None:
     assert path is not None and (path.delay_ns, path.routing_ns) == (8.0, 5.5)
     assert (path.source, path.sink, path.in_core) == ("codes_LC", "x", True)
     assert result.fastest.utilisation == {"ICESTORM_LC": Resource(700, 7680)}
-    assert result.tools["nextpnr-ice40"] == f"{fakes / 'nextpnr-ice40'}: nextpnr 1.2.3"
+    assert result.tools["nextpnr-ice40"] == f"{fakes / 'nextpnr-ice40'}: nextpnr-ice40 1.2.3"
     (found,) = find_reports(build)  # which also says that the build is still whole
     assert found.content == json.loads(json.dumps(result.to_json())) and not found.stale
     assert found.content["mhz"] == 125.0 and found.content["digest"] == bundle.read(build).digest
@@ -143,7 +148,7 @@ def test_nothing_of_an_earlier_run_is_left_when_one_fails(build: Path, fakes: Pa
     ],
 )
 def test_failing_tools(build: Path, fakes: Path, name: str, script: str, problem: str) -> None:
-    (fakes / name).write_text(f"#!/bin/sh\n{script}\n")
+    _fake(fakes / name, script)
     with pytest.raises(ToolFailure) as caught:
         nextpnr.implement(build)
     assert str(caught.value).startswith(problem)
@@ -186,9 +191,9 @@ def test_a_path_of_the_shell_alone_is_told_apart() -> None:
     net = "$glbnet$clk"
     paths = [{"from": f"posedge {net}", "to": f"posedge {net}", "path": path}]
     report = {"fmax": {net: {"achieved": 9.0, "constraint": 8.0}}, "critical_paths": paths}
-    clocks = read_clocks(report, shell=True)
+    clocks = read_clocks(report, in_shell=True)
     assert clocks["clk"].path is not None and not clocks["clk"].path.in_core
-    clocks = read_clocks(report, shell=False)
+    clocks = read_clocks(report, in_shell=False)
     assert clocks["clk"].path is not None and clocks["clk"].path.in_core
 
 

@@ -11,6 +11,7 @@ import pytest
 from small_models import Chain, fitted, random_codes
 from tools import require_verilator, require_yosys
 
+from difflut.builds import rtl_interface
 from difflut.errors import UnknownNameError
 from difflut.export import bundle
 from difflut.export.errors import BundleError, ToolError
@@ -22,7 +23,6 @@ from difflut.export.targets import TARGETS, Delays, find_target
 from difflut.sim import run_rtl
 from difflut.sim.process import ToolFailure
 from difflut.training import predict_scores
-from difflut.verification import rtl_interface
 
 
 @pytest.fixture

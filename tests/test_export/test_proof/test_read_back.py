@@ -10,7 +10,7 @@ from icarus import call
 from tools import require_tool, require_yosys
 
 from difflut.export.errors import ToolError
-from difflut.export.proof import read_back as module
+from difflut.export.proof import yosys
 from difflut.export.proof.circuit import Expansion, Simulation
 from difflut.export.proof.errors import ProofError
 from difflut.export.proof.graph import Graph, pack, unpack
@@ -109,8 +109,8 @@ def test_broken_verilog_is_an_error_that_shows_what_yosys_says() -> None:
 def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     from difflut.export.proof import solver
 
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(yosys.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ToolError, match=r"pyosys is missing; .* pip install 'difflut\[prove\]'"):
-        module.require_yosys()
+        yosys.require_yosys()
     with pytest.raises(ToolError, match=r"python-sat is missing; .* pip install 'difflut\[prove\]'"):
         solver.require_sat()
