@@ -1,12 +1,14 @@
 """The forms of a convolutional model in hardware: LUTs, cycles, and what making each costs.
 
-    python benchmarks/bench_convolution.py [--model NAME] [--fpga NAME] [--simulate IMAGES]
+    python benchmarks/bench_convolution.py [--model NAME] [--fpga NAME] [--pixels P ...] [--simulate IMAGES [--data DIR]]
     python benchmarks/bench_convolution.py --small DIR [--fpga NAME]
 
 Each form is made in a process of its own: seconds are CPU time of tracing, passes and emission after one model has been
-traced (the first torch.export of a process loads most of torch), MB the peak memory of the process. With --simulate the
-RTL of the streaming form runs in Verilator on so many random images, and is compared with PyTorch; Verilator and the
-compilation of its code are timed together, as CPU time. With --small nothing is measured: DIR/streaming and DIR/unrolled
+traced (the first torch.export of a process loads most of torch), MB the peak memory of the process. --pixels makes the
+streaming form once for each number of pixels a cycle. With --simulate the RTL of the streaming form with the last of
+these numbers runs in Verilator on so many random images, or with --data on the first test images of CIFAR-10 in
+DIR, and is compared with PyTorch; Verilator and the compilation of its code are timed together, as CPU time.
+With --small nothing is measured: DIR/streaming and DIR/unrolled
 become builds of a small convolutional model with random tables, for `difflut synth`.
 """
 
@@ -26,6 +28,7 @@ import numpy as np
 import torch
 
 from difflut.builds import rtl_interface, words_of
+from difflut.data import load_cifar10
 from difflut.export import bundle
 from difflut.export.convolution.build import FORMS, STREAMING, UNROLLED, make_stream_bundle
 from difflut.export.exporter import make_bundle
@@ -35,19 +38,23 @@ from difflut.sim import run_rtl
 from difflut.training import predict_scores
 
 
-def make(name: str, form: str, fpga: str) -> bundle.Bundle:
+def make(name: str, form: str, fpga: str, pixels: int) -> bundle.Bundle:
     """The build of a form."""
     model = get_model(name, pretrained=True)
-    return make_stream_bundle(model, fpga=fpga) if form == STREAMING else make_bundle(model, fpga=fpga).bundle
+    if form == STREAMING:
+        return make_stream_bundle(model, fpga=fpga, pixels_per_cycle=pixels)
+    return make_bundle(model, fpga=fpga).bundle
 
 
-def measure(name: str, form: str, fpga: str) -> dict[str, Any]:
+def measure(name: str, form: str, fpga: str, pixels: int) -> dict[str, Any]:
     """The figures of a form, taken in this process."""
     trace(get_model("cifar10_conv", pretrained=True))
     before = time.process_time()
-    manifest = make(name, form, fpga).manifest
+    manifest = make(name, form, fpga, pixels).manifest
+    described = manifest.get("convolution", {})
     return {
-        "form": form,
+        "buffers": described.get("line_buffer_bits", 0),
+        "windows": described.get("window_bits", 0),
         "luts": manifest["netlist"]["luts"],
         "latency": manifest["latency_cycles"],
         "interval": manifest["initiation_interval"],
@@ -56,14 +63,17 @@ def measure(name: str, form: str, fpga: str) -> dict[str, Any]:
     }
 
 
-def simulate(name: str, fpga: str, images: int) -> None:
+def simulate(name: str, fpga: str, pixels: int, images: int, data: Path | None) -> None:
     """Run the streaming form in Verilator."""
     model = get_model(name, pretrained=True)
-    made = make(name, STREAMING, fpga)
+    made = make(name, STREAMING, fpga, pixels)
     interface = rtl_interface(made)
     form = model.input_format
-    generator = torch.Generator().manual_seed(0)
-    codes = torch.randint(form.lowest, form.highest + 1, (images, *model.input_shape), generator=generator)
+    if data is None:
+        generator = torch.Generator().manual_seed(0)
+        codes = torch.randint(form.lowest, form.highest + 1, (images, *model.input_shape), generator=generator)
+    else:
+        codes = load_cifar10(data).test.x[:images]
     scores, classes = predict_scores(model, codes)
     words = words_of(codes.reshape(images, -1).numpy(), interface)
     with tempfile.TemporaryDirectory() as folder:
@@ -74,7 +84,10 @@ def simulate(name: str, fpga: str, images: int) -> None:
             result = run_rtl(sources, interface, words, build_dir=Path(folder) / "work")
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-            print(f"Verilator, {run}: {seconds:.1f} s CPU, {images} images, latency {result.latency_cycles} cycles")
+            print(
+                f"{pixels} pixels a cycle, Verilator, {run}: {seconds:.1f} s CPU, {images} "
+                f"{'random images' if data is None else 'test images'}, latency {result.latency_cycles} cycles"
+            )
             np.testing.assert_array_equal(result.scores, scores.numpy())
             np.testing.assert_array_equal(result.classes, classes.numpy())
 
@@ -95,6 +108,8 @@ def main() -> None:
     parser.add_argument("--model", default="cifar10_conv")
     parser.add_argument("--fpga", default="generic")
     parser.add_argument("--simulate", type=int, default=0, metavar="IMAGES")
+    parser.add_argument("--data", type=Path, metavar="DIR")
+    parser.add_argument("--pixels", type=int, nargs="+", default=[1], metavar="P")
     parser.add_argument("--form", help=argparse.SUPPRESS)  # what a process of its own measures
     parser.add_argument("--small", type=Path, metavar="DIR")
     options = parser.parse_args()
@@ -102,18 +117,24 @@ def main() -> None:
         write_small(options.small, options.fpga)
         return
     if options.form:
-        print(json.dumps(measure(options.model, options.form, options.fpga)))
+        print(json.dumps(measure(options.model, options.form, options.fpga, options.pixels[0])))
         return
     print(f"{options.model}, {options.fpga}")
-    print(f"{'form':<12}{'LUTs':>8}{'latency':>9}{'interval':>10}{'seconds':>9}{'MB':>7}")
+    print(
+        f"{'form':<12}{'pixels':>7}{'LUTs':>8}{'latency':>9}{'interval':>10}{'buffers':>9}{'windows':>9}{'seconds':>9}{'MB':>7}"
+    )
     for form in FORMS:
-        command = [sys.executable, __file__, "--model", options.model, "--fpga", options.fpga, "--form", form]
-        row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        print(
-            f"{form:<12}{row['luts']:>8}{row['latency']:>9}{row['interval']:>10}{row['seconds']:>9.1f}{row['mb']:>7.0f}"
-        )
+        for pixels in options.pixels if form == STREAMING else (0,):
+            command = [sys.executable, __file__, "--model", options.model, "--fpga", options.fpga, "--form", form]
+            command += ["--pixels", str(pixels)]
+            row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            print(
+                f"{form:<12}{pixels or 'all':>7}{row['luts']:>8}{row['latency']:>9}{row['interval']:>10}"
+                f"{row['buffers']:>9}{row['windows']:>9}{row['seconds']:>9.1f}{row['mb']:>7.0f}",
+                flush=True,
+            )
     if options.simulate:
-        simulate(options.model, options.fpga, options.simulate)
+        simulate(options.model, options.fpga, options.pixels[-1], options.simulate, options.data)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from difflut.export import bundle
@@ -62,16 +63,23 @@ def read_netlist(build: bundle.Bundle) -> Netlist | ConvolutionalNetlist:
 
 
 def words_of(codes: npt.NDArray[Any], interface: RtlInterface) -> npt.NDArray[Any]:
-    """One row a word of the port `in_codes`: the sample, or one pixel of it after the other."""
+    """One row a word of the port `in_codes`: the sample, or one word of pixels after the other.
+
+    Beyond the end of a row there are its first pixels once more: pixels like others, which the RTL must mask.
+    """
     if not interface.pixels:
         return codes
-    return codes.reshape(len(codes), interface.features, -1).transpose(0, 2, 1).reshape(-1, interface.features)
+    lanes = interface.pixels_per_word
+    rows = codes.reshape(len(codes), interface.features // lanes, -1, interface.columns)
+    rows = np.pad(rows, ((0, 0), (0, 0), (0, 0), (0, -interface.columns % lanes)), mode="wrap")
+    words = rows.reshape(*rows.shape[:3], -1, lanes).transpose(0, 2, 3, 4, 1)
+    return words.reshape(-1, interface.features)
 
 
 def rtl_interface(build: bundle.Bundle) -> RtlInterface:
     """The ports of a build's core, which is the top module of a build with the plain interface."""
     manifest = build.manifest
-    output = manifest["output"]
+    output, image = manifest["output"], manifest.get("convolution", {})
     classes = output["classes"]
     score, best, top = (output.get(port, {}) for port in ("scores", "class", "top"))
     return RtlInterface(
@@ -85,6 +93,8 @@ def rtl_interface(build: bundle.Bundle) -> RtlInterface:
         scores=bool(score),
         best=bool(best),
         ranks=top.get("count", 0),
-        pixels=manifest.get("convolution", {}).get("pixels", 0),
+        pixels=image.get("pixels", 0),
+        columns=manifest["input"]["shape"][-1] if image else 1,
+        pixels_per_word=image.get("pixels_per_cycle", 1),
         interval_cycles=manifest["initiation_interval"],
     )

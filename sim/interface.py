@@ -24,9 +24,10 @@ class RtlInterface:
     class_width_bits]`. `out_valid` is `in_valid` delayed by `latency_cycles` clock edges: data sampled at edge
     t gives outputs that are sampled at edge t + latency_cycles. `rst` is synchronous, active high.
 
-    With `pixels`, a sample is an image of so many words, one after the other, each of `features` codes: a word is taken at
-    an edge with `in_valid` and the output `in_ready`, the latency counts from the edge that takes the last one, and images
-    that follow each other without a gap end `interval_cycles` apart.
+    With `pixels`, a sample is an image of so many pixels in rows of `columns`. It comes in words, row by row, each of the
+    `features` codes of `pixels_per_word` adjacent pixels of a row, pixel after pixel; what the last word of a row has beyond
+    the row means nothing. A word is taken at an edge with `in_valid` and the output `in_ready`, the latency counts from the
+    edge that takes the last one, and images that follow each other without a gap end `interval_cycles` apart.
 
     `scores`, `best` and `ranks` say whether there are the ports `out_scores`, `out_class` and `out_top`, the last with so
     many ranks.
@@ -47,12 +48,14 @@ class RtlInterface:
     best: bool = True
     ranks: int = 0
     pixels: int = 0
+    columns: int = 1
+    pixels_per_word: int = 1
     interval_cycles: int = 1
 
     @property
     def words(self) -> int:
         """Words of `in_codes` that make a sample."""
-        return max(1, self.pixels)
+        return max(1, self.pixels // self.columns * -(-self.columns // self.pixels_per_word))
 
     @property
     def read_ports(self) -> tuple[str, ...]:
@@ -88,7 +91,7 @@ class RtlInterface:
 # Fields that are integers, and the least value of each.
 _COUNTS = {
     "features": 1, "width_bits": 1, "classes": 1, "score_width_bits": 1, "class_width_bits": 1, "latency_cycles": 0, "ranks": 0,
-    "pixels": 0, "interval_cycles": 1
+    "pixels": 0, "columns": 1, "pixels_per_word": 1, "interval_cycles": 1
 }  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def run_rtl(
     Args:
         sources: Verilog files, any order; headers (.vh, .svh) are found by `include`.
         interface: the top module and its ports.
-        codes: integers (N, features), N >= 1; of images with `interface.pixels` words a row each.
+        codes: integers (N, features), N >= 1; of images with `interface.words` words a row each.
         simulator: "verilator" or "icarus".
         build_dir: receives logs, the simulator (reused while sources and options are unchanged) and waveforms.
         bubbles: whether `in_valid` has gaps.
@@ -129,7 +129,11 @@ def _stimulus(
     return vectors.Stimulus(
         words=words,
         gaps=vectors.input_gaps(
-            len(codes), interface.latency_cycles, bubbles=bubbles, seed=seed, stretch=2 * interface.pixels or 16
+            len(codes),
+            interface.latency_cycles,
+            bubbles=bubbles,
+            seed=seed,
+            stretch=2 * interface.words if interface.pixels else 16,
         ),
         garbage=vectors.garbage_words(words, interface.features * interface.width_bits, seed=seed),
         latency_cycles=np.array(interface.latency_cycles, dtype=np.int64),

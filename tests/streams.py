@@ -1,4 +1,4 @@
-"""A run of a streaming design in Icarus: images pixel by pixel, with gaps and resets, and what must come of it."""
+"""A run of a streaming design in Icarus: images word by word, with gaps and resets, and what must come of it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ module testbench;
   reg clk = 0, rst, in_valid, reset, taken;
   reg [15:0] gap;
   reg [{codes_msb}:0] in_codes, codes;
-  reg [{codes_msb} + 17:0] stimulus [0:{pixels} - 1];
+  reg [{codes_msb} + 17:0] stimulus [0:{words} - 1];
   wire in_ready, out_valid;
 {wires}
   {top} dut (.clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .in_codes(in_codes),
              .out_valid(out_valid){ports});
-  integer pixel, idle, edges;
+  integer word, idle, edges;
   task cycle;
     begin
       #1 taken = in_valid & in_ready & ~rst;
@@ -36,8 +36,8 @@ module testbench;
   endtask
   initial begin
     $readmemh("stimulus.hex", stimulus);
-    for (pixel = 0; pixel < {pixels}; pixel = pixel + 1) begin
-      {{reset, gap, codes}} = stimulus[pixel];
+    for (word = 0; word < {words}; word = word + 1) begin
+      {{reset, gap, codes}} = stimulus[word];
       rst = reset;
       in_valid = reset;
       in_codes = ~codes;
@@ -59,7 +59,7 @@ endmodule
 
 @dataclass(frozen=True)
 class Image:
-    """An image to send: codes (features,), idle cycles before each of its pixels; cut short, it ends with a reset."""
+    """An image to send: codes (features,), idle cycles before each of its words; cut short, it ends with a reset."""
 
     codes: npt.NDArray[np.int64]
     gaps: npt.NDArray[np.int64]
@@ -68,9 +68,9 @@ class Image:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the design gave: the edges of its last pixel and of out_valid, and the bits of the result ports."""
+    """What the design gave: the edges of its last word and of out_valid, and the bits of the result ports."""
 
-    last_pixel: int
+    last_word: int
     edge: int
     ports: dict[str, str]
 
@@ -78,16 +78,21 @@ class Answer:
 def send(design: StreamDesign, netlist: ConvolutionalNetlist, images: Sequence[Image], folder: Path) -> list[Answer]:
     """Reset the design, send images, and give one answer for each that was not cut short.
 
-    A cut image's pixels are `len(gaps)`, and a reset follows, with another pixel offered in it.
+    A cut image's words are `len(gaps)`, and a reset follows, with another word offered in it.
     """
     form, size, head = netlist.input, netlist.size, netlist.dense.head
-    width = size.channels * form.width_bits
-    lines, reset = [], True
+    words = design.schedule.words[0]
+    width = words.pixels * size.channels * form.width_bits
+    lines, reset, beyond = [], True, np.random.default_rng(len(images))
     for image in images:
-        pixels = image.codes.reshape(size.channels, size.pixels).T[: len(image.gaps)]
-        for gap, pixel in zip(image.gaps.tolist(), pixels.tolist(), strict=True):
+        pixels = image.codes.reshape(size).transpose(1, 2, 0)  # (rows, columns, colours)
+        parts = [row[first : first + words.pixels] for row in pixels for first in range(0, size.columns, words.pixels)]
+        for gap, part in zip(image.gaps.tolist(), parts[: len(image.gaps)], strict=True):
             mask = (1 << form.width_bits) - 1
-            word = sum((code & mask) << form.width_bits * i for i, code in enumerate(pixel))
+            # Pixels beyond the row are any pixels.
+            surplus = beyond.integers(0, mask + 1, width // form.width_bits - part.size)
+            filled = [*part.reshape(-1).tolist(), *surplus.tolist()]
+            word = sum((code & mask) << form.width_bits * i for i, code in enumerate(filled))
             lines.append((int(reset) << 16 | gap) << width | word)
             reset = False
         reset = image.cut
@@ -97,7 +102,7 @@ def send(design: StreamDesign, netlist: ConvolutionalNetlist, images: Sequence[I
         _TESTBENCH.format(
             top=design.top,
             codes_msb=width - 1,
-            pixels=len(lines),
+            words=len(lines),
             tail=design.latency_cycles + 8,
             wires="\n".join(f"  wire [{bits - 1}:0] {port};" for port, bits in widths.items()),
             ports="".join(f", .{port}({port})" for port in widths),
@@ -123,7 +128,7 @@ def send(design: StreamDesign, netlist: ConvolutionalNetlist, images: Sequence[I
     ]
 
 
-def gaps(random: np.random.Generator, pixels: int, most: int) -> npt.NDArray[np.int64]:
-    """Idle cycles before each pixel, up to `most`, half of them none."""
-    result: Any = random.integers(0, most + 1, pixels) * (random.random(pixels) < 0.5)
+def gaps(random: np.random.Generator, words: int, most: int) -> npt.NDArray[np.int64]:
+    """Idle cycles before each word, up to `most`, half of them none."""
+    result: Any = random.integers(0, most + 1, words) * (random.random(words) < 0.5)
     return result

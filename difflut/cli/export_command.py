@@ -162,8 +162,8 @@ def _show_stream(made: Bundle, directory: Path, as_json: bool) -> None:
     netlist, stream = manifest["netlist"], manifest["convolution"]
     click.echo(f"{manifest['model']['name']} -> {directory}")
     click.echo(
-        f"  streaming: {netlist['comparators']} comparators a pixel, {netlist['kernel_luts']} LUTs of kernels and "
-        f"{netlist['dense_luts']} of the dense part, each once; {netlist['classes']} scores"
+        f"  streaming: {netlist['comparators']} comparators, {netlist['kernel_luts']} LUTs of kernels and "
+        f"{netlist['dense_luts']} of the dense part; {netlist['classes']} scores"
     )
     click.echo(
         f"  {stream['line_buffer_bits']} bits of line buffers, {stream['window_bits']} of windows, "
@@ -171,6 +171,6 @@ def _show_stream(made: Bundle, directory: Path, as_json: bool) -> None:
     )
     click.echo(
         f"  latency {manifest['latency_cycles']} cycles from the last pixel, an image of {stream['pixels']} pixels every "
-        f"{manifest['initiation_interval']} cycles"
+        f"{manifest['initiation_interval']} cycles, {stream['pixels_per_cycle']} at a time"
     )
     click.echo(f"next: difflut verify {directory}")

@@ -1,13 +1,14 @@
 """Portable Verilog-2001 of a streaming circuit from a convolutional netlist.
 
-Modules: the top (comparisons of a pixel's codes, registers that collect maps for the dense part, the pause between
-images), one module a layer with its line buffer, window and masks, one module a kernel, and the modules of the dense
+Modules: the top (comparisons of the codes of a word of pixels, registers that collect maps for the dense part, the pause between
+images), one module a layer with its line buffer, window and masks, one module a kernel, of which the
+layer has one for each lane, and the modules of the dense
 part, which `difflut.export.backends.verilog` emits. The structure, and why, is docs/adr/0009-convolution.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,9 @@ import numpy as np
 from difflut.export.backends import names, rows, verilog
 from difflut.export.backends.wires import Scope, plan
 from difflut.export.convolution.ir import ConvolutionalNetlist, MapSize, WindowLayer, check
-from difflut.export.convolution.schedule import LayerSchedule, Schedule, plan_schedule
+from difflut.export.convolution.lanes import Lanes
+from difflut.export.convolution.schedule import Schedule, plan_schedule
+from difflut.export.convolution.words import Words
 from difflut.export.heads.outputs import Outputs
 from difflut.export.heads.plan import HeadPlan
 from difflut.export.ir import InputFormat, Netlist
@@ -32,7 +35,8 @@ class StreamDesign:
         top: the name of the top module.
         files: file name -> text, one module per file, named like the module.
         schedule: when it takes and gives what.
-        latency_cycles: an image whose last pixel is taken at one rising edge is answered with `out_valid`, as sampled
+        luts: LUTs of all kernels, as often as they are built, and of the dense part.
+        latency_cycles: an image whose last word of pixels is taken at one rising edge is answered with `out_valid`, as sampled
             this many rising edges later.
         head: the plan of the head.
         models: as `VerilogDesign.models`.
@@ -41,6 +45,7 @@ class StreamDesign:
     top: str
     files: dict[str, str]
     schedule: Schedule
+    luts: int
     latency_cycles: int
     head: HeadPlan
     models: dict[str, str]
@@ -50,51 +55,66 @@ def emit_stream(
     netlist: ConvolutionalNetlist,
     target: Target = GENERIC,
     *,
+    pixels_per_cycle: int = 1,
     outputs: Outputs | None = None,
     head_registers: Sequence[bool] | None = None,
     last_registered: bool = True,
 ) -> StreamDesign:
-    """Emit `netlist`, whose parts have their stages, as Verilog; the arguments are those of `verilog.emit`.
+    """Emit `netlist`, whose parts have their stages, as Verilog.
+
+    Args:
+        netlist: the netlist.
+        target, outputs, head_registers, last_registered: as for `verilog.emit`.
+        pixels_per_cycle: adjacent pixels of a row that are taken at a time; see `difflut.export.convolution.words`.
 
     Raises:
         NetlistError: the netlist breaks its specification.
-        ConfigError: a layer does not fit a stream, or `head_registers` does not fit the head.
+        ConfigError: a layer does not fit a stream of so many pixels a cycle, or `head_registers` does not fit the head.
     """
     check(netlist)
-    schedule = plan_schedule(netlist)
+    schedule = plan_schedule(netlist, pixels_per_cycle)
     name = names.identifier(netlist.name)
     dense = verilog.emit(
         netlist.dense, target, outputs=outputs, head_registers=head_registers, last_registered=last_registered
     )
     files = dict(dense.files)
     source = names.comment(netlist.name)
-    for number, (layer, steps) in enumerate(zip(netlist.layers, schedule.layers, strict=True), 1):
+    for number, layer in enumerate(netlist.layers, 1):
         contexts = {
             "kernel": ("stream_kernel", _kernel(layer.kernel)),
-            "map": ("stream_map", _layer(number, layer, netlist.maps, steps, name)),
+            "map": ("stream_map", _layer(number, layer, netlist.maps, schedule, name)),
         }
         for kind, (template, context) in contexts.items():
             module = f"{name}_{kind}{number}"
             files[f"{module}.v"] = render(f"{template}.v.j2", {"source": source, "module": module, **context})
+    built = sum(
+        layer.kernel.luts * steps.lanes.count for layer, steps in zip(netlist.layers, schedule.layers, strict=True)
+    )
+    luts = built + netlist.dense.luts
     latency_cycles = schedule.collect_cycles + dense.latency_cycles
     files[f"{name}.v"] = render(
         "stream_top.v.j2",
         {
             "source": source,
             "module": name,
+            "luts": luts,
             "latency_cycles": latency_cycles,
             **_top(netlist, schedule, dense, name),
         },
     )
-    return StreamDesign(name, files, schedule, latency_cycles, dense.head, dense.models)
+    return StreamDesign(name, files, schedule, luts, latency_cycles, dense.head, dense.models)
 
 
 def _top(netlist: ConvolutionalNetlist, schedule: Schedule, dense: verilog.VerilogDesign, name: str) -> dict[str, Any]:
     maps, form, head = netlist.maps, netlist.input, netlist.dense.head
-    collectors, bits = _collectors(netlist)
-    pause, pixels = schedule.pause_cycles, netlist.size.pixels
+    collectors, bits = _collectors(netlist, schedule.words)
+    pause, words = schedule.pause_cycles, schedule.words[0]
     layers = [
-        {"number": number, "source": layer.source, "range": names.vector(maps[number].channels)}
+        {
+            "number": number,
+            "source": layer.source,
+            "range": names.vector(schedule.words[number].pixels * maps[number].channels),
+        }
         for number, layer in enumerate(netlist.layers, 1)
     ]
     read = {layer.source for layer in netlist.layers} | set(netlist.collected)
@@ -102,24 +122,26 @@ def _top(netlist: ConvolutionalNetlist, schedule: Schedule, dense: verilog.Veril
         "colours": netlist.size.channels,
         "rows": netlist.size.rows,
         "columns": netlist.size.columns,
+        "word": words.pixels,
+        "last_word": words.columns - (words.row - 1) * words.pixels,
+        "unit": _unit(words),
         "width_bits": form.width_bits,
         "signed": form.signed,
-        "luts": netlist.luts,
         "schedule": schedule,
         "dense_latency": dense.latency_cycles,
         "dense": dense.top,
         "classes": head.classes,
         "outputs": dense.head.outputs,
-        "codes_range": names.vector(netlist.size.channels * form.width_bits),
+        "codes_range": names.vector(words.pixels * netlist.size.channels * form.width_bits),
         "score_bits": head.score_width_bits,
         "scores_range": names.vector(head.classes * head.score_width_bits),
         "class_bits": head.class_width_bits,
         "class_range": names.vector(head.class_width_bits),
         "top_range": names.vector(dense.head.outputs.top * head.class_width_bits),
-        "pixel_range": names.vector(maps[0].channels),
-        "comparisons": rows.words(_comparisons(netlist)),
-        "count": _counter(pixels),
-        "last": names.literal(pixels - 1, _width(pixels)),
+        "pixel_range": names.vector(words.pixels * maps[0].channels),
+        "comparisons": rows.words(_comparisons(netlist, words.pixels)),
+        "count": _counter(words.total),
+        "last": names.literal(words.total - 1, _width(words.total)),
         "pause": _counter(pause + 1),
         "pause_start": names.literal(pause, _width(pause + 1)),
         "finished_range": names.vector(schedule.collect_cycles),
@@ -135,54 +157,66 @@ def _top(netlist: ConvolutionalNetlist, schedule: Schedule, dense: verilog.Veril
     }
 
 
-def _collectors(netlist: ConvolutionalNetlist) -> tuple[list[dict[str, Any]], list[str]]:
+def _collectors(netlist: ConvolutionalNetlist, words: tuple[Words, ...]) -> tuple[list[dict[str, Any]], list[str]]:
     """The registers that keep the bits of maps which the dense part reads, and the name of each bit, by feature."""
     maps, offsets = netlist.maps, netlist.map_offsets
     owner = np.searchsorted(offsets, netlist.dense_bits, side="right") - 1
     bits = [""] * len(owner)
     collectors = []
     for place in netlist.collected:
-        size = maps[place]
+        size, cut = maps[place], words[place]
         features = np.flatnonzero(owner == place)
         channel, pixel = np.divmod(netlist.dense_bits[features] - offsets[place], size.pixels)
-        order = np.lexsort((channel, pixel))
+        row, column = np.divmod(pixel, size.columns)
+        word = row * cut.row + column // cut.pixels
+        bit = column % cut.pixels * size.channels + channel  # of the word
+        order = np.lexsort((bit, word))
         for index, feature in enumerate(features[order].tolist()):
             bits[feature] = f"collected{place}[{index}]"
         first = 0
-        pixels = []
-        for number, count in zip(*(part.tolist() for part in np.unique(pixel, return_counts=True)), strict=True):
-            channels = channel[order[first : first + count]].tolist()
-            pixels.append(
+        parts = []
+        for number, count in zip(*(part.tolist() for part in np.unique(word, return_counts=True)), strict=True):
+            kept = bit[order[first : first + count]].tolist()
+            parts.append(
                 {
-                    "number": names.literal(number, _width(size.pixels)),
+                    "number": names.literal(number, _width(cut.total)),
                     "part": names.part(first, count),
-                    "bits": names.concatenation([f"bits{place}[{one}]" for one in reversed(channels)]),
+                    "bits": names.concatenation([f"bits{place}[{one}]" for one in reversed(kept)]),
                 }
             )
             first += count
         collectors.append(
             {
                 "map": place,
+                "unit": _unit(cut),
                 "range": names.vector(len(features)),
-                "counter": _counter(size.pixels),
-                "last": names.literal(size.pixels - 1, _width(size.pixels)),
-                "pixels": pixels,
+                "counter": _counter(cut.total),
+                "last": names.literal(cut.total - 1, _width(cut.total)),
+                "words": parts,
             }
         )
     return collectors, bits
 
 
-def _comparisons(netlist: ConvolutionalNetlist) -> list[str]:
-    """One expression a channel of the encoded image."""
-    form = netlist.input
-    pairs = zip(netlist.compare_channel.tolist(), netlist.compare_threshold.tolist(), strict=True)
-    return [_comparison(form, colour, threshold) for colour, threshold in pairs]
+def _unit(words: Words) -> str:
+    """What a word is called in names and comments."""
+    return "pixel" if words.pixels == 1 else "word"
 
 
-def _comparison(form: InputFormat, colour: int, threshold: int) -> str:
+def _comparisons(netlist: ConvolutionalNetlist, pixels: int) -> list[str]:
+    """One expression for each pixel of a word and channel of the encoded image."""
+    form, colours = netlist.input, netlist.size.channels
+    pairs = list(zip(netlist.compare_channel.tolist(), netlist.compare_threshold.tolist(), strict=True))
+    return [
+        _comparison(form, pixel * colours + colour, threshold) for pixel in range(pixels) for colour, threshold in pairs
+    ]
+
+
+def _comparison(form: InputFormat, place: int, threshold: int) -> str:
+    """Whether the code at a place of the port `in_codes` is at least the threshold."""
     if not form.lowest < threshold <= form.highest:
         return f"1'b{int(threshold <= form.lowest)}"
-    code = f"in_codes{names.part(form.width_bits * colour, form.width_bits)}"
+    code = f"in_codes{names.part(form.width_bits * place, form.width_bits)}"
     if not form.signed:
         return f"{code} >= {names.literal(threshold, form.width_bits)}"
     # A two's complement comparison is the unsigned one with both sign bits inverted.
@@ -190,62 +224,85 @@ def _comparison(form: InputFormat, colour: int, threshold: int) -> str:
     return f"({code} ^ {flip}) >= {names.literal(threshold - form.lowest, form.width_bits)}"
 
 
-def _layer(
-    number: int, layer: WindowLayer, maps: tuple[MapSize, ...], steps: LayerSchedule, name: str
-) -> dict[str, Any]:
-    source, size = maps[layer.source], maps[number]
-    channels, (height, width) = source.channels, layer.window
-    column = height * channels
-    masks = {
-        "row": _masks(source.rows, height, layer.padding[0], _multiples(size.rows, layer.stride[0])),
-        "column": _masks(source.columns, width, layer.padding[1], _multiples(size.columns, layer.stride[1])),
-    }
-    bits = []
-    for feature in layer.kernel.compare_feature.tolist():
-        c, (i, j) = feature // (height * width), divmod(feature % (height * width), width)
-        terms = [f"window[{j * column + i * channels + c}]"]
-        terms += [f"{axis}_in{k}" for axis, k in (("row", i), ("column", j)) if k in masks[axis]]
-        bits.append(" & ".join(terms))
-    total = source.pixels + steps.flush
+def _layer(number: int, layer: WindowLayer, maps: tuple[MapSize, ...], schedule: Schedule, name: str) -> dict[str, Any]:
+    source, size, steps = maps[layer.source], maps[number], schedule.layers[number - 1]
+    words, lanes = schedule.words[layer.source], steps.lanes
+    height, channels = layer.window[0], words.pixels * source.channels
+    column = height * channels  # bits of a word and of those above it
+    row_masks = _masks(source.rows, height, layer.padding[0], _multiples(size.rows, layer.stride[0]))
+    masks = [("row", place, inside, source.rows) for place, inside in row_masks.items()]
+    masks += [("column", place, lanes.inside[place], words.row) for place in lanes.masked]
+    total = words.total + steps.flush
     return {
         "number": number,
         "layer": layer,
         "input": source,
         "output": size,
+        "word": words.pixels,
+        "row_words": words.row,
+        "unit": _unit(words),
         "lead": steps.lead,
         "flush": steps.flush,
         "levels": steps.register_levels,
         "kernel": f"{name}_kernel{number}",
         "in_range": names.vector(channels),
-        "out_range": names.vector(size.channels),
+        "out_range": names.vector(lanes.count * size.channels),
         "count": _counter(total),
-        "pixels": names.literal(source.pixels, _width(total)) if steps.flush else "",
+        "words": names.literal(words.total, _width(total)) if steps.flush else "",
         "last": names.literal(total - 1, _width(total)),
         "lead_literal": names.literal(steps.lead, _width(total)),
         "row": _counter(source.rows),
-        "column": _counter(source.columns),
-        "last_column": names.literal(source.columns - 1, _width(source.columns)),
+        "column": _counter(words.row),
+        "last_column": names.literal(words.row - 1, _width(words.row)),
         "row_out": _bits(_multiples(size.rows, layer.stride[0]), source.rows),
-        "column_out": _bits(_multiples(size.columns, layer.stride[1]), source.columns),
+        "column_out": _bits(lanes.centres, words.row),
         "masks": [
             {"axis": axis, "place": place, "table": _bits(inside, count), "range": names.vector(count)}
-            for axis, count in (("row", source.rows), ("column", source.columns))
-            for place, inside in masks[axis].items()
+            for axis, place, inside, count in masks
         ],
         "row_range": names.vector(source.rows),
-        "column_range": names.vector(source.columns),
+        "column_range": names.vector(words.row),
         "line_range": names.vector((height - 1) * channels) if height > 1 else "",
+        "column_bits": column,
         "column_bits_range": names.vector(column),
         "stored": names.part(channels, column - channels) if height > 1 else "",
-        "window_range": names.vector(width * column),
-        "window_kept": f", window{names.part(column, (width - 1) * column)}" if width > 1 else "",
-        "kernel_range": names.vector(max(1, len(bits))),
-        "kernel_words": rows.words(bits or ["1'b0"]),
+        "window_range": names.vector(lanes.words * column),
+        "window_kept": f", window{names.part(column, (lanes.words - 1) * column)}" if lanes.words > 1 else "",
+        "lanes": [
+            {
+                "suffix": lane if lanes.count > 1 else "",
+                "words": rows.words(_window_bits(layer, source, words, lanes, lane, set(row_masks)) or ["1'b0"]),
+                "out": names.part(lane * size.channels, size.channels) if lanes.count > 1 else "",
+            }
+            for lane in range(lanes.count)
+        ],
+        "kernel_range": names.vector(max(1, layer.kernel.comparators)),
         "valid_range": names.vector(steps.register_levels),
         "valid_next": "valid"
         if steps.register_levels == 1
         else f"{{delayed{names.part(0, max(1, steps.register_levels - 1))}, valid}}",
     }
+
+
+def _window_bits(
+    layer: WindowLayer, source: MapSize, words: Words, lanes: Lanes, lane: int, masked_rows: set[int]
+) -> list[str]:
+    """The bits of a lane's window that the kernel reads, one expression each."""
+    (height, width), stride, padding = layer.window, layer.stride[1], layer.padding[1]
+    bits = []
+    for feature in layer.kernel.compare_feature.tolist():
+        channel, (i, j) = feature // (height * width), divmod(feature % (height * width), width)
+        place = lane * stride + j
+        if place in lanes.outside:
+            bits.append("1'b0")
+            continue
+        word, pixel = divmod(place - padding, words.pixels)
+        row = (word + lanes.behind) * height + i
+        terms = [f"window[{(row * words.pixels + pixel) * source.channels + channel}]"]
+        terms += [f"row_in{i}"] if i in masked_rows else []
+        terms += [f"column_in{place}"] if place in lanes.masked else []
+        bits.append(" & ".join(terms))
+    return bits
 
 
 def _masks(length: int, window: int, padding: int, centres: set[int]) -> dict[int, set[int]]:
@@ -258,7 +315,7 @@ def _multiples(count: int, stride: int) -> set[int]:
     return {place * stride for place in range(count)}
 
 
-def _bits(ones: set[int], width_bits: int) -> str:
+def _bits(ones: Collection[int], width_bits: int) -> str:
     """The literal whose bits `ones` are 1."""
     return names.literal(sum(1 << place for place in ones), width_bits)
 

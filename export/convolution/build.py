@@ -14,6 +14,7 @@ from difflut.export.convolution.ir import ConvolutionalNetlist
 from difflut.export.convolution.optimise import optimise
 from difflut.export.convolution.stages import stage_kernels
 from difflut.export.convolution.trace import trace_convolution
+from difflut.export.convolution.words import Words
 from difflut.export.exporter import (
     MODEL_FILE,
     MODELS_FOLDER,
@@ -47,6 +48,7 @@ def make_stream_bundle(
     fpga: str = GENERIC.name,
     outputs: str = "both",
     pipeline: Pipeline | str = LEVELS,
+    pixels_per_cycle: int = 1,
 ) -> bundle.Bundle:
     """Export a fitted convolutional model as a streaming circuit, in memory; the same model and options, the same bytes.
 
@@ -58,6 +60,8 @@ def make_stream_bundle(
         outputs: "both" (scores and class), "scores", "class" or "top-K".
         pipeline: where registers go in the dense part; kernels have one behind each level of LUTs. The bits that the
             dense part reads are registers, so by default none follow its level "encoder".
+        pixels_per_cycle: adjacent pixels of a row that are taken in a cycle, up to a whole row. With P times the pixels each
+            kernel is built up to P times; strides restrict P, see `difflut.export.convolution.words`.
 
     Raises:
         ConfigError: if an option is unknown or does not fit, or a layer does not fit a stream.
@@ -77,6 +81,7 @@ def make_stream_bundle(
     design = emit_stream(
         netlist,
         family,
+        pixels_per_cycle=pixels_per_cycle,
         outputs=chosen,
         head_registers=plan.head_registers,
         last_registered=plan.registers_last_cells,
@@ -117,6 +122,7 @@ def _plan_dense(dense: Netlist, family: Target, asked: Pipeline, outputs: Output
 
 def _manifest(model: BaseModel, netlist: ConvolutionalNetlist, design: StreamDesign, family: Target) -> dict[str, Any]:
     schedule, size, form = design.schedule, netlist.size, netlist.input
+    words = schedule.words[0]
     return {
         "name": design.top,
         "target": "verilog",
@@ -127,19 +133,20 @@ def _manifest(model: BaseModel, netlist: ConvolutionalNetlist, design: StreamDes
         "input": {
             "port": "in_codes",
             "shape": list(model.input_shape),
-            "features": size.channels,
+            "features": words.pixels * size.channels,
             "width_bits": form.width_bits,
             "signed": form.signed,
             "divisor": model.input_format.divisor,
-            "meaning": f"one pixel a cycle, row by row; colour c is the code at in_codes[{form.width_bits}*c +: "
-            f"{form.width_bits}]; the model sees code / {model.input_format.divisor:g}",
+            "meaning": _meaning(words, size.channels, form.width_bits)
+            + f"; the model sees code / {model.input_format.divisor:g}",
         },
         "output": output_ports(design.head.outputs, netlist.dense.head),
         "latency_cycles": design.latency_cycles,
         "initiation_interval": schedule.initiation_interval,
         "convolution": {
             "form": STREAMING,
-            "pixels": schedule.pixels,
+            "pixels": size.pixels,
+            "pixels_per_cycle": words.pixels,
             "pause_cycles": schedule.pause_cycles,
             "line_buffer_bits": schedule.buffer_bits,
             "window_bits": schedule.window_bits,
@@ -152,16 +159,29 @@ def _manifest(model: BaseModel, netlist: ConvolutionalNetlist, design: StreamDes
                     "stride": list(layer.stride),
                     "padding": list(layer.padding),
                     "luts": layer.kernel.luts,
+                    "lanes": steps.lanes.count,
                     "registers": steps.register_levels,
                 }
                 for layer, steps, maps in zip(netlist.layers, schedule.layers, netlist.maps[1:], strict=True)
             ],
         },
         "netlist": {
-            "comparators": len(netlist.compare_channel),
-            "luts": netlist.luts,
-            "kernel_luts": netlist.luts - netlist.dense.luts,
+            "comparators": words.pixels * len(netlist.compare_channel),
+            "luts": design.luts,
+            "kernel_luts": design.luts - netlist.dense.luts,
             "dense_luts": netlist.dense.luts,
             "classes": netlist.dense.head.classes,
         },
     }
+
+
+def _meaning(words: Words, colours: int, width_bits: int) -> str:
+    """What the port `in_codes` shows."""
+    if words.pixels == 1:
+        return f"one pixel a cycle, row by row; colour c is the code at in_codes[{width_bits}*c +: {width_bits}]"
+    meaning = (
+        f"{words.pixels} adjacent pixels of a row a cycle, row by row; colour c of pixel p, the leftmost first, is the code at "
+        f"in_codes[{width_bits}*({colours}*p + c) +: {width_bits}]"
+    )
+    last = words.columns - (words.row - 1) * words.pixels
+    return meaning if last == words.pixels else f"{meaning}; of the last word of a row only the low {last} count"
