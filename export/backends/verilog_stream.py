@@ -230,7 +230,8 @@ def _layer(number: int, layer: WindowLayer, maps: tuple[MapSize, ...], schedule:
     height, channels = layer.window[0], words.pixels * source.channels
     column = height * channels  # bits of a word and of those above it
     row_masks = _masks(source.rows, height, layer.padding[0], _multiples(size.rows, layer.stride[0]))
-    masks = [("row", place, inside, source.rows) for place, inside in row_masks.items()]
+    masks: list[tuple[str, int, Collection[int], int]] = []
+    masks += [("row", place, inside, source.rows) for place, inside in row_masks.items()]
     masks += [("column", place, lanes.inside[place], words.row) for place in lanes.masked]
     total = words.total + steps.flush
     return {

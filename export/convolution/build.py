@@ -145,8 +145,9 @@ def _manifest(model: BaseModel, netlist: ConvolutionalNetlist, design: StreamDes
         "initiation_interval": schedule.initiation_interval,
         "convolution": {
             "form": STREAMING,
-            "pixels": size.pixels,
+            "pixels": schedule.pixels,
             "pixels_per_cycle": words.pixels,
+            "words": words.total,
             "pause_cycles": schedule.pause_cycles,
             "line_buffer_bits": schedule.buffer_bits,
             "window_bits": schedule.window_bits,

@@ -63,6 +63,11 @@ class Schedule:
     collected_bits: int
 
     @property
+    def pixels(self) -> int:
+        """Pixels of an image."""
+        return self.words[0].rows * self.words[0].columns
+
+    @property
     def initiation_interval(self) -> int:
         """Cycles from one image to the next."""
         return self.words[0].total + self.pause_cycles

@@ -63,7 +63,7 @@ def test_build_json_of_several_pixels_a_cycle(tmp_path: Path) -> None:
     manifest = build.manifest
     assert (manifest["input"]["features"], manifest["input"]["shape"]) == (2 * 2, [2, 6, 5])
     described = manifest["convolution"]
-    assert (described["pixels"], described["pixels_per_cycle"]) == (30, 2)
+    assert (described["pixels"], described["pixels_per_cycle"], described["words"]) == (30, 2, 18)
     assert described["line_buffer_bits"] == 2 * 6 * 4 + 1 * 6 * 4  # rows of three words of two pixels
     assert described["window_bits"] == 3 * 6 * 4 + 2 * 4 * 4  # three words of three rows, two of two
     assert described["collected_bits"] == 36
