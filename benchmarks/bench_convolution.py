@@ -1,15 +1,15 @@
 """The forms of a convolutional model in hardware: LUTs, cycles, and what making each costs.
 
     python benchmarks/bench_convolution.py [--model NAME] [--fpga NAME] [--pixels P ...] [--simulate IMAGES [--data DIR]]
-    python benchmarks/bench_convolution.py --small DIR [--fpga NAME]
+    python benchmarks/bench_convolution.py --small DIR [--fpga NAME] [--pixels P ...]
 
 Each form is made in a process of its own: seconds are CPU time of tracing, passes and emission after one model has been
 traced (the first torch.export of a process loads most of torch), MB the peak memory of the process. --pixels makes the
 streaming form once for each number of pixels a cycle. With --simulate the RTL of the streaming form with the last of
 these numbers runs in Verilator on so many random images, or with --data on the first test images of CIFAR-10 in
 DIR, and is compared with PyTorch; Verilator and the compilation of its code are timed together, as CPU time.
-With --small nothing is measured: DIR/streaming and DIR/unrolled
-become builds of a small convolutional model with random tables, for `difflut synth`.
+With --small nothing is measured: DIR/streaming, DIR/streaming-P
+for P > 1 pixels a cycle and DIR/unrolled become builds of a small convolutional model with random tables, for `difflut synth`.
 """
 
 from __future__ import annotations
@@ -92,14 +92,16 @@ def simulate(name: str, fpga: str, pixels: int, images: int, data: Path | None) 
             np.testing.assert_array_equal(result.classes, classes.numpy())
 
 
-def write_small(folder: Path, fpga: str) -> None:
-    """Builds of both forms of a model on 16 x 16 pixels."""
+def write_small(folder: Path, fpga: str, choices: list[int]) -> None:
+    """Builds of both forms of a model on 16 x 16 pixels, the streaming form for each number of pixels a cycle."""
     torch.manual_seed(0)
     model = CIFAR10Conv("small_conv", image_size=16, kernels=(8, 16), widths=(200,))
     form = model.input_format
     model.fit_encoder(torch.randint(form.lowest, form.highest + 1, (64, *model.input_shape), dtype=torch.int32))
     model.eval()
-    bundle.write(make_stream_bundle(model, fpga=fpga), folder / STREAMING)
+    for pixels in choices:
+        made = make_stream_bundle(model, fpga=fpga, pixels_per_cycle=pixels)
+        bundle.write(made, folder / (STREAMING if pixels == 1 else f"{STREAMING}-{pixels}"))
     bundle.write(make_bundle(model, fpga=fpga).bundle, folder / UNROLLED)
 
 
@@ -114,7 +116,7 @@ def main() -> None:
     parser.add_argument("--small", type=Path, metavar="DIR")
     options = parser.parse_args()
     if options.small:
-        write_small(options.small, options.fpga)
+        write_small(options.small, options.fpga, options.pixels)
         return
     if options.form:
         print(json.dumps(measure(options.model, options.form, options.fpga, options.pixels[0])))
