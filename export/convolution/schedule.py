@@ -36,7 +36,7 @@ class LayerSchedule:
     register_levels: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Schedule:
     """The timing of a streaming circuit, in clock cycles.
 
@@ -48,6 +48,9 @@ class Schedule:
         buffer_bits: bits of the line buffers.
         window_bits: bits of the window registers, unread ones included.
         collected_bits: bits of the registers that keep what the dense part reads of the maps.
+        taken: for each map, int64 (pixels,), the edge at which its readers take each of its pixels, where the edge that
+            takes the image's first pixel is 0 and no gaps follow.
+        hold_cycles: from the edge that takes the last pixel of an image to that of the next one, at least; 0 for any.
     """
 
     layers: tuple[LayerSchedule, ...]
@@ -57,11 +60,18 @@ class Schedule:
     buffer_bits: int
     window_bits: int
     collected_bits: int
+    taken: tuple[Edges, ...]
+    hold_cycles: int = 0
 
     @property
     def initiation_interval(self) -> int:
         """Cycles from one image to the next."""
-        return self.pixels + self.pause_cycles
+        return max(self.pixels + self.pause_cycles, self.hold_cycles)
+
+    @property
+    def holds(self) -> bool:
+        """Whether an image's last pixel may have to wait, beyond the pause."""
+        return self.hold_cycles > self.pixels + self.pause_cycles
 
 
 def plan_schedule(netlist: ConvolutionalNetlist) -> Schedule:
@@ -99,6 +109,7 @@ def plan_schedule(netlist: ConvolutionalNetlist) -> Schedule:
         buffer_bits=buffer_bits,
         window_bits=window_bits,
         collected_bits=len(netlist.dense_bits),
+        taken=tuple(taken),
     )
 
 
