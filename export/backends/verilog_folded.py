@@ -85,7 +85,10 @@ def _print(folded: FoldedDense, head: HeadPlan, target: Target, write: WriteFile
     row_bits = max(1, (program.rows - 1).bit_length())
     port_bits = program.lanes * inputs * layout.address_bits
     rows = {"rows": program.rows, "row_range": names.vector(row_bits)}
-    connections = {"connection_range": names.vector(port_bits + 1), "tables_range": names.vector(program.lanes * table_bits)}
+    connections = {
+        "connection_range": names.vector(port_bits + 1),
+        "tables_range": names.vector(program.lanes * table_bits),
+    }
     bits = write(
         "folded_bits",
         **shared,

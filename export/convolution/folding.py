@@ -11,6 +11,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from difflut.export.convolution.ir import ConvolutionalNetlist
 from difflut.export.convolution.schedule import Schedule
@@ -103,7 +104,7 @@ def fold_dense(netlist: ConvolutionalNetlist, schedule: Schedule, lanes: int) ->
     return FoldedDense(program, layout, keepers, _timing(keepers, schedule, program.rows))
 
 
-def _keepers(netlist: ConvolutionalNetlist, schedule: Schedule) -> tuple[tuple[Keeper, ...], np.ndarray]:
+def _keepers(netlist: ConvolutionalNetlist, schedule: Schedule) -> tuple[tuple[Keeper, ...], npt.NDArray[np.int64]]:
     """What fills each bank, and int64 (features, 3): bank, word and place of each."""
     read = np.unique(netlist.dense.compare_feature)
     read = read if len(read) else np.zeros(1, np.int64)  # unused inputs of lanes read something, too
@@ -119,7 +120,9 @@ def _keepers(netlist: ConvolutionalNetlist, schedule: Schedule) -> tuple[tuple[K
         free = int(np.diff(taken, append=taken[0] + schedule.initiation_interval).min())
         width = -(-len(channels) // free)
         words = -(-len(channels) // width)
-        places[features] = np.stack([np.full(len(bit), len(keepers)), pixel * words + bit // width, bit % width], axis=1)
+        places[features] = np.stack(
+            [np.full(len(bit), len(keepers)), pixel * words + bit // width, bit % width], axis=1
+        )
         bank = Bank(str(number), width, words * size.pixels, halves=2)
         keepers.append(Keeper(number, tuple(channels.tolist()), words, bank))
     return tuple(keepers), places

@@ -81,30 +81,22 @@ def make_program(netlist: Netlist, lanes: int) -> Program:
     form = netlist.input
     if form != InputFormat(form.features, 1):
         raise NetlistError(f"netlist {netlist.name!r} has the input {form}; a folded circuit reads features of one bit")
-    inputs = max(1, int(netlist.lut_inputs.max(initial=1)))
     schedule = _Schedule(netlist, lanes)
     schedule.results()
     result_rows = len(schedule.rows)
     schedule.scores()
-    cells = np.full((len(schedule.rows), lanes), CONST0, np.int64)
-    for row, nets in enumerate(schedule.rows):
-        cells[row, : len(nets)] = nets
-    known = _tables(netlist, inputs)
-    reads = np.zeros((*cells.shape, inputs), np.int64)
-    fanin = np.zeros((netlist.nets, inputs), np.int64)
-    fanin[FIRST_NET : netlist.first_lut_net, 0] = netlist.compare_feature
-    owner = np.repeat(np.arange(netlist.luts), netlist.lut_inputs)
-    place = np.arange(len(netlist.lut_fanin)) - netlist.lut_offsets[owner]
-    fanin[netlist.first_lut_net + owner, place] = schedule.bit[netlist.lut_fanin]
-    reads[:] = fanin[cells]
+    nets = np.full((len(schedule.rows), lanes), CONST0, np.int64)
+    for row, some in enumerate(schedule.rows):
+        nets[row, : len(some)] = some
+    inputs = max(1, int(netlist.lut_inputs.max(initial=1)))
     return Program(
         features=form.features,
         classes=netlist.head.classes,
-        reads=reads,
-        tables=known[cells],
+        reads=_reads(netlist, inputs, schedule.bit)[nets],
+        tables=_tables(netlist, inputs)[nets],
         last=schedule.last(result_rows),
         result_rows=result_rows,
-        idle_lanes=int(cells.size) - sum(map(len, schedule.rows)),
+        idle_lanes=nets.size - sum(map(len, schedule.rows)),
     )
 
 
@@ -115,8 +107,7 @@ class _Schedule:
         self.netlist, self.lanes = netlist, lanes
         self.rows: list[list[int]] = []
         self.ends: list[int] = []
-        # The bit that carries each net and the first row that can read it. Constants as inputs of a LUT are folded into
-        # its table, so their bit does not matter.
+        # The bit that carries each net, and the first row that can read it. The bit of a constant does not matter.
         self.bit = np.zeros(netlist.nets, np.int64)
         self.bit[FIRST_NET : netlist.first_lut_net] = netlist.compare_feature
         self.ready = np.zeros(netlist.nets, np.int64)
@@ -153,7 +144,6 @@ class _Schedule:
 
     def _add(self, nets: Sequence[int]) -> list[tuple[int, int, int]]:
         """Put nets into new rows, those first that can be looked up first; the net, row and lane of each."""
-        netlist = self.netlist
         earliest = [self._earliest(net) for net in nets]
         order = sorted(range(len(nets)), key=earliest.__getitem__)
         placed = []
@@ -167,6 +157,17 @@ class _Schedule:
     def _earliest(self, net: int) -> int:
         first = self.netlist.first_lut_net
         return int(self.ready[self.netlist.fanin(net - first)].max()) if net >= first else 0
+
+
+def _reads(netlist: Netlist, inputs: int, bit: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """int64 (nets, inputs): the bits that the table of each net reads; `bit` is the one that carries each net."""
+    first = netlist.first_lut_net
+    reads = np.zeros((netlist.nets, inputs), np.int64)
+    reads[FIRST_NET:first, 0] = bit[FIRST_NET:first]
+    owner = np.repeat(np.arange(netlist.luts), netlist.lut_inputs)
+    place = np.arange(len(netlist.lut_fanin)) - netlist.lut_offsets[owner]
+    reads[first + owner, place] = bit[netlist.lut_fanin]
+    return reads
 
 
 def _tables(netlist: Netlist, inputs: int) -> npt.NDArray[np.bool_]:

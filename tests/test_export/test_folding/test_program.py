@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def on_bits(netlist: Netlist) -> Netlist:
     )
 
 
-def features_of(netlist: Netlist, samples: int, seed: int = 0) -> np.ndarray:
+def features_of(netlist: Netlist, samples: int, seed: int = 0) -> Any:
     return np.random.default_rng(seed).integers(0, 2, (samples, netlist.input.features))
 
 
