@@ -157,7 +157,7 @@ def replaced(old: str, new: str) -> Callable[[str], str]:
         ("dense", replaced("sum <= score_ends[3] ? ", "sum <= score_ends[3] & 1'b0 ? ")),  # sums run on
         ("dense", replaced("total = sum + ", "total = sum + 1'b1 + ")),
         ("dense", replaced("half <= ~half", "half <= half")),
-        ("dense", replaced("row4 <= ", "row4 < ")),  # the last row of results is not written
+        ("dense", replaced("& row4 <= ", "& row4 < ")),  # the last row of results is not written
         ("dense", replaced("row4 <= row3", "row4 <= row2")),
         ("dense_keep1", replaced("half <= half ^ last", "half <= half")),
         ("dense_keep3", replaced("assign out_address = {half, address}", "assign out_address = {half, ~address}")),
