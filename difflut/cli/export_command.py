@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     "  difflut export mnist_fc_8k_dwn --interface axi-stream --stream-width 64 --stream-output class\n"
     "  difflut export mnist_fc_8k_dwn --pipeline encoder,1,2,sum2,argmax4\n"
     "  difflut export cifar10_conv --conv streaming\n"
+    "  difflut export cifar10_conv --conv folded=4096\n"
     "  difflut export my.safetensors --model my_models:Net --out build/net",
 )
 @click.argument("source", metavar="NAME|CKPT")
@@ -58,8 +59,9 @@ if TYPE_CHECKING:
     "--conv",
     default="unrolled",
     show_default=True,
-    type=click.Choice(["unrolled", "streaming"]),
-    help="Convolutions: every position at once, an image a cycle; or each kernel once, a pixel a cycle.",
+    metavar="unrolled|streaming|folded=N",
+    help="Convolutions: every position at once, an image a cycle; or each kernel once, a pixel a cycle; or, to save logic, "
+    "with the layers behind them in memories, an image about every N cycles.",
 )
 @click.option("--fmax", type=float, metavar="MHZ", help="Fewest cycles that reach this estimated clock (auto).")
 @click.option("--latency", type=int, metavar="CYCLES", help="Fastest estimated clock in at most these cycles (auto).")
@@ -92,7 +94,8 @@ def command(
     """
     from difflut.cli import prove_command
     from difflut.export import bundle
-    from difflut.export.convolution.build import STREAMING, make_stream_bundle
+    from difflut.export.convolution.build import make_stream_bundle
+    from difflut.export.convolution.forms import UNROLLED, parse_form
     from difflut.export.exporter import make_bundle
     from difflut.export.interfaces.framing import Stream
     from difflut.export.pipelining import AUTO, LEVELS, Pipeline
@@ -102,15 +105,22 @@ def command(
     given = {"width_bits": stream_width, "output": stream_output}
     given = {name: value for name, value in given.items() if value is not None}
     stream = Stream(**given) if given else None  # type: ignore[arg-type]
+    form = parse_form(conv)
     model = load_model(source, model_class)
     directory = out or bundle.default_directory(model.name)
-    if conv == STREAMING:
+    if form.name != UNROLLED:
         if prove_it:
             raise ConfigError(
                 "--prove: there is no proof of streaming circuits yet; check the build with `difflut verify`"
             )
         streamed = make_stream_bundle(
-            model, target=target, interface=interface, fpga=fpga, outputs=outputs, pipeline=asked
+            model,
+            target=target,
+            interface=interface,
+            fpga=fpga,
+            outputs=outputs,
+            pipeline=asked,
+            cycles_per_image=form.cycles,
         )
         bundle.write(streamed, directory)
         _show_stream(streamed, directory, as_json)
@@ -162,13 +172,19 @@ def _show_stream(made: Bundle, directory: Path, as_json: bool) -> None:
     netlist, stream = manifest["netlist"], manifest["convolution"]
     click.echo(f"{manifest['model']['name']} -> {directory}")
     click.echo(
-        f"  streaming: {netlist['comparators']} comparators, {netlist['kernel_luts']} LUTs of kernels and "
+        f"  {stream['form']}: {netlist['comparators']} comparators, {netlist['kernel_luts']} LUTs of kernels and "
         f"{netlist['dense_luts']} of the dense part; {netlist['classes']} scores"
     )
-    click.echo(
-        f"  {stream['line_buffer_bits']} bits of line buffers, {stream['window_bits']} of windows, "
-        f"{stream['collected_bits']} of maps for the dense part"
-    )
+    buffers = f"  {stream['line_buffer_bits']} bits of line buffers, {stream['window_bits']} of windows"
+    if "folded" in stream:
+        folded = stream["folded"]
+        click.echo(
+            f"  dense part: {folded['nodes_per_cycle']} LUTs a cycle for {folded['program_cycles']} cycles, with "
+            f"{folded['table_bits']} bits of tables and {folded['connection_bits']} of connections in memory"
+        )
+        click.echo(f"{buffers}, {folded['copies']} copies of {folded['copy_bits']} bits of maps for the dense part")
+    else:
+        click.echo(f"{buffers}, {stream['collected_bits']} of maps for the dense part")
     click.echo(
         f"  latency {manifest['latency_cycles']} cycles from the last pixel, an image of {stream['pixels']} pixels every "
         f"{manifest['initiation_interval']} cycles, {stream['pixels_per_cycle']} at a time"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
 from difflut._version import __version__
@@ -10,11 +11,14 @@ from difflut.errors import ConfigError
 from difflut.export import bundle
 from difflut.export.backends.verilog_stream import StreamDesign, emit_stream
 from difflut.export.convolution import text
+from difflut.export.convolution.folding import FoldedDense, fold_dense, nodes_per_cycle
+from difflut.export.convolution.forms import FOLDED, STREAMING, UNROLLED
 from difflut.export.convolution.ir import ConvolutionalNetlist
 from difflut.export.convolution.optimise import optimise
+from difflut.export.convolution.schedule import plan_schedule
 from difflut.export.convolution.stages import stage_kernels
 from difflut.export.convolution.trace import trace_convolution
-from difflut.export.convolution.words import Words
+from difflut.export.convolution.words import Words, pixels_per_cycle_for
 from difflut.export.exporter import (
     MODEL_FILE,
     MODELS_FOLDER,
@@ -36,8 +40,7 @@ from difflut.hdl_templates import render
 from difflut.models.base_model import BaseModel
 
 NETLIST_FILE = "verify/convolution.txt"
-UNROLLED, STREAMING = "unrolled", "streaming"
-FORMS = (UNROLLED, STREAMING)
+FORMS = (UNROLLED, STREAMING)  # those without a parameter
 
 
 def make_stream_bundle(
@@ -48,7 +51,9 @@ def make_stream_bundle(
     fpga: str = GENERIC.name,
     outputs: str = "both",
     pipeline: Pipeline | str = LEVELS,
+    cycles_per_image: int | None = None,
     pixels_per_cycle: int = 1,
+    dense_nodes_per_cycle: int | None = None,
 ) -> bundle.Bundle:
     """Export a fitted convolutional model as a streaming circuit, in memory; the same model and options, the same bytes.
 
@@ -59,9 +64,13 @@ def make_stream_bundle(
         fpga: the FPGA family, a name in `difflut.export.targets.TARGETS`.
         outputs: "both" (scores and class), "scores", "class" or "top-K".
         pipeline: where registers go in the dense part; kernels have one behind each level of LUTs. The bits that the
-            dense part reads are registers, so by default none follow its level "encoder".
+            dense part reads are registers, so by default none follow its level "encoder". A folded dense part has registers
+            of its own.
+        cycles_per_image: fold the circuit so that an image takes about so many cycles, instead of giving the next two: if
+            these are fewer than an image has pixels, several of them are taken in a cycle, else the dense part is folded.
         pixels_per_cycle: adjacent pixels of a row that are taken in a cycle, up to a whole row. With P times the pixels each
             kernel is built up to P times; strides restrict P, see `difflut.export.convolution.words`.
+        dense_nodes_per_cycle: how many LUTs of a folded dense part are looked up in a cycle; None: it is not folded.
 
     Raises:
         ConfigError: if an option is unknown or does not fit, or a layer does not fit a stream.
@@ -75,21 +84,40 @@ def make_stream_bundle(
     netlist, reports = optimise(trace_convolution(model), family)
     chosen = parse_outputs(outputs, netlist.dense.head.classes)
     asked = Pipeline(pipeline) if isinstance(pipeline, str) else pipeline
-    plan = _plan_dense(netlist.dense, family, asked, chosen)
-    dense = assign_stages(netlist.dense, plan.cells)
-    netlist = stage_kernels(replace(netlist, dense=dense))
-    design = emit_stream(
-        netlist,
-        family,
-        pixels_per_cycle=pixels_per_cycle,
-        outputs=chosen,
-        head_registers=plan.head_registers,
-        last_registered=plan.registers_last_cells,
-    )
-    manifest = _manifest(model, netlist, design, family)
+    netlist = stage_kernels(netlist)
+    if cycles_per_image is not None:
+        pixels_per_cycle, dense_nodes_per_cycle = _fold(netlist, cycles_per_image)
+    if dense_nodes_per_cycle is None:
+        plan = _plan_dense(netlist.dense, family, asked, chosen)
+        netlist = replace(netlist, dense=assign_stages(netlist.dense, plan.cells))
+        folded = None
+        design = emit_stream(
+            netlist,
+            family,
+            pixels_per_cycle=pixels_per_cycle,
+            outputs=chosen,
+            head_registers=plan.head_registers,
+            last_registered=plan.registers_last_cells,
+        )
+        timing = {
+            "pipeline": pipeline_summary(asked, plan),
+            "timing": analyse(netlist.dense, family, plan, chosen).to_json(),
+        }
+    else:
+        if pixels_per_cycle != 1:
+            raise ConfigError(
+                f"pixels_per_cycle is {pixels_per_cycle}: a circuit with a folded dense part takes one pixel a cycle"
+            )
+        if asked != Pipeline(LEVELS):
+            raise ConfigError("a folded circuit has registers of its own: leave out --pipeline, --fmax and --latency")
+        if dense_nodes_per_cycle < 1:
+            raise ConfigError(f"dense_nodes_per_cycle is {dense_nodes_per_cycle}; expected at least 1")
+        folded = fold_dense(netlist, plan_schedule(netlist), dense_nodes_per_cycle)
+        design = emit_stream(netlist, family, outputs=chosen, folded=folded)
+        timing = {}  # the registers are always the same, and the model of delays knows no memories
+    manifest = _manifest(model, netlist, design, family, folded)
     manifest |= {
-        "pipeline": pipeline_summary(asked, plan),
-        "timing": analyse(dense, family, plan, chosen).to_json(),
+        **timing,
         "passes": [{"part": part, **pass_summary(report)} for part, made in reports.items() for report in made],
         "versions": {"difflut": __version__},
     }
@@ -120,7 +148,35 @@ def _plan_dense(dense: Netlist, family: Target, asked: Pipeline, outputs: Output
     return Plan(levels, tuple(place for place, name in enumerate(levels.names) if name != "encoder"))
 
 
-def _manifest(model: BaseModel, netlist: ConvolutionalNetlist, design: StreamDesign, family: Target) -> dict[str, Any]:
+def _fold(netlist: ConvolutionalNetlist, cycles: int) -> tuple[int, int | None]:
+    """Pixels a cycle and nodes of the dense part a cycle (None: all at once) of a circuit with so many cycles an image."""
+    if cycles < netlist.size.pixels:
+        return pixels_per_cycle_for(netlist, cycles), None
+    return 1, nodes_per_cycle(netlist, plan_schedule(netlist), cycles)
+
+
+def _folded_figures(folded: FoldedDense) -> dict[str, Any]:
+    """What `build.json` says of a folded dense part."""
+    program = folded.program
+    return {
+        "nodes_per_cycle": program.lanes,
+        "program_cycles": program.rows,
+        "idle_lanes": program.idle_lanes,
+        "hold_cycles": folded.schedule.hold_cycles,
+        "table_bits": folded.table_bits,
+        "connection_bits": folded.connection_bits,
+        "copies": folded.copies,
+        "copy_bits": folded.layout.copy_bits,
+        "banks": [
+            {"words": bank.halves * bank.words, "width_bits": bank.width_bits, "map": keeper.map if keeper else None}
+            for bank, keeper in zip_longest(folded.layout.banks, folded.keepers)
+        ],
+    }
+
+
+def _manifest(
+    model: BaseModel, netlist: ConvolutionalNetlist, design: StreamDesign, family: Target, folded: FoldedDense | None
+) -> dict[str, Any]:
     schedule, size, form = design.schedule, netlist.size, netlist.input
     words = schedule.words[0]
     return {
@@ -144,7 +200,7 @@ def _manifest(model: BaseModel, netlist: ConvolutionalNetlist, design: StreamDes
         "latency_cycles": design.latency_cycles,
         "initiation_interval": schedule.initiation_interval,
         "convolution": {
-            "form": STREAMING,
+            "form": STREAMING if folded is None else FOLDED,
             "pixels": schedule.pixels,
             "pixels_per_cycle": words.pixels,
             "words": words.total,
@@ -152,6 +208,7 @@ def _manifest(model: BaseModel, netlist: ConvolutionalNetlist, design: StreamDes
             "line_buffer_bits": schedule.buffer_bits,
             "window_bits": schedule.window_bits,
             "collected_bits": schedule.collected_bits,
+            **({} if folded is None else {"folded": _folded_figures(folded)}),
             "maps": [
                 {
                     "size": list(maps),
