@@ -34,7 +34,7 @@ from difflut.export.timing import analyse, find_levels
 from difflut.hdl_templates import render
 from difflut.models.base_model import BaseModel
 
-NETLIST_FILE = "verify/convolution.txt"
+NETLIST_FILE = bundle.CONVOLUTION_FILE
 UNROLLED, STREAMING = "unrolled", "streaming"
 FORMS = (UNROLLED, STREAMING)
 

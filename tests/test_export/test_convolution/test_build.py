@@ -24,7 +24,6 @@ from difflut.export.proof.build import prove
 from difflut.files import write_atomically
 from difflut.models import BaseModel, get_model
 from difflut.replay import replay
-from difflut.report.facts import read_facts
 from difflut.sim import ProtocolError, RtlInterface, compare, run_rtl
 from difflut.training import predict_scores
 from difflut.verification import verify
@@ -164,12 +163,6 @@ def test_proofs_are_refused(tmp_path: Path) -> None:
 
 def test_what_needs_a_netlist_says_so(tmp_path: Path) -> None:
     bundle.write(make_stream_bundle(made(PLAN)), tmp_path / "net")
-    with pytest.raises(BundleError) as caught:
-        read_facts(tmp_path / "net")
-    assert str(caught.value) == (
-        f"{tmp_path / 'net'}: a streaming circuit, which the report does not know yet; export with --conv unrolled for "
-        f"one that it does"
-    )
     with pytest.raises(ConfigError) as refused:
         replay(tmp_path / "net", tmp_path / "counterexample.npz")
     assert str(refused.value) == (
