@@ -53,6 +53,7 @@ def emit_stream(
     outputs: Outputs | None = None,
     head_registers: Sequence[bool] | None = None,
     last_registered: bool = True,
+    top: str | None = None,
 ) -> StreamDesign:
     """Emit `netlist`, whose parts have their stages, as Verilog; the arguments are those of `verilog.emit`.
 
@@ -62,9 +63,14 @@ def emit_stream(
     """
     check(netlist)
     schedule = plan_schedule(netlist)
-    name = names.identifier(netlist.name)
+    name = top or names.identifier(netlist.name)
     dense = verilog.emit(
-        netlist.dense, target, outputs=outputs, head_registers=head_registers, last_registered=last_registered
+        netlist.dense,
+        target,
+        outputs=outputs,
+        head_registers=head_registers,
+        last_registered=last_registered,
+        top=f"{name}_dense",
     )
     files = dict(dense.files)
     source = names.comment(netlist.name)
