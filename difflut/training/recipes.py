@@ -50,7 +50,7 @@ class Recipe:
 
 
 _RECIPES: dict[str, Recipe] = {
-    "cifar10_conv": Recipe(epochs=10, max_shift=2, flip=True),
+    "cifar10_conv": Recipe(epochs=25, connection_epochs=6, max_shift=2, flip=True),
     "mnist_fc_8k_dwn": Recipe(epochs=25, connection_epochs=10, max_shift=1),
     "mnist_fc_8k_linear": Recipe(epochs=30, learning_rate=5e-3, max_shift=1),
     # One recipe for each family of `difflut.models.comparison`: its members differ in one training aid only.
