@@ -216,7 +216,7 @@ def _lead(facts: Facts) -> str:
 
 def _fits(facts: Facts) -> Answer:
     """The best knowledge first: a routed device, then a synthesis, then the estimate."""
-    bits = facts.encoded.input.features * facts.encoded.input.width_bits
+    bits = facts.manifest["input"]["features"] * facts.manifest["input"]["width_bits"]
     if "stream" in facts.manifest:
         pins = f"{bits:,} input bits through an AXI4-Stream of {facts.manifest['stream']['width_bits']}"
     elif facts.maps:

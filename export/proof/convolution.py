@@ -81,6 +81,7 @@ def prove_convolution(
         claim, example = prove_part(kernel_part(_read(sources, f"{top}_kernel{number}"), layer.kernel, number))
         claims.append(claim)
         found = found or example
+    claims.append(prove_wiring(circuit, netlist))
     claims += [prove_kept(circuit, netlist, place) for place in netlist.collected]
     dense = {name: text for name, text in sources.items() if name.startswith(f"{top}_dense")}
     outcome = prove_rtl(read_back(dense, f"{top}_dense"), netlist.dense, dense_latency, progress)
@@ -213,6 +214,20 @@ def _stub(text: str) -> str:
         raise ProofError("a module of the build has no list of ports")
     inputs = ", ".join(_INPUT.findall(found[2]))
     return f"{found[1]}\n  (* keep *) wire kept = ^{{{inputs}}};\nendmodule\n"
+
+
+def prove_wiring(circuit: Circuit, netlist: ConvolutionalNetlist) -> Claim:
+    """Ports of the modules inside of the top are the signals that they should be, bit by bit."""
+    wanted = {"dense.in_codes": "dense_bits"}
+    for number, layer in enumerate(netlist.layers, 1):
+        wanted |= {f"map{number}.in_{what}": f"{what}{layer.source}" for what in ("bits", "valid")}
+        wanted |= {f"map{number}.out_{what}": f"{what}{number}" for what in ("bits", "valid")}
+        wanted[f"map{number}.rst"] = "rst"
+    names = circuit.names
+    wrong = [port for port, signal in wanted.items() if port not in names or names[port] != names.get(signal)]
+    statement = "each layer is given the bits of its source and their valid, the dense part the kept bits"
+    verdict, detail = (OPEN, f"{wrong[0]} is something else") if wrong else (PROVED, "by the wires")
+    return Claim("wiring", statement, verdict, detail)
 
 
 def prove_kept(circuit: Circuit, netlist: ConvolutionalNetlist, place: int) -> Claim:

@@ -25,6 +25,7 @@ from difflut.export.proof.convolution import (
     prove_convolution,
     prove_kept,
     prove_part,
+    prove_wiring,
     read_top,
 )
 from difflut.export.proof.read_back import read_back
@@ -65,7 +66,7 @@ def test_every_part_is_proved(plan: int, tmp_path: Path) -> None:
     subjects = [claim.subject for claim in report.claims]
     kernels = [f"kernel {number}" for number in range(1, len(netlist.layers) + 1)]
     kept = [f"kept bits of map {place}" for place in netlist.collected]
-    assert len(kept) == 2 and {"geometry", "pixel", *kernels, *kept, "dense part, argmax"} <= set(subjects)
+    assert len(kept) == 2 and {"geometry", "pixel", "wiring", *kernels, *kept, "dense part, argmax"} <= set(subjects)
     assert len(report.not_covered) == 2 and "line buffers" in report.not_covered[0]
 
 
@@ -160,6 +161,27 @@ def test_a_wrong_kept_bit_is_not_proved(old: str, new: str) -> None:
     circuit = read_top(texts, "stack")
     assert prove_kept(circuit, netlist, 2).verdict == OPEN
     assert prove_kept(circuit, netlist, 0).verdict == PROVED, "the other map is as it was"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (".in_bits(bits1)", ".in_bits(bits0)"),
+        (".in_valid(valid1)", ".in_valid(valid0)"),
+        (".in_codes(dense_bits)", ".in_codes(~dense_bits)"),
+        (".out_bits(bits1)", ".out_bits({bits1[0], bits1[3:1]})"),
+        (".rst(rst),\n      .in_valid(valid1)", ".rst(1'b0),\n      .in_valid(valid1)"),
+    ],
+    ids=["source", "valid", "inverted", "rotated", "no reset"],
+)
+def test_wrong_wires_are_not_proved(old: str, new: str) -> None:
+    require_prover()
+    build, netlist = built(0)
+    texts = sources(build)
+    assert prove_wiring(read_top(texts, "stack"), netlist).verdict == PROVED
+    assert texts["stack"].count(old) == 1
+    texts["stack"] = texts["stack"].replace(old, new)
+    assert prove_wiring(read_top(texts, "stack"), netlist).verdict == OPEN
 
 
 def test_a_wrong_dense_part_has_a_counterexample() -> None:
