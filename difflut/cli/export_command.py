@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from difflut.cli.common import json_option, model_option, print_json
-from difflut.errors import ConfigError
 
 if TYPE_CHECKING:
     from difflut.export.bundle import Bundle
+    from difflut.export.proof.report import ProofReport
 
 
 @click.command(
@@ -109,21 +110,18 @@ def command(
     model = load_model(source, model_class)
     directory = out or bundle.default_directory(model.name)
     if form.name != UNROLLED:
-        if prove_it:
-            raise ConfigError(
-                "--prove: there is no proof of streaming circuits yet; check the build with `difflut verify`"
-            )
         streamed = make_stream_bundle(
             model,
             target=target,
             interface=interface,
+            stream=stream,
             fpga=fpga,
             outputs=outputs,
             pipeline=asked,
             cycles_per_image=form.cycles,
         )
         bundle.write(streamed, directory)
-        _show_stream(streamed, directory, as_json)
+        _show_stream(streamed, directory, prove_command.run(directory) if prove_it else None, as_json)
         return
     made = make_bundle(
         model, target=target, interface=interface, stream=stream, fpga=fpga, outputs=outputs, pipeline=asked
@@ -144,17 +142,20 @@ def command(
     cycles = manifest["latency_cycles"]
     click.echo(f"  latency {cycles} cycle{'s' if cycles != 1 else ''}, a new input every cycle")
     if "stream" in manifest:
-        described = manifest["stream"]
-        click.echo(
-            f"  AXI4-Stream of {described['width_bits']} bits: {described['codes']['beats']} beats a frame, "
-            f"{described['results']['beats']} a result; last beat in to last beat out {described['latency_cycles']} cycles"
-        )
+        _show_axi(manifest["stream"])
     timing = manifest["timing"]
     slowest = timing["critical_path"]
     click.echo(
         f"  about {timing['fmax_mhz']:g} MHz on {manifest['fpga']} (an estimate); slowest is stage {slowest['stage']}: "
         f"{' <- '.join(slowest['path'])}"
     )
+    _finish(proof, directory)
+
+
+def _finish(proof: ProofReport | None, directory: Path) -> None:
+    """Show the proof, if one was asked for, and say what comes next; end with status 1 if it failed."""
+    from difflut.cli import prove_command
+
     if proof is not None:
         prove_command.show(proof, directory)
         if not proof.ok:
@@ -163,12 +164,20 @@ def command(
     click.echo(f"next: difflut verify {directory}")
 
 
-def _show_stream(made: Bundle, directory: Path, as_json: bool) -> None:
-    """Say what a streaming build is."""
+def _show_axi(described: Mapping[str, Any]) -> None:
+    click.echo(
+        f"  AXI4-Stream of {described['width_bits']} bits: {described['codes']['beats']} beats a frame, "
+        f"{described['results']['beats']} a result; last beat in to last beat out {described['latency_cycles']} cycles"
+    )
+
+
+def _show_stream(made: Bundle, directory: Path, proof: ProofReport | None, as_json: bool) -> None:
+    """Say what a streaming build is, and the rest as for any other."""
     manifest = made.manifest
     if as_json:
-        print_json({"directory": str(directory), "digest": made.digest, **manifest})
-        return
+        result = {"directory": str(directory), "digest": made.digest, **manifest}
+        print_json(result if proof is None else {**result, "proof": proof.to_json()})
+        sys.exit(0 if proof is None or proof.ok else 1)
     netlist, stream = manifest["netlist"], manifest["convolution"]
     click.echo(f"{manifest['model']['name']} -> {directory}")
     click.echo(
@@ -189,4 +198,6 @@ def _show_stream(made: Bundle, directory: Path, as_json: bool) -> None:
         f"  latency {manifest['latency_cycles']} cycles from the last pixel, an image of {stream['pixels']} pixels every "
         f"{manifest['initiation_interval']} cycles, {stream['pixels_per_cycle']} at a time"
     )
-    click.echo(f"next: difflut verify {directory}")
+    if "stream" in manifest:
+        _show_axi(manifest["stream"])
+    _finish(proof, directory)

@@ -44,7 +44,9 @@ class FoldedDesign:
     models: dict[str, str]
 
 
-def emit_folded(folded: FoldedDense, dense: Netlist, target: Target, outputs: Outputs | None = None) -> FoldedDesign:
+def emit_folded(
+    folded: FoldedDense, dense: Netlist, target: Target, outputs: Outputs | None = None, top: str | None = None
+) -> FoldedDesign:
     """Emit the modules of a folded dense part.
 
     Args:
@@ -52,8 +54,9 @@ def emit_folded(folded: FoldedDense, dense: Netlist, target: Target, outputs: Ou
         dense: the netlist that it was made from.
         target: the FPGA family.
         outputs: the output ports; scores and class by default.
+        top: the name of its top module; by default that of the netlist.
     """
-    top = names.identifier(dense.name)
+    top = top or names.identifier(dense.name)
     head = plan_head(dense.head, target, outputs)
     files: dict[str, str] = {}
 
@@ -75,7 +78,7 @@ def _print(folded: FoldedDense, head: HeadPlan, target: Target, write: WriteFile
     program, layout = folded.program, folded.layout
     inputs, table_bits = program.inputs, 1 << program.inputs
     banks = _banks(folded)
-    shared = {
+    shared: dict[str, Any] = {
         "banks": banks,
         "lanes": program.lanes,
         "inputs": inputs,
@@ -84,8 +87,8 @@ def _print(folded: FoldedDense, head: HeadPlan, target: Target, write: WriteFile
     }
     row_bits = max(1, (program.rows - 1).bit_length())
     port_bits = program.lanes * inputs * layout.address_bits
-    rows = {"rows": program.rows, "row_range": names.vector(row_bits)}
-    connections = {
+    rows: dict[str, Any] = {"rows": program.rows, "row_range": names.vector(row_bits)}
+    connections: dict[str, Any] = {
         "connection_range": names.vector(port_bits + 1),
         "tables_range": names.vector(program.lanes * table_bits),
     }

@@ -61,6 +61,7 @@ def emit_stream(
     head_registers: Sequence[bool] | None = None,
     last_registered: bool = True,
     folded: FoldedDense | None = None,
+    top: str | None = None,
 ) -> StreamDesign:
     """Emit `netlist`, whose parts have their stages, as Verilog.
 
@@ -78,13 +79,19 @@ def emit_stream(
     """
     check(netlist)
     schedule = plan_schedule(netlist, pixels_per_cycle) if folded is None else folded.schedule
-    name = names.identifier(netlist.name)
+    name = top or names.identifier(netlist.name)
+    dense: verilog.VerilogDesign | verilog_folded.FoldedDesign
     if folded is None:
         dense = verilog.emit(
-            netlist.dense, target, outputs=outputs, head_registers=head_registers, last_registered=last_registered
+            netlist.dense,
+            target,
+            outputs=outputs,
+            head_registers=head_registers,
+            last_registered=last_registered,
+            top=f"{name}_dense",
         )
     else:
-        dense = verilog_folded.emit_folded(folded, netlist.dense, target, outputs)
+        dense = verilog_folded.emit_folded(folded, netlist.dense, target, outputs, top=f"{name}_dense")
     files = dict(dense.files)
     source = names.comment(netlist.name)
     for number, layer in enumerate(netlist.layers, 1):

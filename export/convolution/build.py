@@ -9,6 +9,7 @@ from typing import Any
 from difflut._version import __version__
 from difflut.errors import ConfigError
 from difflut.export import bundle
+from difflut.export.backends import names
 from difflut.export.backends.verilog_stream import StreamDesign, emit_stream
 from difflut.export.convolution import text
 from difflut.export.convolution.folding import FoldedDense, fold_dense, nodes_per_cycle
@@ -22,6 +23,7 @@ from difflut.export.convolution.words import Words, pixels_per_cycle_for
 from difflut.export.exporter import (
     MODEL_FILE,
     MODELS_FOLDER,
+    choose_stream,
     model_summary,
     output_ports,
     pass_summary,
@@ -30,16 +32,20 @@ from difflut.export.exporter import (
 from difflut.export.fusesoc import core_file, core_name
 from difflut.export.heads.outputs import Outputs, parse_outputs
 from difflut.export.heads.plan import plan_head
+from difflut.export.interfaces import PLAIN
+from difflut.export.interfaces.framing import Stream
+from difflut.export.interfaces.wrapper import CORE_SUFFIX, HEADER_FOLDER, Wrapped, wrap_pixels
 from difflut.export.ir import Netlist
 from difflut.export.levels import Plan
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.pipelining import LEVELS, Pipeline, plan_pipeline
+from difflut.export.proof.build import pack_netlist
 from difflut.export.targets import GENERIC, Target, find_target
 from difflut.export.timing import analyse, find_levels
 from difflut.hdl_templates import render
 from difflut.models.base_model import BaseModel
 
-NETLIST_FILE = "verify/convolution.txt"
+NETLIST_FILE = bundle.CONVOLUTION_FILE
 FORMS = (UNROLLED, STREAMING)  # those without a parameter
 
 
@@ -47,7 +53,8 @@ def make_stream_bundle(
     model: BaseModel,
     *,
     target: str = "verilog",
-    interface: str = "plain",
+    interface: str = PLAIN,
+    stream: Stream | None = None,
     fpga: str = GENERIC.name,
     outputs: str = "both",
     pipeline: Pipeline | str = LEVELS,
@@ -60,7 +67,8 @@ def make_stream_bundle(
     Args:
         model: the model.
         target: the output language, "verilog".
-        interface: the ports of the top module, "plain": pixels with in_valid and in_ready.
+        interface: the ports of the top module: "plain" (pixels with in_valid and in_ready) or "axi-stream" (images).
+        stream: width and output of the streams, for "axi-stream" only; its output decides which results the core has.
         fpga: the FPGA family, a name in `difflut.export.targets.TARGETS`.
         outputs: "both" (scores and class), "scores", "class" or "top-K".
         pipeline: where registers go in the dense part; kernels have one behind each level of LUTs. The bits that the
@@ -76,15 +84,17 @@ def make_stream_bundle(
         ConfigError: if an option is unknown or does not fit, or a layer does not fit a stream.
         TraceError: if the model is no stack of whole maps; see `trace_convolution`.
     """
-    if target != "verilog" or interface != "plain":
-        raise ConfigError(
-            f"a streaming circuit has the target 'verilog' and the interface 'plain'; got {target!r} and {interface!r}"
-        )
+    if target != "verilog":
+        raise ConfigError(f"a streaming circuit has the target 'verilog'; got {target!r}")
+    stream = choose_stream(interface, stream, outputs)
     family = find_target(fpga)
-    netlist, reports = optimise(trace_convolution(model), family)
-    chosen = parse_outputs(outputs, netlist.dense.head.classes)
+    traced = trace_convolution(model)
+    netlist, reports = optimise(traced, family)
+    chosen = parse_outputs(stream.output if stream else outputs, netlist.dense.head.classes)
     asked = Pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     netlist = stage_kernels(netlist)
+    top = names.identifier(netlist.name)
+    core_top = f"{top}{CORE_SUFFIX}" if stream else top
     if cycles_per_image is not None:
         pixels_per_cycle, dense_nodes_per_cycle = _fold(netlist, cycles_per_image)
     if dense_nodes_per_cycle is None:
@@ -98,6 +108,7 @@ def make_stream_bundle(
             outputs=chosen,
             head_registers=plan.head_registers,
             last_registered=plan.registers_last_cells,
+            top=core_top,
         )
         timing = {
             "pipeline": pipeline_summary(asked, plan),
@@ -113,30 +124,36 @@ def make_stream_bundle(
         if dense_nodes_per_cycle < 1:
             raise ConfigError(f"dense_nodes_per_cycle is {dense_nodes_per_cycle}; expected at least 1")
         folded = fold_dense(netlist, plan_schedule(netlist), dense_nodes_per_cycle)
-        design = emit_stream(netlist, family, outputs=chosen, folded=folded)
+        design = emit_stream(netlist, family, outputs=chosen, folded=folded, top=core_top)
         timing = {}  # the registers are always the same, and the model of delays knows no memories
+    wrapped = wrap_pixels(design, netlist, stream, pixels_per_cycle) if stream else Wrapped(design.files, {}, {})
     manifest = _manifest(model, netlist, design, family, folded)
     manifest |= {
+        "name": top,
+        "interface": interface,
         **timing,
         "passes": [{"part": part, **pass_summary(report)} for part, made in reports.items() for report in made],
         "versions": {"difflut": __version__},
+        **wrapped.manifest,
     }
-    files = {f"rtl/{name}": content.encode() for name, content in design.files.items()}
+    files = {f"rtl/{name}": content.encode() for name, content in wrapped.rtl.items()}
+    files |= {f"{HEADER_FOLDER}/{name}": content.encode() for name, content in wrapped.headers.items()}
     files |= {f"{MODELS_FOLDER}/{name}": content.encode() for name, content in design.models.items()}
     core = core_file(
-        design.top,
+        top,
         version=__version__,
         description=f"Streaming classifier of lookup tables made from the model {model.name}",
         fpga=family.name,
-        sources=sorted(f"rtl/{name}" for name in design.files),
+        sources=sorted(f"rtl/{name}" for name in wrapped.rtl),
         models=sorted(f"{MODELS_FOLDER}/{name}" for name in design.models),
     )
-    files[core_name(design.top)] = core.encode()
+    files[core_name(top)] = core.encode()
     files[NETLIST_FILE] = text.to_text(netlist).encode()
+    files[bundle.TRACED_FILE] = pack_netlist(text.to_text(traced))
     files[MODEL_FILE] = model.checkpoint_bytes(frozen=True)
     files["README.md"] = render(
-        "build_readme_stream.md.j2",
-        {"build": manifest, "sources": sorted(design.files), "models": bool(design.models)},
+        "build_readme_axi_stream.md.j2" if stream else "build_readme_stream.md.j2",
+        {"build": manifest, "sources": sorted(wrapped.rtl), "models": bool(design.models)},
     ).encode()
     return bundle.Bundle(manifest, files)
 
@@ -180,9 +197,7 @@ def _manifest(
     schedule, size, form = design.schedule, netlist.size, netlist.input
     words = schedule.words[0]
     return {
-        "name": design.top,
         "target": "verilog",
-        "interface": "plain",
         "fpga": family.name,
         "outputs": design.head.outputs.name,
         "model": model_summary(model),
@@ -204,6 +219,7 @@ def _manifest(
             "pixels": schedule.pixels,
             "pixels_per_cycle": words.pixels,
             "words": words.total,
+            "dense_latency_cycles": design.latency_cycles - schedule.collect_cycles,
             "pause_cycles": schedule.pause_cycles,
             "line_buffer_bits": schedule.buffer_bits,
             "window_bits": schedule.window_bits,
