@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from convolutions import Plan, Step, made
 
@@ -15,7 +16,8 @@ MODEL = "convolutions:Stack"
 
 _BORDERS = (Step(2, (3, 3), padding=(1, 1)),)
 # Bytes of a beat and of a pixel: 1 and 2; 4 and 3, the last beat with padding; 2 and 4; 8 and 1, the plan of `Stack()`; an
-# image in one beat, of which the core has two whole before it answers.
+# image in one beat, of which the core has two whole before it answers; words of two pixels, which are 6 bytes; a dense part
+# that takes longer than the pixels, so that the last pixel of an image waits.
 SHAPES: dict[str, tuple[Plan, Stream]] = {
     "narrow": (Plan((2, 4, 3), _BORDERS, bits=2), Stream(8, "scores")),
     "colours": (Plan((3, 3, 5), _BORDERS), Stream(32, "class")),
@@ -25,7 +27,12 @@ SHAPES: dict[str, tuple[Plan, Stream]] = {
     ),
     "wide": (Plan((1, 4, 4), _BORDERS), Stream(64, "scores")),
     "one beat": (Plan((1, 2, 2), (Step(2, (1, 1)),)), Stream(32, "class")),
+    "words": (Plan((3, 3, 4), _BORDERS), Stream(32, "scores")),
+    "folded": (Plan((1, 4, 4), _BORDERS, widths=(40, 30)), Stream(16, "scores")),
 }
+
+# How a shape is built, if not as a circuit that takes a pixel a cycle.
+OPTIONS: dict[str, dict[str, Any]] = {"words": {"pixels_per_cycle": 2}, "folded": {"dense_nodes_per_cycle": 1}}
 
 # What is wrong -> shape, part of the wrapper, text, replacement. Every one changes what a stream shows; see the tests.
 FAULTS: dict[str, tuple[str, str, str, str]] = {
@@ -49,7 +56,7 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
 def pixel_bundle(shape: str = "narrow") -> bundle.Bundle:
     """The build of a shape."""
     plan, stream = SHAPES[shape]
-    return make_stream_bundle(made(plan), interface="axi-stream", stream=stream)
+    return make_stream_bundle(made(plan), interface="axi-stream", stream=stream, **OPTIONS.get(shape, {}))
 
 
 def broken(fault: str) -> bundle.Bundle:

@@ -113,15 +113,16 @@ def numbers(facts: Facts) -> Iterator[Number]:
     if stream:
         yield Number("Network", "comparisons of a pixel", facts.encoded.comparators)
         yield from (Number("Stream", name, stream[key], unit) for name, key, unit in _STREAM)
-        yield Number("Stream", "first pixel in to result", stream["pixels"] - 1 + manifest["latency_cycles"], "cycles")
+        yield Number("Stream", "first pixel in to result", stream["words"] - 1 + manifest["latency_cycles"], "cycles")
     else:
         yield Number("Network", "comparisons in the encoder", facts.encoded.comparators)
         yield Number("Network", "inputs read", read, better=NEITHER)
     yield Number("Speed", "latency", manifest["latency_cycles"], "cycles")
-    yield Number("Speed", "clock, estimated", facts.fmax_mhz, "MHz", HIGHER)
-    yield Number("Speed", "latency at that clock", 1e3 * manifest["latency_cycles"] / facts.fmax_mhz, "ns")
     yield Number("Speed", "initiation interval", manifest["initiation_interval"], "cycles")
-    yield Number("Speed", "samples a second at that clock", 1e6 * facts.fmax_mhz / facts.interval_cycles, "/s", HIGHER)
+    if (mhz := facts.fmax_mhz) is not None:
+        yield Number("Speed", "clock, estimated", mhz, "MHz", HIGHER)
+        yield Number("Speed", "latency at that clock", 1e3 * manifest["latency_cycles"] / mhz, "ns")
+        yield Number("Speed", "samples a second at that clock", 1e6 * mhz / facts.interval_cycles, "/s", HIGHER)
     if "stream" in manifest:
         yield Number("Speed", "cycles a frame", manifest["stream"]["cycles_per_frame"], "cycles")
         yield Number("Speed", "last beat in to last beat out", manifest["stream"]["latency_cycles"], "cycles")
@@ -199,7 +200,7 @@ def _entry(manifest: Mapping[str, Any]) -> str:
 
 
 def _options(manifest: Mapping[str, Any]) -> dict[str, str]:
-    model, ports = manifest["model"], manifest["input"]
+    model, ports, pipeline = manifest["model"], manifest["input"], manifest.get("pipeline", {})
     chosen: dict[str, Any] = {
         "name": manifest["name"],
         "model": model["name"],
@@ -209,10 +210,10 @@ def _options(manifest: Mapping[str, Any]) -> dict[str, str]:
         "samples enter": _entry(manifest),
         "interface": manifest["interface"],
         "stream width": manifest.get("stream", {}).get("width_bits"),
-        "pipeline": manifest["pipeline"]["spec"],
-        "clock asked for": manifest["pipeline"]["fmax_mhz"],
-        "latency asked for": manifest["pipeline"]["latency_cycles"],
-        "registers after": ", ".join(manifest["pipeline"]["registers_after"]),
+        "pipeline": pipeline.get("spec"),
+        "clock asked for": pipeline.get("fmax_mhz"),
+        "latency asked for": pipeline.get("latency_cycles"),
+        "registers after": ", ".join(pipeline.get("registers_after", ())),
         "input shape": " × ".join(map(str, ports["shape"])),
         "input code": f"{ports['width_bits']} bits, {'signed' if ports['signed'] else 'unsigned'}, / {ports['divisor']:g}",
         "difflut": manifest["versions"]["difflut"],

@@ -97,7 +97,7 @@ class Facts:
         family: the FPGA family it was exported for.
         outputs: its output ports.
         parts: LUTs by part, an estimate.
-        stages: from input to output.
+        stages: from input to output; none where delays are not estimated, as in a folded dense part.
         comparisons: int64 (features,), how many thresholds each input of `encoded` is compared with.
         records: the kept verifications of exactly this build.
         measured: of those the one with what the RTL returned for the most labelled samples, if there is one.
@@ -129,9 +129,9 @@ class Facts:
         return sum(part.luts for part in self.parts)
 
     @property
-    def fmax_mhz(self) -> float:
-        """The estimated clock."""
-        return float(self.manifest["timing"]["fmax_mhz"])
+    def fmax_mhz(self) -> float | None:
+        """The estimated clock, if there is an estimate."""
+        return float(self.manifest["timing"]["fmax_mhz"]) if "timing" in self.manifest else None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -182,8 +182,10 @@ def read_facts(directory: Path) -> Facts:
         maps=read_maps(stream) if stream else (),
         family=family,
         outputs=outputs,
-        parts=_stream_parts(stream, encoded, family, outputs) if stream else _parts(netlist, family, outputs),
-        stages=_stages(netlist, family, outputs, manifest),
+        parts=_stream_parts(stream, encoded, family, outputs, manifest["convolution"])
+        if stream
+        else _parts(netlist, family, outputs),
+        stages=_stages(netlist, family, outputs, manifest) if "timing" in manifest else (),
         comparisons=np.bincount(encoded.compare_feature, minlength=encoded.input.features),
         records=fresh,
         measured=measured,
@@ -205,14 +207,22 @@ def _parts(netlist: Netlist, family: Target, outputs: Outputs) -> tuple[Part, ..
     return tuple(parts)
 
 
-def _stream_parts(stream: ConvolutionalNetlist, pixel: Netlist, family: Target, outputs: Outputs) -> tuple[Part, ...]:
-    """Each kernel once; masks, counters and the registers of maps are not estimated."""
+def _stream_parts(
+    stream: ConvolutionalNetlist, pixel: Netlist, family: Target, outputs: Outputs, form: Mapping[str, Any]
+) -> tuple[Part, ...]:
+    """Each kernel as often as it is built; masks, counters, registers of maps and what reads memories are not estimated."""
     kernels = [
-        Part(f"kernel {number}", KERNEL, sum(part.lut6 for part in estimate_luts(layer.kernel, family).layers))
-        for number, layer in enumerate(stream.layers, 1)
+        Part(
+            f"kernel {number}",
+            KERNEL,
+            made["lanes"] * sum(part.lut6 for part in estimate_luts(layer.kernel, family).layers),
+        )
+        for number, (layer, made) in enumerate(zip(stream.layers, form["maps"], strict=True), 1)
     ]
-    dense = [part for part in _parts(stream.dense, family, outputs) if part.kind != ENCODER]
-    return Part("comparisons", ENCODER, plan_encoder(pixel, family).luts), *kernels, *dense
+    in_memory = (ENCODER, LAYER, GROUP_SUM) if "folded" in form else (ENCODER,)
+    dense = [part for part in _parts(stream.dense, family, outputs) if part.kind not in in_memory]
+    comparisons = form["pixels_per_cycle"] * plan_encoder(pixel, family).luts
+    return Part("comparisons", ENCODER, comparisons), *kernels, *dense
 
 
 def _stages(netlist: Netlist, family: Target, outputs: Outputs, manifest: Mapping[str, Any]) -> tuple[Stage, ...]:

@@ -89,14 +89,9 @@ def draw(facts: Facts) -> list[Drawn]:
             caption = f"LUTs by part, {synthesis.tool} for {synthesis.family}, each part by itself"
             figure = figures.luts_by_part(list(synthesis.parts), kinds, luts, "LUTs")
             drawn.append(Drawn(f"luts_{synthesis.name}".replace("-", "_"), "costs", caption, figure))
-    drawn.append(
-        Drawn(
-            "stages",
-            "speed",
-            f"Delay of each pipeline stage{' of the dense part' if facts.maps else ''}, estimated for {facts.family.name}",
-            figures.stage_delays(facts.stages),
-        )
-    )
+    if facts.stages:
+        caption = f"Delay of each pipeline stage{' of the dense part' if facts.maps else ''}, estimated for {facts.family.name}"
+        drawn.append(Drawn("stages", "speed", caption, figures.stage_delays(facts.stages)))
     return drawn + _measured(facts)
 
 
@@ -123,7 +118,8 @@ def _layers(facts: Facts) -> list[Drawn]:
         )
     ]
     if any(item.kept_bits for item in facts.maps):
-        caption = "What the dense part reads of the maps, kept in registers until it starts"
+        place = "in memory" if "folded" in facts.manifest["convolution"] else "in registers until it starts"
+        caption = f"What the dense part reads of the maps, kept {place}"
         drawn.append(Drawn("kept", "layers", caption, figures.kept(facts.maps)))
     return drawn
 
@@ -177,6 +173,7 @@ def render(facts: Facts, drawn: Sequence[Drawn], against: Facts | None = None) -
         for item in drawn
     ]
     manifest = facts.manifest
+    path = manifest["timing"]["critical_path"] if facts.stages else None
     return environment.get_template("page.html.j2").render(
         facts=facts,
         manifest=manifest,
@@ -186,8 +183,8 @@ def render(facts: Facts, drawn: Sequence[Drawn], against: Facts | None = None) -
         strip=_strip(facts),
         pictures=pictures,
         reads=_reads(facts),
-        path=manifest["timing"]["critical_path"],
-        slowest=facts.stages[manifest["timing"]["critical_path"]["stage"] - 1],
+        path=path,
+        slowest=facts.stages[path["stage"] - 1] if path else None,
         passes=_passes(facts),
         checks=checks(facts),
         claims=facts.proof["claims"] if facts.proof else [],
@@ -270,8 +267,8 @@ def _speed(facts: Facts) -> Answer:
     source = f"routed on {routed.device}" if routed else f"an estimate for {facts.family.name}, not a routed clock"
     cycles = manifest["latency_cycles"]
     if facts.maps:
-        clock = f"at {mhz:,.0f} MHz, {source}{'' if routed else ', and of the dense part alone'}"
-        return _images_a_second(facts, mhz, clock)
+        return _images_a_second(facts, mhz, f"{source}{'' if routed else ', and of the dense part alone'}")
+    assert mhz is not None  # only folded dense parts have no estimate
     if "stream" in manifest:
         stream = manifest["stream"]
         frame, last = stream["cycles_per_frame"], stream["latency_cycles"]
@@ -290,14 +287,25 @@ def _speed(facts: Facts) -> Answer:
     return Answer("How fast?", f"{mhz:,.0f} MHz", tuple(details))
 
 
-def _images_a_second(facts: Facts, mhz: float, clock: str) -> Answer:
+def _images_a_second(facts: Facts, mhz: float | None, source: str) -> Answer:
     manifest, form, interval = facts.manifest, facts.manifest["convolution"], facts.interval_cycles
-    cycles = manifest["latency_cycles"]
-    first = form["pixels"] - 1 + cycles
+    cycles, word = manifest["latency_cycles"], form["pixels_per_cycle"]
+    first = form["words"] - 1 + cycles
+    several = f", {word} at a time" if word > 1 else ""
+    image = f"an image of {form['pixels']:,} pixels{several} every {interval:,} cycles"
+    pause = f"{form['pause_cycles']:,} of them take no pixel"
+    if mhz is None:
+        details = (
+            image,
+            pause,
+            f"latency from the last pixel {cycles:,} cycles",
+            "no clock yet: `difflut synth` gives one",
+        )
+        return Answer("How fast?", f"{interval:,} cycles an image", details)
     details = (
-        clock,
-        f"an image of {form['pixels']:,} pixels every {interval:,} cycles; {form['pause_cycles']:,} of them take no pixel",
-        f"latency from the last pixel {cycles} cycles = {1e3 * cycles / mhz:,.0f} ns",
+        f"at {mhz:,.0f} MHz, {source}",
+        f"{image}; {pause}",
+        f"latency from the last pixel {cycles:,} cycles = {1e3 * cycles / mhz:,.0f} ns",
         f"from the first pixel {first:,} cycles = {first / mhz:,.2f} µs",
     )
     return Answer("How fast?", f"{1e6 * mhz / interval:,.0f} images/s", details)

@@ -140,10 +140,12 @@ class PixelFraming(Framing):
     Attributes:
         word_values: how many codes the core takes at once.
         pause_cycles: how long it takes none after the last word of an image.
+        interval_cycles: from one image to the next in the core; more than words and pause where the last word waits.
     """
 
     word_values: int
     pause_cycles: int
+    interval_cycles: int
 
     @property
     def words(self) -> int:
@@ -178,7 +180,7 @@ class PixelFraming(Framing):
     @property
     def images(self) -> int:
         """How many images the core can have whole without having answered them."""
-        return max(1, -(-self.core_latency_cycles // (self.words + self.pause_cycles)))
+        return max(1, -(-self.core_latency_cycles // self.interval_cycles))
 
     @property
     def latency_cycles(self) -> int:
@@ -188,7 +190,7 @@ class PixelFraming(Framing):
     @property
     def cycles_per_frame(self) -> int:
         """As `Framing`."""
-        return max(self._unstalled[1], self.results.beats)
+        return max(self._unstalled[1], self.interval_cycles, self.results.beats)
 
     @property
     def credits(self) -> int:
@@ -261,8 +263,8 @@ def framing_of(manifest: Mapping[str, Any]) -> Framing:
         Layout(stream[side]["count"], stream[side]["value_bits"], stream["width_bits"]) for side in ("codes", "results")
     )
     if "word_values" in stream:
-        pause = manifest["convolution"]["pause_cycles"]
-        return PixelFraming(codes, results, manifest["latency_cycles"], stream["word_values"], pause)
+        pause, interval = manifest["convolution"]["pause_cycles"], manifest["initiation_interval"]
+        return PixelFraming(codes, results, manifest["latency_cycles"], stream["word_values"], pause, interval)
     return Framing(codes, results, manifest["latency_cycles"])
 
 

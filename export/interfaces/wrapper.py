@@ -88,6 +88,7 @@ def wrap_pixels(
         design.latency_cycles,
         word_values=netlist.size.channels * pixels_per_word,
         pause_cycles=design.schedule.pause_cycles,
+        interval_cycles=design.schedule.initiation_interval,
     )
     return _wrap(design, netlist, netlist.dense.head, framing, stream.output)
 

@@ -68,6 +68,11 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     require_yosys()
     require_sat()
     build = bundle.read(directory)
+    if "folded" in build.manifest.get("convolution", {}):
+        raise BundleError(
+            f"{directory}: its dense part is folded into memories, for which there is no proof yet; check it with `difflut "
+            f"verify`, or prove an export with --conv streaming"
+        )
     started = perf_counter()
     streaming = bundle.CONVOLUTION_FILE in build.files
     claims, found, read_seconds = (_prove_parts if streaming else _prove_whole)(build, progress)
@@ -164,7 +169,14 @@ def _prove_parts(build: bundle.Bundle, progress: Progress) -> tuple[list[Claim],
     sources = {PurePosixPath(name).stem: build.text(name) for name in build.files if name.startswith("rtl/")}
     latency = build.manifest["convolution"]["dense_latency_cycles"]
     try:
-        outcome = prove_convolution(sources, bundle.core_name(build.manifest), netlist, latency, progress)
+        outcome = prove_convolution(
+            sources,
+            bundle.core_name(build.manifest),
+            netlist,
+            latency,
+            progress,
+            build.manifest["convolution"]["pixels_per_cycle"],
+        )
         return [*claims, *outcome.claims], found or outcome.counterexample, 0.0
     except ProofError as error:
         return [*claims, Claim("RTL", _SYNCHRONOUS, OPEN, str(error))], found, 0.0

@@ -14,6 +14,7 @@ import numpy as np
 
 from difflut.export.convolution.ir import ConvolutionalNetlist
 from difflut.export.convolution.pixel import pixel_netlist
+from difflut.export.convolution.words import Words, plan_words
 from difflut.export.ir import InputFormat, Netlist
 from difflut.export.proof import graph as g
 from difflut.export.proof.circuit import Bit, Circuit, Expansion, Simulation
@@ -54,7 +55,12 @@ class Part:
 
 
 def prove_convolution(
-    sources: Mapping[str, str], top: str, netlist: ConvolutionalNetlist, dense_latency: int, progress: Progress
+    sources: Mapping[str, str],
+    top: str,
+    netlist: ConvolutionalNetlist,
+    dense_latency: int,
+    progress: Progress,
+    pixels_per_cycle: int = 1,
 ) -> RtlOutcome:
     """Prove each part, or find an input of it that refutes it.
 
@@ -64,6 +70,7 @@ def prove_convolution(
         netlist: what it must compute.
         dense_latency: clock edges from the dense part's input to its answer.
         progress: is told how far things are.
+        pixels_per_cycle: adjacent pixels that the circuit takes in a cycle.
 
     Raises:
         ProofError: a part is no synchronous circuit of one clock, or lacks what every emitted one has.
@@ -74,7 +81,8 @@ def prove_convolution(
     kernels = len(netlist.layers)
     progress("pixels and kernels", 0, kernels + 1)
     circuit = read_top(sources, top)
-    claim, found = prove_part(pixel_part(circuit, netlist))
+    words = plan_words(netlist, pixels_per_cycle)
+    claim, found = prove_part(pixel_part(circuit, netlist, pixels_per_cycle))
     claims.append(claim)
     for number, layer in enumerate(netlist.layers, 1):
         progress("pixels and kernels", number, kernels + 1)
@@ -82,7 +90,7 @@ def prove_convolution(
         claims.append(claim)
         found = found or example
     claims.append(prove_wiring(circuit, netlist))
-    claims += [prove_kept(circuit, netlist, place) for place in netlist.collected]
+    claims += [prove_kept(circuit, netlist, place, words[place]) for place in netlist.collected]
     dense = {name: text for name, text in sources.items() if name.startswith(f"{top}_dense")}
     outcome = prove_rtl(read_back(dense, f"{top}_dense"), netlist.dense, dense_latency, progress)
     claims += [replace(claim, subject=f"dense part, {claim.subject}") for claim in outcome.claims]
@@ -163,13 +171,15 @@ def kernel_part(circuit: Circuit, kernel: Netlist, number: int) -> Part:
     )
 
 
-def pixel_part(circuit: Circuit, netlist: ConvolutionalNetlist) -> Part:
+def pixel_part(circuit: Circuit, netlist: ConvolutionalNetlist, pixels: int = 1) -> Part:
     """The register `bits0` of the top module, behind the comparisons."""
     if "bits0" not in circuit.names:
         raise ProofError(f"module {circuit.top} has no register bits0")
-    own = pixel_netlist(netlist)
+    own = pixel_netlist(netlist, pixels)
     what = f"its {own.head.classes} bits are the comparisons of its codes"
-    return Part("pixel", what, _part_of(circuit, CODES, circuit.names["bits0"]), own, 1)
+    return Part(
+        "pixel" if pixels == 1 else f"{pixels} pixels", what, _part_of(circuit, CODES, circuit.names["bits0"]), own, 1
+    )
 
 
 def _part_of(circuit: Circuit, port: str, outputs: Sequence[Bit]) -> Circuit:
@@ -230,29 +240,29 @@ def prove_wiring(circuit: Circuit, netlist: ConvolutionalNetlist) -> Claim:
     return Claim("wiring", statement, verdict, detail)
 
 
-def prove_kept(circuit: Circuit, netlist: ConvolutionalNetlist, place: int) -> Claim:
-    """The registers of one map: each takes its bit at the pixel with its number, and keeps it otherwise; the pixels are
-    counted."""
-    size = netlist.maps[place]
-    wanted = list(_kept_bits(netlist, place))
+def prove_kept(circuit: Circuit, netlist: ConvolutionalNetlist, place: int, words: Words) -> Claim:
+    """The registers of one map, which comes in `words`: each takes its bit at the word with its number, and keeps it
+    otherwise; the words are counted."""
+    unit = "pixel" if words.pixels == 1 else "word"
+    wanted = list(_kept_bits(netlist, place, words))
     statement = (
-        f"{len(wanted)} inputs of the dense part are registers that take a bit of map {place} at their pixel of it, and keep it; "
-        f"pixels are counted from 0 to {size.pixels - 1}, 0 after rst"
+        f"{len(wanted)} inputs of the dense part are registers that take a bit of map {place} at their {unit} of it, and keep it; "
+        f"{unit}s are counted from 0 to {words.total - 1}, 0 after rst"
     )
 
     def open_(why: str) -> Claim:
         return Claim(f"kept bits of map {place}", statement, OPEN, why)
 
     names = circuit.names
-    needed = ("dense_bits", f"bits{place}", f"valid{place}", f"pixel{place}")
+    needed = ("dense_bits", f"bits{place}", f"valid{place}", f"{unit}{place}")
     missing = [name for name in needed if name not in names]
     if missing:
         return open_(f"the RTL has no signal {missing[0]}")
-    bits, counter = names[f"bits{place}"], names[f"pixel{place}"]
+    bits, counter = names[f"bits{place}"], names[f"{unit}{place}"]
     if (
-        len(bits) != size.channels
+        len(bits) != words.pixels * netlist.maps[place].channels
         or len(names["dense_bits"]) != len(netlist.dense_bits)
-        or 1 << len(counter) < size.pixels
+        or 1 << len(counter) < words.total
     ):
         return open_("its signals have other widths")
     registers = [names["dense_bits"][feature] for feature, _, _ in wanted]
@@ -261,7 +271,7 @@ def prove_kept(circuit: Circuit, netlist: ConvolutionalNetlist, place: int) -> C
     graph = Graph()
     expansion = Expansion(circuit, graph, 0)
     now = expansion.nodes([(bit, 0) for bit in [*bits, *names[f"valid{place}"], *counter, *registers]])
-    channel, valid = now[: len(bits)], now[len(bits)]
+    given, valid = now[: len(bits)], now[len(bits)]
     count, state = now[len(bits) + 1 :][: len(counter)], now[len(bits) + 1 + len(counter) :]
     after = expansion.nodes([(circuit.next_of[bit], 0) for bit in [*counter, *registers]])
     rst = graph.input(("rst", 0, 0))
@@ -271,10 +281,10 @@ def prove_kept(circuit: Circuit, netlist: ConvolutionalNetlist, place: int) -> C
 
     solver = Solver(graph)
     expected = [
-        graph.multiplexer([old], [channel[one]], graph.all_of([valid, at(pixel)]))[0]
-        for old, (_, one, pixel) in zip(state, wanted, strict=True)
+        graph.multiplexer([old], [given[one]], graph.all_of([valid, at(word)]))[0]
+        for old, (_, one, word) in zip(state, wanted, strict=True)
     ]
-    counted = _counted(graph, count, valid, rst, at(size.pixels - 1))
+    counted = _counted(graph, count, valid, rst, at(words.total - 1))
     wrong = sum(
         solver.compare(mine, theirs) is not Answer.EQUAL
         for mine, theirs in zip([*counted, *expected], after, strict=True)
@@ -287,7 +297,7 @@ def prove_kept(circuit: Circuit, netlist: ConvolutionalNetlist, place: int) -> C
 
 
 def _counted(graph: Graph, count: Sequence[int], valid: int, rst: int, last: int) -> list[int]:
-    """What a counter of pixels must take over."""
+    """What a counter of words must take over."""
     carry, result = TRUE, []
     running, clear = graph.not_(rst), graph.all_of([valid, last])
     for node in count:
@@ -298,9 +308,12 @@ def _counted(graph: Graph, count: Sequence[int], valid: int, rst: int, last: int
     return result
 
 
-def _kept_bits(netlist: ConvolutionalNetlist, place: int) -> Iterator[tuple[int, int, int]]:
-    """Feature of the dense part, channel and pixel of each bit of a map that it reads."""
+def _kept_bits(netlist: ConvolutionalNetlist, place: int, words: Words) -> Iterator[tuple[int, int, int]]:
+    """Feature of the dense part, bit of a word and number of the word, of each bit of a map that it reads."""
+    size = netlist.maps[place]
     first, after = netlist.map_offsets[place], netlist.map_offsets[place + 1]
     for feature in np.flatnonzero((netlist.dense_bits >= first) & (netlist.dense_bits < after)).tolist():
-        channel, pixel = divmod(int(netlist.dense_bits[feature] - first), netlist.maps[place].pixels)
-        yield feature, channel, pixel
+        channel, pixel = divmod(int(netlist.dense_bits[feature] - first), size.pixels)
+        row, column = divmod(pixel, size.columns)
+        word, lane = divmod(column, words.pixels)
+        yield feature, lane * size.channels + channel, row * words.row + word

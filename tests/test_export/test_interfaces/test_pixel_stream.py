@@ -77,7 +77,7 @@ def test_right_wrappers_agree(shape: str, tmp_path: Path) -> None:
     assert result.latency_cycles == build.manifest["stream"]["latency_cycles"]
 
 
-@pytest.mark.parametrize("shape", ["narrow", "colours", "wide"])
+@pytest.mark.parametrize("shape", ["narrow", "colours", "wide", "words", "folded"])
 def test_frames_follow_in_the_declared_time(shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without stalls; measured, as `build.json` has a computed figure."""
     found: list[npt.NDArray[np.int64]] = []
@@ -156,7 +156,7 @@ def test_framing() -> None:
 def test_words_of_several_pixels() -> None:
     """The wrapper knows of no colours: words of two pixels of three bytes from beats of four are cut right too."""
     require_prover()
-    framing = PixelFraming(Layout(24, 8, 32), Layout(2, 3, 32), 9, word_values=6, pause_cycles=2)
+    framing = PixelFraming(Layout(24, 8, 32), Layout(2, 3, 32), 9, word_values=6, pause_cycles=2, interval_cycles=6)
     assert (framing.words, framing.unit_bytes, framing.word_units, framing.beat_units) == (4, 2, 3, 2)
     registers = register_map(framing, "0" * 16, output="scores", signed=False, classes=2)
     files = emit_wrapper("w", "w_core", "w", framing, "scores", registers)

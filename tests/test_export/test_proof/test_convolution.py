@@ -17,6 +17,8 @@ from difflut.export import bundle
 from difflut.export.convolution.build import make_stream_bundle
 from difflut.export.convolution.ir import ConvolutionalNetlist
 from difflut.export.convolution.text import to_text
+from difflut.export.convolution.words import plan_words
+from difflut.export.errors import BundleError
 from difflut.export.proof.build import pack_netlist, prove
 from difflut.export.proof.convolution import (
     Part,
@@ -42,10 +44,14 @@ SIGNED = Plan(
     options={"input_format": InputFormat(12, True, 8.0)},
 )
 
+# Plans and how many pixels a cycle their circuits take; of the last one's map 1 the rows end within a word.
+BUILDS = ((TWO, 1), (SIGNED, 1), (SIGNED, 2))
+
 
 @cache
-def built(plan: int) -> tuple[bundle.Bundle, ConvolutionalNetlist]:
-    build = make_stream_bundle(made((TWO, SIGNED)[plan]))
+def built(number: int) -> tuple[bundle.Bundle, ConvolutionalNetlist]:
+    plan, pixels = BUILDS[number]
+    build = make_stream_bundle(made(plan), pixels_per_cycle=pixels)
     netlist = read_netlist(build)
     assert isinstance(netlist, ConvolutionalNetlist)
     return build, netlist
@@ -56,17 +62,18 @@ def sources(build: bundle.Bundle) -> dict[str, str]:
     return {name.removesuffix(".v"): text for name, text in rtl(build).items()}
 
 
-@pytest.mark.parametrize("plan", [0, 1])
-def test_every_part_is_proved(plan: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", range(len(BUILDS)))
+def test_every_part_is_proved(number: int, tmp_path: Path) -> None:
     require_prover()
-    build, netlist = built(plan)
+    build, netlist = built(number)
     bundle.write(build, tmp_path / "net")
     report = prove(tmp_path / "net")
     assert report.ok and report.counterexample is None
     subjects = [claim.subject for claim in report.claims]
     kernels = [f"kernel {number}" for number in range(1, len(netlist.layers) + 1)]
     kept = [f"kept bits of map {place}" for place in netlist.collected]
-    assert len(kept) == 2 and {"geometry", "pixel", "wiring", *kernels, *kept, "dense part, argmax"} <= set(subjects)
+    pixel = "pixel" if BUILDS[number][1] == 1 else "2 pixels"
+    assert len(kept) == 2 and {"geometry", pixel, "wiring", *kernels, *kept, "dense part, argmax"} <= set(subjects)
     assert len(report.not_covered) == 2 and "line buffers" in report.not_covered[0]
 
 
@@ -158,9 +165,36 @@ def test_a_wrong_kept_bit_is_not_proved(old: str, new: str) -> None:
     wrong, count = re.subn(old, new, texts["stack"], count=1)
     assert count == 1 and wrong != texts["stack"]
     texts["stack"] = wrong
-    circuit = read_top(texts, "stack")
-    assert prove_kept(circuit, netlist, 2).verdict == OPEN
-    assert prove_kept(circuit, netlist, 0).verdict == PROVED, "the other map is as it was"
+    circuit, words = read_top(texts, "stack"), plan_words(netlist)
+    assert prove_kept(circuit, netlist, 2, words[2]).verdict == OPEN
+    assert prove_kept(circuit, netlist, 0, words[0]).verdict == PROVED, "the other map is as it was"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r"(collected1.* <= \{)(bits1\[\d\]), (bits1\[\d\])", r"\1\3, \2"),
+        (r"word1 == 3'h5\) collected1", r"word1 == 3'h4) collected1"),
+    ],
+    ids=["another lane", "another word"],
+)
+def test_a_wrong_bit_of_a_word_is_not_proved(old: str, new: str) -> None:
+    require_prover()
+    build, netlist = built(2)
+    texts, words = sources(build), plan_words(netlist, 2)
+    assert prove_kept(read_top(texts, "stack"), netlist, 1, words[1]).verdict == PROVED
+    texts["stack"], count = re.subn(old, new, texts["stack"], count=1)
+    assert count == 1
+    assert prove_kept(read_top(texts, "stack"), netlist, 1, words[1]).verdict == OPEN
+
+
+def test_folded_circuits_are_refused(tmp_path: Path) -> None:
+    require_prover()
+    bundle.write(make_stream_bundle(made(SIGNED), dense_nodes_per_cycle=1), tmp_path / "net")
+    with pytest.raises(
+        BundleError, match=r"net: its dense part is folded into memories, for which there is no proof yet; check"
+    ):
+        prove(tmp_path / "net")
 
 
 @pytest.mark.parametrize(
