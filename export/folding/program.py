@@ -60,12 +60,12 @@ class Program:
     @property
     def lanes(self) -> int:
         """Tables that are looked up in a cycle."""
-        return self.reads.shape[1]
+        return int(self.reads.shape[1])
 
     @property
     def inputs(self) -> int:
         """Inputs of a lane."""
-        return self.reads.shape[2]
+        return int(self.reads.shape[2])
 
 
 def make_program(netlist: Netlist, lanes: int) -> Program:
