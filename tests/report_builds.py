@@ -24,7 +24,8 @@ SAMPLES, RANDOM = 60, 20
 
 def export(model: BaseModel, folder: Path, **options: Any) -> bundle.Bundle:
     """Write a build of a fitted model, `streaming` or not, and return it."""
-    made = make_stream_bundle(model) if options.pop("streaming", False) else make_bundle(model, **options).bundle
+    streaming = options.pop("streaming", False)
+    made = make_stream_bundle(model, **options) if streaming else make_bundle(model, **options).bundle
     bundle.write(made, folder)
     return made
 

@@ -23,7 +23,7 @@ from difflut.records import RtlOutputs, keep, kept
 from difflut.report import read_facts
 from difflut.report.compare import incomparable, numbers
 from difflut.report.facts import Facts, readers
-from difflut.report.page import checks, logic_of
+from difflut.report.page import checks, draw, logic_of, render
 
 
 @pytest.fixture(scope="module")
@@ -255,6 +255,28 @@ def test_a_streaming_circuit(tmp_path: Path) -> None:
     assert by_name["first pixel in to result"] == 29 + manifest["latency_cycles"]
     assert by_name["LUTs in the netlist"] == netlist.luts
     assert incomparable(facts, facts) == ()
+
+
+def test_several_pixels_a_cycle(tmp_path: Path) -> None:
+    export(made(STREAM), tmp_path / "one", streaming=True)
+    build = export(made(STREAM), tmp_path / "net", streaming=True, pixels_per_cycle=5)
+    facts, one = read_facts(tmp_path / "net"), read_facts(tmp_path / "one")
+    assert [item["lanes"] for item in build.manifest["convolution"]["maps"]] == [5, 4]
+    assert [part.luts for part in facts.parts[:3]] == [
+        factor * part.luts for factor, part in zip((5, 5, 4), one.parts[:3], strict=True)
+    ]
+    page = render(facts, draw(facts))
+    assert "an image of 30 pixels, 5 at a time" in page and "5 adjacent pixels of a row enter in a cycle" in page
+
+
+def test_a_folded_circuit(tmp_path: Path) -> None:
+    build = export(made(STREAM), tmp_path / "net", streaming=True, dense_nodes_per_cycle=2)
+    facts = read_facts(tmp_path / "net")
+    assert facts.fmax_mhz is None and facts.stages == ()
+    assert [part.name for part in facts.parts] == ["comparisons", "kernel 1", "kernel 2", "argmax"]
+    page, folded = render(facts, draw(facts), facts), build.manifest["convolution"]["folded"]
+    assert f"<td>{folded['program_cycles']} cycles</td>" in page and "there is no estimate of the clock" in page
+    assert f"{build.manifest['initiation_interval']} cycles an image" in page
 
 
 def test_show_refuses_a_streaming_circuit(tmp_path: Path) -> None:
