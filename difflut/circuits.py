@@ -61,7 +61,10 @@ def open_circuit(source: str, model_class: str | None = None) -> Circuit:
 def _of_build(folder: Path) -> Circuit:
     build = bundle.read(folder)
     if "convolution" in build.manifest:
-        raise BundleError(f"{folder}: a streaming circuit, which has no such nodes; export with --conv unrolled")
+        raise BundleError(
+            f"{folder}: a streaming circuit, which does not have every node by itself; give {folder / bundle.MODEL_FILE} instead, "
+            f"which is traced with all of them, or draw its maps with `difflut report {folder}`"
+        )
     if bundle.TRACED_FILE not in build.files:
         raise BundleError(f"{folder}: the build has no {bundle.TRACED_FILE}; export again with this version")
     manifest = build.manifest

@@ -40,7 +40,7 @@ def replay(directory: Path, file: Path, *, simulator: str = "verilator", waves: 
         raise ConfigError("a replay runs the RTL; give the simulator verilator or icarus")
     build = bundle.read(directory)
     if "convolution" in build.manifest:
-        raise ConfigError(f"{directory}: a streaming circuit is not proved, so it has no counterexample to replay")
+        raise ConfigError(f"{directory}: a streaming circuit is proved part by part, so there is no image to replay")
     codes = load_counterexample(file)
     expected = simulate(from_text(build.text(bundle.NETLIST_FILE)), codes)
     sources = sorted(Path(directory) / name for name in build.files if name.startswith(("rtl/", "sim/")))

@@ -21,6 +21,7 @@ from difflut.export.convolution.simulate import simulate_convolution
 from difflut.export.exporter import MODELS_FOLDER
 from difflut.export.heads.outputs import parse_outputs
 from difflut.export.heads.plan import plan_head
+from difflut.export.interfaces import frame_order
 from difflut.export.ir import Netlist
 from difflut.export.pipelining import parse_plan
 from difflut.export.simulate import simulate, simulate_nets
@@ -177,7 +178,7 @@ def verify(
     interface = rtl_interface(build)
     codes = subject.codes[chosen]
     run = (
-        partial(run_stream, sources, stream_interface(build), codes)
+        partial(run_stream, sources, stream_interface(build), frame_order(build.manifest, codes))
         if "stream" in build.manifest
         else partial(run_rtl, sources, interface, words_of(codes, interface))
     )

@@ -27,6 +27,10 @@ FORMAT_VERSION = 1
 WORK_FOLDER = "work"
 # The netlist that was emitted, and the one that was traced, before the passes (xz-compressed): what `prove` compares.
 NETLIST_FILE = "verify/netlist.txt"
+# The PyTorch model that was exported.
+MODEL_FILE = "verify/model.safetensors"
+# What a streaming circuit has instead of NETLIST_FILE.
+CONVOLUTION_FILE = "verify/convolution.txt"
 TRACED_FILE = "verify/traced.txt.xz"
 
 

@@ -28,7 +28,7 @@ from difflut.hdl_templates import render
 from difflut.models.base_model import BaseModel
 
 NETLIST_FILE = bundle.NETLIST_FILE
-MODEL_FILE = "verify/model.safetensors"
+MODEL_FILE = bundle.MODEL_FILE
 # Simulation models of the primitives that the RTL instantiates, where there are any.
 MODELS_FOLDER = "sim"
 
@@ -78,9 +78,7 @@ def make_bundle(
     """
     if target not in backends.BACKENDS:
         raise ConfigError(f"unknown target {target!r}; known: {', '.join(sorted(backends.BACKENDS))}")
-    if interface not in INTERFACES:
-        raise ConfigError(f"unknown interface {interface!r}; known: {', '.join(INTERFACES)}")
-    stream = _stream(interface, stream, outputs)
+    stream = choose_stream(interface, stream, outputs)
     family = find_target(fpga)
     traced = trace(model)
     netlist, reports = pipelines.run(traced, pipelines.default(family))
@@ -122,8 +120,10 @@ def make_bundle(
     return Exported(bundle.Bundle(manifest, files), netlist, reports, timing)
 
 
-def _stream(interface: str, stream: Stream | None, outputs: str) -> Stream | None:
-    """The stream of an AXI interface, None for the plain one."""
+def choose_stream(interface: str, stream: Stream | None, outputs: str) -> Stream | None:
+    """The stream of an AXI interface, None for the plain one; raises ConfigError if the options do not fit together."""
+    if interface not in INTERFACES:
+        raise ConfigError(f"unknown interface {interface!r}; known: {', '.join(INTERFACES)}")
     if interface == PLAIN:
         if stream is not None:
             raise ConfigError(f"a stream needs the interface {AXI_STREAM!r}; got {interface!r}")

@@ -148,6 +148,6 @@ def make_stimulus(codes: npt.NDArray[Any], framing: Framing, *, bubbles: bool, s
         short_frames=np.array(short, np.int64),
         long_frames=np.array(long, np.int64),
         quiet_cycles=np.array(settle, np.int64),
-        patience=np.array(8 * settle + 4 * READY_PATTERN, np.int64),
+        patience=np.array(8 * settle + 4 * READY_PATTERN + 2 * framing.cycles_per_frame, np.int64),
         register_addresses=np.zeros(0, np.int64),
     )

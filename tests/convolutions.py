@@ -87,6 +87,16 @@ class Stack(BaseModel):
         return self.head(bits)
 
 
+LONG = Plan((1, 4, 4), (Step(3, (3, 3), padding=(1, 1)),), widths=(40, 30))
+
+
+class Long(Stack):
+    """The model of `LONG`: as many LUTs behind its convolution as would take longer than its pixels, one a cycle."""
+
+    def __init__(self) -> None:
+        super().__init__(LONG)
+
+
 def made(plan: Plan) -> BaseModel:
     """The fitted model of a plan, in eval mode."""
     torch.manual_seed(plan.seed)

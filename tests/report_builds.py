@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from small_models import fitted, random_codes
 
+from difflut.builds import read_netlist
 from difflut.export import bundle
+from difflut.export.convolution.build import make_stream_bundle
+from difflut.export.convolution.simulate import simulate_convolution
 from difflut.export.exporter import make_bundle
+from difflut.export.ir import Netlist
 from difflut.export.simulate import simulate
-from difflut.export.text import from_text
 from difflut.models import BaseModel
 from difflut.records import RtlOutputs, keep
 
@@ -20,8 +23,9 @@ SAMPLES, RANDOM = 60, 20
 
 
 def export(model: BaseModel, folder: Path, **options: Any) -> bundle.Bundle:
-    """Write a build of a fitted model and return it."""
-    made = make_bundle(model, **options).bundle
+    """Write a build of a fitted model, `streaming` or not, and return it."""
+    streaming = options.pop("streaming", False)
+    made = make_stream_bundle(model, **options) if streaming else make_bundle(model, **options).bundle
     bundle.write(made, folder)
     return made
 
@@ -29,7 +33,8 @@ def export(model: BaseModel, folder: Path, **options: Any) -> bundle.Bundle:
 def outputs_of(build: bundle.Bundle, model: BaseModel) -> RtlOutputs:
     """What right RTL returns; a quarter of the labels are wrong."""
     codes = random_codes(model, SAMPLES + RANDOM, seed=3).reshape(SAMPLES + RANDOM, -1).numpy()
-    expected = simulate(from_text(build.text(bundle.NETLIST_FILE)), codes)
+    netlist = read_netlist(build)
+    expected = simulate(netlist, codes) if isinstance(netlist, Netlist) else simulate_convolution(netlist, codes)
     labels = expected.classes[:SAMPLES].copy()
     labels[::4] = (labels[::4] + 1) % model.num_classes
     manifest = build.manifest["output"]
@@ -70,7 +75,7 @@ def verification(build: bundle.Bundle, outputs: RtlOutputs | None, **changes: An
 
 def complete(model: BaseModel, folder: Path, **options: Any) -> bundle.Bundle:
     """A build with a verification, a proof and a synthesis report."""
-    build = export(fitted(model), folder, **options)
+    build = export(model if model.fitted else fitted(model), folder, **options)
     outputs = outputs_of(build, model)
     keep(folder, verification(build, outputs), outputs)
     claim = {"subject": "argmax", "statement": "the class is <right>", "verdict": "proved", "detail": "by SAT"}

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from difflut.cli.common import json_option, model_option, print_json
-from difflut.errors import ConfigError
 
 if TYPE_CHECKING:
     from difflut.export.bundle import Bundle
+    from difflut.export.proof.report import ProofReport
 
 
 @click.command(
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     "  difflut export mnist_fc_8k_dwn --interface axi-stream --stream-width 64 --stream-output class\n"
     "  difflut export mnist_fc_8k_dwn --pipeline encoder,1,2,sum2,argmax4\n"
     "  difflut export cifar10_conv --conv streaming\n"
+    "  difflut export cifar10_conv --conv folded=4096\n"
     "  difflut export my.safetensors --model my_models:Net --out build/net",
 )
 @click.argument("source", metavar="NAME|CKPT")
@@ -58,8 +60,9 @@ if TYPE_CHECKING:
     "--conv",
     default="unrolled",
     show_default=True,
-    type=click.Choice(["unrolled", "streaming"]),
-    help="Convolutions: every position at once, an image a cycle; or each kernel once, a pixel a cycle.",
+    metavar="unrolled|streaming|folded=N",
+    help="Convolutions: every position at once, an image a cycle; or each kernel once, a pixel a cycle; or, to save logic, "
+    "with the layers behind them in memories, an image about every N cycles.",
 )
 @click.option("--fmax", type=float, metavar="MHZ", help="Fewest cycles that reach this estimated clock (auto).")
 @click.option("--latency", type=int, metavar="CYCLES", help="Fastest estimated clock in at most these cycles (auto).")
@@ -92,7 +95,8 @@ def command(
     """
     from difflut.cli import prove_command
     from difflut.export import bundle
-    from difflut.export.convolution.build import STREAMING, make_stream_bundle
+    from difflut.export.convolution.build import make_stream_bundle
+    from difflut.export.convolution.forms import UNROLLED, parse_form
     from difflut.export.exporter import make_bundle
     from difflut.export.interfaces.framing import Stream
     from difflut.export.pipelining import AUTO, LEVELS, Pipeline
@@ -102,18 +106,22 @@ def command(
     given = {"width_bits": stream_width, "output": stream_output}
     given = {name: value for name, value in given.items() if value is not None}
     stream = Stream(**given) if given else None  # type: ignore[arg-type]
+    form = parse_form(conv)
     model = load_model(source, model_class)
     directory = out or bundle.default_directory(model.name)
-    if conv == STREAMING:
-        if prove_it:
-            raise ConfigError(
-                "--prove: there is no proof of streaming circuits yet; check the build with `difflut verify`"
-            )
+    if form.name != UNROLLED:
         streamed = make_stream_bundle(
-            model, target=target, interface=interface, fpga=fpga, outputs=outputs, pipeline=asked
+            model,
+            target=target,
+            interface=interface,
+            stream=stream,
+            fpga=fpga,
+            outputs=outputs,
+            pipeline=asked,
+            cycles_per_image=form.cycles,
         )
         bundle.write(streamed, directory)
-        _show_stream(streamed, directory, as_json)
+        _show_stream(streamed, directory, prove_command.run(directory) if prove_it else None, as_json)
         return
     made = make_bundle(
         model, target=target, interface=interface, stream=stream, fpga=fpga, outputs=outputs, pipeline=asked
@@ -134,17 +142,20 @@ def command(
     cycles = manifest["latency_cycles"]
     click.echo(f"  latency {cycles} cycle{'s' if cycles != 1 else ''}, a new input every cycle")
     if "stream" in manifest:
-        described = manifest["stream"]
-        click.echo(
-            f"  AXI4-Stream of {described['width_bits']} bits: {described['codes']['beats']} beats a frame, "
-            f"{described['results']['beats']} a result; last beat in to last beat out {described['latency_cycles']} cycles"
-        )
+        _show_axi(manifest["stream"])
     timing = manifest["timing"]
     slowest = timing["critical_path"]
     click.echo(
         f"  about {timing['fmax_mhz']:g} MHz on {manifest['fpga']} (an estimate); slowest is stage {slowest['stage']}: "
         f"{' <- '.join(slowest['path'])}"
     )
+    _finish(proof, directory)
+
+
+def _finish(proof: ProofReport | None, directory: Path) -> None:
+    """Show the proof, if one was asked for, and say what comes next; end with status 1 if it failed."""
+    from difflut.cli import prove_command
+
     if proof is not None:
         prove_command.show(proof, directory)
         if not proof.ok:
@@ -153,24 +164,40 @@ def command(
     click.echo(f"next: difflut verify {directory}")
 
 
-def _show_stream(made: Bundle, directory: Path, as_json: bool) -> None:
-    """Say what a streaming build is."""
+def _show_axi(described: Mapping[str, Any]) -> None:
+    click.echo(
+        f"  AXI4-Stream of {described['width_bits']} bits: {described['codes']['beats']} beats a frame, "
+        f"{described['results']['beats']} a result; last beat in to last beat out {described['latency_cycles']} cycles"
+    )
+
+
+def _show_stream(made: Bundle, directory: Path, proof: ProofReport | None, as_json: bool) -> None:
+    """Say what a streaming build is, and the rest as for any other."""
     manifest = made.manifest
     if as_json:
-        print_json({"directory": str(directory), "digest": made.digest, **manifest})
-        return
+        result = {"directory": str(directory), "digest": made.digest, **manifest}
+        print_json(result if proof is None else {**result, "proof": proof.to_json()})
+        sys.exit(0 if proof is None or proof.ok else 1)
     netlist, stream = manifest["netlist"], manifest["convolution"]
     click.echo(f"{manifest['model']['name']} -> {directory}")
     click.echo(
-        f"  streaming: {netlist['comparators']} comparators, {netlist['kernel_luts']} LUTs of kernels and "
+        f"  {stream['form']}: {netlist['comparators']} comparators, {netlist['kernel_luts']} LUTs of kernels and "
         f"{netlist['dense_luts']} of the dense part; {netlist['classes']} scores"
     )
-    click.echo(
-        f"  {stream['line_buffer_bits']} bits of line buffers, {stream['window_bits']} of windows, "
-        f"{stream['collected_bits']} of maps for the dense part"
-    )
+    buffers = f"  {stream['line_buffer_bits']} bits of line buffers, {stream['window_bits']} of windows"
+    if "folded" in stream:
+        folded = stream["folded"]
+        click.echo(
+            f"  dense part: {folded['nodes_per_cycle']} LUTs a cycle for {folded['program_cycles']} cycles, with "
+            f"{folded['table_bits']} bits of tables and {folded['connection_bits']} of connections in memory"
+        )
+        click.echo(f"{buffers}, {folded['copies']} copies of {folded['copy_bits']} bits of maps for the dense part")
+    else:
+        click.echo(f"{buffers}, {stream['collected_bits']} of maps for the dense part")
     click.echo(
         f"  latency {manifest['latency_cycles']} cycles from the last pixel, an image of {stream['pixels']} pixels every "
         f"{manifest['initiation_interval']} cycles, {stream['pixels_per_cycle']} at a time"
     )
-    click.echo(f"next: difflut verify {directory}")
+    if "stream" in manifest:
+        _show_axi(manifest["stream"])
+    _finish(proof, directory)

@@ -68,10 +68,20 @@ def show(report: ProofReport, directory: Path) -> None:
         width = max(len(str(code)) for code in codes)
         for start in range(0, len(codes), _CODES_SHOWN_A_LINE):
             click.echo("  " + " ".join(f"{code:>{width}}" for code in codes[start : start + _CODES_SHOWN_A_LINE]))
-        click.echo(f"replay it: difflut verify {directory} --replay {directory / found.file}")
+        if found.part:
+            click.echo(f"these are the inputs of the part {found.part!r} alone, so there is no image to replay")
+        else:
+            click.echo(f"replay it: difflut verify {directory} --replay {directory / found.file}")
+    for text in report.not_covered:
+        click.echo(f"  not covered: {text}")
+    if report.not_covered:
+        click.echo(f"  `difflut verify {directory}` checks that by simulation, on images")
     proved = sum(claim.verdict == "proved" for claim in report.claims)
-    took = f"in {report.seconds:.1f} s, of which Yosys read the RTL in {report.read_seconds:.1f} s"
-    if report.ok:
+    reading = f", of which Yosys read the RTL in {report.read_seconds:.1f} s" if report.read_seconds else ""
+    took = f"in {report.seconds:.1f} s{reading}"
+    if report.ok and report.not_covered:
+        click.echo(f"proved: each part of the RTL equals what was traced, for all its inputs ({proved} claims {took})")
+    elif report.ok:
         click.echo(f"proved: the RTL equals the traced model for all inputs ({proved} claims {took})")
     else:
         click.echo(

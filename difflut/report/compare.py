@@ -12,6 +12,15 @@ LOWER, HIGHER, NEITHER = "lower", "higher", ""
 _RECORDED = ("best_epoch", "history", "test_accuracy", "test_samples", "validation_accuracy", "seconds")
 
 
+# Figures of a streaming circuit: name, key in `build.json`, unit.
+_STREAM = (
+    ("pause between images", "pause_cycles", "cycles"),
+    ("line buffers", "line_buffer_bits", "bits"),
+    ("window registers", "window_bits", "bits"),
+    ("bits kept for the dense part", "collected_bits", "bits"),
+)
+
+
 @dataclass(frozen=True)
 class Number:
     """One figure of a build.
@@ -83,7 +92,8 @@ class OptionDifference:
 
 def with_unit(value: float, unit: str) -> str:
     """A figure for people: thousands separated, two decimals for fractions."""
-    text = f"{value:,.0f}" if float(value).is_integer() and unit not in ("%", "ns") else f"{value:,.2f}"
+    whole = unit == "/s" or (float(value).is_integer() and unit not in ("%", "ns"))
+    text = f"{value:,.0f}" if whole else f"{value:,.2f}"
     if unit == "MHz":
         text = f"{value:,.1f}"
     return f"{text} {'cycle' if (unit, value) == ('cycles', 1) else unit}".strip()
@@ -91,19 +101,28 @@ def with_unit(value: float, unit: str) -> str:
 
 def numbers(facts: Facts) -> Iterator[Number]:
     """Every figure of a build, in the order of the report."""
-    manifest, netlist = facts.manifest, facts.netlist
+    manifest, stream = facts.manifest, facts.manifest.get("convolution")
+    of_dense = " of the dense part" if stream else ""
     read = int((facts.comparisons > 0).sum())
     yield Number("Size, estimated", "LUTs in all", facts.luts)
     for part in facts.parts:
         yield Number("Size, estimated", f"LUTs of {part.name}", part.luts)
-    yield Number("Size, estimated", "register bits", sum(stage.register_bits for stage in facts.stages))
+    yield Number("Size, estimated", f"register bits{of_dense}", sum(stage.register_bits for stage in facts.stages))
     yield Number("Network", "nodes of the model", manifest["model"]["nodes"], better=NEITHER)
-    yield Number("Network", "LUTs in the netlist", netlist.luts)
-    yield Number("Network", "comparisons in the encoder", netlist.comparators)
-    yield Number("Network", "inputs read", read, better=NEITHER)
+    yield Number("Network", "LUTs in the netlist", manifest["netlist"]["luts"])
+    if stream:
+        yield Number("Network", "comparisons of a pixel", facts.encoded.comparators)
+        yield from (Number("Stream", name, stream[key], unit) for name, key, unit in _STREAM)
+        yield Number("Stream", "first pixel in to result", stream["words"] - 1 + manifest["latency_cycles"], "cycles")
+    else:
+        yield Number("Network", "comparisons in the encoder", facts.encoded.comparators)
+        yield Number("Network", "inputs read", read, better=NEITHER)
     yield Number("Speed", "latency", manifest["latency_cycles"], "cycles")
-    yield Number("Speed", "clock, estimated", facts.fmax_mhz, "MHz", HIGHER)
-    yield Number("Speed", "latency at that clock", 1e3 * manifest["latency_cycles"] / facts.fmax_mhz, "ns")
+    yield Number("Speed", "initiation interval", manifest["initiation_interval"], "cycles")
+    if (mhz := facts.fmax_mhz) is not None:
+        yield Number("Speed", "clock, estimated", mhz, "MHz", HIGHER)
+        yield Number("Speed", "latency at that clock", 1e3 * manifest["latency_cycles"] / mhz, "ns")
+        yield Number("Speed", "samples a second at that clock", 1e6 * mhz / facts.interval_cycles, "/s", HIGHER)
     if "stream" in manifest:
         yield Number("Speed", "cycles a frame", manifest["stream"]["cycles_per_frame"], "cycles")
         yield Number("Speed", "last beat in to last beat out", manifest["stream"]["latency_cycles"], "cycles")
@@ -160,20 +179,41 @@ def option_differences(here: Facts, there: Facts) -> list[OptionDifference]:
     ]
 
 
+def incomparable(here: Facts, there: Facts) -> tuple[str, ...]:
+    """What the two builds have under one name, or one of them alone, without being comparable; in sentences."""
+    if bool(here.maps) == bool(there.maps):
+        return ()
+    one, two = ("This build", "the other one") if here.maps else ("The other build", "this one")
+    entry = (
+        f"{one} takes an image pixel by pixel, {two} whole. Latency counts from the last word of an image on the port."
+    )
+    size = (
+        "The stream has each kernel once and the other circuit a copy for every position, so LUTs of kernels stand against "
+        "those of the model's layers, and their lines have no counterpart. Masks, counters, line buffers and kept bits of "
+        "the stream are in no estimate of LUTs; a synthesis of both counts them."
+    )
+    return entry, size
+
+
+def _entry(manifest: Mapping[str, Any]) -> str:
+    return "pixel by pixel" if "convolution" in manifest else "whole"
+
+
 def _options(manifest: Mapping[str, Any]) -> dict[str, str]:
-    model, ports = manifest["model"], manifest["input"]
+    model, ports, pipeline = manifest["model"], manifest["input"], manifest.get("pipeline", {})
     chosen: dict[str, Any] = {
         "name": manifest["name"],
         "model": model["name"],
         "model class": model["class"],
         "FPGA family": manifest["fpga"],
         "outputs": manifest["outputs"],
+        "samples enter": _entry(manifest),
         "interface": manifest["interface"],
         "stream width": manifest.get("stream", {}).get("width_bits"),
-        "pipeline": manifest["pipeline"]["spec"],
-        "clock asked for": manifest["pipeline"]["fmax_mhz"],
-        "latency asked for": manifest["pipeline"]["latency_cycles"],
-        "registers after": ", ".join(manifest["pipeline"]["registers_after"]),
+        "pipeline": pipeline.get("spec"),
+        "clock asked for": pipeline.get("fmax_mhz"),
+        "latency asked for": pipeline.get("latency_cycles"),
+        "registers after": ", ".join(pipeline.get("registers_after", ())),
         "input shape": " × ".join(map(str, ports["shape"])),
         "input code": f"{ports['width_bits']} bits, {'signed' if ports['signed'] else 'unsigned'}, / {ports['divisor']:g}",
         "difflut": manifest["versions"]["difflut"],

@@ -13,7 +13,10 @@ import numpy.typing as npt
 
 from difflut.export import bundle
 from difflut.export.analysis import estimate_luts
-from difflut.export.errors import BundleError
+from difflut.export.convolution.ir import ConvolutionalNetlist
+from difflut.export.convolution.pixel import pixel_netlist
+from difflut.export.convolution.text import from_text as convolution_from_text
+from difflut.export.encoder_plan import plan_encoder
 from difflut.export.heads.cost import counter_luts, selection_luts
 from difflut.export.heads.outputs import Outputs, parse_outputs
 from difflut.export.heads.plan import plan_head
@@ -24,11 +27,12 @@ from difflut.export.targets import GENERIC, Target, find_target
 from difflut.export.text import from_text
 from difflut.export.timing import Paths
 from difflut.records import Record, RtlOutputs, kept
+from difflut.report.stream import MapFacts, read_maps
 from difflut.report.synthesis import Synthesis, syntheses
 
 Counts = npt.NDArray[np.int64]
 
-ENCODER, LAYER, GROUP_SUM, SELECTION = "encoder", "layer", "group sum", "argmax"
+ENCODER, KERNEL, LAYER, GROUP_SUM, SELECTION = "encoder", "kernel", "layer", "group sum", "argmax"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Part:
 
     Attributes:
         name: for people, such as "layer 2".
-        kind: ENCODER, LAYER, GROUP_SUM or SELECTION.
+        kind: ENCODER, KERNEL, LAYER, GROUP_SUM or SELECTION.
         luts: the estimate of its LUTs.
     """
 
@@ -87,12 +91,14 @@ class Facts:
         directory: where it is.
         manifest: its `build.json`.
         digest: SHA-256 of that.
-        netlist: what was emitted.
+        netlist: what was emitted; of a streaming circuit the dense part.
+        encoded: the netlist whose comparisons encode what enters in a cycle: `netlist`, or that of one pixel.
+        maps: of a streaming circuit, the encoded image first; empty for any other.
         family: the FPGA family it was exported for.
         outputs: its output ports.
         parts: LUTs by part, an estimate.
-        stages: from input to output.
-        comparisons: int64 (features,), how many thresholds each input is compared with.
+        stages: from input to output; none where delays are not estimated, as in a folded dense part.
+        comparisons: int64 (features,), how many thresholds each input of `encoded` is compared with.
         records: the kept verifications of exactly this build.
         measured: of those the one with what the RTL returned for the most labelled samples, if there is one.
         proof: the kept proof of exactly this build, as JSON, if there is one.
@@ -104,6 +110,8 @@ class Facts:
     manifest: Mapping[str, Any]
     digest: str
     netlist: Netlist
+    encoded: Netlist
+    maps: tuple[MapFacts, ...]
     family: Target
     outputs: Outputs
     parts: tuple[Part, ...]
@@ -121,14 +129,20 @@ class Facts:
         return sum(part.luts for part in self.parts)
 
     @property
-    def fmax_mhz(self) -> float:
-        """The estimated clock."""
-        return float(self.manifest["timing"]["fmax_mhz"])
+    def fmax_mhz(self) -> float | None:
+        """The estimated clock, if there is an estimate."""
+        return float(self.manifest["timing"]["fmax_mhz"]) if "timing" in self.manifest else None
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one sample."""
         return tuple(self.manifest["input"]["shape"])
+
+    @property
+    def interval_cycles(self) -> int:
+        """The least number of cycles from one sample to the next."""
+        stream = self.manifest.get("stream")
+        return int(stream["cycles_per_frame"] if stream else self.manifest["initiation_interval"])
 
     @property
     def rtl(self) -> RtlOutputs | None:
@@ -140,16 +154,15 @@ def read_facts(directory: Path) -> Facts:
     """Read a build and what verification, proof and synthesis left in it.
 
     Raises:
-        BundleError: if it is not a complete, unedited build, or a streaming circuit.
+        BundleError: if it is not a complete, unedited build.
     """
     build = bundle.read(directory)
     manifest = build.manifest
-    if "convolution" in manifest:
-        raise BundleError(
-            f"{directory}: a streaming circuit, which the report does not know yet; export with --conv unrolled for one that "
-            f"it does"
-        )
-    netlist = from_text(build.text(bundle.NETLIST_FILE))
+    stream = (
+        convolution_from_text(build.text(bundle.CONVOLUTION_FILE)) if bundle.CONVOLUTION_FILE in build.files else None
+    )
+    netlist = stream.dense if stream else from_text(build.text(bundle.NETLIST_FILE))
+    encoded = pixel_netlist(stream) if stream else netlist
     family = find_target(manifest.get("fpga", GENERIC.name))
     outputs = parse_outputs(manifest.get("outputs", "both"), netlist.head.classes)
     records, proof, made = kept(directory), read_report(directory), syntheses(directory)
@@ -165,11 +178,15 @@ def read_facts(directory: Path) -> Facts:
         manifest=manifest,
         digest=digest,
         netlist=netlist,
+        encoded=encoded,
+        maps=read_maps(stream) if stream else (),
         family=family,
         outputs=outputs,
-        parts=_parts(netlist, family, outputs),
-        stages=_stages(netlist, family, outputs, manifest),
-        comparisons=np.bincount(netlist.compare_feature, minlength=netlist.input.features),
+        parts=_stream_parts(stream, encoded, family, outputs, manifest["convolution"])
+        if stream
+        else _parts(netlist, family, outputs),
+        stages=_stages(netlist, family, outputs, manifest) if "timing" in manifest else (),
+        comparisons=np.bincount(encoded.compare_feature, minlength=encoded.input.features),
         records=fresh,
         measured=measured,
         proof=proof if proof and proof["digest"] == digest else None,
@@ -188,6 +205,24 @@ def _parts(netlist: Netlist, family: Target, outputs: Outputs) -> tuple[Part, ..
     if head.selection.levels:
         parts.append(Part("top-k" if outputs.top else "argmax", SELECTION, selection_luts(head, family)))
     return tuple(parts)
+
+
+def _stream_parts(
+    stream: ConvolutionalNetlist, pixel: Netlist, family: Target, outputs: Outputs, form: Mapping[str, Any]
+) -> tuple[Part, ...]:
+    """Each kernel as often as it is built; masks, counters, registers of maps and what reads memories are not estimated."""
+    kernels = [
+        Part(
+            f"kernel {number}",
+            KERNEL,
+            made["lanes"] * sum(part.lut6 for part in estimate_luts(layer.kernel, family).layers),
+        )
+        for number, (layer, made) in enumerate(zip(stream.layers, form["maps"], strict=True), 1)
+    ]
+    in_memory = (ENCODER, LAYER, GROUP_SUM) if "folded" in form else (ENCODER,)
+    dense = [part for part in _parts(stream.dense, family, outputs) if part.kind not in in_memory]
+    comparisons = form["pixels_per_cycle"] * plan_encoder(pixel, family).luts
+    return Part("comparisons", ENCODER, comparisons), *kernels, *dense
 
 
 def _stages(netlist: Netlist, family: Target, outputs: Outputs, manifest: Mapping[str, Any]) -> tuple[Stage, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from difflut.errors import ConfigError
 from difflut.records import RtlOutputs
-from difflut.report.facts import ENCODER, GROUP_SUM, LAYER, SELECTION, Part, Stage
+from difflut.report.facts import ENCODER, GROUP_SUM, KERNEL, LAYER, SELECTION, Part, Stage
+from difflut.report.stream import MapFacts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 # Text, axes and grid; the page replaces it by the colour of its text.
 INK = "#1d2129"
-COLOURS = {ENCODER: "#3b82c4", LAYER: "#2a9d8f", GROUP_SUM: "#e9963e", SELECTION: "#d1495b"}
+COLOURS = {ENCODER: "#3b82c4", KERNEL: "#8b6fc9", LAYER: "#2a9d8f", GROUP_SUM: "#e9963e", SELECTION: "#d1495b"}
 BLUE, ORANGE, GREY = "#3b82c4", "#e9963e", "#8a929e"
 WIDTH_IN = 4.7  # half the page; narrow screens show it at about its size
 _PANELS = 4
@@ -90,16 +91,27 @@ def pixels(values: npt.NDArray[Any], shape: tuple[int, ...], what: str) -> Figur
     planes = _planes(values, shape)
     if planes is None:
         return _profile(values, what)
+    names = [f"channel {number}" for number in range(len(planes))] if len(planes) > 1 else [""]
+    return _maps(dict(zip(names, planes, strict=True)), what)
+
+
+def kept(maps: Sequence[MapFacts]) -> Figure:
+    """How many bits of each pixel of a stream's maps the dense part reads; of up to four maps, the last ones."""
+    some = [item for item in maps if item.kept_bits][-_PANELS:]
+    return _maps({item.name: item.kept for item in some}, "bits that the dense part reads")
+
+
+def _maps(planes: Mapping[str, npt.NDArray[Any]], what: str) -> Figure:
+    """Maps side by side under their names, on one scale."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, Normalize
 
     figure, grid = _figure(4.0 if len(planes) == 1 else 2.3, 1, len(planes))
-    most = max(1, int(values.max(initial=0)))
+    most = max(1, *(int(plane.max(initial=0)) for plane in planes.values()))
     norm = BoundaryNorm(np.arange(0.5, most + 1.5), 256) if most <= 12 else Normalize(1, most)
-    for number, (axes, plane) in enumerate(zip(grid.flat, planes, strict=True)):
+    for axes, (name, plane) in zip(grid.flat, planes.items(), strict=True):
         _image(axes, np.ma.masked_equal(plane, 0), norm)
-        if len(planes) > 1:
-            axes.set_title(f"channel {number}", color=INK, fontsize=9)
+        axes.set_title(name, color=INK, fontsize=9)
     bar = figure.colorbar(
         ScalarMappable(norm, _colour_map()),
         ax=list(grid.flat),

@@ -16,6 +16,7 @@ from difflut._version import __version__
 from difflut.report import compare, figures, svg
 from difflut.report.devices import COMFORTABLE, smallest
 from difflut.report.facts import ENCODER, GROUP_SUM, LAYER, SELECTION, Facts, readers
+from difflut.report.layer_figure import draw_layers
 from difflut.report.synthesis import Synthesis, Used
 
 if TYPE_CHECKING:
@@ -65,27 +66,14 @@ def draw(facts: Facts) -> list[Drawn]:
         ConfigError: if matplotlib is missing.
     """
     figures.require_matplotlib()
-    netlist, form = facts.netlist, facts.netlist.input
-    channel = "; one map a channel" if len(facts.shape) == 3 else ""
-    drawn = [
-        Drawn(
-            "comparisons",
-            "reads",
-            f"How many thresholds each input is compared with{channel}",
-            figures.pixels(facts.comparisons, facts.shape, "comparisons"),
-        ),
-        Drawn(
-            "readers",
-            "reads",
-            f"How many LUT inputs read a comparison of each input{channel}",
-            figures.pixels(readers(netlist), facts.shape, "LUT inputs"),
-        ),
-        Drawn("per_input", "reads", "Inputs by their number of comparisons", figures.per_pixel(facts.comparisons)),
+    drawn = _layers(facts) if facts.maps else _reads_whole(facts)
+    form = facts.encoded.input
+    drawn += [
         Drawn(
             "thresholds",
             "reads",
             f"Where the thresholds lie, codes {form.lowest} to {form.highest}",
-            figures.thresholds(netlist.compare_threshold, form.lowest, form.highest),
+            figures.thresholds(facts.encoded.compare_threshold, form.lowest, form.highest),
         ),
         Drawn(
             "luts",
@@ -101,15 +89,39 @@ def draw(facts: Facts) -> list[Drawn]:
             caption = f"LUTs by part, {synthesis.tool} for {synthesis.family}, each part by itself"
             figure = figures.luts_by_part(list(synthesis.parts), kinds, luts, "LUTs")
             drawn.append(Drawn(f"luts_{synthesis.name}".replace("-", "_"), "costs", caption, figure))
-    drawn.append(
-        Drawn(
-            "stages",
-            "speed",
-            f"Delay of each pipeline stage, estimated for {facts.family.name}",
-            figures.stage_delays(facts.stages),
-        )
-    )
+    if facts.stages:
+        caption = f"Delay of each pipeline stage{' of the dense part' if facts.maps else ''}, estimated for {facts.family.name}"
+        drawn.append(Drawn("stages", "speed", caption, figures.stage_delays(facts.stages)))
     return drawn + _measured(facts)
+
+
+def _reads_whole(facts: Facts) -> list[Drawn]:
+    """What is read of a sample that comes at once."""
+    channel = "; one map a channel" if len(facts.shape) == 3 else ""
+    compared = figures.pixels(facts.comparisons, facts.shape, "comparisons")
+    read = figures.pixels(readers(facts.netlist), facts.shape, "LUT inputs")
+    return [
+        Drawn("comparisons", "reads", f"How many thresholds each input is compared with{channel}", compared),
+        Drawn("readers", "reads", f"How many LUT inputs read a comparison of each input{channel}", read),
+        Drawn("per_input", "reads", "Inputs by their number of comparisons", figures.per_pixel(facts.comparisons)),
+    ]
+
+
+def _layers(facts: Facts) -> list[Drawn]:
+    """The maps of a stream."""
+    drawn = [
+        Drawn(
+            "layers",
+            "layers",
+            "The maps to one scale, a sheet for each bit of a pixel up to four; the violet window runs over its map",
+            draw_layers(facts.maps, facts.netlist.luts, facts.netlist.head.classes),
+        )
+    ]
+    if any(item.kept_bits for item in facts.maps):
+        place = "in memory" if "folded" in facts.manifest["convolution"] else "in registers until it starts"
+        caption = f"What the dense part reads of the maps, kept {place}"
+        drawn.append(Drawn("kept", "layers", caption, figures.kept(facts.maps)))
+    return drawn
 
 
 def _measured(facts: Facts) -> list[Drawn]:
@@ -155,12 +167,13 @@ def render(facts: Facts, drawn: Sequence[Drawn], against: Facts | None = None) -
         {
             "section": item.section,
             "caption": item.caption,
-            "tall": item.name == "confusion",
+            "tall": item.name in ("confusion", "layers"),
             "svg": Markup(svg.inline(item.figure, item.name, item.caption)),
         }
         for item in drawn
     ]
     manifest = facts.manifest
+    path = manifest["timing"]["critical_path"] if facts.stages else None
     return environment.get_template("page.html.j2").render(
         facts=facts,
         manifest=manifest,
@@ -170,14 +183,16 @@ def render(facts: Facts, drawn: Sequence[Drawn], against: Facts | None = None) -
         strip=_strip(facts),
         pictures=pictures,
         reads=_reads(facts),
-        path=manifest["timing"]["critical_path"],
-        slowest=facts.stages[manifest["timing"]["critical_path"]["stage"] - 1],
+        path=path,
+        slowest=facts.stages[path["stage"] - 1] if path else None,
         passes=_passes(facts),
         checks=checks(facts),
         claims=facts.proof["claims"] if facts.proof else [],
+        not_covered=facts.proof.get("not_covered", ()) if facts.proof else (),
         measured=facts.measured.report if facts.measured else None,
         against=against,
         differences=compare.by_group(compare.differences(facts, against)) if against else [],
+        incomparable=compare.incomparable(facts, against) if against else (),
         options=compare.option_differences(facts, against) if against else [],
         version=__version__,
     )
@@ -192,15 +207,17 @@ def _lead(facts: Facts) -> str:
     return (
         f"The LUT network {model['name']} of {model['nodes']:,} nodes, "
         f"{f'trained on {data}' if data else 'its training data not recorded'}: {shape} {sign} codes of "
-        f"{ports['width_bits']} bits in, {facts.netlist.head.classes} classes."
+        f"{ports['width_bits']} bits in{', pixel by pixel' if facts.maps else ''}, {facts.netlist.head.classes} classes."
     )
 
 
 def _fits(facts: Facts) -> Answer:
     """The best knowledge first: a routed device, then a synthesis, then the estimate."""
-    bits = facts.netlist.input.features * facts.netlist.input.width_bits
+    bits = facts.manifest["input"]["features"] * facts.manifest["input"]["width_bits"]
     if "stream" in facts.manifest:
         pins = f"{bits:,} input bits through an AXI4-Stream of {facts.manifest['stream']['width_bits']}"
+    elif facts.maps:
+        pins = f"{bits:,} input bits: a pixel at a time"
     elif bits > _MANY_PINS:
         pins = f"{bits:,} input bits: more than pins; instantiate it inside a design"
     else:
@@ -217,7 +234,7 @@ def _fits(facts: Facts) -> Answer:
         assert own.total is not None
         text = f"{own.total.luts:,} LUTs"
         return Answer("Does it fit?", text, (f"synthesised: {own.tool}, {own.family}", *_device(own), pins))
-    details = ["six-input LUTs, an estimate"]
+    details = [f"six-input LUTs, an estimate{' without masks, counters and buffers' if facts.maps else ''}"]
     if facts.family.lut_inputs >= 6:
         details += _share(facts.family.name, facts.luts)
     else:
@@ -249,6 +266,9 @@ def _speed(facts: Facts) -> Answer:
     mhz = routed.fmax_mhz if routed and routed.fmax_mhz else facts.fmax_mhz
     source = f"routed on {routed.device}" if routed else f"an estimate for {facts.family.name}, not a routed clock"
     cycles = manifest["latency_cycles"]
+    if facts.maps:
+        return _images_a_second(facts, mhz, f"{source}{'' if routed else ', and of the dense part alone'}")
+    assert mhz is not None  # only folded dense parts have no estimate
     if "stream" in manifest:
         stream = manifest["stream"]
         frame, last = stream["cycles_per_frame"], stream["latency_cycles"]
@@ -265,6 +285,30 @@ def _speed(facts: Facts) -> Answer:
         f"a new input every cycle: {mhz:,.0f} million a second",
     ]
     return Answer("How fast?", f"{mhz:,.0f} MHz", tuple(details))
+
+
+def _images_a_second(facts: Facts, mhz: float | None, source: str) -> Answer:
+    manifest, form, interval = facts.manifest, facts.manifest["convolution"], facts.interval_cycles
+    cycles, word = manifest["latency_cycles"], form["pixels_per_cycle"]
+    first = form["words"] - 1 + cycles
+    several = f", {word} at a time" if word > 1 else ""
+    image = f"an image of {form['pixels']:,} pixels{several} every {interval:,} cycles"
+    pause = f"{form['pause_cycles']:,} of them take no pixel"
+    if mhz is None:
+        details = (
+            image,
+            pause,
+            f"latency from the last pixel {cycles:,} cycles",
+            "no clock yet: `difflut synth` gives one",
+        )
+        return Answer("How fast?", f"{interval:,} cycles an image", details)
+    details = (
+        f"at {mhz:,.0f} MHz, {source}",
+        f"{image}; {pause}",
+        f"latency from the last pixel {cycles:,} cycles = {1e3 * cycles / mhz:,.0f} ns",
+        f"from the first pixel {first:,} cycles = {first / mhz:,.2f} µs",
+    )
+    return Answer("How fast?", f"{1e6 * mhz / interval:,.0f} images/s", details)
 
 
 def _accuracy(facts: Facts) -> Answer:
@@ -291,13 +335,17 @@ def _exact(facts: Facts) -> Answer:
         return Answer(question, "no", tuple(failed))
     details = []
     if facts.proof:
-        details.append(f"RTL = traced model for all inputs, {len(facts.proof['claims'])} claims proved")
+        what = "each part of the RTL = what was traced" if facts.maps else "RTL = traced model"
+        details.append(f"{what} for all inputs, {len(facts.proof['claims'])} claims proved")
     if facts.measured is not None:
         step = facts.measured.report["steps"][-1]
         details.append(f"RTL = PyTorch on {step['images'] + step['random']:,} samples, every output")
     elif facts.records:
         step = facts.records[0].report["steps"][0]
         details.append(f"netlist = PyTorch on {step['images'] + step['random']:,} samples; the RTL was not run")
+    if facts.proof and facts.maps:
+        details.append("line buffers, borders and timing are no part of the proof")
+        return Answer(question, "parts proved", tuple(details))
     if facts.proof:
         return Answer(question, "proved", tuple(details))
     details.append("not proved for all inputs")
@@ -324,7 +372,8 @@ def checks(facts: Facts) -> list[Check]:
         claims = facts.proof["claims"]
         proved = sum(claim["verdict"] == "proved" for claim in claims)
         outcome = f"{proved} of {len(claims)} claims proved"
-        found.append(Check("all inputs: RTL, netlist, traced model", bool(facts.proof["ok"]), outcome,
+        what = "all inputs of each part" if facts.maps else "all inputs"
+        found.append(Check(f"{what}: RTL, netlist, traced model", bool(facts.proof["ok"]), outcome,
                            facts.proof["date"], facts.proof["digest"]))  # fmt: skip
     return found
 
@@ -342,6 +391,12 @@ def _strip(facts: Facts) -> list[dict[str, Any]]:
 def _reads(facts: Facts) -> str:
     read = int((facts.comparisons > 0).sum())
     features = len(facts.comparisons)
+    if facts.maps:
+        colours = ", ".join(f"{count} of colour {colour}" for colour, count in enumerate(facts.comparisons.tolist()))
+        return (
+            f"{facts.encoded.comparators:,} comparisons of a pixel's {features} code{'s' if features > 1 else ''} ({colours}), the "
+            f"same ones for every pixel: they are the bits of map 0."
+        )
     each = facts.netlist.comparators / max(1, read)
     return (
         f"{facts.netlist.comparators:,} comparisons of {read:,} of the {features:,} inputs "
@@ -351,13 +406,15 @@ def _reads(facts: Facts) -> str:
 
 
 def _passes(facts: Facts) -> dict[str, Any]:
-    """One row a pass that removed something, and the names of the others."""
-    rows, idle = [], []
+    """One row a pass that removed something, and the names of the others; what was there before, in all parts."""
+    rows, idle, parts = [], [], dict[str, dict[str, Any]]()
     for report in facts.manifest["passes"]:
+        parts.setdefault(report.get("part", ""), report)
         comparators = report["comparators_after"] - report["comparators_before"]
         luts = report["luts_after"] - report["luts_before"]
         if comparators or luts:
             rows.append({**report, "comparators": comparators, "luts": luts})
         else:
             idle.append(report["name"])
-    return {"first": facts.manifest["passes"][0], "rows": rows, "idle": list(dict.fromkeys(idle))}
+    first = {key: sum(part[key] for part in parts.values()) for key in ("comparators_before", "luts_before")}
+    return {"first": first, "rows": rows, "idle": list(dict.fromkeys(idle))}

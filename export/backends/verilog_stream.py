@@ -1,9 +1,9 @@
 """Portable Verilog-2001 of a streaming circuit from a convolutional netlist.
 
-Modules: the top (comparisons of the codes of a word of pixels, registers that collect maps for the dense part, the pause between
-images), one module a layer with its line buffer, window and masks, one module a kernel, of which the
-layer has one for each lane, and the modules of the dense
-part, which `difflut.export.backends.verilog` emits. The structure, and why, is docs/adr/0009-convolution.md.
+Modules: the top (comparisons of the codes of a word of pixels, registers that collect maps for the dense part, the pause
+between images), one module a layer with its line buffer, window and masks, one module a kernel, of which the layer has
+one for each lane, and the modules of the dense part, which `difflut.export.backends.verilog` emits, or `verilog_folded`
+where it is folded. The structure, and why, is docs/adr/0009-convolution.md.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from difflut.export.backends import names, rows, verilog
+from difflut.export.backends import names, rows, verilog, verilog_folded
 from difflut.export.backends.wires import Scope, plan
+from difflut.export.convolution.folding import FoldedDense
 from difflut.export.convolution.ir import ConvolutionalNetlist, MapSize, WindowLayer, check
 from difflut.export.convolution.lanes import Lanes
 from difflut.export.convolution.schedule import Schedule, plan_schedule
@@ -59,6 +60,8 @@ def emit_stream(
     outputs: Outputs | None = None,
     head_registers: Sequence[bool] | None = None,
     last_registered: bool = True,
+    folded: FoldedDense | None = None,
+    top: str | None = None,
 ) -> StreamDesign:
     """Emit `netlist`, whose parts have their stages, as Verilog.
 
@@ -67,16 +70,28 @@ def emit_stream(
         target, outputs, head_registers, last_registered: as for `verilog.emit`.
         pixels_per_cycle: adjacent pixels of a row that are taken at a time; see `difflut.export.convolution.words`.
 
+    With `folded`, the plan of a folded dense part, that part has registers of its own: its stages, `head_registers` and
+    `last_registered` do not matter.
+
     Raises:
         NetlistError: the netlist breaks its specification.
         ConfigError: a layer does not fit a stream of so many pixels a cycle, or `head_registers` does not fit the head.
     """
     check(netlist)
-    schedule = plan_schedule(netlist, pixels_per_cycle)
-    name = names.identifier(netlist.name)
-    dense = verilog.emit(
-        netlist.dense, target, outputs=outputs, head_registers=head_registers, last_registered=last_registered
-    )
+    schedule = plan_schedule(netlist, pixels_per_cycle) if folded is None else folded.schedule
+    name = top or names.identifier(netlist.name)
+    dense: verilog.VerilogDesign | verilog_folded.FoldedDesign
+    if folded is None:
+        dense = verilog.emit(
+            netlist.dense,
+            target,
+            outputs=outputs,
+            head_registers=head_registers,
+            last_registered=last_registered,
+            top=f"{name}_dense",
+        )
+    else:
+        dense = verilog_folded.emit_folded(folded, netlist.dense, target, outputs, top=f"{name}_dense")
     files = dict(dense.files)
     source = names.comment(netlist.name)
     for number, layer in enumerate(netlist.layers, 1):
@@ -99,15 +114,22 @@ def emit_stream(
             "module": name,
             "luts": luts,
             "latency_cycles": latency_cycles,
-            **_top(netlist, schedule, dense, name),
+            **_top(netlist, schedule, dense, name, folded),
         },
     )
     return StreamDesign(name, files, schedule, luts, latency_cycles, dense.head, dense.models)
 
 
-def _top(netlist: ConvolutionalNetlist, schedule: Schedule, dense: verilog.VerilogDesign, name: str) -> dict[str, Any]:
+def _top(
+    netlist: ConvolutionalNetlist,
+    schedule: Schedule,
+    dense: verilog.VerilogDesign | verilog_folded.FoldedDesign,
+    name: str,
+    folded: FoldedDense | None,
+) -> dict[str, Any]:
     maps, form, head = netlist.maps, netlist.input, netlist.dense.head
-    collectors, bits = _collectors(netlist, schedule.words)
+    collectors, bits = _collectors(netlist, schedule.words) if folded is None else ([], [])
+    keepers = [] if folded is None else verilog_folded.keepers(folded, dense.top)
     pause, words = schedule.pause_cycles, schedule.words[0]
     layers = [
         {
@@ -117,7 +139,8 @@ def _top(netlist: ConvolutionalNetlist, schedule: Schedule, dense: verilog.Veril
         }
         for number, layer in enumerate(netlist.layers, 1)
     ]
-    read = {layer.source for layer in netlist.layers} | set(netlist.collected)
+    collected = netlist.collected if folded is None else [keeper.map for keeper in folded.keepers]
+    read = {layer.source for layer in netlist.layers} | set(collected)
     return {
         "colours": netlist.size.channels,
         "rows": netlist.size.rows,
@@ -144,12 +167,16 @@ def _top(netlist: ConvolutionalNetlist, schedule: Schedule, dense: verilog.Veril
         "last": names.literal(words.total - 1, _width(words.total)),
         "pause": _counter(pause + 1),
         "pause_start": names.literal(pause, _width(pause + 1)),
+        "hold": _counter(schedule.hold_cycles),
+        "hold_start": names.literal(schedule.hold_cycles - 1, _width(schedule.hold_cycles)) if schedule.holds else "",
         "finished_range": names.vector(schedule.collect_cycles),
         "finished_next": "last_taken"
         if schedule.collect_cycles == 1
         else f"{{finished{names.part(0, schedule.collect_cycles - 1)}, last_taken}}",
         "layers": layers,
         "collectors": collectors,
+        "folded": folded is not None,
+        "keepers": keepers,
         "dense_range": names.vector(len(bits)),
         "dense_words": rows.words(bits),
         "name": name,

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
 from difflut._version import __version__
 from difflut.errors import ConfigError
 from difflut.export import bundle
+from difflut.export.backends import names
 from difflut.export.backends.verilog_stream import StreamDesign, emit_stream
 from difflut.export.convolution import text
+from difflut.export.convolution.folding import FoldedDense, fold_dense, nodes_per_cycle
+from difflut.export.convolution.forms import FOLDED, STREAMING, UNROLLED
 from difflut.export.convolution.ir import ConvolutionalNetlist
 from difflut.export.convolution.optimise import optimise
+from difflut.export.convolution.schedule import plan_schedule
 from difflut.export.convolution.stages import stage_kernels
 from difflut.export.convolution.trace import trace_convolution
-from difflut.export.convolution.words import Words
+from difflut.export.convolution.words import Words, pixels_per_cycle_for
 from difflut.export.exporter import (
     MODEL_FILE,
     MODELS_FOLDER,
+    choose_stream,
     model_summary,
     output_ports,
     pass_summary,
@@ -26,89 +32,128 @@ from difflut.export.exporter import (
 from difflut.export.fusesoc import core_file, core_name
 from difflut.export.heads.outputs import Outputs, parse_outputs
 from difflut.export.heads.plan import plan_head
+from difflut.export.interfaces import PLAIN
+from difflut.export.interfaces.framing import Stream
+from difflut.export.interfaces.wrapper import CORE_SUFFIX, HEADER_FOLDER, Wrapped, wrap_pixels
 from difflut.export.ir import Netlist
 from difflut.export.levels import Plan
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.pipelining import LEVELS, Pipeline, plan_pipeline
+from difflut.export.proof.build import pack_netlist
 from difflut.export.targets import GENERIC, Target, find_target
 from difflut.export.timing import analyse, find_levels
 from difflut.hdl_templates import render
 from difflut.models.base_model import BaseModel
 
-NETLIST_FILE = "verify/convolution.txt"
-UNROLLED, STREAMING = "unrolled", "streaming"
-FORMS = (UNROLLED, STREAMING)
+NETLIST_FILE = bundle.CONVOLUTION_FILE
+FORMS = (UNROLLED, STREAMING)  # those without a parameter
 
 
 def make_stream_bundle(
     model: BaseModel,
     *,
     target: str = "verilog",
-    interface: str = "plain",
+    interface: str = PLAIN,
+    stream: Stream | None = None,
     fpga: str = GENERIC.name,
     outputs: str = "both",
     pipeline: Pipeline | str = LEVELS,
+    cycles_per_image: int | None = None,
     pixels_per_cycle: int = 1,
+    dense_nodes_per_cycle: int | None = None,
 ) -> bundle.Bundle:
     """Export a fitted convolutional model as a streaming circuit, in memory; the same model and options, the same bytes.
 
     Args:
         model: the model.
         target: the output language, "verilog".
-        interface: the ports of the top module, "plain": pixels with in_valid and in_ready.
+        interface: the ports of the top module: "plain" (pixels with in_valid and in_ready) or "axi-stream" (images).
+        stream: width and output of the streams, for "axi-stream" only; its output decides which results the core has.
         fpga: the FPGA family, a name in `difflut.export.targets.TARGETS`.
         outputs: "both" (scores and class), "scores", "class" or "top-K".
         pipeline: where registers go in the dense part; kernels have one behind each level of LUTs. The bits that the
-            dense part reads are registers, so by default none follow its level "encoder".
+            dense part reads are registers, so by default none follow its level "encoder". A folded dense part has registers
+            of its own.
+        cycles_per_image: fold the circuit so that an image takes about so many cycles, instead of giving the next two: if
+            these are fewer than an image has pixels, several of them are taken in a cycle, else the dense part is folded.
         pixels_per_cycle: adjacent pixels of a row that are taken in a cycle, up to a whole row. With P times the pixels each
             kernel is built up to P times; strides restrict P, see `difflut.export.convolution.words`.
+        dense_nodes_per_cycle: how many LUTs of a folded dense part are looked up in a cycle; None: it is not folded.
 
     Raises:
         ConfigError: if an option is unknown or does not fit, or a layer does not fit a stream.
         TraceError: if the model is no stack of whole maps; see `trace_convolution`.
     """
-    if target != "verilog" or interface != "plain":
-        raise ConfigError(
-            f"a streaming circuit has the target 'verilog' and the interface 'plain'; got {target!r} and {interface!r}"
-        )
+    if target != "verilog":
+        raise ConfigError(f"a streaming circuit has the target 'verilog'; got {target!r}")
+    stream = choose_stream(interface, stream, outputs)
     family = find_target(fpga)
-    netlist, reports = optimise(trace_convolution(model), family)
-    chosen = parse_outputs(outputs, netlist.dense.head.classes)
+    traced = trace_convolution(model)
+    netlist, reports = optimise(traced, family)
+    chosen = parse_outputs(stream.output if stream else outputs, netlist.dense.head.classes)
     asked = Pipeline(pipeline) if isinstance(pipeline, str) else pipeline
-    plan = _plan_dense(netlist.dense, family, asked, chosen)
-    dense = assign_stages(netlist.dense, plan.cells)
-    netlist = stage_kernels(replace(netlist, dense=dense))
-    design = emit_stream(
-        netlist,
-        family,
-        pixels_per_cycle=pixels_per_cycle,
-        outputs=chosen,
-        head_registers=plan.head_registers,
-        last_registered=plan.registers_last_cells,
-    )
-    manifest = _manifest(model, netlist, design, family)
+    netlist = stage_kernels(netlist)
+    top = names.identifier(netlist.name)
+    core_top = f"{top}{CORE_SUFFIX}" if stream else top
+    if cycles_per_image is not None:
+        pixels_per_cycle, dense_nodes_per_cycle = _fold(netlist, cycles_per_image)
+    if dense_nodes_per_cycle is None:
+        plan = _plan_dense(netlist.dense, family, asked, chosen)
+        netlist = replace(netlist, dense=assign_stages(netlist.dense, plan.cells))
+        folded = None
+        design = emit_stream(
+            netlist,
+            family,
+            pixels_per_cycle=pixels_per_cycle,
+            outputs=chosen,
+            head_registers=plan.head_registers,
+            last_registered=plan.registers_last_cells,
+            top=core_top,
+        )
+        timing = {
+            "pipeline": pipeline_summary(asked, plan),
+            "timing": analyse(netlist.dense, family, plan, chosen).to_json(),
+        }
+    else:
+        if pixels_per_cycle != 1:
+            raise ConfigError(
+                f"pixels_per_cycle is {pixels_per_cycle}: a circuit with a folded dense part takes one pixel a cycle"
+            )
+        if asked != Pipeline(LEVELS):
+            raise ConfigError("a folded circuit has registers of its own: leave out --pipeline, --fmax and --latency")
+        if dense_nodes_per_cycle < 1:
+            raise ConfigError(f"dense_nodes_per_cycle is {dense_nodes_per_cycle}; expected at least 1")
+        folded = fold_dense(netlist, plan_schedule(netlist), dense_nodes_per_cycle)
+        design = emit_stream(netlist, family, outputs=chosen, folded=folded, top=core_top)
+        timing = {}  # the registers are always the same, and the model of delays knows no memories
+    wrapped = wrap_pixels(design, netlist, stream, pixels_per_cycle) if stream else Wrapped(design.files, {}, {})
+    manifest = _manifest(model, netlist, design, family, folded)
     manifest |= {
-        "pipeline": pipeline_summary(asked, plan),
-        "timing": analyse(dense, family, plan, chosen).to_json(),
+        "name": top,
+        "interface": interface,
+        **timing,
         "passes": [{"part": part, **pass_summary(report)} for part, made in reports.items() for report in made],
         "versions": {"difflut": __version__},
+        **wrapped.manifest,
     }
-    files = {f"rtl/{name}": content.encode() for name, content in design.files.items()}
+    files = {f"rtl/{name}": content.encode() for name, content in wrapped.rtl.items()}
+    files |= {f"{HEADER_FOLDER}/{name}": content.encode() for name, content in wrapped.headers.items()}
     files |= {f"{MODELS_FOLDER}/{name}": content.encode() for name, content in design.models.items()}
     core = core_file(
-        design.top,
+        top,
         version=__version__,
         description=f"Streaming classifier of lookup tables made from the model {model.name}",
         fpga=family.name,
-        sources=sorted(f"rtl/{name}" for name in design.files),
+        sources=sorted(f"rtl/{name}" for name in wrapped.rtl),
         models=sorted(f"{MODELS_FOLDER}/{name}" for name in design.models),
     )
-    files[core_name(design.top)] = core.encode()
+    files[core_name(top)] = core.encode()
     files[NETLIST_FILE] = text.to_text(netlist).encode()
+    files[bundle.TRACED_FILE] = pack_netlist(text.to_text(traced))
     files[MODEL_FILE] = model.checkpoint_bytes(frozen=True)
     files["README.md"] = render(
-        "build_readme_stream.md.j2",
-        {"build": manifest, "sources": sorted(design.files), "models": bool(design.models)},
+        "build_readme_axi_stream.md.j2" if stream else "build_readme_stream.md.j2",
+        {"build": manifest, "sources": sorted(wrapped.rtl), "models": bool(design.models)},
     ).encode()
     return bundle.Bundle(manifest, files)
 
@@ -120,13 +165,39 @@ def _plan_dense(dense: Netlist, family: Target, asked: Pipeline, outputs: Output
     return Plan(levels, tuple(place for place, name in enumerate(levels.names) if name != "encoder"))
 
 
-def _manifest(model: BaseModel, netlist: ConvolutionalNetlist, design: StreamDesign, family: Target) -> dict[str, Any]:
+def _fold(netlist: ConvolutionalNetlist, cycles: int) -> tuple[int, int | None]:
+    """Pixels a cycle and nodes of the dense part a cycle (None: all at once) of a circuit with so many cycles an image."""
+    if cycles < netlist.size.pixels:
+        return pixels_per_cycle_for(netlist, cycles), None
+    return 1, nodes_per_cycle(netlist, plan_schedule(netlist), cycles)
+
+
+def _folded_figures(folded: FoldedDense) -> dict[str, Any]:
+    """What `build.json` says of a folded dense part."""
+    program = folded.program
+    return {
+        "nodes_per_cycle": program.lanes,
+        "program_cycles": program.rows,
+        "idle_lanes": program.idle_lanes,
+        "hold_cycles": folded.schedule.hold_cycles,
+        "table_bits": folded.table_bits,
+        "connection_bits": folded.connection_bits,
+        "copies": folded.copies,
+        "copy_bits": folded.layout.copy_bits,
+        "banks": [
+            {"words": bank.halves * bank.words, "width_bits": bank.width_bits, "map": keeper.map if keeper else None}
+            for bank, keeper in zip_longest(folded.layout.banks, folded.keepers)
+        ],
+    }
+
+
+def _manifest(
+    model: BaseModel, netlist: ConvolutionalNetlist, design: StreamDesign, family: Target, folded: FoldedDense | None
+) -> dict[str, Any]:
     schedule, size, form = design.schedule, netlist.size, netlist.input
     words = schedule.words[0]
     return {
-        "name": design.top,
         "target": "verilog",
-        "interface": "plain",
         "fpga": family.name,
         "outputs": design.head.outputs.name,
         "model": model_summary(model),
@@ -144,14 +215,16 @@ def _manifest(model: BaseModel, netlist: ConvolutionalNetlist, design: StreamDes
         "latency_cycles": design.latency_cycles,
         "initiation_interval": schedule.initiation_interval,
         "convolution": {
-            "form": STREAMING,
+            "form": STREAMING if folded is None else FOLDED,
             "pixels": schedule.pixels,
             "pixels_per_cycle": words.pixels,
             "words": words.total,
+            "dense_latency_cycles": design.latency_cycles - schedule.collect_cycles,
             "pause_cycles": schedule.pause_cycles,
             "line_buffer_bits": schedule.buffer_bits,
             "window_bits": schedule.window_bits,
             "collected_bits": schedule.collected_bits,
+            **({} if folded is None else {"folded": _folded_figures(folded)}),
             "maps": [
                 {
                     "size": list(maps),

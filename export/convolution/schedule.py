@@ -40,7 +40,7 @@ class LayerSchedule:
     register_levels: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Schedule:
     """The timing of a streaming circuit, in clock cycles.
 
@@ -52,6 +52,9 @@ class Schedule:
         buffer_bits: bits of the line buffers.
         window_bits: bits of the window registers, unread ones included.
         collected_bits: bits of the registers that keep what the dense part reads of the maps.
+        taken: for each map, int64 (words,), the edge at which its readers take each of its words, where the edge that
+            takes the image's first word is 0 and no gaps follow.
+        hold_cycles: from the edge that takes the last pixel of an image to that of the next one, at least; 0 for any.
     """
 
     words: tuple[Words, ...]
@@ -61,6 +64,8 @@ class Schedule:
     buffer_bits: int
     window_bits: int
     collected_bits: int
+    taken: tuple[Edges, ...]
+    hold_cycles: int = 0
 
     @property
     def pixels(self) -> int:
@@ -70,7 +75,12 @@ class Schedule:
     @property
     def initiation_interval(self) -> int:
         """Cycles from one image to the next."""
-        return self.words[0].total + self.pause_cycles
+        return max(self.words[0].total + self.pause_cycles, self.hold_cycles)
+
+    @property
+    def holds(self) -> bool:
+        """Whether an image's last pixel may have to wait, beyond the pause."""
+        return self.hold_cycles > self.words[0].total + self.pause_cycles
 
 
 def plan_schedule(netlist: ConvolutionalNetlist, pixels_per_cycle: int = 1) -> Schedule:
@@ -112,6 +122,7 @@ def plan_schedule(netlist: ConvolutionalNetlist, pixels_per_cycle: int = 1) -> S
         buffer_bits=buffer_bits,
         window_bits=window_bits,
         collected_bits=len(netlist.dense_bits),
+        taken=tuple(taken),
     )
 
 

@@ -136,7 +136,7 @@ class RoutedReport:
         placements: the runs, by seed.
         best: the position of the fastest of them; the bitstream is made of it.
         bitstream: its file in the folder.
-        estimated_mhz: the build's own estimate; None if that was for another family.
+        estimated_mhz: the build's own estimate; None if it has none, or that was for another family.
         seconds: wall time of all.
         folder: where everything is.
     """
@@ -189,7 +189,7 @@ def implement(
     Args:
         directory: a build directory.
         device: a name of `DEVICES` or the beginning of one; by default the first of the build's family.
-        freq_mhz: the clock to ask for; by default the build's own estimate, or 100 MHz if that is for another family.
+        freq_mhz: the clock to ask for; by default the build's own estimate, or 100 MHz if there is none for this family.
             nextpnr routes on when it is out of reach.
         seeds: of nextpnr's placer; one run each.
         pins: a file of pin constraints for the top (.lpf, .pcf or .cst); then it is routed without a shell.
@@ -207,7 +207,8 @@ def implement(
     family = FAMILIES[part.family]
     _check(build, own, part, family, freq_mhz, seeds, pins)
     place, pack, synthesiser = find_tool(family.nextpnr), find_tool(family.packer), yosys.find_yosys()
-    estimate = float(build.manifest["timing"]["fmax_mhz"]) if own == part.family else None
+    estimated = own == part.family and "timing" in build.manifest  # a folded circuit has no estimate
+    estimate = float(build.manifest["timing"]["fmax_mhz"]) if estimated else None
     asked = freq_mhz or estimate or 100.0
 
     folder = fresh_folder(Path(directory), f"{FLOW}-{part.slug}")

@@ -47,7 +47,7 @@ class VivadoReport:
         asked_mhz: the clock constraint.
         utilisation: what is used of the part; None if it did not run.
         timing: slack and slowest path of the routed design; None if it did not run.
-        estimated_mhz: the build's own estimate.
+        estimated_mhz: the build's own estimate; None if it has none.
         seconds: wall time.
         folder: where everything is.
     """
@@ -61,7 +61,7 @@ class VivadoReport:
     asked_mhz: float
     utilisation: Utilisation | None
     timing: TimingSummary | None
-    estimated_mhz: float
+    estimated_mhz: float | None
     seconds: float
     folder: str
 
@@ -88,7 +88,7 @@ def implement(
     Args:
         directory: a build directory.
         device: a part as Vivado names it.
-        freq_mhz: the clock constraint; by default the build's own estimate.
+        freq_mhz: the clock constraint; by default the build's own estimate, or 100 MHz if it has none.
         run: True to run Vivado, False to write the scripts only, None to run it if it is on PATH.
         report: is given a line about what Vivado does now.
 
@@ -103,8 +103,9 @@ def implement(
     part = _part(family, device, any(name.startswith("sim/") for name in build.files))
     if freq_mhz is not None and not freq_mhz > 0:
         raise ConfigError(f"the clock is {freq_mhz:g} MHz; it must be above 0")
-    estimate = float(build.manifest["timing"]["fmax_mhz"])
-    asked = freq_mhz or estimate
+    # A folded circuit has no estimate.
+    estimate = float(build.manifest["timing"]["fmax_mhz"]) if "timing" in build.manifest else None
+    asked = freq_mhz or estimate or 100.0
     executable = shutil.which("vivado")
     if run and executable is None:
         raise ToolError(

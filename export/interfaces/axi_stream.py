@@ -1,4 +1,4 @@
-"""The Verilog of an AXI4-Stream wrapper around a core with the plain interface.
+"""The Verilog of an AXI4-Stream wrapper around a core with the plain interface, whether it takes whole samples or pixels.
 
 Why it has this shape, and what it costs, is docs/adr/0008-axi-stream.md.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from difflut.export.backends import names
-from difflut.export.interfaces.framing import Framing, Layout
+from difflut.export.interfaces.framing import Framing, Layout, PixelFraming
 from difflut.export.interfaces.registers import ADDRESS_BITS, CONTROL, Register
 from difflut.hdl_templates import render
 
@@ -30,7 +30,7 @@ def emit_wrapper(
     context = _context(core, source, framing, output, registers)
     return {
         f"{top}{suffix}.v": render(f"{template}.v.j2", {**context[template], "module": top + suffix})
-        for suffix, template in _PARTS.items()
+        for suffix, template in _parts(framing).items()
     }
 
 
@@ -45,7 +45,7 @@ def emit_for_proof(
     """
     context = _context(core, top, framing, output, registers)
     result = {}
-    for suffix, template in _PARTS.items():
+    for suffix, template in _parts(framing).items():
         name = f"{top}{suffix}.v"
         properties = render(f"{template}_properties.v.j2", context[template])
         body, end, rest = files[name].rpartition("endmodule")
@@ -54,7 +54,10 @@ def emit_for_proof(
     return {**result, f"{core}.v": render("axi_core_abstract.v.j2", abstract)}
 
 
-_PARTS = {"": "axi_stream", "_frames": "axi_frames", "_results": "axi_results", "_registers": "axi_registers"}
+def _parts(framing: Framing) -> dict[str, str]:
+    """The templates, by the suffix of the module's name."""
+    frames = "axi_pixels" if isinstance(framing, PixelFraming) else "axi_frames"
+    return {"": "axi_stream", "_frames": frames, "_results": "axi_results", "_registers": "axi_registers"}
 
 
 def _context(
@@ -67,7 +70,8 @@ def _context(
         "results": framing.results,
         "credits": framing.credits,
         "data_range": names.vector(framing.codes.width_bits),
-        "codes_range": names.vector(framing.codes.packed_bits),
+        "pixels": isinstance(framing, PixelFraming),
+        "word_range": names.vector(framing.codes.packed_bits),
         "result_range": names.vector(framing.results.packed_bits),
         "address_range": names.vector(ADDRESS_BITS),
     }
@@ -78,10 +82,15 @@ def _context(
             "result_port": f"out_{output}",
             **_stream_properties(framing),
         },
-        "axi_frames": _frames(framing.codes) | _lengths(framing.codes),
         "axi_results": _results(framing) | _results_properties(framing),
         "axi_registers": _registers(framing, registers),
     }
+    if isinstance(framing, PixelFraming):
+        pixels = _pixels(framing)
+        own["axi_pixels"] = pixels
+        own["axi_stream"] |= pixels
+    else:
+        own["axi_frames"] = _frames(framing.codes) | _lengths(framing.codes)
     return {template: common | context for template, context in own.items()}
 
 
@@ -94,6 +103,60 @@ def _frames(codes: Layout) -> dict[str, Any]:
         "frame_next": "newest" if codes.beats == 1 else names.concatenation(["newest", older]),
         "frame_part": names.part(0, codes.packed_bits),
     }
+
+
+def _pixels(framing: PixelFraming) -> dict[str, Any]:
+    """For the module that cuts beats into words, and for the properties that speak of it."""
+    codes, bits = framing.codes, framing.unit_bytes * 8
+    beat, word, most = framing.beat_units, framing.word_units, framing.most_units
+    capacity, frame = most + beat, framing.words * word
+    values, lane_bits = framing.word_values, codes.value_bytes * 8
+
+    def next_buffer(left: int) -> str:
+        kept = [f"shifted{names.part(0, left * bits)}"] if left else []
+        free = [f"{(most - left) * bits}'d0"] if left < most else []
+        return names.concatenation([*free, "s_axis_tdata", *kept])
+
+    return {
+        **_beats(codes),
+        **_counter("word_number", framing.words - 1),
+        **_counter("level", capacity),
+        **_counter("held", framing.images),
+        **_counter("units", frame + beat),
+        "words": framing.words,
+        "word_values": values,
+        "word_range": names.vector(values * codes.value_bits),
+        "word_parts": [
+            {"packed": names.part(k * codes.value_bits, codes.value_bits), "padded": names.part(k * lane_bits, codes.value_bits)}
+            for k in range(values)
+        ],
+        "last_word": _literal(framing.words - 1, framing.words - 1),
+        "unit_bits": bits,
+        "unit_range": names.vector(bits),
+        "unit_part": names.part(0, bits),
+        "buffer_range": names.vector(capacity * bits),
+        "shifted": f"{{{word * bits}'d0, buffer{names.part(word * bits, (capacity - word) * bits)}}}",
+        "places": [{"level": _literal(left, capacity), "next": next_buffer(left)} for left in range(most + 1)],
+        "level_most": _literal(most, capacity),
+        "level_word": _literal(word, capacity),
+        "level_beat": _literal(beat, capacity),
+        "level_last_beat": _literal(framing.last_beat_units, capacity),
+        "level_capacity": _literal(capacity, capacity),
+        "images": framing.images,
+        "flags_range": names.vector(framing.images),
+        "held_most": _literal(framing.images, framing.images),
+        "answer": _extended("answer", framing.images),
+        "entered": _extended("entered", framing.images),
+        "last_taken": _extended("last_taken", framing.images),
+        "out_valid": _extended("out_valid", framing.images),
+        "units_frame": _literal(frame, frame + beat),
+        "units_beats": _literal(codes.beats, frame + beat),
+        "units_beat": _literal(beat, frame + beat),
+        "units_word": _literal(word, frame + beat),
+        "units_last_beat": _literal(framing.last_beat_units, frame + beat),
+        **{f"{name}_extended": names.zero_extended(f"\\results.{name} ", _bits(framing.credits), _bits(framing.credits) + framing.images)
+           for name in ("outstanding", "stored")},
+    }  # fmt: skip
 
 
 def _results(framing: Framing) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -127,6 +129,116 @@ class Framing:
         return -(-self.latency_cycles // self.cycles_per_frame)
 
 
+@dataclass(frozen=True)
+class PixelFraming(Framing):
+    """The framing of a streaming core, which takes an image word by word and pauses after it.
+
+    A frame is an image: pixel after pixel in raster order, of each pixel its colours in order; so a word of the core is
+    the next `word_values` codes. Words are cut from a buffer of *units*, the largest number of bytes that both a beat and
+    a word are made of.
+
+    Attributes:
+        word_values: how many codes the core takes at once.
+        pause_cycles: how long it takes none after the last word of an image.
+        interval_cycles: from one image to the next in the core; more than words and pause where the last word waits.
+    """
+
+    word_values: int
+    pause_cycles: int
+    interval_cycles: int
+
+    @property
+    def words(self) -> int:
+        """Words of an image."""
+        return self.codes.count // self.word_values
+
+    @property
+    def unit_bytes(self) -> int:
+        """Bytes of a unit."""
+        return gcd(self.codes.width_bits // 8, self.word_values * self.codes.value_bytes)
+
+    @property
+    def beat_units(self) -> int:
+        """Units of a beat."""
+        return self.codes.width_bits // 8 // self.unit_bytes
+
+    @property
+    def word_units(self) -> int:
+        """Units of a word."""
+        return self.word_values * self.codes.value_bytes // self.unit_bytes
+
+    @property
+    def last_beat_units(self) -> int:
+        """Units of the last beat of a frame, padding left out."""
+        return self.words * self.word_units - (self.codes.beats - 1) * self.beat_units
+
+    @property
+    def most_units(self) -> int:
+        """With how many units in the buffer a beat is still taken: the fewest that never hold up a beat or a word."""
+        return self.word_units + min(self.beat_units, self.word_units) - 1
+
+    @property
+    def images(self) -> int:
+        """How many images the core can have whole without having answered them."""
+        return max(1, -(-self.core_latency_cycles // self.interval_cycles))
+
+    @property
+    def latency_cycles(self) -> int:
+        """As `Framing`: what is left in the buffer at the last beat enters first."""
+        return self._unstalled[0] + self.core_latency_cycles + self.results.beats
+
+    @property
+    def cycles_per_frame(self) -> int:
+        """As `Framing`."""
+        return max(self._unstalled[1], self.interval_cycles, self.results.beats)
+
+    @property
+    def credits(self) -> int:
+        """As `Framing`; room is taken by the last word of an image."""
+        return -(-(self.core_latency_cycles + self.results.beats + 1) // self.cycles_per_frame)
+
+    @cached_property
+    def _unstalled(self) -> tuple[int, int]:
+        return _count_cycles(
+            self.codes.beats,
+            self.words,
+            self.beat_units,
+            self.last_beat_units,
+            self.word_units,
+            self.most_units,
+            self.pause_cycles,
+        )
+
+
+@lru_cache(maxsize=64)
+def _count_cycles(
+    beats: int, words: int, beat_units: int, last_units: int, word_units: int, most_units: int, pause_cycles: int
+) -> tuple[int, int]:
+    """Run the wrapper's buffer without stalls (`axi_pixels.v.j2`): the edges from the last beat of the first image to its last
+    word, and from one image's last word to the next one's, when that has become steady."""
+    level = beat = word = pause = cycle = last_beat = 0
+    ended = False
+    entered: list[int] = []
+    latency = 0
+    while len(entered) < 4:
+        accept = not ended and level <= most_units
+        if give := pause == 0 and level >= word_units:
+            level -= word_units
+            word += 1
+        pause = max(0, pause - 1)
+        if accept:
+            beat += 1
+            level += last_units if beat == beats else beat_units
+            if beat == beats:
+                ended, beat, last_beat = True, 0, cycle
+        if give and word == words:
+            latency = latency if entered else cycle - last_beat
+            entered.append(cycle)
+            ended, word, pause = False, 0, pause_cycles
+        cycle += 1
+    return latency, entered[-1] - entered[-2]
+
+
 def plan_framing(
     stream: Stream, *, features: int, code_bits: int, results: int, result_bits: int, core_latency_cycles: int
 ) -> Framing:
@@ -150,4 +262,37 @@ def framing_of(manifest: Mapping[str, Any]) -> Framing:
     codes, results = (
         Layout(stream[side]["count"], stream[side]["value_bits"], stream["width_bits"]) for side in ("codes", "results")
     )
+    if "word_values" in stream:
+        pause, interval = manifest["convolution"]["pause_cycles"], manifest["initiation_interval"]
+        return PixelFraming(codes, results, manifest["latency_cycles"], stream["word_values"], pause, interval)
     return Framing(codes, results, manifest["latency_cycles"])
+
+
+def frame_order(manifest: Mapping[str, Any], codes: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.integer[Any]]:
+    """Codes of samples in the order in which a frame has them, (N, codes of a frame).
+
+    A frame of a streaming build is an image pixel by pixel, row by row, of each pixel its colours in order; any other has
+    the codes as the model has them.
+
+    Args:
+        manifest: `build.json`.
+        codes: integers (N, ...), each sample in the order of the model: colours, rows, columns for images.
+    """
+    flat = np.asarray(codes).reshape(len(codes), -1)
+    if "convolution" not in manifest:
+        return flat
+    pixels = manifest["convolution"]["pixels"]
+    return flat.reshape(len(flat), -1, pixels).transpose(0, 2, 1).reshape(len(flat), -1)
+
+
+def pack_samples(manifest: Mapping[str, Any], codes: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint8]:
+    """The frames of samples for a build with AXI4-Streams: uint8 (N, beats, width / 8), the last beat with TLAST.
+
+    The arguments are those of `frame_order`. `unpack_results` reads what comes back.
+    """
+    return framing_of(manifest).codes.pack(frame_order(manifest, codes))
+
+
+def unpack_results(manifest: Mapping[str, Any], beats: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Scores (N, classes), or class indices (N, 1), from the beats uint8 (N, beats, width / 8) of results."""
+    return framing_of(manifest).results.unpack(beats)[0]

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from difflut.errors import ConfigError
 from difflut.export.backends.verilog import VerilogDesign
+from difflut.export.backends.verilog_stream import StreamDesign
+from difflut.export.convolution.ir import ConvolutionalNetlist
 from difflut.export.interfaces.axi_stream import emit_wrapper
-from difflut.export.interfaces.framing import Layout, Stream, plan_framing
+from difflut.export.interfaces.framing import Framing, Layout, PixelFraming, Stream, plan_framing
 from difflut.export.interfaces.registers import c_header, register_map
-from difflut.export.ir import Netlist
+from difflut.export.ir import Head, InputFormat, Netlist
 
 CORE_SUFFIX = "_core"
 HEADER_FOLDER = "sw"
@@ -47,26 +50,75 @@ def wrap(design: VerilogDesign, netlist: Netlist, stream: Stream) -> Wrapped:
     Raises:
         ConfigError: its frames are too long.
     """
-    head = netlist.head
-    scores = stream.output == "scores"
+    results, result_bits = _result(netlist.head, stream)
     framing = plan_framing(
         stream,
         features=netlist.input.features,
         code_bits=netlist.input.width_bits,
-        results=head.classes if scores else 1,
-        result_bits=head.score_width_bits if scores else head.class_width_bits,
+        results=results,
+        result_bits=result_bits,
         core_latency_cycles=design.latency_cycles,
     )
+    return _wrap(design, netlist, netlist.head, framing, stream.output)
+
+
+def wrap_pixels(
+    design: StreamDesign, netlist: ConvolutionalNetlist, stream: Stream, pixels_per_word: int = 1
+) -> Wrapped:
+    """Wrap a streaming core, whose name ends in `CORE_SUFFIX` and whose only result is `stream.output`.
+
+    Args:
+        design: the core.
+        netlist: what it was emitted from.
+        stream: width and output of the streams.
+        pixels_per_word: how many pixels of a row, one behind the other, the core takes at once.
+
+    Raises:
+        ConfigError: a row is not made of whole words.
+    """
+    form = netlist.input
+    if netlist.size.columns % pixels_per_word:
+        raise ConfigError(
+            f"interface axi-stream: rows of {netlist.size.columns} pixels are not made of whole words of {pixels_per_word}; "
+            f"use the plain interface, or a number of pixels a cycle that divides a row"
+        )
+    framing = PixelFraming(
+        Layout(netlist.size.bits, form.width_bits, stream.width_bits),
+        Layout(*_result(netlist.dense.head, stream), stream.width_bits),
+        design.latency_cycles,
+        word_values=netlist.size.channels * pixels_per_word,
+        pause_cycles=design.schedule.pause_cycles,
+        interval_cycles=design.schedule.initiation_interval,
+    )
+    return _wrap(design, netlist, netlist.dense.head, framing, stream.output)
+
+
+def _result(head: Head, stream: Stream) -> tuple[int, int]:
+    """How many numbers a result has, and the bits of each."""
+    return (head.classes, head.score_width_bits) if stream.output == "scores" else (1, head.class_width_bits)
+
+
+def _wrap(
+    design: VerilogDesign | StreamDesign,
+    netlist: Netlist | ConvolutionalNetlist,
+    head: Head,
+    framing: Framing,
+    output: str,
+) -> Wrapped:
+    form: InputFormat = netlist.input
     top, digest = design.top.removesuffix(CORE_SUFFIX), core_digest(design.files)
-    registers = register_map(framing, digest, output=stream.output, signed=netlist.input.signed, classes=head.classes)
-    files = emit_wrapper(top, design.top, netlist.name, framing, stream.output, registers)
+    registers = register_map(framing, digest, output=output, signed=form.signed, classes=head.classes)
+    files = emit_wrapper(top, design.top, netlist.name, framing, output, registers)
+    pixels = {"word_values": framing.word_values} if isinstance(framing, PixelFraming) else {}
     described = {
-        "width_bits": stream.width_bits,
-        "output": stream.output,
+        "width_bits": framing.codes.width_bits,
+        "output": output,
         "framing": "every number takes whole bytes, low byte first, the first number in the lowest byte of the first beat; "
-        "TLAST at the last beat",
+        "TLAST at the last beat"
+        + ("; an image pixel by pixel, row by row, of each pixel the colours in order" if pixels else ""),
         "codes": _describe(framing.codes),
         "results": _describe(framing.results),
+        **pixels,
         "credits": framing.credits,
         "cycles_per_frame": framing.cycles_per_frame,
         "latency_cycles": framing.latency_cycles,

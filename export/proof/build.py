@@ -15,13 +15,16 @@ from typing import Any
 import numpy as np
 
 from difflut.export import bundle, pipelines
+from difflut.export.convolution.ir import ConvolutionalNetlist
+from difflut.export.convolution.text import from_text as convolution_from_text
 from difflut.export.errors import BundleError
 from difflut.export.ir import Netlist
+from difflut.export.proof.convolution import NOT_PROVED, prove_convolution
 from difflut.export.proof.errors import ProofError
 from difflut.export.proof.graph import Graph
 from difflut.export.proof.passes import prove_pass
 from difflut.export.proof.read_back import read_back
-from difflut.export.proof.report import OPEN, Claim, Counterexample, ProofReport
+from difflut.export.proof.report import OPEN, PROVED, Claim, Counterexample, ProofReport
 from difflut.export.proof.rtl import Progress, prove_rtl
 from difflut.export.proof.solver import require_sat
 from difflut.export.proof.streams import prove_streams
@@ -37,6 +40,13 @@ ASSUMPTIONS = (
     "Yosys' Verilog front end, and what the Yosys manual says that its cells compute",
     "a single clock, and registers that have taken over a value at least once since power-up",
     "difflut's proof program, NumPy and the SAT solver",
+)
+_SYNCHRONOUS = "the RTL is a synchronous circuit of one clock"
+_NO_TRACE = Claim(
+    "passes",
+    "the emitted netlist equals the traced one",
+    OPEN,
+    f"the build has no {bundle.TRACED_FILE}; export again with this version",
 )
 
 
@@ -58,33 +68,21 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     require_yosys()
     require_sat()
     build = bundle.read(directory)
-    if "convolution" in build.manifest:
+    if "folded" in build.manifest.get("convolution", {}):
         raise BundleError(
-            f"{directory}: a streaming circuit, for which there is no proof yet; check it with `difflut verify`, or prove "
-            f"an export with --conv unrolled"
+            f"{directory}: its dense part is folded into memories, for which there is no proof yet; check it with `difflut "
+            f"verify`, or prove an export with --conv streaming"
         )
     started = perf_counter()
-    netlist = from_text(build.text(bundle.NETLIST_FILE))
-    claims, found = _passes(build, netlist, progress)
-    progress("reading the RTL", 0, 1)
-    reading = perf_counter()
+    streaming = bundle.CONVOLUTION_FILE in build.files
+    claims, found, read_seconds = (_prove_parts if streaming else _prove_whole)(build, progress)
     sources = {name: build.text(name) for name in build.files if name.startswith("rtl/")}
-    try:
-        circuit = read_back(sources, bundle.core_name(build.manifest))
-        read_seconds = perf_counter() - reading
-        progress("reading the RTL", 1, 1)
-        outcome = prove_rtl(circuit, netlist, build.manifest["latency_cycles"], progress)
-        claims += outcome.claims
-        found = found or outcome.counterexample
-    except ProofError as error:
-        read_seconds = perf_counter() - reading
-        claims.append(Claim("RTL", "the RTL is a synchronous circuit of one clock", OPEN, str(error)))
     if "stream" in build.manifest:
         progress("streams", 0, 1)
         claims += prove_streams({PurePosixPath(name).name: text for name, text in sources.items()}, build.manifest)
         progress("streams", 1, 1)
     work = Path(directory) / WORK
-    if found is not None:
+    if found is not None and not found.part:
         found = replace(found, file=(WORK / COUNTEREXAMPLE_FILE).as_posix())
         _save(found, work / COUNTEREXAMPLE_FILE)
     report = ProofReport(
@@ -96,9 +94,10 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
         assumptions=ASSUMPTIONS,
         seconds=round(perf_counter() - started, 2),
         read_seconds=round(read_seconds, 2),
+        not_covered=NOT_PROVED if streaming else (),
     )
     work.mkdir(parents=True, exist_ok=True)
-    if found is None:
+    if found is None or found.part:
         (work / COUNTEREXAMPLE_FILE).unlink(missing_ok=True)
     content = json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n"
     write_atomically(work / REPORT_FILE, content.encode())
@@ -141,12 +140,80 @@ def pack_netlist(text: str) -> bytes:
     return lzma.compress(text.encode(), format=lzma.FORMAT_XZ, preset=6)
 
 
-def _passes(build: bundle.Bundle, netlist: Netlist, progress: Progress) -> tuple[list[Claim], Counterexample | None]:
+def _prove_whole(build: bundle.Bundle, progress: Progress) -> tuple[list[Claim], Counterexample | None, float]:
+    """The claims about a circuit that takes whole samples, a counterexample, and how long Yosys read."""
+    netlist = from_text(build.text(bundle.NETLIST_FILE))
+    claims, found = [_NO_TRACE], None
+    if bundle.TRACED_FILE in build.files:
+        claims, found = _passes(build, from_text(_traced(build)), netlist, progress)
+    progress("reading the RTL", 0, 1)
+    reading = perf_counter()
+    sources = {name: build.text(name) for name in build.files if name.startswith("rtl/")}
+    try:
+        circuit = read_back(sources, bundle.core_name(build.manifest))
+        read_seconds = perf_counter() - reading
+        progress("reading the RTL", 1, 1)
+        outcome = prove_rtl(circuit, netlist, build.manifest["latency_cycles"], progress)
+        return [*claims, *outcome.claims], found or outcome.counterexample, read_seconds
+    except ProofError as error:
+        return [*claims, Claim("RTL", _SYNCHRONOUS, OPEN, str(error))], found, perf_counter() - reading
+
+
+def _prove_parts(build: bundle.Bundle, progress: Progress) -> tuple[list[Claim], Counterexample | None, float]:
+    """The same of a streaming circuit, part by part."""
+    netlist = convolution_from_text(build.text(bundle.CONVOLUTION_FILE))
+    claims: list[Claim] = [_NO_TRACE]
+    found: Counterexample | None = None
+    if bundle.TRACED_FILE in build.files:
+        claims, found = _passes_of_parts(build, convolution_from_text(_traced(build)), netlist, progress)
+    sources = {PurePosixPath(name).stem: build.text(name) for name in build.files if name.startswith("rtl/")}
+    latency = build.manifest["convolution"]["dense_latency_cycles"]
+    try:
+        outcome = prove_convolution(
+            sources,
+            bundle.core_name(build.manifest),
+            netlist,
+            latency,
+            progress,
+            build.manifest["convolution"]["pixels_per_cycle"],
+        )
+        return [*claims, *outcome.claims], found or outcome.counterexample, 0.0
+    except ProofError as error:
+        return [*claims, Claim("RTL", _SYNCHRONOUS, OPEN, str(error))], found, 0.0
+
+
+def _traced(build: bundle.Bundle) -> str:
+    return lzma.decompress(build.files[bundle.TRACED_FILE]).decode()
+
+
+def _passes_of_parts(
+    build: bundle.Bundle, traced: ConvolutionalNetlist, netlist: ConvolutionalNetlist, progress: Progress
+) -> tuple[list[Claim], Counterexample | None]:
+    """The passes of each kernel and of the dense part; all else of the netlist must be as it was traced."""
+    statement = "geometry, comparisons and kept bits are those that were traced"
+    geometry = all(
+        (a.source, a.window, a.stride, a.padding) == (b.source, b.window, b.stride, b.padding)
+        for a, b in zip(traced.layers, netlist.layers, strict=False)
+    ) and len(traced.layers) == len(netlist.layers)
+    rest = replace(traced, layers=netlist.layers, dense=netlist.dense) == netlist
+    claims = [Claim("geometry", statement, PROVED if geometry and rest else OPEN, "by value")]
+    pairs = [
+        (f"kernel {n}", a.kernel, b.kernel)
+        for n, (a, b) in enumerate(zip(traced.layers, netlist.layers, strict=False), 1)
+    ]
+    for part, before, after in [*pairs, ("dense part", traced.dense, netlist.dense)]:
+        made, found = _passes(build, before, after, progress)
+        claims += [replace(claim, subject=f"{part}, {claim.subject}") for claim in made]
+        if found is not None:
+            return claims, replace(found, claim=f"{part}, {found.claim}", part=part)
+    return claims, None
+
+
+def _passes(
+    build: bundle.Bundle, traced: Netlist, netlist: Netlist, progress: Progress
+) -> tuple[list[Claim], Counterexample | None]:
     """Run the passes again on the traced netlist and prove each of them; the last result must be what was emitted."""
-    if bundle.TRACED_FILE not in build.files:
-        reason = f"the build has no {bundle.TRACED_FILE}; export again with this version"
-        return [Claim("passes", "the emitted netlist equals the traced one", OPEN, reason)], None
-    current = from_text(lzma.decompress(build.files[bundle.TRACED_FILE]).decode())
+    current = traced
     steps = pipelines.default(find_target(build.manifest.get("fpga", GENERIC.name)))
     claims: list[Claim] = []
     common = Graph()

@@ -38,7 +38,8 @@ class Counterexample:
         scores, classes: what the other side gives; None where it has no such output.
         valid: whether the other side marks the answer as valid (RTL only).
         top: the ranking that the RTL gives, if it has that output.
-        file: where it was stored, relative to the build, for `difflut verify --replay`.
+        file: where it was stored, relative to the build, for `difflut verify --replay`; empty if it is no whole sample.
+        part: of a streaming build the part whose inputs these are; empty if they are those of the whole.
     """
 
     claim: str
@@ -50,6 +51,7 @@ class Counterexample:
     valid: bool = True
     top: list[int] | None = None
     file: str = ""
+    part: str = ""
 
     def lines(self) -> list[str]:
         """For people: the differing outputs and the codes."""
@@ -83,7 +85,8 @@ class ProofReport:
         counterexample: if a claim was refuted by an input image.
         assumptions: what the proof relies on.
         seconds: wall time.
-        read_seconds: of those, the time Yosys took to read the RTL.
+        read_seconds: of those, the time Yosys took to read the RTL; 0 where that was not measured apart.
+        not_covered: what the claims do not speak of, in words.
     """
 
     build: str
@@ -94,6 +97,7 @@ class ProofReport:
     assumptions: tuple[str, ...]
     seconds: float
     read_seconds: float
+    not_covered: tuple[str, ...] = ()
     ok: bool = field(init=False)
 
     def __post_init__(self) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from command_line import run
+from convolutions import Plan, Step
+from convolutions import made as made_convolution
 from report_builds import complete, export
 from small_models import Chain, SmallImages, fitted
 from tools import require_package
@@ -118,6 +120,36 @@ def test_against_another_build(build: Path, tmp_path: Path, capsys: pytest.Captu
     assert f"latency {here} cycles {there} cycles −{there - here} {cycles} ({percent} %)" in shown
     status, _, _ = run(capsys, "report", build, "--against", build, "--out", page)
     assert status == 0 and "No option differs" in words(page.read_text(encoding="utf-8"))
+
+
+def test_a_streaming_build_against_the_unrolled_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    require_package("matplotlib", "report")
+    model = made_convolution(Plan((1, 4, 4), (Step(2, (3, 3), padding=(1, 1)), Step(0, (2, 2), (2, 2))), read=(1, 2)))
+    stream = complete(model, tmp_path / "stream", streaming=True).manifest
+    whole = export(model, tmp_path / "whole").manifest
+    status, out, err = run(capsys, "report", tmp_path / "stream", "--against", tmp_path / "whole")
+    assert (status, err) == (0, ""), out
+    shown = words((tmp_path / "stream" / "work" / "report.html").read_text(encoding="utf-8"))
+    form, interval = stream["convolution"], stream["initiation_interval"]
+    for expected in (
+        f"an image of 16 pixels every {interval} cycles; {form['pause_cycles']} of them take no pixel",
+        "2 2 × 2 windows of map 1, stride 2 × 2 2 2 × 2",
+        f"line buffers {form['line_buffer_bits']} bits",
+        f"window registers, before synthesis drops unread ones {form['window_bits']} bits",
+        f"registers for what the dense part reads {form['collected_bits']} bits",
+        f"from the edge that takes the last pixel to the result {stream['latency_cycles']} cycles",
+        "This build takes an image pixel by pixel, the other one whole.",
+        "samples enter pixel by pixel whole",
+        f"initiation interval {interval} cycles 1 cycle +{interval - 1} cycles",
+        f"LUTs in the netlist {stream['netlist']['luts']} {whole['netlist']['luts']} ",
+        "LUTs of kernel 1",
+    ):
+        assert expected in shown, expected
+    status, _, err = run(capsys, "report", tmp_path / "whole", "--against", tmp_path / "stream")
+    assert (status, err) == (0, "")
+    shown = words((tmp_path / "whole" / "work" / "report.html").read_text(encoding="utf-8"))
+    assert "The other build takes an image pixel by pixel, this one whole." in shown
+    assert "How an image flows through it" not in shown
 
 
 @pytest.mark.parametrize("model", [Chain(layers=((1, 1),), classes=1), SmallImages()], ids=["one class", "images"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from convolutions import Plan, Step, made
 from report_builds import complete
 from small_models import Chain, SmallImages
 from tools import require_chromium, require_package
@@ -69,8 +70,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, int]
     folder = tmp_path_factory.mktemp("größe")
     complete(SmallImages(), folder / "images")
     complete(Chain(name="chain_with_a_rather_long_name_that_has_nowhere_to_break"), folder / "chain", fpga="ecp5")
+    steps = (Step(8, (3, 3), padding=(1, 1)), Step(0, (2, 2), (2, 2)), Step(5, (3, 1)))
+    complete(made(Plan((3, 9, 9), steps, bits=2, read=(0, 2, 3))), folder / "stream", streaming=True)
     found = {}
-    for name, other in (("images", None), ("chain", "images")):
+    for name, other in (("images", None), ("chain", "images"), ("stream", "images")):
         facts = read_facts(folder / name)
         drawn = draw(facts)
         found[name] = (render(facts, drawn, read_facts(folder / other) if other else None), len(drawn))
@@ -78,7 +81,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, int]
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["images", "chain"])
+@pytest.mark.parametrize("name", ["images", "chain", "stream"])
 def test_the_page_renders(pages: dict[str, tuple[str, int]], tmp_path: Path, name: str, width: int) -> None:
     page, figures = pages[name]
     seen, console, picture = browse(page, width, tmp_path)

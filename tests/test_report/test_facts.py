@@ -8,19 +8,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from convolutions import Plan, Step, made
 from report_builds import complete, export, outputs_of, synthesis, verification, write_report
 from small_models import Chain, SmallImages, fitted
 
+from difflut.builds import read_netlist
 from difflut.circuits import open_circuit
 from difflut.export import bundle
+from difflut.export.convolution.ir import ConvolutionalNetlist
 from difflut.export.errors import BundleError
 from difflut.input_format import InputFormat
 from difflut.models import BaseModel
 from difflut.records import RtlOutputs, keep, kept
 from difflut.report import read_facts
-from difflut.report.compare import numbers
+from difflut.report.compare import incomparable, numbers
 from difflut.report.facts import Facts, readers
-from difflut.report.page import checks, logic_of
+from difflut.report.page import checks, draw, logic_of, render
 
 
 @pytest.fixture(scope="module")
@@ -220,12 +223,68 @@ def test_an_axi_build(tmp_path: Path) -> None:
     assert by_name["cycles a frame"] == made.manifest["stream"]["cycles_per_frame"]
 
 
-def test_a_streaming_circuit_is_refused(tmp_path: Path) -> None:
-    made = export(fitted(Chain()), tmp_path / "net")
-    bundle.write(bundle.Bundle({**made.manifest, "convolution": {}}, made.files), tmp_path / "net")
-    with pytest.raises(BundleError, match="a streaming circuit, which the report does not know yet"):
-        read_facts(tmp_path / "net")
-    with pytest.raises(BundleError, match="a streaming circuit, which has no such nodes"):
+STREAM = Plan((2, 6, 5), (Step(4, (3, 3), padding=(1, 1)), Step(3, (2, 2), (2, 1))), read=(1, 2), bits=2)
+
+
+def test_a_streaming_circuit(tmp_path: Path) -> None:
+    build = export(made(STREAM), tmp_path / "net", streaming=True)
+    facts, manifest, netlist = read_facts(tmp_path / "net"), build.manifest, read_netlist(build)
+    assert isinstance(netlist, ConvolutionalNetlist)
+    assert [item.made for item in facts.maps] == [
+        "the encoded image",
+        "3 × 3 windows of map 0, stride 1 × 1, padding 1 × 1",
+        "2 × 2 windows of map 1, stride 2 × 1",
+    ]
+    # Three ways to the same figures: the geometry, the schedule, and each bit by itself.
+    assert sum(item.line_buffer_bits for item in facts.maps) == manifest["convolution"]["line_buffer_bits"] == 60
+    assert sum(item.kept_bits for item in facts.maps) == manifest["convolution"]["collected_bits"]
+    for item, first in zip(facts.maps, netlist.map_offsets, strict=False):
+        own = [int(bit - first) for bit in netlist.dense_bits if first <= bit < first + item.size.bits]
+        kept = np.zeros((item.size.rows, item.size.columns), np.int64)
+        for bit in own:
+            pixel = bit % item.size.pixels
+            kept[pixel // item.size.columns, pixel % item.size.columns] += 1
+        assert item.kept.tolist() == kept.tolist()
+    assert facts.comparisons.tolist() == np.bincount(netlist.compare_channel, minlength=2).tolist()
+    assert [part.name for part in facts.parts[:3]] == ["comparisons", "kernel 1", "kernel 2"]
+    assert [part.luts for part in facts.parts[1:3]] == [layer.kernel.luts for layer in netlist.layers], "small LUTs"
+    by_name = {number.name: number.value for number in numbers(facts)}
+    interval = manifest["initiation_interval"]
+    assert by_name["initiation interval"] == interval > STREAM.shape[1] * STREAM.shape[2]
+    assert by_name["samples a second at that clock"] == 1e6 * facts.fmax_mhz / interval
+    assert by_name["first pixel in to result"] == 29 + manifest["latency_cycles"]
+    assert by_name["LUTs in the netlist"] == netlist.luts
+    assert incomparable(facts, facts) == ()
+
+
+def test_several_pixels_a_cycle(tmp_path: Path) -> None:
+    export(made(STREAM), tmp_path / "one", streaming=True)
+    build = export(made(STREAM), tmp_path / "net", streaming=True, pixels_per_cycle=5)
+    facts, one = read_facts(tmp_path / "net"), read_facts(tmp_path / "one")
+    assert [item["lanes"] for item in build.manifest["convolution"]["maps"]] == [5, 4]
+    assert [part.luts for part in facts.parts[:3]] == [
+        factor * part.luts for factor, part in zip((5, 5, 4), one.parts[:3], strict=True)
+    ]
+    page = render(facts, draw(facts))
+    assert "an image of 30 pixels, 5 at a time" in page and "5 adjacent pixels of a row enter in a cycle" in page
+
+
+def test_a_folded_circuit(tmp_path: Path) -> None:
+    build = export(made(STREAM), tmp_path / "net", streaming=True, dense_nodes_per_cycle=2)
+    facts = read_facts(tmp_path / "net")
+    assert facts.fmax_mhz is None and facts.stages == ()
+    assert [part.name for part in facts.parts] == ["comparisons", "kernel 1", "kernel 2", "argmax"]
+    page, folded = render(facts, draw(facts), facts), build.manifest["convolution"]["folded"]
+    assert f"<td>{folded['program_cycles']} cycles</td>" in page and "there is no estimate of the clock" in page
+    assert f"{build.manifest['initiation_interval']} cycles an image" in page
+
+
+def test_show_refuses_a_streaming_circuit(tmp_path: Path) -> None:
+    export(made(STREAM), tmp_path / "net", streaming=True)
+    with pytest.raises(
+        BundleError,
+        match=r"a streaming circuit, which does not have every node by itself; give .*model\.safetensors instead",
+    ):
         open_circuit(str(tmp_path / "net"))
 
 

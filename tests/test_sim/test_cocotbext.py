@@ -7,14 +7,18 @@ from pathlib import Path
 import cocotbext_bench_frames as shared
 import numpy as np
 import pytest
+from pixel_builds import broken as broken_pixels
+from pixel_builds import pixel_bundle
 from stream_builds import FAULTS, SHAPES, broken, stream_bundle
 from tools import require_icarus, require_package
 
-from difflut.builds import stream_interface
+from difflut.builds import read_netlist, stream_interface
 from difflut.export import bundle
+from difflut.export.convolution.simulate import simulate_convolution
+from difflut.export.interfaces import pack_samples
 from difflut.export.interfaces.framing import framing_of
+from difflut.export.ir import Netlist
 from difflut.export.simulate import simulate
-from difflut.export.text import from_text
 from difflut.sim import ToolFailure
 from difflut.sim.runner import Bench, build
 from difflut.sim.runner import simulate as run_bench
@@ -27,13 +31,15 @@ def run(made: bundle.Bundle, folder: Path, seed: int = 0) -> int:
     require_package("cocotbext.axi", "dev")
     bundle.write(made, folder / "net")
     interface, framing = stream_interface(made), framing_of(made.manifest)
-    codes = np.random.default_rng(seed).integers(-2048, 2048, (12, framing.codes.count))
-    right = simulate(from_text(made.text(bundle.NETLIST_FILE)), codes)
+    netlist = read_netlist(made)
+    form = netlist.input
+    codes = np.random.default_rng(seed).integers(form.lowest, form.highest + 1, (12, form.features))
+    right = simulate(netlist, codes) if isinstance(netlist, Netlist) else simulate_convolution(netlist, codes)
     results = right.scores if interface.output == "scores" else right.classes[:, None]
     offsets = {register["name"]: register["offset"] for register in made.manifest["stream"]["registers"]}
     names = ("IDENTITY", "CONTROL", "FRAMES", "RESULTS", "DROPPED_SHORT", "DROPPED_LONG")
     stimulus = shared.Frames(
-        codes=framing.codes.pack(codes).reshape(len(codes), -1),
+        codes=pack_samples(made.manifest, codes).reshape(len(codes), -1),
         results=framing.results.pack(results).reshape(len(codes), -1),
         addresses=np.array([offsets[name] for name in names], np.int64),
         seed=np.array(seed, np.int64),
@@ -58,3 +64,14 @@ def test_broken_wrappers_fail(fault: str, tmp_path: Path) -> None:
     assert fault in FAULTS
     with pytest.raises(ToolFailure, match=r"(?s)without writing its results.*(AssertionError|SimTimeoutError|to bool)"):
         run(broken(fault), tmp_path)
+
+
+@pytest.mark.parametrize("shape", ["narrow", "signed"])
+def test_streaming_builds_pass(shape: str, tmp_path: Path) -> None:
+    assert run(pixel_bundle(shape), tmp_path) == 2 * 12 + 4 + 6
+
+
+@pytest.mark.parametrize("fault", ["images not filled up", "dropped frames answered"])
+def test_broken_streaming_builds_fail(fault: str, tmp_path: Path) -> None:
+    with pytest.raises(ToolFailure, match=r"(?s)without writing its results.*(AssertionError|SimTimeoutError|to bool)"):
+        run(broken_pixels(fault), tmp_path)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from convolutions import Plan, Step, made
 from small_models import Chain, fitted, random_codes
-from tools import require_icarus, require_verilator
+from tools import require_icarus, require_prover, require_verilator
 
 from difflut.builds import read_netlist, rtl_interface, words_of
 from difflut.cli import main
@@ -18,13 +18,10 @@ from difflut.data import Split
 from difflut.errors import ConfigError
 from difflut.export import bundle
 from difflut.export.convolution.build import NETLIST_FILE, make_stream_bundle
-from difflut.export.errors import BundleError
 from difflut.export.flows.shell import make_shell
-from difflut.export.proof.build import prove
 from difflut.files import write_atomically
 from difflut.models import BaseModel, get_model
 from difflut.replay import replay
-from difflut.report.facts import read_facts
 from difflut.sim import ProtocolError, RtlInterface, compare, run_rtl
 from difflut.training import predict_scores
 from difflut.verification import verify
@@ -200,28 +197,12 @@ def test_zoo_model_on_20_images(tmp_path: Path) -> None:
     assert len(np.unique(scores.numpy(), axis=0)) == 20
 
 
-def test_proofs_are_refused(tmp_path: Path) -> None:
+def test_there_is_nothing_to_replay(tmp_path: Path) -> None:
     bundle.write(make_stream_bundle(made(PLAN)), tmp_path / "net")
-    with pytest.raises(BundleError) as caught:
-        prove(tmp_path / "net")
-    assert str(caught.value) == (
-        f"{tmp_path / 'net'}: a streaming circuit, for which there is no proof yet; check it with `difflut verify`, or "
-        f"prove an export with --conv unrolled"
-    )
-
-
-def test_what_needs_a_netlist_says_so(tmp_path: Path) -> None:
-    bundle.write(make_stream_bundle(made(PLAN)), tmp_path / "net")
-    with pytest.raises(BundleError) as caught:
-        read_facts(tmp_path / "net")
-    assert str(caught.value) == (
-        f"{tmp_path / 'net'}: a streaming circuit, which the report does not know yet; export with --conv unrolled for "
-        f"one that it does"
-    )
     with pytest.raises(ConfigError) as refused:
         replay(tmp_path / "net", tmp_path / "counterexample.npz")
     assert str(refused.value) == (
-        f"{tmp_path / 'net'}: a streaming circuit is not proved, so it has no counterexample to replay"
+        f"{tmp_path / 'net'}: a streaming circuit is proved part by part, so there is no image to replay"
     )
 
 
@@ -233,10 +214,8 @@ def test_shell_brings_in_whole_pixels() -> None:
 
 def test_options_that_do_not_fit() -> None:
     with pytest.raises(ConfigError) as caught:
-        make_stream_bundle(made(PLAN), interface="axi-stream")
-    assert str(caught.value) == (
-        "a streaming circuit has the target 'verilog' and the interface 'plain'; got 'verilog' and 'axi-stream'"
-    )
+        make_stream_bundle(made(PLAN), target="vhdl")
+    assert str(caught.value) == "a streaming circuit has the target 'verilog'; got 'vhdl'"
 
 
 def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -254,8 +233,10 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert status == 0
     manifest = bundle.read(tmp_path / "net").manifest
     assert f"latency {manifest['latency_cycles']} cycles from the last pixel, an image of 16 pixels every" in out
-    status, _, error = command(capsys, "export", *arguments, "--out", str(tmp_path / "net"), "--prove")
-    assert status == 2 and "there is no proof of streaming circuits yet" in error
+    require_prover()
+    status, out, _ = command(capsys, "export", *arguments, "--out", str(tmp_path / "net"), "--prove")
+    assert status == 0 and "proved: each part of the RTL equals what was traced, for all its inputs" in out
+    assert "not covered: that windows hold the pixels that they should" in out
     fitted(Chain()).save_checkpoint(tmp_path / "chain.safetensors")
     status, _, error = command(
         capsys, "export", str(tmp_path / "chain.safetensors"), "--model", "small_models:Chain", "--conv", "streaming"

@@ -1,0 +1,248 @@
+"""The proof of streaming builds, part by part: right ones are proved, every wrong one is not, with an input where there is one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+from convolutions import Plan, Step, made
+from stream_builds import rtl
+from tools import require_prover
+
+from difflut.builds import read_netlist
+from difflut.export import bundle
+from difflut.export.convolution.build import make_stream_bundle
+from difflut.export.convolution.ir import ConvolutionalNetlist
+from difflut.export.convolution.text import to_text
+from difflut.export.convolution.words import plan_words
+from difflut.export.errors import BundleError
+from difflut.export.proof.build import pack_netlist, prove
+from difflut.export.proof.convolution import (
+    Part,
+    kernel_part,
+    pixel_part,
+    prove_convolution,
+    prove_kept,
+    prove_part,
+    prove_wiring,
+    read_top,
+)
+from difflut.export.proof.read_back import read_back
+from difflut.export.proof.report import OPEN, PROVED, REFUTED
+from difflut.input_format import InputFormat
+
+TWO = Plan((2, 6, 5), (Step(4, (3, 3), padding=(1, 1), depth=2), Step(0, (2, 2), (2, 1))), read=(0, 2), bits=2)
+SIGNED = Plan(
+    (2, 4, 4),
+    (Step(3, (2, 2)),),
+    read=(0, 1),
+    bits=2,
+    widths=(10, 8),
+    options={"input_format": InputFormat(12, True, 8.0)},
+)
+
+# Plans and how many pixels a cycle their circuits take; of the last one's map 1 the rows end within a word.
+BUILDS = ((TWO, 1), (SIGNED, 1), (SIGNED, 2))
+
+
+@cache
+def built(number: int) -> tuple[bundle.Bundle, ConvolutionalNetlist]:
+    plan, pixels = BUILDS[number]
+    build = make_stream_bundle(made(plan), pixels_per_cycle=pixels)
+    netlist = read_netlist(build)
+    assert isinstance(netlist, ConvolutionalNetlist)
+    return build, netlist
+
+
+def sources(build: bundle.Bundle) -> dict[str, str]:
+    """Module -> text."""
+    return {name.removesuffix(".v"): text for name, text in rtl(build).items()}
+
+
+@pytest.mark.parametrize("number", range(len(BUILDS)))
+def test_every_part_is_proved(number: int, tmp_path: Path) -> None:
+    require_prover()
+    build, netlist = built(number)
+    bundle.write(build, tmp_path / "net")
+    report = prove(tmp_path / "net")
+    assert report.ok and report.counterexample is None
+    subjects = [claim.subject for claim in report.claims]
+    kernels = [f"kernel {number}" for number in range(1, len(netlist.layers) + 1)]
+    kept = [f"kept bits of map {place}" for place in netlist.collected]
+    pixel = "pixel" if BUILDS[number][1] == 1 else "2 pixels"
+    assert len(kept) == 2 and {"geometry", pixel, "wiring", *kernels, *kept, "dense part, argmax"} <= set(subjects)
+    assert len(report.not_covered) == 2 and "line buffers" in report.not_covered[0]
+
+
+def flipped(text: str, lut: int, bit: int) -> str:
+    """A kernel's text with one bit of a table changed."""
+    found = re.search(rf"T{lut} = (\d+)'h([0-9a-f]+);", text)
+    assert found is not None
+    changed = int(found[2], 16) ^ (1 << bit)
+    return text.replace(found[0], f"T{lut} = {found[1]}'h{changed:x};")
+
+
+@pytest.mark.parametrize("lut", [0, 5])
+def test_a_flipped_table_bit_of_a_kernel_has_a_counterexample(lut: int) -> None:
+    require_prover()
+    build, netlist = built(0)
+    kernel, name = netlist.layers[0].kernel, "stack_kernel1"
+    wrong = flipped(sources(build)[name], lut, 3)
+    claim, found = prove_part(kernel_part(read_back({name: wrong}, name), kernel, 1))
+    assert claim.verdict == REFUTED and found is not None and found.part == "kernel 1"
+    assert len(found.codes) == kernel.comparators and found.scores is not None
+    assert sum(mine != right for mine, right in zip(found.scores, found.expected_scores, strict=True)) == 1
+    assert found.lines()[0].startswith("score ")
+
+
+def verdict(part: Part) -> str:
+    return prove_part(part)[0].verdict
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            r"assign (out_bits = .*;)",
+            r"wire [3:0] right_\1\n  assign out_bits = {right_out_bits[2], right_out_bits[3], right_out_bits[1:0]};",
+            REFUTED,
+        ),
+        (
+            r"always @\(posedge clk\) begin(.*?)<=(.*?)end",
+            r"always @* begin\1=\2end",
+            OPEN,
+        ),  # a level without a register
+        (r"in_bits;\n", r"in_bits ^ 1'b1;\n", REFUTED),
+    ],
+    ids=["swapped outputs", "one cycle early", "inverted input"],
+)
+def test_a_wrong_kernel_is_not_proved(old: str, new: str, expected: str) -> None:
+    require_prover()
+    build, netlist = built(0)
+    name = "stack_kernel1"
+    right = sources(build)[name]
+    wrong = re.sub(old, new, right, count=1, flags=re.DOTALL)
+    assert wrong != right
+    part = kernel_part(read_back({name: wrong}, name), netlist.layers[0].kernel, 1)
+    assert verdict(part) == expected
+
+
+@pytest.mark.parametrize("plan", [0, 1])
+@pytest.mark.parametrize("change", ["threshold", "colour"])
+def test_a_wrong_comparison_has_a_counterexample(plan: int, change: str) -> None:
+    require_prover()
+    build, netlist = built(plan)
+    texts = sources(build)
+    found = re.search(r"(in_codes\[\d+:\d+\])(.*?>= (\d+)'h([0-9a-f]+))", texts["stack"])
+    assert found is not None
+    other = next(port for port in re.findall(r"in_codes\[\d+:\d+\]", texts["stack"]) if port != found[1])
+    moved = found[2].replace(f"{found[3]}'h{found[4]}", f"{found[3]}'h{int(found[4], 16) - 1:x}")
+    texts["stack"] = texts["stack"].replace(
+        found[0], found[1] + moved if change == "threshold" else other + found[2], 1
+    )
+    claim, example = prove_part(pixel_part(read_top(texts, "stack"), netlist))
+    assert claim.verdict == REFUTED and example is not None and len(example.codes) == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r"(collected2\[0\] <= |collected2\[\d+:0\] <= \{?.*?)bits2\[(\d)\]", r"\1~bits2[\2]"),
+        (r"pixel2 == \d+'h?d?(\w+)\) collected2", r"pixel2 == 1) collected2"),
+        (r"if \(valid2 & pixel2", r"if (pixel2"),
+        (r"else if \(valid2\) pixel2", r"else pixel2"),
+        (r"if \(rst\) pixel2 <= ", r"if (1'b0) pixel2 <= "),
+    ],
+    ids=["inverted", "another pixel", "not valid", "counts cycles", "not reset"],
+)
+def test_a_wrong_kept_bit_is_not_proved(old: str, new: str) -> None:
+    require_prover()
+    build, netlist = built(0)
+    texts = sources(build)
+    wrong, count = re.subn(old, new, texts["stack"], count=1)
+    assert count == 1 and wrong != texts["stack"]
+    texts["stack"] = wrong
+    circuit, words = read_top(texts, "stack"), plan_words(netlist)
+    assert prove_kept(circuit, netlist, 2, words[2]).verdict == OPEN
+    assert prove_kept(circuit, netlist, 0, words[0]).verdict == PROVED, "the other map is as it was"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r"(collected1.* <= \{)(bits1\[\d\]), (bits1\[\d\])", r"\1\3, \2"),
+        (r"word1 == 3'h5\) collected1", r"word1 == 3'h4) collected1"),
+    ],
+    ids=["another lane", "another word"],
+)
+def test_a_wrong_bit_of_a_word_is_not_proved(old: str, new: str) -> None:
+    require_prover()
+    build, netlist = built(2)
+    texts, words = sources(build), plan_words(netlist, 2)
+    assert prove_kept(read_top(texts, "stack"), netlist, 1, words[1]).verdict == PROVED
+    texts["stack"], count = re.subn(old, new, texts["stack"], count=1)
+    assert count == 1
+    assert prove_kept(read_top(texts, "stack"), netlist, 1, words[1]).verdict == OPEN
+
+
+def test_folded_circuits_are_refused(tmp_path: Path) -> None:
+    require_prover()
+    bundle.write(make_stream_bundle(made(SIGNED), dense_nodes_per_cycle=1), tmp_path / "net")
+    with pytest.raises(
+        BundleError, match=r"net: its dense part is folded into memories, for which there is no proof yet; check"
+    ):
+        prove(tmp_path / "net")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (".in_bits(bits1)", ".in_bits(bits0)"),
+        (".in_valid(valid1)", ".in_valid(valid0)"),
+        (".in_codes(dense_bits)", ".in_codes(~dense_bits)"),
+        (".out_bits(bits1)", ".out_bits({bits1[0], bits1[3:1]})"),
+        (".rst(rst),\n      .in_valid(valid1)", ".rst(1'b0),\n      .in_valid(valid1)"),
+    ],
+    ids=["source", "valid", "inverted", "rotated", "no reset"],
+)
+def test_wrong_wires_are_not_proved(old: str, new: str) -> None:
+    require_prover()
+    build, netlist = built(0)
+    texts = sources(build)
+    assert prove_wiring(read_top(texts, "stack"), netlist).verdict == PROVED
+    assert texts["stack"].count(old) == 1
+    texts["stack"] = texts["stack"].replace(old, new)
+    assert prove_wiring(read_top(texts, "stack"), netlist).verdict == OPEN
+
+
+def test_a_wrong_dense_part_has_a_counterexample() -> None:
+    require_prover()
+    build, netlist = built(1)
+    texts = sources(build)
+    name = next(name for name in texts if name.startswith("stack_dense_stage"))
+    texts[name] = flipped(texts[name], 0, 0)
+    latency = build.manifest["convolution"]["dense_latency_cycles"]
+    outcome = prove_convolution(texts, "stack", netlist, latency, lambda what, done, total: None)
+    wrong = [claim.subject for claim in outcome.claims if claim.verdict != PROVED]
+    assert wrong and all(subject.startswith("dense part, ") for subject in wrong)
+    assert outcome.counterexample is not None and outcome.counterexample.part == "dense part"
+    assert len(outcome.counterexample.codes) == len(netlist.dense_bits)
+
+
+def test_a_netlist_of_another_geometry_is_not_proved(tmp_path: Path) -> None:
+    """As if a pass had changed what none may change."""
+    require_prover()
+    build, netlist = built(1)
+    for number, other in enumerate(
+        (
+            replace(netlist, compare_threshold=netlist.compare_threshold - 1),
+            replace(netlist, layers=(replace(netlist.layers[0], stride=(2, 1)),)),
+        )
+    ):
+        files = {**build.files, bundle.TRACED_FILE: pack_netlist(to_text(other))}
+        bundle.write(bundle.Bundle(build.manifest, files), tmp_path / str(number))
+        report = prove(tmp_path / str(number))
+        assert [claim.subject for claim in report.claims if claim.verdict != PROVED] == ["geometry"]
