@@ -3,8 +3,8 @@
     python benchmarks/bench_convolution.py [--model NAME] [--fpga NAME] [--pixels P ...] [--simulate IMAGES [--data DIR]]
     python benchmarks/bench_convolution.py --small DIR [--fpga NAME] [--pixels P ...]
 
-Each form is made in a process of its own: seconds are CPU time of tracing, passes and emission after one model has been
-traced (the first torch.export of a process loads most of torch), MB the peak memory of the process. --pixels makes the
+Each form is made in a process of its own: seconds are CPU time of tracing, passes and emission after a small model has
+been traced (the first torch.export of a process loads most of torch), MB the peak memory of the process. --pixels makes the
 streaming form once for each number of pixels a cycle. With --simulate the RTL of the streaming form with the last of
 these numbers runs in Verilator on so many random images, or with --data on the first test images of CIFAR-10 in
 DIR, and is compared with PyTorch; Verilator and the compilation of its code are timed together, as CPU time.
@@ -33,7 +33,7 @@ from difflut.export import bundle
 from difflut.export.convolution.build import FORMS, STREAMING, UNROLLED, make_stream_bundle
 from difflut.export.exporter import make_bundle
 from difflut.export.trace import trace
-from difflut.models import CIFAR10Conv, get_model
+from difflut.models import BaseModel, CIFAR10Conv, get_model
 from difflut.sim import run_rtl
 from difflut.training import predict_scores
 
@@ -48,7 +48,7 @@ def make(name: str, form: str, fpga: str, pixels: int) -> bundle.Bundle:
 
 def measure(name: str, form: str, fpga: str, pixels: int) -> dict[str, Any]:
     """The figures of a form, taken in this process."""
-    trace(get_model("cifar10_conv", pretrained=True))
+    trace(small_model())
     before = time.process_time()
     manifest = make(name, form, fpga, pixels).manifest
     described = manifest.get("convolution", {})
@@ -92,13 +92,18 @@ def simulate(name: str, fpga: str, pixels: int, images: int, data: Path | None) 
             np.testing.assert_array_equal(result.classes, classes.numpy())
 
 
-def write_small(folder: Path, fpga: str, choices: list[int]) -> None:
-    """Builds of both forms of a model on 16 x 16 pixels, the streaming form for each number of pixels a cycle."""
+def small_model() -> BaseModel:
+    """A model on 16 x 16 pixels with random tables."""
     torch.manual_seed(0)
     model = CIFAR10Conv("small_conv", image_size=16, kernels=(8, 16), widths=(200,))
     form = model.input_format
     model.fit_encoder(torch.randint(form.lowest, form.highest + 1, (64, *model.input_shape), dtype=torch.int32))
-    model.eval()
+    return model.eval()
+
+
+def write_small(folder: Path, fpga: str, choices: list[int]) -> None:
+    """Builds of both forms of a model on 16 x 16 pixels, the streaming form for each number of pixels a cycle."""
+    model = small_model()
     for pixels in choices:
         made = make_stream_bundle(model, fpga=fpga, pixels_per_cycle=pixels)
         bundle.write(made, folder / (STREAMING if pixels == 1 else f"{STREAMING}-{pixels}"))
