@@ -82,8 +82,8 @@ def check(made_: Folded, folder: Path) -> None:
     """Every output, the latency, and the interval of images back to back."""
     answers, wrong = run(made_, made_.design, folder)
     assert not wrong
-    assert {answer.edge - answer.last_pixel for answer in answers} == {made_.design.latency_cycles}
-    ends = [answer.last_pixel for answer in answers[:4]]
+    assert {answer.edge - answer.last_word for answer in answers} == {made_.design.latency_cycles}
+    ends = [answer.last_word for answer in answers[:4]]
     assert np.diff(ends).tolist() == [made_.dense.schedule.initiation_interval] * 3
 
 
