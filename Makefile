@@ -42,6 +42,7 @@ bench: $(VENV)/.dev  ## the figures of docs/benchmarks.md
 
 bench-hw: $(VENV)/.dev  ## the figures of docs/HARDWARE.md; fetches dwn2rtl from PyPI, takes about an hour
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.hardware
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.hardware.forms
 
 docs: $(VENV)/.dev  ## build the documentation site into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     "  difflut export mnist_fc_8k_dwn --interface axi-stream --stream-width 64 --stream-output class\n"
     "  difflut export mnist_fc_8k_dwn --pipeline encoder,1,2,sum2,argmax4\n"
     "  difflut export cifar10_conv --conv streaming\n"
+    "  difflut export cifar10_conv --conv folded=32\n"
     "  difflut export cifar10_conv --conv folded=4096\n"
     "  difflut export my.safetensors --model my_models:Net --out build/net",
 )
@@ -61,8 +62,8 @@ if TYPE_CHECKING:
     default="unrolled",
     show_default=True,
     metavar="unrolled|streaming|folded=N",
-    help="Convolutions: every position at once, an image a cycle; or each kernel once, a pixel a cycle; or, to save logic, "
-    "with the layers behind them in memories, an image about every N cycles.",
+    help="Convolutions: every position at once, an image a cycle; or each kernel once, a pixel a cycle; or an image about every "
+    "N cycles: several pixels a cycle if N is less than an image has, else the layers behind them in memories.",
 )
 @click.option("--fmax", type=float, metavar="MHZ", help="Fewest cycles that reach this estimated clock (auto).")
 @click.option("--latency", type=int, metavar="CYCLES", help="Fastest estimated clock in at most these cycles (auto).")
@@ -188,15 +189,16 @@ def _show_stream(made: Bundle, directory: Path, proof: ProofReport | None, as_js
     if "folded" in stream:
         folded = stream["folded"]
         click.echo(
-            f"  dense part: {folded['nodes_per_cycle']} LUTs a cycle for {folded['program_cycles']} cycles, with "
+            f"  dense part: {folded['nodes_per_cycle']} LUT{'s' if folded['nodes_per_cycle'] > 1 else ''} a cycle for {folded['program_cycles']} cycles, with "
             f"{folded['table_bits']} bits of tables and {folded['connection_bits']} of connections in memory"
         )
         click.echo(f"{buffers}, {folded['copies']} copies of {folded['copy_bits']} bits of maps for the dense part")
     else:
         click.echo(f"{buffers}, {stream['collected_bits']} of maps for the dense part")
+    several = f", {stream['pixels_per_cycle']} at a time," if stream["pixels_per_cycle"] > 1 else ""
     click.echo(
-        f"  latency {manifest['latency_cycles']} cycles from the last pixel, an image of {stream['pixels']} pixels every "
-        f"{manifest['initiation_interval']} cycles, {stream['pixels_per_cycle']} at a time"
+        f"  latency {manifest['latency_cycles']} cycles from the last pixel, an image of {stream['pixels']} pixels{several} "
+        f"every {manifest['initiation_interval']} cycles"
     )
     if "stream" in manifest:
         _show_axi(manifest["stream"])

@@ -188,7 +188,7 @@ def incomparable(here: Facts, there: Facts) -> tuple[str, ...]:
         f"{one} takes an image pixel by pixel, {two} whole. Latency counts from the last word of an image on the port."
     )
     size = (
-        "The stream has each kernel once and the other circuit a copy for every position, so LUTs of kernels stand against "
+        "The stream has few copies of each kernel and the other circuit one for every position, so LUTs of kernels stand against "
         "those of the model's layers, and their lines have no counterpart. Masks, counters, line buffers and kept bits of "
         "the stream are in no estimate of LUTs; a synthesis of both counts them."
     )
@@ -196,7 +196,10 @@ def incomparable(here: Facts, there: Facts) -> tuple[str, ...]:
 
 
 def _entry(manifest: Mapping[str, Any]) -> str:
-    return "pixel by pixel" if "convolution" in manifest else "whole"
+    if "convolution" not in manifest:
+        return "whole"
+    pixels = manifest["convolution"]["pixels_per_cycle"]
+    return "pixel by pixel" if pixels == 1 else f"{pixels} pixels at a time"
 
 
 def _options(manifest: Mapping[str, Any]) -> dict[str, str]:
@@ -208,6 +211,7 @@ def _options(manifest: Mapping[str, Any]) -> dict[str, str]:
         "FPGA family": manifest["fpga"],
         "outputs": manifest["outputs"],
         "samples enter": _entry(manifest),
+        "dense part": "folded" if "folded" in manifest.get("convolution", {}) else None,
         "interface": manifest["interface"],
         "stream width": manifest.get("stream", {}).get("width_bits"),
         "pipeline": pipeline.get("spec"),

@@ -217,7 +217,8 @@ def _fits(facts: Facts) -> Answer:
     if "stream" in facts.manifest:
         pins = f"{bits:,} input bits through an AXI4-Stream of {facts.manifest['stream']['width_bits']}"
     elif facts.maps:
-        pins = f"{bits:,} input bits: a pixel at a time"
+        word = facts.manifest["convolution"]["pixels_per_cycle"]
+        pins = f"{bits:,} input bits: {'a pixel' if word == 1 else f'{word} pixels'} at a time"
     elif bits > _MANY_PINS:
         pins = f"{bits:,} input bits: more than pins; instantiate it inside a design"
     else:
@@ -235,6 +236,8 @@ def _fits(facts: Facts) -> Answer:
         text = f"{own.total.luts:,} LUTs"
         return Answer("Does it fit?", text, (f"synthesised: {own.tool}, {own.family}", *_device(own), pins))
     details = [f"six-input LUTs, an estimate{' without masks, counters and buffers' if facts.maps else ''}"]
+    if "folded" in facts.manifest.get("convolution", {}):
+        details.append("nor does it have the dense part, which is read from memories: run difflut synth")
     if facts.family.lut_inputs >= 6:
         details += _share(facts.family.name, facts.luts)
     else:

@@ -65,15 +65,16 @@ def plan_words(netlist: ConvolutionalNetlist, pixels_per_cycle: int = 1) -> tupl
 
 
 def pixels_per_cycle_for(netlist: ConvolutionalNetlist, cycles: int) -> int:
-    """The fewest pixels a cycle with which the pixels of an image take exactly so many cycles, without the pause.
+    """The fewest pixels a cycle with which the pixels of an image take at most so many cycles, without the pause.
 
     Raises:
         ConfigError: no number of pixels gives that; lists the numbers of cycles that are possible.
     """
     choices = _choices(netlist)
-    if cycles not in choices:
+    pixels = min((pixels for total, pixels in choices.items() if total <= cycles), default=None)
+    if pixels is None:
         raise ConfigError(f"the pixels of an image cannot be taken in {cycles} cycles; {_possible(netlist)}")
-    return choices[cycles]
+    return pixels
 
 
 def _words(netlist: ConvolutionalNetlist, pixels_per_cycle: int) -> list[Words]:

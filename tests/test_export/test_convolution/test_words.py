@@ -60,10 +60,10 @@ def test_what_does_not_fit_is_refused(pixels: int, message: str) -> None:
 
 def test_pixels_for_cycles() -> None:
     netlist = netlist_of(POOLED)
-    assert [pixels_per_cycle_for(netlist, cycles) for cycles in (48, 24, 8, 4)] == [1, 2, 6, 12]
+    assert [pixels_per_cycle_for(netlist, cycles) for cycles in (48, 47, 24, 9, 8, 7, 4)] == [1, 2, 2, 6, 6, 12, 12]
     with pytest.raises(ConfigError) as caught:
-        pixels_per_cycle_for(netlist, 16)
-    assert str(caught.value) == f"the pixels of an image cannot be taken in 16 cycles; {POSSIBLE}"
+        pixels_per_cycle_for(netlist, 3)
+    assert str(caught.value) == f"the pixels of an image cannot be taken in 3 cycles; {POSSIBLE}"
 
 
 @settings(max_examples=25, deadline=None)

@@ -1,0 +1,82 @@
+"""What the forms of `cifar10_conv` take of an FPGA: cells by Yosys, cycles by `build.json`.
+
+    python -m benchmarks.hardware.forms [--form FORM] [--folder build/hardware]
+
+A form is what `difflut export --conv` takes. Nothing is simulated here: `difflut verify` does that. A synthesis whose
+sources have not changed is not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from difflut.export import bundle
+from difflut.export.convolution.build import make_stream_bundle
+from difflut.export.convolution.forms import UNROLLED, parse_form
+from difflut.export.exporter import make_bundle
+from difflut.export.flows import yosys
+from difflut.export.flows.cells import Usage, count_types, usage
+from difflut.models import get_model
+
+NAME = "cifar10_conv"
+FPGA = "xcup"
+FORMS = ("unrolled", "folded=32", "streaming", "folded=1024", "folded=4096")
+
+
+def make(form: str) -> bundle.Bundle:
+    """The build of a form."""
+    model, asked = get_model(NAME, pretrained=True), parse_form(form)
+    if asked.name == UNROLLED:
+        return make_bundle(model, fpga=FPGA).bundle
+    return make_stream_bundle(model, fpga=FPGA, cycles_per_image=asked.cycles)
+
+
+def cells(build: bundle.Bundle, folder: Path) -> Mapping[str, int]:
+    """The cells of the flattened design by type, from an earlier run if that was of the same build."""
+    work = folder.with_name(folder.name + " synthesis")
+    file = work / "cells.json"
+    if not file.exists() or json.loads(file.read_text())["digest"] != build.digest:
+        bundle.write(build, folder)
+        top = str(build.manifest["name"])
+        sources = tuple((folder / name).absolute() for name in bundle.rtl_files(build))
+        work.mkdir(exist_ok=True)
+        flat = yosys.flatten(yosys.find_yosys(), yosys.Design(top, top, sources, ()), FPGA, work)
+        file.write_text(json.dumps({"digest": build.digest, "cells": count_types(flat, top)}))
+        print(f"{folder.name}: synthesised", file=sys.stderr)
+    found: Mapping[str, int] = json.loads(file.read_text())["cells"]
+    return found
+
+
+def row(form: str, build: bundle.Bundle, counted: Usage) -> str:
+    """A row of the table."""
+    memories = {kind: count for kind, count in counted.others.items() if kind.startswith("RAM")}
+    rest = {kind: count for kind, count in counted.others.items() if kind not in memories}
+    if rest:
+        raise SystemExit(f"{form}: cells that the table has no place for: {rest}")
+    memory = ", ".join(f"{count:,} {kind}" for kind, count in memories.items()) or "none"
+    manifest = build.manifest
+    return (
+        f"| {form} | {counted.luts:,} | {sum(counted.carries.values()):,} | {counted.flip_flops:,} | {memory} | "
+        f"{manifest['initiation_interval']:,} | {manifest['latency_cycles']:,} |"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--form", action="append", help="may be repeated; default: " + ", ".join(FORMS))
+    parser.add_argument("--folder", type=Path, default=Path("build/hardware"), help="for everything that is made")
+    options = parser.parse_args()
+    print(f"| `{NAME}` | LUTs | CARRY8 | FFs | memories | cycles an image | latency |")
+    print("| --- | ---: | ---: | ---: | --- | ---: | ---: |")
+    for form in options.form or FORMS:
+        build = make(form)
+        counted = usage(cells(build, options.folder / NAME / form))
+        print(row(form, build, counted), flush=True)
+
+
+if __name__ == "__main__":
+    main()
