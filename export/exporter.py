@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -99,25 +100,47 @@ def make_bundle(
     wrapped = wrap(design, netlist, stream) if stream else Wrapped(design.files, {}, {})
     manifest = _manifest(model, netlist, design, reports, target, interface, family)
     manifest |= {"name": top, "pipeline": pipeline_summary(asked, plan), "timing": timing.to_json(), **wrapped.manifest}
-    files = {f"rtl/{name}": content.encode() for name, content in wrapped.rtl.items()}
-    files |= {f"{HEADER_FOLDER}/{name}": content.encode() for name, content in wrapped.headers.items()}
-    files |= {f"{MODELS_FOLDER}/{name}": content.encode() for name, content in design.models.items()}
-    core = core_file(
-        top,
-        version=__version__,
-        description=f"Classifier of lookup tables made from the model {model.name}",
-        fpga=family.name,
-        sources=sorted(f"rtl/{name}" for name in wrapped.rtl),
-        models=sorted(f"{MODELS_FOLDER}/{name}" for name in design.models),
+    files = hardware_files(
+        manifest, wrapped, design.models, f"Classifier of lookup tables made from the model {model.name}"
     )
-    files[core_name(top)] = core.encode()
     files[NETLIST_FILE] = text.to_text(netlist).encode()
     files[bundle.TRACED_FILE] = pack_netlist(text.to_text(traced))
     files[MODEL_FILE] = model.checkpoint_bytes(frozen=True)
     readme = "build_readme_axi_stream.md.j2" if stream else "build_readme.md.j2"
-    about = {"build": manifest, "sources": sorted(wrapped.rtl), "models": bool(design.models)}
-    files["README.md"] = render(readme, about).encode()
+    files["README.md"] = readme_file(readme, manifest, wrapped, design.models)
     return Exported(bundle.Bundle(manifest, files), netlist, reports, timing)
+
+
+def hardware_files(
+    manifest: Mapping[str, Any], wrapped: Wrapped, models: Mapping[str, str], description: str
+) -> dict[str, bytes]:
+    """The files of a build that hardware tools and drivers read, by path.
+
+    Args:
+        manifest: `build.json`, of which the name and the FPGA family are read.
+        wrapped: Verilog and C headers.
+        models: file name -> text of the simulation models of the primitives that the RTL instantiates.
+        description: a line for the FuseSoC core file.
+    """
+    rtl = {f"rtl/{name}": content for name, content in wrapped.rtl.items()}
+    simulation = {f"{MODELS_FOLDER}/{name}": content for name, content in models.items()}
+    headers = {f"{HEADER_FOLDER}/{name}": content for name, content in wrapped.headers.items()}
+    core = core_file(
+        manifest["name"],
+        version=__version__,
+        description=description,
+        fpga=manifest["fpga"],
+        sources=sorted(rtl),
+        models=sorted(simulation),
+    )
+    files = {**rtl, **headers, **simulation, core_name(manifest["name"]): core}
+    return {name: content.encode() for name, content in files.items()}
+
+
+def readme_file(template: str, manifest: Mapping[str, Any], wrapped: Wrapped, models: Mapping[str, str]) -> bytes:
+    """The README of a build from a template; the other arguments are those of `hardware_files`."""
+    about = {"build": manifest, "sources": sorted(wrapped.rtl), "models": bool(models)}
+    return render(template, about).encode()
 
 
 def choose_stream(interface: str, stream: Stream | None, outputs: str) -> Stream | None:

@@ -13,7 +13,7 @@ from difflut.export.backends import names
 from difflut.export.backends.verilog_stream import StreamDesign, emit_stream
 from difflut.export.convolution import text
 from difflut.export.convolution.folding import FoldedDense, fold_dense, nodes_per_cycle
-from difflut.export.convolution.forms import FOLDED, STREAMING, UNROLLED
+from difflut.export.convolution.forms import FOLDED, STREAMING
 from difflut.export.convolution.ir import ConvolutionalNetlist
 from difflut.export.convolution.optimise import optimise
 from difflut.export.convolution.schedule import plan_schedule
@@ -22,19 +22,19 @@ from difflut.export.convolution.trace import trace_convolution
 from difflut.export.convolution.words import Words, pixels_per_cycle_for
 from difflut.export.exporter import (
     MODEL_FILE,
-    MODELS_FOLDER,
     choose_stream,
+    hardware_files,
     model_summary,
     output_ports,
     pass_summary,
     pipeline_summary,
+    readme_file,
 )
-from difflut.export.fusesoc import core_file, core_name
 from difflut.export.heads.outputs import Outputs, parse_outputs
 from difflut.export.heads.plan import plan_head
 from difflut.export.interfaces import PLAIN
 from difflut.export.interfaces.framing import Stream
-from difflut.export.interfaces.wrapper import CORE_SUFFIX, HEADER_FOLDER, Wrapped, wrap_pixels
+from difflut.export.interfaces.wrapper import CORE_SUFFIX, Wrapped, wrap_pixels
 from difflut.export.ir import Netlist
 from difflut.export.levels import Plan
 from difflut.export.passes.assign_stages import assign_stages
@@ -42,11 +42,9 @@ from difflut.export.pipelining import LEVELS, Pipeline, plan_pipeline
 from difflut.export.proof.build import pack_netlist
 from difflut.export.targets import GENERIC, Target, find_target
 from difflut.export.timing import analyse, find_levels
-from difflut.hdl_templates import render
 from difflut.models.base_model import BaseModel
 
 NETLIST_FILE = bundle.CONVOLUTION_FILE
-FORMS = (UNROLLED, STREAMING)  # those without a parameter
 
 
 def make_stream_bundle(
@@ -97,10 +95,13 @@ def make_stream_bundle(
     core_top = f"{top}{CORE_SUFFIX}" if stream else top
     if cycles_per_image is not None:
         pixels_per_cycle, dense_nodes_per_cycle = _fold(netlist, cycles_per_image)
+    folded: FoldedDense | None = None
+    timing: dict[
+        str, Any
+    ] = {}  # of a folded dense part: its registers are always the same, and delays of memories not known
     if dense_nodes_per_cycle is None:
         plan = _plan_dense(netlist.dense, family, asked, chosen)
         netlist = replace(netlist, dense=assign_stages(netlist.dense, plan.cells))
-        folded = None
         design = emit_stream(
             netlist,
             family,
@@ -115,17 +116,9 @@ def make_stream_bundle(
             "timing": analyse(netlist.dense, family, plan, chosen).to_json(),
         }
     else:
-        if pixels_per_cycle != 1:
-            raise ConfigError(
-                f"pixels_per_cycle is {pixels_per_cycle}: a circuit with a folded dense part takes one pixel a cycle"
-            )
-        if asked != Pipeline(LEVELS):
-            raise ConfigError("a folded circuit has registers of its own: leave out --pipeline, --fmax and --latency")
-        if dense_nodes_per_cycle < 1:
-            raise ConfigError(f"dense_nodes_per_cycle is {dense_nodes_per_cycle}; expected at least 1")
+        _check_folded(pixels_per_cycle, dense_nodes_per_cycle, asked)
         folded = fold_dense(netlist, plan_schedule(netlist), dense_nodes_per_cycle)
         design = emit_stream(netlist, family, outputs=chosen, folded=folded, top=core_top)
-        timing = {}  # the registers are always the same, and the model of delays knows no memories
     wrapped = wrap_pixels(design, netlist, stream, pixels_per_cycle) if stream else Wrapped(design.files, {}, {})
     manifest = _manifest(model, netlist, design, family, folded)
     manifest |= {
@@ -136,25 +129,13 @@ def make_stream_bundle(
         "versions": {"difflut": __version__},
         **wrapped.manifest,
     }
-    files = {f"rtl/{name}": content.encode() for name, content in wrapped.rtl.items()}
-    files |= {f"{HEADER_FOLDER}/{name}": content.encode() for name, content in wrapped.headers.items()}
-    files |= {f"{MODELS_FOLDER}/{name}": content.encode() for name, content in design.models.items()}
-    core = core_file(
-        top,
-        version=__version__,
-        description=f"Streaming classifier of lookup tables made from the model {model.name}",
-        fpga=family.name,
-        sources=sorted(f"rtl/{name}" for name in wrapped.rtl),
-        models=sorted(f"{MODELS_FOLDER}/{name}" for name in design.models),
-    )
-    files[core_name(top)] = core.encode()
+    about = f"Streaming classifier of lookup tables made from the model {model.name}"
+    files = hardware_files(manifest, wrapped, design.models, about)
     files[NETLIST_FILE] = text.to_text(netlist).encode()
     files[bundle.TRACED_FILE] = pack_netlist(text.to_text(traced))
     files[MODEL_FILE] = model.checkpoint_bytes(frozen=True)
-    files["README.md"] = render(
-        "build_readme_axi_stream.md.j2" if stream else "build_readme_stream.md.j2",
-        {"build": manifest, "sources": sorted(wrapped.rtl), "models": bool(design.models)},
-    ).encode()
+    readme = "build_readme_axi_stream.md.j2" if stream else "build_readme_stream.md.j2"
+    files["README.md"] = readme_file(readme, manifest, wrapped, design.models)
     return bundle.Bundle(manifest, files)
 
 
@@ -170,6 +151,18 @@ def _fold(netlist: ConvolutionalNetlist, cycles: int) -> tuple[int, int | None]:
     if cycles < netlist.size.pixels:
         return pixels_per_cycle_for(netlist, cycles), None
     return 1, nodes_per_cycle(netlist, plan_schedule(netlist), cycles)
+
+
+def _check_folded(pixels_per_cycle: int, nodes_per_cycle: int, pipeline: Pipeline) -> None:
+    """Raise ConfigError unless a folded dense part goes with these options."""
+    if pixels_per_cycle != 1:
+        raise ConfigError(
+            f"pixels_per_cycle is {pixels_per_cycle}: a circuit with a folded dense part takes one pixel a cycle"
+        )
+    if pipeline != Pipeline(LEVELS):
+        raise ConfigError("a folded circuit has registers of its own: leave out --pipeline, --fmax and --latency")
+    if nodes_per_cycle < 1:
+        raise ConfigError(f"dense_nodes_per_cycle is {nodes_per_cycle}; expected at least 1")
 
 
 def _folded_figures(folded: FoldedDense) -> dict[str, Any]:
