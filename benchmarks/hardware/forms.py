@@ -24,6 +24,13 @@ from difflut.models import get_model
 
 NAME = "cifar10_conv"
 FPGA = "xcup"
+INTRODUCTION = """
+## Forms of a convolutional network
+
+Printed by `python -m benchmarks.hardware.forms`, which is part of `make bench-hw`: [the forms](convolution.md) of `cifar10_conv`, exported with
+`--fpga xcup`, in the cells that Yosys makes of them with the same command. RAM32M16 is distributed RAM (line buffers), RAMB18E2 and
+RAMB36E2 are block RAM (bits of maps, connections, tables).
+"""
 FORMS = ("unrolled", "folded=32", "streaming", "folded=1024", "folded=4096")
 
 
@@ -70,6 +77,7 @@ def main() -> None:
     parser.add_argument("--form", action="append", help="may be repeated; default: " + ", ".join(FORMS))
     parser.add_argument("--folder", type=Path, default=Path("build/hardware"), help="for everything that is made")
     options = parser.parse_args()
+    print(INTRODUCTION)
     print(f"| `{NAME}` | LUTs | CARRY8 | FFs | memories | cycles an image | latency |")
     print("| --- | ---: | ---: | ---: | --- | ---: | ---: |")
     for form in options.form or FORMS:
