@@ -163,7 +163,7 @@ def _print(folded: FoldedDense, head: HeadPlan, target: Target, write: WriteFile
         top_range=names.vector(head.outputs.top * head.class_bits),
         valid_cycles=cycles,
         valid_range=names.vector(cycles),
-        valid_next="ends[5]" if cycles == 1 else f"{{answered{names.part(0, max(1, cycles - 1))}, ends[5]}}",
+        valid_next="ends[6]" if cycles == 1 else f"{{answered{names.part(0, max(1, cycles - 1))}, ends[6]}}",
     )
 
 

@@ -21,7 +21,7 @@ from difflut.export.folding.program import Program, make_program
 # Clock edges of the pipeline in `folded_dense.v.j2`, from the one that takes the start: until the first row reads its bits,
 # and from the last row's number to the last score.
 READ_EDGES = 2
-SCORE_EDGES = 6
+SCORE_EDGES = 7
 
 
 @dataclass(frozen=True)

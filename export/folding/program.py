@@ -21,9 +21,9 @@ from difflut.export.analysis import levels
 from difflut.export.errors import NetlistError
 from difflut.export.ir import CONST0, CONST1, FIRST_NET, InputFormat, Netlist
 
-# From the row that makes a result to the first that reads it. The pipeline of the hardware makes it: connections, bits, the
-# address in the table, the result, then the memory is written (`folded_dense.v.j2`).
-RESULT_ROWS = 4
+# From the row that makes a result to the first that reads it. The pipeline of the hardware makes it: connections, words,
+# again words, bits, the result, then the memory is written (`folded_dense.v.j2`).
+RESULT_ROWS = 5
 
 
 @dataclass(frozen=True, eq=False)

@@ -150,15 +150,15 @@ def replaced(old: str, new: str) -> Callable[[str], str]:
 @pytest.mark.parametrize(
     ("file", "edit"),
     [
-        ("dense_program", lambda text: flipped(text, "tables", 17, 32)),
-        ("dense_program", lambda text: flipped(text, "connections", 7, 20)),  # another bit of the word
-        ("dense_program", lambda text: flipped(text, "connections", 7, 13)),  # of another word
-        ("dense_program", lambda text: flipped(text, "connections", 5, 98)),  # of another bank
-        ("dense", replaced("sum <= score_ends[3] ? ", "sum <= score_ends[3] & 1'b0 ? ")),  # sums run on
+        ("dense_program", lambda text: flipped(text, "tables", 19, 32)),
+        ("dense_program", lambda text: flipped(text, "connections", 8, 20)),  # another bit of the word
+        ("dense_program", lambda text: flipped(text, "connections", 8, 13)),  # of another word
+        ("dense_program", lambda text: flipped(text, "connections", 6, 98)),  # of another bank
+        ("dense", replaced("sum <= score_ends[4] ? ", "sum <= score_ends[4] & 1'b0 ? ")),  # sums run on
         ("dense", replaced("total = sum + ", "total = sum + 1'b1 + ")),
         ("dense", replaced("half <= ~half", "half <= half")),
-        ("dense", replaced("& row4 <= ", "& row4 < ")),  # the last row of results is not written
-        ("dense", replaced("row4 <= row3", "row4 <= row2")),
+        ("dense", replaced("& row5 <= ", "& row5 < ")),  # the last row of results is not written
+        ("dense", replaced("row5 <= row4", "row5 <= row3")),
         ("dense_keep1", replaced("half <= half ^ last", "half <= half")),
         ("dense_keep3", replaced("assign out_address = {half, address}", "assign out_address = {half, ~address}")),
         ("dense_bits", replaced("word3[place[2:0]]", "word3[place[2:0] ^ 3'd1]")),

@@ -72,7 +72,7 @@ def test_wrong_programs_are_found() -> None:
     swapped = program.reads.copy()
     swapped[-1, 0, :2] = swapped[-1, 0, 1::-1]
     assert (interpret(replace(program, reads=swapped), features) != right).any()
-    with pytest.raises(NetlistError, match="row 6 reads bit 47; at that time there are bits 0 to 45"):
+    with pytest.raises(NetlistError, match="row 7 reads bit 47; at that time there are bits 0 to 45"):
         interpret(replace(program, reads=program.reads[1:], tables=program.tables[1:], last=program.last[1:]), features)
 
 
