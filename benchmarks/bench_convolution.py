@@ -64,33 +64,35 @@ def measure(name: str, form: str, fpga: str, pixels: int) -> dict[str, Any]:
     }
 
 
-def simulate(name: str, fpga: str, pixels: int, images: int, data: Path | None) -> None:
-    """Run the streaming form in Verilator."""
-    model = get_model(name, pretrained=True)
-    made = make(name, STREAMING, fpga, pixels)
-    interface = rtl_interface(made)
-    form = model.input_format
-    if data is None:
-        generator = torch.Generator().manual_seed(0)
-        codes = torch.randint(form.lowest, form.highest + 1, (images, *model.input_shape), generator=generator)
-    else:
-        codes = load_cifar10(data).test.x[:images]
+def images_of(model: BaseModel, count: int, data: Path | None) -> torch.Tensor:
+    """The codes of so many images: random ones, or with `data` the first test images of CIFAR-10 there."""
+    if data is not None:
+        return load_cifar10(data).test.x[:count]
+    form, generator = model.input_format, torch.Generator().manual_seed(0)
+    return torch.randint(form.lowest, form.highest + 1, (count, *model.input_shape), generator=generator)
+
+
+def simulate(made: bundle.Bundle, model: BaseModel, codes: torch.Tensor) -> tuple[float, int]:
+    """Compare the RTL in Verilator with PyTorch; seconds of CPU time, the compilation's included, and the latency."""
     scores, classes = predict_scores(model, codes)
-    words = words_of(codes.reshape(images, -1).numpy(), interface)
+    interface = rtl_interface(made)
+    words = words_of(codes.reshape(len(codes), -1).numpy(), interface)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryDirectory() as folder:
         bundle.write(made, Path(folder) / "net")
         sources = sorted(path for part in ("rtl", "sim") for path in (Path(folder) / "net" / part).glob("*.v"))
-        for run in ("built and run", "run again"):
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            result = run_rtl(sources, interface, words, build_dir=Path(folder) / "work")
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-            print(
-                f"{pixels} pixels a cycle, Verilator, {run}: {seconds:.1f} s CPU, {images} "
-                f"{'random images' if data is None else 'test images'}, latency {result.latency_cycles} cycles"
-            )
-            np.testing.assert_array_equal(result.scores, scores.numpy())
-            np.testing.assert_array_equal(result.classes, classes.numpy())
+        result = run_rtl(sources, interface, words, build_dir=Path(folder) / "work")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    np.testing.assert_array_equal(result.scores, scores.numpy())
+    np.testing.assert_array_equal(result.classes, classes.numpy())
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, result.latency_cycles
+
+
+def show_simulation(made: bundle.Bundle, model: BaseModel, images: int, data: Path | None) -> None:
+    """Run `simulate` and say what came out."""
+    seconds, latency = simulate(made, model, images_of(model, images, data))
+    kind = "random images" if data is None else "test images"
+    print(f"  Verilator: {images} {kind} agree, latency {latency}; built and run in {seconds:.0f} s CPU", flush=True)
 
 
 def small_model() -> BaseModel:
@@ -142,7 +144,8 @@ def main() -> None:
                 flush=True,
             )
     if options.simulate:
-        simulate(options.model, options.fpga, options.pixels[-1], options.simulate, options.data)
+        made = make(options.model, STREAMING, options.fpga, options.pixels[-1])
+        show_simulation(made, get_model(options.model, pretrained=True), options.simulate, options.data)
 
 
 if __name__ == "__main__":

@@ -10,37 +10,14 @@ compared with PyTorch, latency and interval included. With --out the builds are 
 from __future__ import annotations
 
 import argparse
-import resource
-import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-import torch
+from bench_convolution import show_simulation
 
-from difflut.builds import rtl_interface, words_of
-from difflut.data import load_cifar10
 from difflut.export import bundle
 from difflut.export.convolution.build import make_stream_bundle
-from difflut.models import BaseModel, get_model
-from difflut.sim import run_rtl
-from difflut.training import predict_scores
-
-
-def simulate(made: bundle.Bundle, model: BaseModel, codes: torch.Tensor) -> tuple[float, int]:
-    """Compare the RTL in Verilator with PyTorch; seconds of CPU time, the compilation's included, and the latency."""
-    scores, classes = predict_scores(model, codes)
-    interface = rtl_interface(made)
-    words = words_of(codes.reshape(len(codes), -1).numpy(), interface)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    with tempfile.TemporaryDirectory() as folder:
-        bundle.write(made, Path(folder) / "net")
-        sources = sorted(path for part in ("rtl", "sim") for path in (Path(folder) / "net" / part).glob("*.v"))
-        result = run_rtl(sources, interface, words, build_dir=Path(folder) / "work")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    np.testing.assert_array_equal(result.scores, scores.numpy())
-    np.testing.assert_array_equal(result.classes, classes.numpy())
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, result.latency_cycles
+from difflut.models import get_model
 
 
 def main() -> None:
@@ -53,11 +30,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, metavar="DIR")
     options = parser.parse_args()
     model = get_model(options.model, pretrained=True)
-    form = model.input_format
-    generator = torch.Generator().manual_seed(0)
-    codes = torch.randint(form.lowest, form.highest + 1, (options.simulate, *model.input_shape), generator=generator)
-    if options.simulate and options.data:
-        codes = load_cifar10(options.data).test.x[: options.simulate]
     make_stream_bundle(model)  # the first trace of a process loads most of torch
     print(f"{options.model}, {options.fpga}, nodes: of the dense part, a cycle; copies: of the bits of maps")
     columns = ("N", "nodes", "latency", "interval", "table bits", "connection bits", "copies", "bits each", "seconds")
@@ -73,11 +45,7 @@ def main() -> None:
         if options.out:
             bundle.write(made, options.out / f"folded{cycles}")
         if options.simulate:
-            seconds, latency = simulate(made, model, codes)
-            kind = "test images" if options.data else "random images"
-            print(
-                f"  Verilator: {options.simulate} {kind} agree, latency {latency}; built and run in {seconds:.0f} s CPU"
-            )
+            show_simulation(made, model, options.simulate, options.data)
 
 
 if __name__ == "__main__":

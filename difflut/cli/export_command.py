@@ -5,15 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from difflut.cli.common import json_option, model_option, print_json
-
-if TYPE_CHECKING:
-    from difflut.export.bundle import Bundle
-    from difflut.export.proof.report import ProofReport
 
 
 @click.command(
@@ -110,53 +106,26 @@ def command(
     form = parse_form(conv)
     model = load_model(source, model_class)
     directory = out or bundle.default_directory(model.name)
-    if form.name != UNROLLED:
-        streamed = make_stream_bundle(
-            model,
-            target=target,
-            interface=interface,
-            stream=stream,
-            fpga=fpga,
-            outputs=outputs,
-            pipeline=asked,
-            cycles_per_image=form.cycles,
-        )
-        bundle.write(streamed, directory)
-        _show_stream(streamed, directory, prove_command.run(directory) if prove_it else None, as_json)
-        return
-    made = make_bundle(
-        model, target=target, interface=interface, stream=stream, fpga=fpga, outputs=outputs, pipeline=asked
-    ).bundle
+    common: dict[str, Any] = {
+        "target": target,
+        "interface": interface,
+        "stream": stream,
+        "fpga": fpga,
+        "outputs": outputs,
+        "pipeline": asked,
+    }
+    if form.name == UNROLLED:
+        made = make_bundle(model, **common).bundle
+    else:
+        made = make_stream_bundle(model, **common, cycles_per_image=form.cycles)
     bundle.write(made, directory)
     proof = prove_command.run(directory) if prove_it else None
     if as_json:
         result = {"directory": str(directory), "digest": made.digest, **made.manifest}
         print_json(result if proof is None else {**result, "proof": proof.to_json()})
         sys.exit(0 if proof is None or proof.ok else 1)
-    manifest = made.manifest
-    netlist = manifest["netlist"]
     click.echo(f"{model.name} -> {directory}")
-    click.echo(
-        f"  {netlist['comparators']} comparators on {netlist['features_read']} of {netlist['features']} inputs, "
-        f"{netlist['luts']} LUTs, {netlist['classes']} scores; about {netlist['lut6']['total']} LUT6 in all (estimate)"
-    )
-    cycles = manifest["latency_cycles"]
-    click.echo(f"  latency {cycles} cycle{'s' if cycles != 1 else ''}, a new input every cycle")
-    if "stream" in manifest:
-        _show_axi(manifest["stream"])
-    timing = manifest["timing"]
-    slowest = timing["critical_path"]
-    click.echo(
-        f"  about {timing['fmax_mhz']:g} MHz on {manifest['fpga']} (an estimate); slowest is stage {slowest['stage']}: "
-        f"{' <- '.join(slowest['path'])}"
-    )
-    _finish(proof, directory)
-
-
-def _finish(proof: ProofReport | None, directory: Path) -> None:
-    """Show the proof, if one was asked for, and say what comes next; end with status 1 if it failed."""
-    from difflut.cli import prove_command
-
+    (_show_whole if form.name == UNROLLED else _show_stream)(made.manifest)
     if proof is not None:
         prove_command.show(proof, directory)
         if not proof.ok:
@@ -172,15 +141,28 @@ def _show_axi(described: Mapping[str, Any]) -> None:
     )
 
 
-def _show_stream(made: Bundle, directory: Path, proof: ProofReport | None, as_json: bool) -> None:
-    """Say what a streaming build is, and the rest as for any other."""
-    manifest = made.manifest
-    if as_json:
-        result = {"directory": str(directory), "digest": made.digest, **manifest}
-        print_json(result if proof is None else {**result, "proof": proof.to_json()})
-        sys.exit(0 if proof is None or proof.ok else 1)
+def _show_whole(manifest: Mapping[str, Any]) -> None:
+    """Say what a build that takes whole samples is."""
+    netlist = manifest["netlist"]
+    click.echo(
+        f"  {netlist['comparators']} comparators on {netlist['features_read']} of {netlist['features']} inputs, "
+        f"{netlist['luts']} LUTs, {netlist['classes']} scores; about {netlist['lut6']['total']} LUT6 in all (estimate)"
+    )
+    cycles = manifest["latency_cycles"]
+    click.echo(f"  latency {cycles} cycle{'s' if cycles != 1 else ''}, a new input every cycle")
+    if "stream" in manifest:
+        _show_axi(manifest["stream"])
+    timing = manifest["timing"]
+    slowest = timing["critical_path"]
+    click.echo(
+        f"  about {timing['fmax_mhz']:g} MHz on {manifest['fpga']} (an estimate); slowest is stage {slowest['stage']}: "
+        f"{' <- '.join(slowest['path'])}"
+    )
+
+
+def _show_stream(manifest: Mapping[str, Any]) -> None:
+    """Say what a streaming build is."""
     netlist, stream = manifest["netlist"], manifest["convolution"]
-    click.echo(f"{manifest['model']['name']} -> {directory}")
     click.echo(
         f"  {stream['form']}: {netlist['comparators']} comparators, {netlist['kernel_luts']} LUTs of kernels and "
         f"{netlist['dense_luts']} of the dense part; {netlist['classes']} scores"
@@ -189,8 +171,8 @@ def _show_stream(made: Bundle, directory: Path, proof: ProofReport | None, as_js
     if "folded" in stream:
         folded = stream["folded"]
         click.echo(
-            f"  dense part: {folded['nodes_per_cycle']} LUT{'s' if folded['nodes_per_cycle'] > 1 else ''} a cycle for {folded['program_cycles']} cycles, with "
-            f"{folded['table_bits']} bits of tables and {folded['connection_bits']} of connections in memory"
+            f"  dense part: {folded['nodes_per_cycle']} LUT{'s' if folded['nodes_per_cycle'] > 1 else ''} a cycle for "
+            f"{folded['program_cycles']} cycles, with {folded['table_bits']} bits of tables and {folded['connection_bits']} of connections in memory"
         )
         click.echo(f"{buffers}, {folded['copies']} copies of {folded['copy_bits']} bits of maps for the dense part")
     else:
@@ -202,4 +184,3 @@ def _show_stream(made: Bundle, directory: Path, proof: ProofReport | None, as_js
     )
     if "stream" in manifest:
         _show_axi(manifest["stream"])
-    _finish(proof, directory)

@@ -17,7 +17,7 @@ _STREAM = (
     ("pause between images", "pause_cycles", "cycles"),
     ("line buffers", "line_buffer_bits", "bits"),
     ("window registers", "window_bits", "bits"),
-    ("bits kept for the dense part", "collected_bits", "bits"),
+    ("registers for what the dense part reads", "collected_bits", "bits"),
 )
 
 

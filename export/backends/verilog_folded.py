@@ -8,13 +8,13 @@ the argmax, which `difflut.export.backends.verilog_head` prints. The pipeline is
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from difflut.export.backends import names
+from difflut.export.backends.verilog import VerilogDesign
 from difflut.export.backends.verilog_head import HeadPrinter, WriteFile
 from difflut.export.convolution.folding import SCORE_EDGES, FoldedDense, Keeper
 from difflut.export.folding.program import RESULT_ROWS
@@ -25,29 +25,10 @@ from difflut.export.targets import Target
 from difflut.hdl_templates import render
 
 
-@dataclass(frozen=True, eq=False)
-class FoldedDesign:
-    """The emitted modules of a folded dense part, with what fills its memories.
-
-    Attributes:
-        top: the module that the circuit instantiates.
-        files: file name -> text, one module per file, named like the module.
-        latency_cycles: from the edge that takes `in_start` to the one that shows `out_valid`.
-        head: the plan of the head.
-        models: as `VerilogDesign.models`.
-    """
-
-    top: str
-    files: dict[str, str]
-    latency_cycles: int
-    head: HeadPlan
-    models: dict[str, str]
-
-
 def emit_folded(
     folded: FoldedDense, dense: Netlist, target: Target, outputs: Outputs | None = None, top: str | None = None
-) -> FoldedDesign:
-    """Emit the modules of a folded dense part.
+) -> VerilogDesign:
+    """Emit the modules of a folded dense part, which has no probes; its latency counts from the edge that takes `in_start`.
 
     Args:
         folded: the plan.
@@ -70,7 +51,7 @@ def emit_folded(
     _print(folded, head, target, write)
     latency_cycles = folded.program.rows + SCORE_EDGES + sum(head.selection_registers)
     models = {f"{target.instances}_models.v": render(f"{target.instances}_models.v.j2", {})} if target.instances else {}
-    return FoldedDesign(top, files, latency_cycles, head, models)
+    return VerilogDesign(top, files, latency_cycles, (), head, models)
 
 
 def _print(folded: FoldedDense, head: HeadPlan, target: Target, write: WriteFile) -> None:

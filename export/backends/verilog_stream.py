@@ -80,7 +80,6 @@ def emit_stream(
     check(netlist)
     schedule = plan_schedule(netlist, pixels_per_cycle) if folded is None else folded.schedule
     name = top or names.identifier(netlist.name)
-    dense: verilog.VerilogDesign | verilog_folded.FoldedDesign
     if folded is None:
         dense = verilog.emit(
             netlist.dense,
@@ -123,7 +122,7 @@ def emit_stream(
 def _top(
     netlist: ConvolutionalNetlist,
     schedule: Schedule,
-    dense: verilog.VerilogDesign | verilog_folded.FoldedDesign,
+    dense: verilog.VerilogDesign,
     name: str,
     folded: FoldedDense | None,
 ) -> dict[str, Any]:

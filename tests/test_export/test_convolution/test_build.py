@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from command_line import run as command
 from convolutions import Plan, Step, made
 from small_models import Chain, fitted, random_codes
 from tools import require_icarus, require_prover, require_verilator
 
 from difflut.builds import read_netlist, rtl_interface, words_of
-from difflut.cli import main
 from difflut.data import Split
 from difflut.errors import ConfigError
 from difflut.export import bundle
@@ -216,14 +216,6 @@ def test_options_that_do_not_fit() -> None:
     with pytest.raises(ConfigError) as caught:
         make_stream_bundle(made(PLAN), target="vhdl")
     assert str(caught.value) == "a streaming circuit has the target 'verilog'; got 'vhdl'"
-
-
-def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stop:
-        main(list(arguments))
-        raise SystemExit(0)
-    captured = capsys.readouterr()
-    return int(stop.value.code or 0), captured.out, captured.err
 
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import run as command
 from convolutions import LONG, made
 from small_models import Chain, fitted, random_codes
 from tools import require_icarus, require_verilator
 
-from difflut.cli import main
 from difflut.data import Split
 from difflut.errors import ConfigError
 from difflut.export import bundle
@@ -114,14 +114,6 @@ def test_fewer_cycles_than_pixels_need_several_pixels_a_cycle() -> None:
     )
     assert folded.digest == lanes.digest and folded.manifest["convolution"]["form"] == "streaming"
     assert 8 <= folded.manifest["initiation_interval"] < 16
-
-
-def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stop:
-        main(list(arguments))
-        raise SystemExit(0)
-    captured = capsys.readouterr()
-    return int(stop.value.code or 0), captured.out, captured.err
 
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

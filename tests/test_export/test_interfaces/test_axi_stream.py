@@ -9,13 +9,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from command_line import run as command
 from icarus import call
 from small_models import fitted
 from stream_builds import MODEL, SHAPES, Signed, rtl, stream_bundle
 from tools import require_tool, require_verilator
 from yosys import run_yosys
 
-from difflut.cli import main
 from difflut.errors import ConfigError
 from difflut.export import bundle
 from difflut.export.exporter import make_bundle
@@ -112,11 +112,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     fitted(Signed()).save_checkpoint(checkpoint)
 
     def export(*options: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            main(["export", str(checkpoint), "--model", MODEL, "--out", str(out), *options])
-            raise SystemExit(0)
-        captured = capsys.readouterr()
-        return int(stop.value.code or 0), captured.out, captured.err
+        return command(capsys, "export", checkpoint, "--model", MODEL, "--out", out, *options)
 
     status, printed, _ = export("--interface", "axi-stream", "--stream-width", "16", "--stream-output", "class")
     assert status == 0 and bundle.read(out).digest == stream_bundle("class").digest
