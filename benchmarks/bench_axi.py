@@ -14,11 +14,11 @@ from pathlib import Path
 
 import click
 
-from difflut.export.backends import names
 from difflut.export.flows import yosys
 from difflut.export.interfaces.axi_stream import emit_wrapper
 from difflut.export.interfaces.framing import OUTPUTS, Stream, plan_framing
 from difflut.export.interfaces.registers import register_map
+from difflut.export.verilog import names
 
 PARTS = ("frames", "results", "registers")
 

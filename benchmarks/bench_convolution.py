@@ -27,13 +27,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from difflut.builds import rtl_interface, words_of
+from difflut.check.builds import rtl_interface, words_of
 from difflut.data import load_cifar10
-from difflut.export import bundle
-from difflut.export.convolution.build import make_stream_bundle
-from difflut.export.convolution.forms import STREAMING, UNROLLED
-from difflut.export.exporter import make_bundle
-from difflut.export.trace import trace
+from difflut.export.builds import bundle
+from difflut.export.builds.make import make_bundle
+from difflut.export.builds.make_stream import make_stream_bundle
+from difflut.export.frontend.trace import trace
+from difflut.export.schedule.forms import STREAMING, UNROLLED
 from difflut.models import BaseModel, CIFAR10Conv, get_model
 from difflut.sim import run_rtl
 from difflut.training import predict_scores

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
-from difflut.export.backends import names
-from difflut.export.backends.verilog import emit
-from difflut.export.encoder_plan import plan_encoder
-from difflut.export.ir import Netlist
-from difflut.export.pipelines import run
-from difflut.export.targets import find_target
-from difflut.export.trace import trace
+from difflut.export.circuit.netlist import Netlist
+from difflut.export.families.family import find_target
+from difflut.export.frontend.trace import trace
+from difflut.export.passes.pipelines import run
+from difflut.export.schedule.encoder.plan import plan_encoder
+from difflut.export.verilog import names
+from difflut.export.verilog.netlist import emit
 from difflut.models import get_model
 
 MODELS = ("mnist_fc_8k_dwn", "mnist_fc_8k_linear")

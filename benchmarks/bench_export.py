@@ -15,9 +15,9 @@ import time, tempfile, pathlib
 import torch
 started = time.perf_counter()
 import difflut
-from difflut.export import backends, bundle, pipelines
-from difflut.export.exporter import make_bundle
-from difflut.export.trace import trace
+from difflut.export.builds import bundle
+from difflut.export.builds.make import make_bundle
+from difflut.export.frontend.trace import trace
 imported = time.perf_counter()
 model = difflut.get_model("mnist_fc_8k_dwn", pretrained=True)
 loaded = time.perf_counter()

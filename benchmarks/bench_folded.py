@@ -15,8 +15,8 @@ from pathlib import Path
 
 from bench_convolution import show_simulation
 
-from difflut.export import bundle
-from difflut.export.convolution.build import make_stream_bundle
+from difflut.export.builds import bundle
+from difflut.export.builds.make_stream import make_stream_bundle
 from difflut.models import get_model
 
 

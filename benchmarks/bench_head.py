@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from difflut.export.backends.verilog import emit
-from difflut.export.heads.cost import selection_luts
-from difflut.export.heads.outputs import Outputs, parse_outputs
-from difflut.export.ir import Head, InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.netlist import Head, InputFormat, Netlist, NetlistBuilder
+from difflut.export.families.family import find_target
 from difflut.export.passes.assign_stages import assign_stages
-from difflut.export.targets import find_target
+from difflut.export.schedule.head.cost import selection_luts
+from difflut.export.schedule.head.outputs import Outputs, parse_outputs
+from difflut.export.verilog.netlist import emit
 
 XILINX = "synth_xilinx -family {family} -flatten -noiopad -noclkbuf -top {top}"
 SYNTHESIS = {

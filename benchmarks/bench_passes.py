@@ -19,17 +19,17 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from netlists import layered_netlist
 
-from difflut.export.backends.wires import plan
-from difflut.export.ir import CONST0, InputFormat, Netlist, NetlistBuilder
-from difflut.export.pairing import pair_luts
+from difflut.export.circuit.netlist import CONST0, InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.rules import check
+from difflut.export.families.family import TARGETS, find_target
 from difflut.export.passes.collapse_cones import collapse_cones
-from difflut.export.pipelines import Pass, default, result_of, run
-from difflut.export.targets import TARGETS, find_target
-from difflut.export.verify import check
+from difflut.export.passes.pipelines import Pass, default, result_of, run
+from difflut.export.schedule.packing import pair_luts
+from difflut.export.verilog.wires import plan
 
 DIFFLOGIC = ((4000, 4000), (8000,) * 5)
 
@@ -121,7 +121,7 @@ def main() -> None:
         describe(f"random netlist of {options.luts:,} LUTs", large(options.luts), options.fpga)
         return
     import difflut  # brings torch, which the figures of the large netlist should not contain
-    from difflut.export.trace import trace
+    from difflut.export.frontend.trace import trace
 
     for name in options.model or ["mnist_fc_8k_dwn", "mnist_fc_8k_linear"]:
         describe(f"`{name}`", trace(difflut.get_model(name, pretrained=True)), options.fpga)

@@ -23,10 +23,10 @@ from threading import Timer
 import numpy as np
 
 import difflut
-from difflut.export import bundle
-from difflut.export.backends.verilog import emit
-from difflut.export.exporter import make_bundle
-from difflut.export.ir import Head, InputFormat, NetlistBuilder
+from difflut.export.builds import bundle
+from difflut.export.builds.make import make_bundle
+from difflut.export.circuit.netlist import Head, InputFormat, NetlistBuilder
+from difflut.export.families.family import find_target
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.proof import graph as g
 from difflut.export.proof.build import prove
@@ -35,7 +35,7 @@ from difflut.export.proof.counters import CounterProver
 from difflut.export.proof.graph import FALSE, Graph
 from difflut.export.proof.read_back import read_back, require_yosys
 from difflut.export.proof.solver import Solver
-from difflut.export.targets import find_target
+from difflut.export.verilog.netlist import emit
 
 SOLVERS = ("glucose4", "cadical195")
 

@@ -20,8 +20,8 @@ import torch
 
 from benchmarks.hardware.networks import NAMES, trained
 from difflut.data import mnist_test
+from difflut.export.builds.make import export_model
 from difflut.export.errors import ToolError
-from difflut.export.exporter import export_model
 from difflut.export.flows import nextpnr
 from difflut.export.flows.devices import find_device
 from difflut.export.interfaces import AXI_STREAM

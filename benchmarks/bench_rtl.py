@@ -17,11 +17,11 @@ import numpy as np
 from emission_styles import measure
 
 import difflut
-from difflut.builds import rtl_interface
+from difflut.check.builds import rtl_interface
 from difflut.data import mnist_test
-from difflut.export import bundle
-from difflut.export.exporter import make_bundle
-from difflut.export.simulate import simulate
+from difflut.export.builds import bundle
+from difflut.export.builds.make import make_bundle
+from difflut.export.circuit.simulate import simulate
 from difflut.sim import compare, run_rtl
 
 

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from netlists import layered_netlist
 
-from difflut.export import simulate as sim
-from difflut.export.ir import Netlist
+from difflut.export.circuit import simulate as sim
+from difflut.export.circuit.netlist import Netlist
 
 IMAGES = 10_000
 NODES = 4_000

@@ -1,4 +1,4 @@
-"""Fits the delay models of `difflut.export.targets` to designs that nextpnr placed and routed, and says how well they fit.
+"""Fits the delay models of `difflut.export.families.family` to designs that nextpnr placed and routed, and says how well they fit.
 
     python benchmarks/calibrate_timing.py [--family ecp5 ...] [--seeds 2] [--keep DIR]
 
@@ -24,20 +24,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 import numpy as np
 from netlists import layered_netlist
 
-from difflut.export.analysis import estimate_luts
-from difflut.export.backends.verilog import emit
+from difflut.export.circuit.analysis import estimate_luts
+from difflut.export.circuit.netlist import Netlist
+from difflut.export.families.family import Target, find_target
 from difflut.export.flows.tools import Tool, find_tool
-from difflut.export.ir import Netlist
 from difflut.export.passes.assign_stages import assign_stages
-from difflut.export.pipelines import run
-from difflut.export.pipelining import Pipeline, plan_pipeline
-from difflut.export.targets import Target, find_target
-from difflut.export.timing import analyse
+from difflut.export.passes.pipelines import run
+from difflut.export.schedule.pipelining import Pipeline, plan_pipeline
+from difflut.export.schedule.timing import analyse
+from difflut.export.verilog.netlist import emit
 
 _HARNESS = """\
 module harness (input clk, input rst, input din, output reg dout);

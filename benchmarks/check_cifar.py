@@ -16,8 +16,8 @@ import time
 import numpy as np
 
 from difflut.data import load_cifar10
-from difflut.export.simulate import simulate
-from difflut.export.trace import trace
+from difflut.export.circuit.simulate import simulate
+from difflut.export.frontend.trace import trace
 from difflut.models import load_model
 from difflut.training import predict_scores
 

@@ -18,10 +18,10 @@ from functools import partial
 from pathlib import Path
 
 from difflut.data import Dataset, load_mnist
-from difflut.export.encoder_plan import plan_encoder
-from difflut.export.pipelines import run
-from difflut.export.targets import find_target
-from difflut.export.trace import trace
+from difflut.export.families.family import find_target
+from difflut.export.frontend.trace import trace
+from difflut.export.passes.pipelines import run
+from difflut.export.schedule.encoder.plan import plan_encoder
 from difflut.models import BaseModel, MNISTFullyConnected
 from difflut.models.mnist import MNISTDWNSmall
 from difflut.training import Recipe, recipe_for, train

@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 from bench_passes import difflogic
 
-from difflut.export.ir import InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.simulate import simulate
+from difflut.export.families.family import find_target
 from difflut.export.passes.collapse_cones import collapse_cones
-from difflut.export.pipelines import default, run
-from difflut.export.simulate import simulate
-from difflut.export.targets import find_target
+from difflut.export.passes.pipelines import default, run
 
 NODES = 100
 MAPPERS = {
@@ -107,7 +107,7 @@ def in_six(tables: np.ndarray) -> Netlist:
 
 
 def wide() -> None:
-    from difflut.export.trace import trace
+    from difflut.export.frontend.trace import trace
     from difflut.models import get_model
 
     rng = np.random.default_rng(0)

@@ -23,9 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
-from difflut.export.backends.verilog import emit
-from difflut.export.ir import InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
 from difflut.export.passes.assign_stages import assign_stages
+from difflut.export.verilog.netlist import emit
 from difflut.sim.toolchain import find_verilator
 
 DRIVER = Path(__file__).with_name("verilator_driver.cpp")

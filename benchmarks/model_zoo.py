@@ -19,7 +19,7 @@ import torch
 from documents import ROOT, block, replace_block
 from train_zoo import read_results
 
-from difflut.export.exporter import make_bundle
+from difflut.export.builds.make import make_bundle
 from difflut.models import BaseModel, get_model, list_models, pretrained_info
 
 DOCUMENT = ROOT / "docs/MODEL_ZOO.md"

@@ -15,14 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from netlists import layered_netlist
 
-from difflut.export.analysis import summarise
-from difflut.export.pipelines import run
-from difflut.export.text import from_text, to_text
-from difflut.export.verify import check
+from difflut.export.circuit.analysis import summarise
+from difflut.export.circuit.rules import check
+from difflut.export.circuit.text import from_text, to_text
+from difflut.export.passes.pipelines import run
 
 T = TypeVar("T")
 started = time.process_time()
@@ -56,7 +56,7 @@ def main() -> None:
     print(f"  {len(text) / 1e6:.1f} MB")
     if not options.no_verilog:
         try:
-            from difflut.export.backends.verilog import emit
+            from difflut.export.verilog.netlist import emit
         except ImportError as error:
             print(f"verilog    not measured: {error}")
         else:

@@ -1,7 +1,7 @@
 """The primitives: every model in eval mode is a composition of these operators and pure data movement.
 
 They are registered as PyTorch custom operators in the namespace `difflut`, so that `torch.export` keeps each as one
-node of the graph and `difflut.export.trace` can turn it into cells. Bits are `torch.bool`.
+node of the graph and `difflut.export.frontend.trace` can turn it into cells. Bits are `torch.bool`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.errors import ConfigError
-from difflut.export.ir import FIRST_NET, Netlist
+from difflut.export.circuit.netlist import FIRST_NET, Netlist
 from difflut.sim.interface import ProbeLike
 
 
@@ -162,7 +162,7 @@ def locate(
     Args:
         netlist: the netlist that the RTL was made from.
         probes: the probes that were read.
-        expected_nets: bool (nets,), the values that `difflut.export.simulate.simulate_nets` gives for the sample.
+        expected_nets: bool (nets,), the values that `difflut.export.circuit.simulate.simulate_nets` gives for the sample.
         probe_values: for each probe bool (width,), what the RTL showed for the sample.
 
     Returns:

@@ -22,7 +22,7 @@ for module in pkgutil.walk_packages(difflut.__path__, "difflut."):
         importlib.import_module(module.name)
 from difflut.data import mnist_test
 from difflut.models import zoo
-from difflut.export.exporter import export_model
+from difflut.export.builds.make import export_model
 from difflut.training import predict
 for name in difflut.list_models():
     model = difflut.get_model(name, pretrained=True)

@@ -16,9 +16,9 @@ from tools import require_package, require_verilator
 
 from difflut.cli import cli
 from difflut.data import mnist_test
-from difflut.export.exporter import export_model
-from difflut.export.simulate import simulate
-from difflut.export.trace import trace
+from difflut.export.builds.make import export_model
+from difflut.export.circuit.simulate import simulate
+from difflut.export.frontend.trace import trace
 from difflut.models import BaseModel, get_model
 from difflut.training import predict_scores
 

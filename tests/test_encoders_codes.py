@@ -16,6 +16,7 @@ from small_models import Chain, fitted, random_codes
 from tools import require_icarus
 from torch import Tensor
 
+from difflut.check.verification import verify
 from difflut.encoders import (
     ENCODERS,
     Binary,
@@ -29,16 +30,15 @@ from difflut.encoders import (
 )
 from difflut.encoders.circuit import CodeCircuit
 from difflut.errors import CheckpointError, ConfigError
-from difflut.export import bundle
-from difflut.export.exporter import make_bundle
-from difflut.export.simulate import simulate
-from difflut.export.trace import trace
-from difflut.export.verify import check
+from difflut.export.builds import bundle
+from difflut.export.builds.make import make_bundle
+from difflut.export.circuit.rules import check
+from difflut.export.circuit.simulate import simulate
+from difflut.export.frontend.trace import trace
 from difflut.heads import GroupSum
 from difflut.input_format import InputFormat
 from difflut.models import BaseModel
 from difflut.training import predict_scores
-from difflut.verification import verify
 
 CODES = [OneHot, Binary, Gray, SignMagnitude]
 DOCUMENT = Path(__file__).parents[1] / "docs" / "encoders.md"

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from difflut.encoders import DistributiveThermometer, Encoder, GaussianThermometer, Thermometer
 from difflut.encoders.grid import snap
 from difflut.errors import ConfigError
-from difflut.export.encoder_plan import plan_encoder
-from difflut.export.simulate import simulate
-from difflut.export.targets import TARGETS
-from difflut.export.trace import trace
+from difflut.export.circuit.simulate import simulate
+from difflut.export.families.family import TARGETS
+from difflut.export.frontend.trace import trace
+from difflut.export.schedule.encoder.plan import plan_encoder
 from difflut.input_format import InputFormat
 from difflut.models import MNISTFullyConnected
 from difflut.training import predict_scores

@@ -11,16 +11,16 @@ from netlists import codes_for, netlists
 from tools import require_verilator
 
 import difflut
+from difflut.check.verification import verify
 from difflut.data import mnist_test
-from difflut.export import bundle
-from difflut.export.backends.verilog import emit
-from difflut.export.exporter import export_model, make_bundle
-from difflut.export.ir import Netlist
+from difflut.export.builds import bundle
+from difflut.export.builds.make import export_model, make_bundle
+from difflut.export.circuit.netlist import Netlist
+from difflut.export.circuit.simulate import simulate
 from difflut.export.passes.assign_stages import assign_stages
-from difflut.export.simulate import simulate
+from difflut.export.verilog.netlist import emit
 from difflut.models import zoo
 from difflut.sim import RtlInterface, compare, run_rtl
-from difflut.verification import verify
 
 pytestmark = pytest.mark.full
 

@@ -21,10 +21,10 @@ import numpy as np
 
 from benchmarks.hardware import dwn2rtl_design
 from benchmarks.hardware.networks import NAMES, trained
-from difflut.builds import rtl_interface
+from difflut.check.builds import rtl_interface
 from difflut.data import mnist_test
-from difflut.export import bundle
-from difflut.export.exporter import make_bundle
+from difflut.export.builds import bundle
+from difflut.export.builds.make import make_bundle
 from difflut.export.flows import yosys
 from difflut.models import BaseModel
 from difflut.sim import RtlInterface, run_rtl

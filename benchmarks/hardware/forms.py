@@ -14,12 +14,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from difflut.export import bundle
-from difflut.export.convolution.build import make_stream_bundle
-from difflut.export.convolution.forms import UNROLLED, parse_form
-from difflut.export.exporter import make_bundle
+from difflut.export.builds import bundle
+from difflut.export.builds.make import make_bundle
+from difflut.export.builds.make_stream import make_stream_bundle
 from difflut.export.flows import yosys
 from difflut.export.flows.cells import Usage, count_types, usage
+from difflut.export.schedule.forms import UNROLLED, parse_form
 from difflut.models import get_model
 
 NAME = "cifar10_conv"

@@ -91,12 +91,12 @@ def command(
     NAME is a zoo model, CKPT a checkpoint written by `difflut train`.
     """
     from difflut.cli import prove_command
-    from difflut.export import bundle
-    from difflut.export.convolution.build import make_stream_bundle
-    from difflut.export.convolution.forms import UNROLLED, parse_form
-    from difflut.export.exporter import make_bundle
+    from difflut.export.builds import bundle
+    from difflut.export.builds.make import make_bundle
+    from difflut.export.builds.make_stream import make_stream_bundle
     from difflut.export.interfaces.framing import Stream
-    from difflut.export.pipelining import AUTO, LEVELS, Pipeline
+    from difflut.export.schedule.forms import UNROLLED, parse_form
+    from difflut.export.schedule.pipelining import AUTO, LEVELS, Pipeline
     from difflut.models import load_model
 
     asked = Pipeline(pipeline or (LEVELS if fmax is None and latency is None else AUTO), fmax, latency)

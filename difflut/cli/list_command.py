@@ -41,7 +41,7 @@ def command(fpgas: bool, as_json: bool) -> None:
 def _list_fpgas(as_json: bool) -> None:
     from dataclasses import asdict
 
-    from difflut.export.targets import TARGETS
+    from difflut.export.families.family import TARGETS
 
     if as_json:
         print_json({"fpgas": [asdict(target) for target in TARGETS.values()]})

@@ -10,7 +10,7 @@ import click
 from difflut.cli.common import check_output, json_option, model_option, percent, print_json
 
 if TYPE_CHECKING:
-    from difflut.show import NodeFacts
+    from difflut.inspect.show import NodeFacts
 
 _READERS_SHOWN = 8
 
@@ -35,12 +35,12 @@ def command(source: str, node: str, depth: int, out: Path | None, model_class: s
 
     DIR is a build made by `difflut export`; NAME a zoo model and CKPT a checkpoint, which are traced as an export would.
     """
-    from difflut.circuits import open_circuit
-    from difflut.cone_drawing import draw_cone
     from difflut.errors import ConfigError
-    from difflut.export.cone import find_cone, find_node
+    from difflut.export.circuit.cone import find_cone, find_node
     from difflut.files import write_atomically
-    from difflut.show import describe
+    from difflut.inspect.circuits import open_circuit
+    from difflut.inspect.cone_drawing import draw_cone
+    from difflut.inspect.show import describe
 
     if out is not None and out.suffix != ".svg":
         raise ConfigError(f"--out {out}: the picture is SVG; give a file name that ends in .svg")

@@ -12,10 +12,10 @@ import click
 from difflut.cli.common import json_option, labelled_test_samples, model_option, print_json
 
 if TYPE_CHECKING:
+    from difflut.check.synthesis_check import NetlistCheck
     from difflut.export.flows.nextpnr import RoutedReport
     from difflut.export.flows.vivado import VivadoReport
     from difflut.export.flows.yosys import SynthesisReport
-    from difflut.synthesis_check import NetlistCheck
 
 # Which options each flow takes, besides DIR and --json.
 _OPTIONS = {
@@ -118,8 +118,8 @@ def _yosys(directory: Path, report: Report, as_json: bool, options: dict[str, An
 
 
 def _check(directory: Path, fpga: str, options: dict[str, Any]) -> NetlistCheck:
-    from difflut.builds import load_build_model
-    from difflut.synthesis_check import check_netlist
+    from difflut.check.builds import load_build_model
+    from difflut.check.synthesis_check import check_netlist
 
     data = None
     if options["check"]:

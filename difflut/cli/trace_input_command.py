@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from difflut.circuits import Circuit
-    from difflut.input_trace import InputTrace
+    from difflut.inspect.circuits import Circuit
+    from difflut.inspect.input_trace import InputTrace
 
 _DIGITS_A_LINE = 64
 
@@ -51,9 +51,9 @@ def command(
     agree (exit status 1 if not). The bits are those of the traced netlist, which holds every node, in difflut's reference
     simulator: for the RTL's own registers see `difflut verify --waves`.
     """
-    from difflut.circuits import open_circuit
     from difflut.errors import ConfigError
-    from difflut.input_trace import trace_input
+    from difflut.inspect.circuits import open_circuit
+    from difflut.inspect.input_trace import trace_input
 
     if out is not None:
         from difflut.report.figures import require_matplotlib
@@ -92,7 +92,7 @@ def _sample(
 ) -> tuple[npt.NDArray[np.int64], int | None, str]:
     """The codes, the label if it is known, and what the sample is in words."""
     from difflut.errors import ConfigError
-    from difflut.input_trace import load_codes, quantised
+    from difflut.inspect.input_trace import load_codes, quantised
 
     if not image.lstrip("-").isdigit():
         path = Path(image)

@@ -61,7 +61,7 @@ def command(
     DIR is a directory made by `difflut export`. Exit status 1 if anything differs.
     """
     if replay_file is not None:
-        from difflut.replay import replay
+        from difflut.check.replay import replay
 
         replayed = replay(directory, replay_file, simulator=simulator, waves=waves)
         if as_json:
@@ -72,8 +72,8 @@ def command(
                 f"  {replayed.difference}" if replayed.difference else "  agrees: this input shows no difference"
             )
         sys.exit(1 if replayed.difference else 0)
-    from difflut.builds import load_build_model
-    from difflut.verification import verify
+    from difflut.check.builds import load_build_model
+    from difflut.check.verification import verify
 
     split, data_name = None, "random codes"
     if not random_only:

@@ -11,22 +11,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from difflut.export import bundle
-from difflut.export.analysis import estimate_luts
-from difflut.export.convolution.ir import ConvolutionalNetlist
-from difflut.export.convolution.pixel import pixel_netlist
-from difflut.export.convolution.text import from_text as convolution_from_text
-from difflut.export.encoder_plan import plan_encoder
-from difflut.export.heads.cost import counter_luts, selection_luts
-from difflut.export.heads.outputs import Outputs, parse_outputs
-from difflut.export.heads.plan import plan_head
-from difflut.export.ir import FIRST_NET, Netlist
-from difflut.export.pipelining import parse_plan
+from difflut.check.records import Record, RtlOutputs, kept
+from difflut.export.builds import bundle
+from difflut.export.circuit.analysis import estimate_luts
+from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.circuit.circuit_text import from_text as convolution_from_text
+from difflut.export.circuit.netlist import FIRST_NET, Netlist
+from difflut.export.circuit.pixel import pixel_netlist
+from difflut.export.circuit.text import from_text
+from difflut.export.families.family import GENERIC, Target, find_target
 from difflut.export.proof.build import read_report
-from difflut.export.targets import GENERIC, Target, find_target
-from difflut.export.text import from_text
-from difflut.export.timing import Paths
-from difflut.records import Record, RtlOutputs, kept
+from difflut.export.schedule.encoder.plan import plan_encoder
+from difflut.export.schedule.head.cost import counter_luts, selection_luts
+from difflut.export.schedule.head.outputs import Outputs, parse_outputs
+from difflut.export.schedule.head.plan import plan_head
+from difflut.export.schedule.pipelining import parse_plan
+from difflut.export.schedule.timing import Paths
 from difflut.report.stream import MapFacts, read_maps
 from difflut.report.synthesis import Synthesis, syntheses
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from difflut.check.records import RtlOutputs
 from difflut.errors import ConfigError
-from difflut.records import RtlOutputs
 from difflut.report.facts import ENCODER, GROUP_SUM, KERNEL, LAYER, SELECTION, Part, Stage
 from difflut.report.stream import MapFacts
 

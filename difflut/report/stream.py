@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from difflut.export.convolution.ir import ConvolutionalNetlist, MapSize, Pair, WindowLayer
+from difflut.export.circuit.circuit import ConvolutionalNetlist, MapSize, Pair, WindowLayer
 
 
 @dataclass(frozen=True, eq=False)

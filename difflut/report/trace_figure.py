@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from difflut.input_trace import InputTrace
+    from difflut.inspect.input_trace import InputTrace
 
 _COLUMNS = 4
 

@@ -15,7 +15,7 @@ class Device:
 
     Attributes:
         part: its name: the part number, for iCE40 part and package.
-        family: the FPGA family, a name in `difflut.export.targets.TARGETS`.
+        family: the FPGA family, a name in `difflut.export.families.family.TARGETS`.
         options: what tells nextpnr the part.
         synthesis: options of Yosys' synthesis command of the family.
         packer_options: what tells the tool that packs the bitstream the part.

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from difflut.errors import ConfigError
-from difflut.export import bundle
+from difflut.export.builds import bundle
 from difflut.export.errors import ToolError
 from difflut.export.flows import yosys
 from difflut.export.flows.cells import Usage, count_types, usage

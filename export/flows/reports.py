@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from difflut.export import bundle
+from difflut.export.builds import bundle
 from difflut.files import write_atomically
 
 REPORT = "report.json"

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from difflut.export import bundle
-from difflut.export.text import from_text
+from difflut.export.builds import bundle
+from difflut.export.circuit.text import from_text
 from difflut.hdl_templates import render
 
 PINS = ("clk", "rst", "in_bit", "in_last", "out_bit", "out_valid")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from difflut.errors import ConfigError, UnknownNameError
-from difflut.export import bundle
+from difflut.export.builds import bundle
 from difflut.export.errors import ToolError
 from difflut.export.flows.reports import fresh_folder, save_report
 from difflut.export.flows.vivado_reports import TimingSummary, Utilisation, read_timing, read_utilisation

@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from difflut.errors import UnknownNameError
-from difflut.export import bundle
+from difflut.export.builds import bundle
 from difflut.export.errors import ToolError
+from difflut.export.families.family import find_target
 from difflut.export.flows.cells import Usage, count_parts, count_types, usage
 from difflut.export.flows.clock import LongestPath, longest_path
 from difflut.export.flows.reports import REPORT, save_report
-from difflut.export.targets import find_target
 from difflut.hdl_templates import render
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
 

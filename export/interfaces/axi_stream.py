@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from difflut.export.backends import names
 from difflut.export.interfaces.framing import Framing, Layout, PixelFraming
 from difflut.export.interfaces.registers import ADDRESS_BITS, CONTROL, Register
+from difflut.export.verilog import names
 from difflut.hdl_templates import render
 
 

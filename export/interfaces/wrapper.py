@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from difflut.errors import ConfigError
-from difflut.export.backends.verilog import VerilogDesign
-from difflut.export.backends.verilog_stream import StreamDesign
-from difflut.export.convolution.ir import ConvolutionalNetlist
+from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.circuit.netlist import Head, InputFormat, Netlist
 from difflut.export.interfaces.axi_stream import emit_wrapper
 from difflut.export.interfaces.framing import Framing, Layout, PixelFraming, Stream, plan_framing
 from difflut.export.interfaces.registers import c_header, register_map
-from difflut.export.ir import Head, InputFormat, Netlist
+from difflut.export.verilog.netlist import VerilogDesign
+from difflut.export.verilog.stream import StreamDesign
 
 CORE_SUFFIX = "_core"
 HEADER_FOLDER = "sw"

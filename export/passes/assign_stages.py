@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from difflut.export.analysis import levels
-from difflut.export.ir import Netlist
+from difflut.export.circuit.analysis import levels
+from difflut.export.circuit.netlist import Netlist
 
 
 def assign_stages(netlist: Netlist, registers: frozenset[int] | None = None) -> Netlist:

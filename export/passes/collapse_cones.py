@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from difflut.export import tables as tt
-from difflut.export.ir import CONST0, Netlist
-from difflut.export.rewriter import Rewriter, Rewritten, RowArray
-from difflut.export.targets import GENERIC, Target
+from difflut.export.circuit import tables as tt
+from difflut.export.circuit.netlist import CONST0, Netlist
+from difflut.export.families.family import GENERIC, Target
+from difflut.export.passes.rewriter import Rewriter, Rewritten, RowArray
 
 # LUTs with more readers are not looked at: they hardly ever fit into all of them.
 MAX_READERS = 8

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from difflut.export import tables as tt
-from difflut.export.ir import CONST0, Netlist
-from difflut.export.rewriter import Rewriter, Rewritten
+from difflut.export.circuit import tables as tt
+from difflut.export.circuit.netlist import CONST0, Netlist
+from difflut.export.passes.rewriter import Rewriter, Rewritten
 
 
 def drop_unused_inputs(netlist: Netlist) -> Rewritten:

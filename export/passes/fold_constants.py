@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from difflut.export import tables as tt
-from difflut.export.ir import CONST0, CONST1, Netlist
-from difflut.export.rewriter import Rewriter, Rewritten
+from difflut.export.circuit import tables as tt
+from difflut.export.circuit.netlist import CONST0, CONST1, Netlist
+from difflut.export.passes.rewriter import Rewriter, Rewritten
 
 
 def fold_constants(netlist: Netlist) -> Rewritten:

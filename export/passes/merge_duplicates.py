@@ -7,9 +7,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from difflut.export import tables as tt
-from difflut.export.ir import CONST0, IntArray, Netlist, WordArray
-from difflut.export.rewriter import BoolArray, Rewriter, Rewritten, RowArray
+from difflut.export.circuit import tables as tt
+from difflut.export.circuit.netlist import CONST0, IntArray, Netlist, WordArray
+from difflut.export.passes.rewriter import BoolArray, Rewriter, Rewritten, RowArray
 
 
 def merge_duplicates(netlist: Netlist) -> Rewritten:

@@ -6,9 +6,9 @@ from itertools import combinations
 
 import numpy as np
 
-from difflut.export import tables as tt
-from difflut.export.ir import CONST0, FIRST_NET, Netlist
-from difflut.export.rewriter import Rewriter, Rewritten
+from difflut.export.circuit import tables as tt
+from difflut.export.circuit.netlist import CONST0, FIRST_NET, Netlist
+from difflut.export.passes.rewriter import Rewriter, Rewritten
 
 
 def merge_repeated_inputs(netlist: Netlist) -> Rewritten:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from difflut.export.analysis import live_nets
-from difflut.export.ir import FIRST_NET, Netlist
+from difflut.export.circuit.analysis import live_nets
+from difflut.export.circuit.netlist import FIRST_NET, Netlist
 
 
 def remove_dead(netlist: Netlist) -> Netlist:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from difflut.export.ir import FIRST_NET, Netlist, comparator_keys
+from difflut.export.circuit.netlist import FIRST_NET, Netlist, comparator_keys
 
 
 def share_comparators(netlist: Netlist) -> Netlist:

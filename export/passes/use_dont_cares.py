@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from difflut.export import tables as tt
-from difflut.export.dont_cares import BLOCK_ROWS, care_tables, profiles
-from difflut.export.ir import CONST0, Netlist, WordArray
-from difflut.export.rewriter import BoolArray, Rewriter, Rewritten
+from difflut.export.circuit import tables as tt
+from difflut.export.circuit.netlist import CONST0, Netlist, WordArray
+from difflut.export.passes.dont_cares import BLOCK_ROWS, care_tables, profiles
+from difflut.export.passes.rewriter import BoolArray, Rewriter, Rewritten
 
 
 def use_dont_cares(netlist: Netlist) -> Rewritten:
     """Remove as many inputs as possible of LUTs that read several bits of one feature.
 
-    Exact for every input code: a table changes only at addresses that no code produces (`difflut.export.dont_cares`).
+    Exact for every input code: a table changes only at addresses that no code produces (`difflut.export.passes.dont_cares`).
     A set of inputs can be removed if no two addresses that differ in these inputs only need different outputs; all
     sets are tried, so the largest is found. What no address needs becomes 0. LUTs that keep all inputs keep their
     table.

@@ -14,11 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from difflut.export import bundle, pipelines
-from difflut.export.convolution.ir import ConvolutionalNetlist
-from difflut.export.convolution.text import from_text as convolution_from_text
+from difflut.export.builds import bundle
+from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.circuit.circuit_text import from_text as convolution_from_text
+from difflut.export.circuit.netlist import Netlist
+from difflut.export.circuit.text import from_text
 from difflut.export.errors import BundleError
-from difflut.export.ir import Netlist
+from difflut.export.families.family import GENERIC, find_target
+from difflut.export.passes import pipelines
 from difflut.export.proof.convolution import NOT_PROVED, prove_convolution
 from difflut.export.proof.errors import ProofError
 from difflut.export.proof.graph import Graph
@@ -29,8 +32,6 @@ from difflut.export.proof.rtl import Progress, prove_rtl
 from difflut.export.proof.solver import require_sat
 from difflut.export.proof.streams import prove_streams
 from difflut.export.proof.yosys import require_yosys
-from difflut.export.targets import GENERIC, find_target
-from difflut.export.text import from_text
 from difflut.files import write_atomically
 
 WORK = Path(bundle.WORK_FOLDER) / "proof"

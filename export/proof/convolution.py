@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from difflut.export.convolution.ir import ConvolutionalNetlist
-from difflut.export.convolution.pixel import pixel_netlist
-from difflut.export.convolution.words import Words, plan_words
-from difflut.export.ir import InputFormat, Netlist
+from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.circuit.netlist import InputFormat, Netlist
+from difflut.export.circuit.pixel import pixel_netlist
+from difflut.export.circuit.simulate import simulate
 from difflut.export.proof import graph as g
 from difflut.export.proof.circuit import Bit, Circuit, Expansion, Simulation
 from difflut.export.proof.errors import ProofError
@@ -25,7 +25,7 @@ from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim, Counterexa
 from difflut.export.proof.rtl import Progress, RtlOutcome, prove_rtl
 from difflut.export.proof.solver import Answer, Solver
 from difflut.export.proof.specification import CODES, Codes, add_netlist, code_rows, codes_of_model
-from difflut.export.simulate import simulate
+from difflut.export.schedule.stream.words import Words, plan_words
 
 NOT_PROVED = (
     "that windows hold the pixels that they should: line buffers, masks at the borders, strides",

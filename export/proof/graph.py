@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from difflut.export.ir import MAX_INPUTS
+from difflut.export.circuit.netlist import MAX_INPUTS
 
 Words = npt.NDArray[np.uint64]
 Key = tuple[str, int, int]  # what an input is: port, bit, and how many clock cycles ago

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from difflut.export.ir import Netlist
+from difflut.export.circuit.netlist import Netlist
+from difflut.export.circuit.simulate import simulate
 from difflut.export.proof.graph import FALSE, TRUE, Graph
 from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim, Counterexample
 from difflut.export.proof.solver import Answer, Solver
@@ -20,7 +21,6 @@ from difflut.export.proof.specification import (
     sample_codes,
 )
 from difflut.export.proof.sweep import Sweeper
-from difflut.export.simulate import simulate
 
 SAMPLES = 2048
 _VARIATIONS = 2048

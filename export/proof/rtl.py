@@ -9,8 +9,8 @@ from itertools import zip_longest
 import numpy as np
 import numpy.typing as npt
 
-from difflut.export.heads.selection import plan_selection
-from difflut.export.ir import FIRST_NET, Netlist
+from difflut.export.circuit.netlist import FIRST_NET, Netlist
+from difflut.export.circuit.simulate import simulate
 from difflut.export.proof import graph as g
 from difflut.export.proof.circuit import Bit, Circuit, Expansion, Simulation
 from difflut.export.proof.counters import Counted, CounterProver
@@ -30,7 +30,7 @@ from difflut.export.proof.specification import (
     sample_codes,
 )
 from difflut.export.proof.sweep import ENUMERATED_BITS, Sweeper, Swept, between
-from difflut.export.simulate import simulate
+from difflut.export.schedule.head.selection import plan_selection
 
 SIGNATURE_SAMPLES = 2048
 SEARCH_SAMPLES = 8192

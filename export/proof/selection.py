@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from difflut.export.heads.selection import SelectionPlan
 from difflut.export.proof.graph import FALSE, TRUE, Graph, patterns
+from difflut.export.schedule.head.selection import SelectionPlan
 
 MAX_CHECKED_LANES = 20
 

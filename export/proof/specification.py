@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from difflut.export.ir import InputFormat, Netlist
+from difflut.export.circuit.netlist import InputFormat, Netlist
 from difflut.export.proof.graph import FALSE, TRUE, Graph, Words, pack
 
 CODES = "in_codes"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from difflut.export.ir import InputFormat
+from difflut.export.circuit.netlist import InputFormat
 from difflut.export.proof.graph import FALSE, NOT, Graph, Words, patterns
 from difflut.export.proof.solver import Answer, Solver
 

@@ -17,7 +17,7 @@ from small_models import Chain, Custom, fitted
 from tools import require_package
 
 import difflut
-from difflut.export import bundle
+from difflut.export.builds import bundle
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_export_and_verify_a_model_of_ones_own(
 def test_failed_check_is_status_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     from tools import require_icarus
 
-    from difflut.export.exporter import make_bundle
+    from difflut.export.builds.make import make_bundle
 
     require_icarus()
     made = make_bundle(fitted(Chain())).bundle
@@ -117,7 +117,7 @@ def test_failed_check_is_status_1(capsys: pytest.CaptureFixture[str], tmp_path: 
 
 
 def test_verify_without_a_simulator(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    from difflut.export.exporter import make_bundle
+    from difflut.export.builds.make import make_bundle
 
     made = make_bundle(fitted(Chain())).bundle
     bundle.write(made, tmp_path / "net")

@@ -13,7 +13,8 @@ from command_line import run
 from small_models import Chain, fitted
 from tools import require_icarus, require_prover
 
-from difflut.export import bundle, exporter
+from difflut.export.builds import bundle
+from difflut.export.builds import make as exporter
 from difflut.export.proof import build as proof
 from difflut.export.proof.build import stored_report
 from difflut.input_format import InputFormat

@@ -17,7 +17,7 @@ from report_builds import complete, export
 from small_models import Chain, SmallImages, fitted
 from tools import require_package
 
-from difflut.export import bundle
+from difflut.export.builds import bundle
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,10 @@ from command_line import run
 from report_builds import export
 from small_models import Chain, Moves, fitted
 
-from difflut.circuits import open_circuit
-from difflut.export import bundle
-from difflut.export.simulate import simulate_nets
-from difflut.export.text import from_text
+from difflut.export.builds import bundle
+from difflut.export.circuit.simulate import simulate_nets
+from difflut.export.circuit.text import from_text
+from difflut.inspect.circuits import open_circuit
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_a_picture_of_the_cone(images: Path, tmp_path: Path, capsys: pytest.Capt
     boxes, wires = list(root.iter(f"{space}rect")), list(root.iter(f"{space}path"))
     assert len({(box.get("x"), box.get("y")) for box in boxes}) == len(boxes)
     nodes = [label for label in labels if re.fullmatch(r"L\d+\.\d+", str(label))]
-    from difflut.export.cone import find_node
+    from difflut.export.circuit.cone import find_node
 
     assert len(wires) == sum(len(circuit.netlist.fanin(find_node(circuit.netlist, str(name)))) for name in nodes)
     shallow = tmp_path / "flat.svg"
@@ -151,8 +151,8 @@ def test_usage_errors(
 
 
 def test_a_node_that_the_passes_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from difflut.export.exporter import make_bundle
-    from difflut.export.text import to_text
+    from difflut.export.builds.make import make_bundle
+    from difflut.export.circuit.text import to_text
 
     made = make_bundle(fitted(Chain())).bundle
     netlist = from_text(made.text(bundle.NETLIST_FILE))

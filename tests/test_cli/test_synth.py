@@ -10,13 +10,13 @@ import command_line
 import pytest
 from small_models import Chain, fitted
 
-from difflut import synthesis_check
-from difflut.export.exporter import export_model
+from difflut.check import synthesis_check
+from difflut.check.synthesis_check import NetlistCheck
+from difflut.export.builds.make import export_model
 from difflut.export.flows import nextpnr, yosys
 from difflut.export.flows.cells import Usage
 from difflut.export.flows.clock import LongestPath
 from difflut.export.flows.routed import Clock, Resource, RoutedPath
-from difflut.synthesis_check import NetlistCheck
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:

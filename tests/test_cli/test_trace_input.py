@@ -15,10 +15,10 @@ from small_models import Chain, SmallImages, fitted
 from tools import require_package
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from difflut.circuits import open_circuit
-from difflut.export import bundle
+from difflut.export.builds import bundle
 from difflut.input_format import InputFormat
-from difflut.input_trace import load_codes, quantised, trace_input
+from difflut.inspect.circuits import open_circuit
+from difflut.inspect.input_trace import load_codes, quantised, trace_input
 from difflut.models import BaseModel, get_model
 from difflut.training import predict_scores
 

@@ -13,9 +13,9 @@ from torch.nn import functional
 
 from difflut.encoders import Thermometer
 from difflut.errors import ConfigError, InputShapeError
-from difflut.export.simulate import simulate
-from difflut.export.trace import trace
-from difflut.export.verify import check
+from difflut.export.circuit.rules import check
+from difflut.export.circuit.simulate import simulate
+from difflut.export.frontend.trace import trace
 from difflut.heads import GroupSum
 from difflut.layers import ConvLUTLayer, LayerConfig, LUTLayer, OrPool, or_pool
 from difflut.layers.windows import window_columns

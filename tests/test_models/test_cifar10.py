@@ -10,18 +10,18 @@ import torch
 from small_models import SmallImages, fitted, random_codes
 from tools import require_icarus, require_verilator
 
+from difflut.check.verification import verify
 from difflut.data import Split
 from difflut.errors import ConfigError
-from difflut.export import bundle
-from difflut.export.exporter import make_bundle
-from difflut.export.simulate import simulate
-from difflut.export.trace import trace
-from difflut.export.verify import check
+from difflut.export.builds import bundle
+from difflut.export.builds.make import make_bundle
+from difflut.export.circuit.rules import check
+from difflut.export.circuit.simulate import simulate
+from difflut.export.frontend.trace import trace
 from difflut.layers import LayerConfig
 from difflut.models import get_model
 from difflut.models.cifar10 import ChannelThermometer, CIFAR10Conv
 from difflut.training import predict, predict_scores
-from difflut.verification import verify
 
 
 def tiny(**options: object) -> CIFAR10Conv:

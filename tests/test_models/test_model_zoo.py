@@ -17,9 +17,9 @@ import difflut
 from difflut.cli import cli
 from difflut.data import mnist_test
 from difflut.errors import CheckpointError, ConfigError, UnknownNameError
-from difflut.export.pipelines import run as run_passes
-from difflut.export.simulate import simulate
-from difflut.export.trace import trace
+from difflut.export.circuit.simulate import simulate
+from difflut.export.frontend.trace import trace
+from difflut.export.passes.pipelines import run as run_passes
 from difflut.models import (
     BaseModel,
     MNISTComparison,

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from difflut.encoders import Thermometer
 from difflut.errors import ConfigError
-from difflut.export.simulate import simulate
-from difflut.export.trace import trace
+from difflut.export.circuit.simulate import simulate
+from difflut.export.frontend.trace import trace
 from difflut.heads import GroupSum
 from difflut.layers import LUTLayer
 from difflut.models import BaseModel

@@ -12,14 +12,14 @@ from convolutions import Plan, Step, made
 from report_builds import complete, export, outputs_of, synthesis, verification, write_report
 from small_models import Chain, SmallImages, fitted
 
-from difflut.builds import read_netlist
-from difflut.circuits import open_circuit
-from difflut.export import bundle
-from difflut.export.convolution.ir import ConvolutionalNetlist
+from difflut.check.builds import read_netlist
+from difflut.check.records import RtlOutputs, keep, kept
+from difflut.export.builds import bundle
+from difflut.export.circuit.circuit import ConvolutionalNetlist
 from difflut.export.errors import BundleError
 from difflut.input_format import InputFormat
+from difflut.inspect.circuits import open_circuit
 from difflut.models import BaseModel
-from difflut.records import RtlOutputs, keep, kept
 from difflut.report import read_facts
 from difflut.report.compare import incomparable, numbers
 from difflut.report.facts import Facts, readers

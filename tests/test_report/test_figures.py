@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tools import require_package
 
-from difflut.records import RtlOutputs
+from difflut.check.records import RtlOutputs
 from difflut.report import figures, svg
 
 

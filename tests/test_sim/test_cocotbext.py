@@ -12,13 +12,13 @@ from pixel_builds import pixel_bundle
 from stream_builds import FAULTS, SHAPES, broken, stream_bundle
 from tools import require_icarus, require_package
 
-from difflut.builds import read_netlist, stream_interface
-from difflut.export import bundle
-from difflut.export.convolution.simulate import simulate_convolution
+from difflut.check.builds import read_netlist, stream_interface
+from difflut.export.builds import bundle
+from difflut.export.circuit.netlist import Netlist
+from difflut.export.circuit.simulate import simulate
+from difflut.export.circuit.simulate_circuit import simulate_convolution
 from difflut.export.interfaces import pack_samples
 from difflut.export.interfaces.framing import framing_of
-from difflut.export.ir import Netlist
-from difflut.export.simulate import simulate
 from difflut.sim import ToolFailure
 from difflut.sim.runner import Bench, build
 from difflut.sim.runner import simulate as run_bench

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from difflut.errors import ConfigError
-from difflut.export.ir import InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
 from difflut.sim import Comparison, Mismatch, compare, locate
 
 SCORES = hnp.arrays(np.int64, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.integers(0, 9))

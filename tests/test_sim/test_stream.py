@@ -13,15 +13,15 @@ import pytest
 from stream_builds import FAULTS, MODEL, SHAPES, broken, stream_bundle
 from tools import require_icarus, require_verilator
 
-from difflut.builds import stream_interface
+from difflut.check.builds import stream_interface
+from difflut.check.verification import verify
 from difflut.errors import ConfigError
-from difflut.export import bundle
-from difflut.export.simulate import Outputs, simulate
-from difflut.export.text import from_text
+from difflut.export.builds import bundle
+from difflut.export.circuit.simulate import Outputs, simulate
+from difflut.export.circuit.text import from_text
 from difflut.sim import Comparison, ProtocolError, RtlResult, compare, run_stream
 from difflut.sim import stream as stream_module
 from difflut.sim.stream_vectors import StreamRecording, StreamStimulus
-from difflut.verification import verify
 
 SAMPLES = 24
 

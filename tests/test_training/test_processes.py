@@ -44,7 +44,7 @@ def torchrun(data_file: Path, out: Path, **environment: object) -> subprocess.Co
         "--seed 3"
     )
     command = [sys.executable, *launcher.split(), "--data", str(data_file), "--out", str(out), *options.split()]
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support")])
     variables = {**os.environ, "PYTHONPATH": path, **{key: str(value) for key, value in environment.items()}}
     return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300, check=False)
 

@@ -10,8 +10,8 @@ from small_models import Chain, fitted
 from tools import require_package, require_yosys
 
 from difflut.errors import ConfigError
-from difflut.export import bundle
-from difflut.export.exporter import export_model
+from difflut.export.builds import bundle
+from difflut.export.builds.make import export_model
 from difflut.export.flows import nextpnr, yosys
 from difflut.export.flows.reports import find_reports
 from difflut.export.flows.routed import Resource, overfull, read_clocks

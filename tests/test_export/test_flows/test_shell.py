@@ -10,12 +10,12 @@ from icarus import call
 from small_models import Chain, fitted, random_codes
 from tools import require_tool
 
-from difflut.export import bundle
-from difflut.export.exporter import make_bundle
+from difflut.export.builds import bundle
+from difflut.export.builds.make import make_bundle
+from difflut.export.circuit.simulate import simulate
+from difflut.export.circuit.text import from_text
 from difflut.export.flows.devices import DEVICES
 from difflut.export.flows.shell import PINS, Shell, make_shell
-from difflut.export.simulate import simulate
-from difflut.export.text import from_text
 from difflut.input_format import InputFormat
 
 TESTBENCH = """\

@@ -12,9 +12,9 @@ import pytest
 from small_models import Chain, fitted
 
 from difflut.errors import ConfigError, UnknownNameError
-from difflut.export import bundle
+from difflut.export.builds import bundle
+from difflut.export.builds.make import export_model
 from difflut.export.errors import ToolError
-from difflut.export.exporter import export_model
 from difflut.export.flows import vivado
 from difflut.export.flows.reports import find_reports
 from difflut.export.flows.routed import Resource

@@ -11,15 +11,15 @@ import pytest
 from small_models import Chain, fitted, random_codes
 from tools import require_verilator, require_yosys
 
-from difflut.builds import rtl_interface
+from difflut.check.builds import rtl_interface
 from difflut.errors import UnknownNameError
-from difflut.export import bundle
+from difflut.export.builds import bundle
+from difflut.export.builds.make import export_model
 from difflut.export.errors import BundleError, ToolError
-from difflut.export.exporter import export_model
+from difflut.export.families.family import TARGETS, Delays, find_target
 from difflut.export.flows import yosys
 from difflut.export.flows.cells import count_parts, count_types, usage
 from difflut.export.flows.clock import LongestPath, longest_path
-from difflut.export.targets import TARGETS, Delays, find_target
 from difflut.sim import run_rtl
 from difflut.sim.process import ToolFailure
 from difflut.training import predict_scores

@@ -17,8 +17,8 @@ from tools import require_tool, require_verilator
 from yosys import run_yosys
 
 from difflut.errors import ConfigError
-from difflut.export import bundle
-from difflut.export.exporter import make_bundle
+from difflut.export.builds import bundle
+from difflut.export.builds.make import make_bundle
 from difflut.export.interfaces.framing import Stream, framing_of
 from difflut.export.interfaces.registers import ADDRESS_BITS
 from difflut.sim.toolchain import find_verilator

@@ -16,14 +16,15 @@ from stream_builds import rtl
 from tools import require_icarus, require_prover, require_tool, require_verilator
 from yosys import run_yosys
 
-from difflut.builds import read_netlist, stream_interface
+from difflut.check.builds import read_netlist, stream_interface
+from difflut.check.verification import verify
 from difflut.data import Split
 from difflut.errors import ConfigError
-from difflut.export import bundle
-from difflut.export.backends.verilog_stream import emit_stream
-from difflut.export.convolution.build import make_stream_bundle
-from difflut.export.convolution.ir import ConvolutionalNetlist
-from difflut.export.convolution.simulate import simulate_convolution
+from difflut.export.builds import bundle
+from difflut.export.builds.make_stream import make_stream_bundle
+from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.circuit.simulate import Outputs
+from difflut.export.circuit.simulate_circuit import simulate_convolution
 from difflut.export.interfaces import frame_order, pack_samples, unpack_results
 from difflut.export.interfaces.axi_stream import emit_for_proof, emit_wrapper
 from difflut.export.interfaces.framing import Layout, PixelFraming, Stream, framing_of
@@ -31,14 +32,13 @@ from difflut.export.interfaces.registers import register_map
 from difflut.export.interfaces.wrapper import wrap_pixels
 from difflut.export.proof.build import prove
 from difflut.export.proof.streams import induction, prove_streams
-from difflut.export.simulate import Outputs
+from difflut.export.verilog.stream import emit_stream
 from difflut.report.facts import read_facts
 from difflut.report.page import draw, render
 from difflut.sim import Comparison, ProtocolError, RtlResult, ToolFailure, compare, run_stream
 from difflut.sim import stream as stream_module
 from difflut.sim.toolchain import find_verilator
 from difflut.training import predict_scores
-from difflut.verification import verify
 
 SAMPLES = 14
 

@@ -2,10 +2,10 @@ import numpy as np
 from hypothesis import given, settings
 from netlists import netlists_with_codes
 
-from difflut.export.ir import InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.rules import check
+from difflut.export.circuit.simulate import simulate_nets
 from difflut.export.passes.assign_stages import assign_stages
-from difflut.export.simulate import simulate_nets
-from difflut.export.verify import check
 
 
 @given(netlists_with_codes())

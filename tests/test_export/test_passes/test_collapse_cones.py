@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from netlists import layered_netlist, netlists_with_codes
 from rewrites import equal_after
 
-from difflut.export import tables as tt
-from difflut.export.ir import CONST0, CONST1, InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit import tables as tt
+from difflut.export.circuit.netlist import CONST0, CONST1, InputFormat, Netlist, NetlistBuilder
+from difflut.export.families.family import TARGETS, find_target
 from difflut.export.passes import collapse_cones as module
 from difflut.export.passes.collapse_cones import collapse_cones
 from difflut.export.passes.remove_dead import remove_dead
-from difflut.export.targets import TARGETS, find_target
 
 AND, XOR = [0, 0, 0, 1], [0, 1, 1, 0]
 CODES = np.random.default_rng(0).integers(0, 4, (200, 8))

@@ -1,7 +1,7 @@
 import numpy as np
 from rewrites import equal_after
 
-from difflut.export.ir import InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
 from difflut.export.passes.merge_duplicates import merge_duplicates
 
 AND, NAND, OR = ([0, 0, 0, 1], [1, 1, 1, 0], [0, 1, 1, 1])

@@ -2,10 +2,10 @@ import numpy as np
 from hypothesis import given, settings
 from netlists import layered_netlist, netlists_with_codes
 
-from difflut.export.ir import InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.rules import check
+from difflut.export.circuit.simulate import simulate
 from difflut.export.passes.remove_dead import remove_dead
-from difflut.export.simulate import simulate
-from difflut.export.verify import check
 
 
 def read_by_somebody(netlist: Netlist) -> set[int]:

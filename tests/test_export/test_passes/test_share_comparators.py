@@ -2,10 +2,10 @@ import numpy as np
 from hypothesis import given, settings
 from netlists import layered_netlist, netlists_with_codes
 
-from difflut.export.ir import InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.rules import check
+from difflut.export.circuit.simulate import simulate
 from difflut.export.passes.share_comparators import share_comparators
-from difflut.export.simulate import simulate
-from difflut.export.verify import check
 
 
 @given(netlists_with_codes())

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from netlists import layered_netlist, netlists_with_codes
 from rewrites import equal_after
 
-from difflut.export.ir import InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.passes.fold_constants import fold_constants
 from difflut.export.passes.merge_duplicates import merge_duplicates
-from difflut.export.pipelines import SIMPLIFY, Pass
-from difflut.export.rewriter import Rewritten, unchanged
+from difflut.export.passes.pipelines import SIMPLIFY, Pass
+from difflut.export.passes.rewriter import Rewritten, unchanged
 
 
 @pytest.mark.parametrize("step", SIMPLIFY)

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from netlists import codes_for, netlists_with_codes
 from rewrites import equal_after
 
-from difflut.export.ir import InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
 from difflut.export.passes.fold_constants import fold_constants
 from difflut.export.passes.use_dont_cares import use_dont_cares
 

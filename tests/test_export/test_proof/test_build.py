@@ -10,14 +10,14 @@ import pytest
 from small_models import Chain, fitted
 from tools import require_prover
 
-from difflut.export import bundle
-from difflut.export.backends.verilog import emit
-from difflut.export.exporter import Exported, make_bundle
-from difflut.export.ir import Netlist
+from difflut.export.builds import bundle
+from difflut.export.builds.make import Exported, make_bundle
+from difflut.export.circuit.netlist import Netlist
+from difflut.export.circuit.simulate import simulate
+from difflut.export.families.family import find_target
 from difflut.export.proof.build import prove
 from difflut.export.proof.report import ProofReport
-from difflut.export.simulate import simulate
-from difflut.export.targets import find_target
+from difflut.export.verilog.netlist import emit
 
 
 def proof_of(made: Exported, rtl: dict[str, str] | None, folder: Path) -> ProofReport:

@@ -12,12 +12,11 @@ from convolutions import Plan, Step, made
 from stream_builds import rtl
 from tools import require_prover
 
-from difflut.builds import read_netlist
-from difflut.export import bundle
-from difflut.export.convolution.build import make_stream_bundle
-from difflut.export.convolution.ir import ConvolutionalNetlist
-from difflut.export.convolution.text import to_text
-from difflut.export.convolution.words import plan_words
+from difflut.check.builds import read_netlist
+from difflut.export.builds import bundle
+from difflut.export.builds.make_stream import make_stream_bundle
+from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.circuit.circuit_text import to_text
 from difflut.export.errors import BundleError
 from difflut.export.proof.build import pack_netlist, prove
 from difflut.export.proof.convolution import (
@@ -32,6 +31,7 @@ from difflut.export.proof.convolution import (
 )
 from difflut.export.proof.read_back import read_back
 from difflut.export.proof.report import OPEN, PROVED, REFUTED
+from difflut.export.schedule.stream.words import plan_words
 from difflut.input_format import InputFormat
 
 TWO = Plan((2, 6, 5), (Step(4, (3, 3), padding=(1, 1), depth=2), Step(0, (2, 2), (2, 1))), read=(0, 2), bits=2)

@@ -13,15 +13,15 @@ from proof_alterations import altered, every_code
 from proof_designs import staged_netlist
 from tools import require_package
 
-from difflut.export import pipelines
-from difflut.export import tables as tt
-from difflut.export.ir import CONST0, CONST1, Head, InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit import tables as tt
+from difflut.export.circuit.netlist import CONST0, CONST1, Head, InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.simulate import simulate
+from difflut.export.families.family import TARGETS, find_target
+from difflut.export.passes import pipelines
 from difflut.export.passes.collapse_cones import collapse_cones
+from difflut.export.passes.rewriter import Rewritten
 from difflut.export.passes.use_dont_cares import use_dont_cares
 from difflut.export.proof.passes import prove_pass
-from difflut.export.rewriter import Rewritten
-from difflut.export.simulate import simulate
-from difflut.export.targets import TARGETS, find_target
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -127,8 +127,8 @@ def cones() -> Netlist:
 @pytest.mark.parametrize(
     ("step", "broken", "mistake"),
     [
-        (collapse_cones, "difflut.export.tables.rearranged", lambda tables, places: tt.swap(tables, 0, 1)),
-        (collapse_cones, "difflut.export.tables.rearranged", lambda tables, places: ~right(tables, places)),
+        (collapse_cones, "difflut.export.circuit.tables.rearranged", lambda tables, places: tt.swap(tables, 0, 1)),
+        (collapse_cones, "difflut.export.circuit.tables.rearranged", lambda tables, places: ~right(tables, places)),
         (use_dont_cares, "difflut.export.passes.use_dont_cares.care_tables", lambda fanin, known: nothing(fanin)),
     ],
     ids=["inputs at wrong places", "an inversion", "addresses that do occur"],

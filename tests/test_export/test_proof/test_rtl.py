@@ -17,15 +17,15 @@ from proof_alterations import altered, every_code
 from proof_designs import Mutation, emitted, function_changed, mutated, prove, simulated, staged_netlist
 from tools import require_prover, require_tool
 
-from difflut.export.backends.verilog import VerilogDesign
-from difflut.export.heads.outputs import parse_outputs
-from difflut.export.ir import CONST0, CONST1, Head, InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.netlist import CONST0, CONST1, Head, InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.simulate import simulate
+from difflut.export.families.family import TARGETS
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.proof.read_back import read_back
 from difflut.export.proof.report import Counterexample
 from difflut.export.proof.rtl import run_circuit
-from difflut.export.simulate import simulate
-from difflut.export.targets import TARGETS
+from difflut.export.schedule.head.outputs import parse_outputs
+from difflut.export.verilog.netlist import VerilogDesign
 
 
 @pytest.mark.parametrize("fpga", TARGETS)

@@ -8,7 +8,7 @@ import pytest
 from stream_builds import FAULTS, SHAPES, broken, rtl, stream_bundle
 from tools import require_prover
 
-from difflut.export import bundle
+from difflut.export.builds import bundle
 from difflut.export.proof.build import prove
 from difflut.export.proof.streams import induction, prove_streams
 

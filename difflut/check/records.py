@@ -1,0 +1,124 @@
+"""What `difflut verify` keeps in a build's work folder: the outcome, and what the RTL returned.
+
+Free of torch: `difflut report` reads it. `difflut prove` and `difflut synth` keep a `report.json` of their own beside it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from difflut.export.builds import bundle
+from difflut.files import WriteError, write_atomically
+
+REPORT_FILE = "report.json"
+OUTPUTS_FILE = "outputs.npz"
+_PREFIX = "verify-"
+_ARRAYS = ("scores", "classes", "top", "labels")
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class RtlOutputs:
+    """What the RTL returned: the labelled samples first, then those of random codes.
+
+    Attributes:
+        scores: int64 (N, classes), None where the RTL has no such output.
+        classes: int64 (N,), likewise.
+        top: int64 (N, ranks), the class of each rank, likewise.
+        labels: int64 (L,), L <= N, the labels of the first L samples.
+    """
+
+    scores: IntArray | None
+    classes: IntArray | None
+    top: IntArray | None
+    labels: IntArray
+
+    def predicted(self) -> IntArray:
+        """int64 (N,): the class that the outputs name or, with scores only, imply; ties go to the lowest index."""
+        if self.classes is not None:
+            return self.classes
+        if self.top is not None:
+            return self.top[:, 0]
+        assert self.scores is not None
+        best: IntArray = self.scores.argmax(axis=1)
+        return best
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One kept verification.
+
+    Attributes:
+        folder: where it is.
+        report: the fields of a `VerificationReport`: build, digest, date, data, steps, simulator, ...
+        outputs: what the RTL returned; None if it was not run, or the file is damaged.
+    """
+
+    folder: Path
+    report: Mapping[str, Any]
+    outputs: RtlOutputs | None
+
+
+def now() -> str:
+    """The present time, UTC, ISO 8601, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def keep(directory: Path, report: Mapping[str, Any], outputs: RtlOutputs | None) -> Path:
+    """Write a verification into the build's work folder, instead of the last one with the same simulator.
+
+    A run with waveforms, of a few samples, has a place of its own.
+
+    Raises:
+        WriteError: the folder cannot be written.
+    """
+    name = f"{_PREFIX}{report['simulator']}{'-waves' if report.get('waves') else ''}"
+    folder = Path(directory) / bundle.WORK_FOLDER / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / OUTPUTS_FILE).unlink(missing_ok=True)
+    except OSError as error:
+        raise WriteError(f"cannot write to {folder}: {error.strerror}; make the build directory writable") from error
+    if outputs is not None:
+        arrays = {key: getattr(outputs, key) for key in _ARRAYS if getattr(outputs, key) is not None}
+        content = io.BytesIO()
+        np.savez_compressed(content, **arrays)
+        write_atomically(folder / OUTPUTS_FILE, content.getvalue())
+    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(folder / REPORT_FILE, text.encode())
+    return folder
+
+
+def kept(directory: Path) -> list[Record]:
+    """Every verification kept in a build, whatever build it was made on; compare the digests. Damaged ones are left out."""
+    found = []
+    for path in sorted((Path(directory) / bundle.WORK_FOLDER).glob(f"{_PREFIX}*/{REPORT_FILE}")):
+        try:
+            report = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(report, dict) and {"digest", "date", "steps", "simulator"} <= report.keys():
+            found.append(Record(path.parent, report, _read_outputs(path.with_name(OUTPUTS_FILE))))
+    return found
+
+
+def _read_outputs(path: Path) -> RtlOutputs | None:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key].astype(np.int64) for key in _ARRAYS if key in file}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
+    if "labels" not in arrays or len(arrays) == 1:
+        return None
+    return RtlOutputs(arrays.get("scores"), arrays.get("classes"), arrays.get("top"), arrays["labels"])

@@ -1,0 +1,156 @@
+"""The synthesised netlist of a build against PyTorch: simulated on real and random inputs, and proved where that finishes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from difflut.check.builds import load_build_model, rtl_interface
+from difflut.check.verification import RANDOM_SAMPLES
+from difflut.data import Split
+from difflut.errors import ConfigError
+from difflut.export.builds import bundle
+from difflut.export.errors import BundleError
+from difflut.export.flows import netlist, yosys
+from difflut.export.flows.reports import REPORT, save_report
+from difflut.sim import compare, mismatching, run_rtl
+from difflut.training import predict_scores
+
+# Yosys' equivalence check of more LUTs was not seen to end within minutes.
+PROVED_LUTS = 500
+
+
+@dataclass(frozen=True)
+class NetlistCheck:
+    """The outcome of `check_netlist`.
+
+    Attributes:
+        netlist: SHA-256 of the netlist that was simulated.
+        images: labelled samples compared with PyTorch.
+        random: samples of random codes compared.
+        mismatches: samples whose outputs differ.
+        first_mismatch: the first difference in words, empty if there is none.
+        simulator: what ran the netlist.
+        latency_cycles: measured.
+        proof: "proved", "not proved" or "not attempted", and why or what.
+    """
+
+    netlist: str
+    images: int
+    random: int
+    mismatches: int
+    first_mismatch: str
+    simulator: str
+    latency_cycles: int
+    proof: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether all samples agree; a proof that was not found is no failure."""
+        return self.mismatches == 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as a JSON object, `ok` added."""
+        return {**asdict(self), "ok": self.ok}
+
+
+def check_netlist(
+    directory: Path,
+    fpga: str | None = None,
+    *,
+    data: Split | None = None,
+    images: int = 100,
+    simulator: str = "verilator",
+    model_class: str | None = None,
+    seed: int = 0,
+) -> NetlistCheck:
+    """Compare the netlist of an earlier `yosys.synthesise` with PyTorch, and add the outcome to that report, as `check`.
+
+    Args:
+        directory: a build directory.
+        fpga: the family that was synthesised for; the build's own by default.
+        data: labelled samples; None for `RANDOM_SAMPLES` samples of random codes only.
+        images: how many of the labelled samples to take.
+        simulator: "verilator" or "icarus".
+        model_class: `module:Class` of the model if it is not in the zoo.
+        seed: of the random codes and of the gaps in `in_valid`.
+
+    Raises:
+        BundleError: the directory is not a complete, unedited build, or was not synthesised since it was made.
+        ConfigError: the interface is not the plain one, or no sample is asked for.
+        ToolError: a tool is missing or failed.
+    """
+    build = bundle.read(directory)
+    if build.manifest["interface"] != "plain":
+        raise ConfigError(f"the netlist check drives the plain interface; the build has {build.manifest['interface']}")
+    if data is not None and images < 1:
+        raise ConfigError(f"images is {images}; at least 1 must be checked")
+    family = fpga or str(build.manifest.get("fpga", "generic"))
+    folder = Path(directory) / bundle.WORK_FOLDER / f"{yosys.FLOW}-{family}"
+    report = _fresh_report(folder, build)
+    top = str(build.manifest["name"])
+
+    model = load_build_model(directory, model_class)
+    form = model.input_format
+    generator = torch.Generator().manual_seed(seed)
+    shape = (RANDOM_SAMPLES, *model.input_shape)
+    codes = torch.randint(form.lowest, form.highest + 1, shape, generator=generator, dtype=torch.int32)
+    taken = 0
+    if data is not None:
+        taken = min(images, len(data))
+        codes = torch.cat([form.quantize(data.x[:taken]).reshape(taken, *model.input_shape).to(torch.int32), codes])
+    scores, classes = (values.numpy() for values in predict_scores(model, codes))
+
+    tool = yosys.find_yosys()
+    digest = hashlib.sha256((folder / netlist.NETLIST).read_bytes()).hexdigest()
+    source = netlist.write_simulated(tool, top, family, folder)
+    result = run_rtl(
+        [source],
+        rtl_interface(build),
+        codes.reshape(len(codes), -1).numpy(),
+        simulator=simulator,
+        build_dir=folder / "simulation",
+        seed=seed,
+    )
+    outputs = (result.scores, result.classes, result.top)
+    comparison = compare(scores, classes, *outputs)
+    check = NetlistCheck(
+        netlist=digest,
+        images=taken,
+        random=RANDOM_SAMPLES,
+        mismatches=int(mismatching(scores, classes, *outputs).any(axis=1).sum()),
+        first_mismatch=str(comparison.first) if comparison.first else "",
+        simulator=simulator,
+        latency_cycles=result.latency_cycles,
+        proof=_prove(tool, build, family, folder, directory, int(report["total"]["luts"])),
+    )
+    save_report(folder, {**report, "check": check.to_json()})
+    return check
+
+
+def _fresh_report(folder: Path, build: bundle.Bundle) -> dict[str, Any]:
+    try:
+        report: dict[str, Any] = json.loads((folder / REPORT).read_bytes())
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{folder}: holds no finished synthesis; run difflut synth first") from error
+    if report.get("digest") != build.digest:
+        raise BundleError(f"{folder}: is a synthesis of an earlier build; run difflut synth again")
+    return report
+
+
+def _prove(tool: yosys.Yosys, build: bundle.Bundle, fpga: str, folder: Path, directory: Path, luts: int) -> str:
+    if luts > PROVED_LUTS:
+        return f"not attempted: {luts:,} LUTs, more than {PROVED_LUTS}"
+    if yosys.LIBRARIES.get(fpga) and any(name.startswith("sim/") for name in build.files):
+        return f"not attempted: the RTL itself instantiates cells of {fpga}"
+    sources = [Path(os.path.abspath(directory)) / name for name in bundle.rtl_files(build)]
+    proved, unproved = netlist.prove_netlist(tool, str(build.manifest["name"]), fpga, folder, sources)
+    if unproved:
+        return f"not proved: {unproved} of {proved + unproved} outputs and registers"
+    return f"proved: {proved} outputs and registers, once equal, stay equal for all inputs"

@@ -1,0 +1,330 @@
+"""Verification of a build directory: netlist and RTL against PyTorch, every output, on the same inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from difflut.check.builds import load_build_model, read_netlist, rtl_interface, stream_interface, words_of
+from difflut.check.records import RtlOutputs, keep, now
+from difflut.data import Split
+from difflut.errors import ConfigError, DataError, InputShapeError
+from difflut.export import verilog
+from difflut.export.builds import bundle
+from difflut.export.builds.make import MODELS_FOLDER
+from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.circuit.netlist import Netlist
+from difflut.export.circuit.simulate import simulate, simulate_nets
+from difflut.export.circuit.simulate_circuit import simulate_convolution
+from difflut.export.families.family import GENERIC, find_target
+from difflut.export.interfaces import frame_order
+from difflut.export.schedule.head.outputs import parse_outputs
+from difflut.export.schedule.head.plan import plan_head
+from difflut.export.schedule.pipelining import parse_plan
+from difflut.export.schedule.timing import find_levels
+from difflut.models.base_model import BaseModel
+from difflut.sim import (
+    Comparison,
+    RtlInterface,
+    RtlResult,
+    compare,
+    locate,
+    mismatching,
+    run_rtl,
+    run_stream,
+)
+from difflut.training import predict_scores
+
+SAMPLES, RANDOM_SAMPLES = 1000, 100
+# With waveforms few samples, so that the file can be looked through.
+WAVES_SAMPLES, WAVES_RANDOM_SAMPLES = 8, 4
+NO_SIMULATOR = "none"
+# The folders whose Verilog is simulated: the design, and models of the primitives that it instantiates.
+_COMPILED = ("rtl/", f"{MODELS_FOLDER}/")
+WORK = Path(bundle.WORK_FOLDER) / "simulation"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One comparison with PyTorch.
+
+    Attributes:
+        name: what was compared.
+        images: labelled samples compared.
+        random: samples of uniformly random codes compared.
+        mismatches: samples whose scores or class differ.
+        accuracy: the fraction of the labelled samples classified right, None without labels.
+        first_mismatch: the first difference in words, empty if there is none.
+    """
+
+    name: str
+    images: int
+    random: int
+    mismatches: int
+    accuracy: float | None
+    first_mismatch: str = ""
+
+
+@dataclass(frozen=True)
+class VerificationReport:
+    """The outcome of `verify`.
+
+    Attributes:
+        build: the name of the build's top module.
+        digest: SHA-256 of its `build.json`.
+        data: the data set of the labelled samples, or "random codes".
+        pytorch_accuracy: per step name, PyTorch's accuracy on the samples of that step.
+        steps: the comparisons.
+        simulator: which simulator ran the RTL; "none" if nothing did.
+        latency_cycles: measured in the simulation, None without one.
+        build_seconds, run_seconds: wall time of building and of running the simulation; 0 without one.
+        waves: the path of the waveform file, None if none was asked for.
+        compared: which outputs, in words.
+        date: when, UTC, ISO 8601.
+    """
+
+    build: str
+    digest: str
+    data: str
+    pytorch_accuracy: dict[str, float | None]
+    steps: list[Step]
+    simulator: str
+    latency_cycles: int | None
+    build_seconds: float
+    run_seconds: float
+    waves: str | None
+    compared: str
+    date: str = field(default_factory=now)
+    ok: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ok", all(step.mismatches == 0 for step in self.steps))
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as a JSON object."""
+        return asdict(self)
+
+
+def verify(
+    directory: Path,
+    *,
+    data: Split | None,
+    data_name: str,
+    samples: int | None = None,
+    simulator: str = "verilator",
+    model_class: str | None = None,
+    seed: int = 0,
+    waves: bool = False,
+) -> VerificationReport:
+    """Compare a build's netlist (all samples) and its RTL (the first `samples`) with PyTorch.
+
+    Both also run on `RANDOM_SAMPLES` samples of random codes (`WAVES_RANDOM_SAMPLES` with waves). The outcome and what the
+    RTL returned are kept in the build's work folder (`difflut.check.records`).
+
+    Args:
+        directory: a build directory.
+        data: labelled samples as codes or numbers; None for random codes only.
+        data_name: the name of the data, for the report.
+        samples: how many labelled samples the RTL runs on; by default `SAMPLES`, with waves `WAVES_SAMPLES`.
+        simulator: "verilator", "icarus", or "none" to compare the netlist only, for designs too large to simulate.
+        model_class: `module:Class` of the model if it is not in the zoo.
+        seed: of the random codes and the gaps in `in_valid`.
+        waves: whether to keep a waveform file, FST, of the whole run.
+
+    Raises:
+        BundleError: if the directory is not a complete, unedited build.
+    """
+    build = bundle.read(directory)
+    samples = (WAVES_SAMPLES if waves else SAMPLES) if samples is None else samples
+    if samples < 1:
+        raise ConfigError(f"samples is {samples}; at least 1 sample must be checked")
+    if data is not None and len(data) == 0:
+        raise DataError("the data hold no sample; a verification that checks nothing proves nothing")
+    model = load_build_model(directory, model_class)
+    netlist = read_netlist(build)
+    subject = _Subject(model, netlist, data, seed, WAVES_RANDOM_SAMPLES if waves else RANDOM_SAMPLES)
+
+    simulated = simulate if isinstance(netlist, Netlist) else simulate_convolution
+    netlist_step = subject.judge("netlist", len(data) if data else 0, simulated(netlist, subject.codes))  # type: ignore[arg-type]
+    digest, name = build.digest, data_name if data is not None else "random codes"
+    if simulator == NO_SIMULATOR:
+        if waves:
+            raise ConfigError("waves come from a simulation of the RTL; give a simulator, or no waves")
+        report = VerificationReport(
+            build=build.manifest["name"],
+            digest=digest,
+            data=name,
+            pytorch_accuracy={netlist_step.name: subject.pytorch_accuracy(netlist_step.images)},
+            steps=[netlist_step],
+            simulator=simulator,
+            latency_cycles=None,
+            build_seconds=0.0,
+            run_seconds=0.0,
+            waves=None,
+            compared="score and the class",
+        )
+        keep(directory, report.to_json(), None)
+        return report
+    images = min(samples, len(data)) if data else 0
+    chosen = subject.selection(images)
+    work = Path(directory) / WORK
+    sources = sorted((Path(directory) / name) for name in build.files if name.startswith(_COMPILED))
+    interface = rtl_interface(build)
+    codes = subject.codes[chosen]
+    run = (
+        partial(run_stream, sources, stream_interface(build), frame_order(build.manifest, codes))
+        if "stream" in build.manifest
+        else partial(run_rtl, sources, interface, words_of(codes, interface))
+    )
+    result = run(simulator=simulator, build_dir=work, seed=seed, waves=waves)
+    comparison = subject.compare(result, chosen)
+    found = ""
+    if comparison.first is not None:
+        found = _explain(comparison, subject, chosen, build, sources, interface, simulator, work)
+    rtl_step = subject.judge("RTL", images, result, chosen, found)
+    report = VerificationReport(
+        build=build.manifest["name"],
+        digest=digest,
+        data=name,
+        pytorch_accuracy={step.name: subject.pytorch_accuracy(step.images) for step in (netlist_step, rtl_step)},
+        steps=[netlist_step, rtl_step],
+        simulator=simulator,
+        latency_cycles=result.latency_cycles,
+        build_seconds=result.build_seconds,
+        run_seconds=result.run_seconds,
+        waves=str(result.waves) if result.waves else None,
+        compared=_compared(interface),
+    )
+    keep(directory, report.to_json(), RtlOutputs(result.scores, result.classes, result.top, subject.labels[:images]))
+    return report
+
+
+class _Subject:
+    """The samples, and what PyTorch computes for them: labelled ones first, then random codes."""
+
+    def __init__(
+        self, model: BaseModel, netlist: Netlist | ConvolutionalNetlist, data: Split | None, seed: int, random: int
+    ) -> None:
+        self.netlist = netlist
+        generator = torch.Generator().manual_seed(seed)
+        form = model.input_format
+        shape = (random, *model.input_shape)
+        parts = [torch.randint(form.lowest, form.highest + 1, shape, generator=generator, dtype=torch.int32)]
+        self.labels: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+        if data is not None:
+            if data.x[0].numel() != model.input_size:
+                raise InputShapeError(
+                    f"the data have samples of shape {tuple(data.x.shape[1:])}; model {model.name!r} takes "
+                    f"{model.input_size} features a sample: give it other data, or --random-only"
+                )
+            parts.insert(0, form.quantize(data.x).reshape(len(data), *model.input_shape))
+            self.labels = data.y.numpy()
+        codes = torch.cat(parts)
+        scores, classes = predict_scores(model, codes)
+        self.codes = codes.reshape(len(codes), -1).numpy()
+        self.scores, self.classes = scores.numpy(), classes.numpy()
+
+    def selection(self, images: int) -> npt.NDArray[np.int64]:
+        """The positions of the first `images` labelled samples and of all random ones."""
+        return np.concatenate([np.arange(images), np.arange(len(self.labels), len(self.codes))])
+
+    def pytorch_accuracy(self, images: int) -> float | None:
+        """PyTorch's accuracy on the first `images` labelled samples."""
+        return float((self.classes[:images] == self.labels[:images]).mean()) if images else None
+
+    def compare(self, result: Any, chosen: npt.NDArray[np.int64] | slice = slice(None)) -> Comparison:
+        """Compare scores and classes of the chosen samples with PyTorch's."""
+        top = getattr(result, "top", None)
+        return compare(self.scores[chosen], self.classes[chosen], result.scores, result.classes, top)
+
+    def judge(
+        self,
+        name: str,
+        images: int,
+        result: Any,
+        chosen: npt.NDArray[np.int64] | slice = slice(None),
+        explanation: str = "",
+    ) -> Step:
+        """The outcome of one comparison; the labelled samples come first in `result`."""
+        comparison = self.compare(result, chosen)
+        top = getattr(result, "top", None)
+        differs = mismatching(self.scores[chosen], self.classes[chosen], result.scores, result.classes, top)
+        predicted = _predicted(result)
+        return Step(
+            name=name,
+            images=images,
+            random=comparison.checked - images,
+            mismatches=int(differs.any(axis=1).sum()),
+            accuracy=float((predicted[:images] == self.labels[:images]).mean()) if images else None,
+            first_mismatch=explanation or (str(comparison.first) if comparison.first else ""),
+        )
+
+
+def _compared(interface: RtlInterface) -> str:
+    """What is compared."""
+    if interface.ranks:
+        return f"rank of the best {interface.ranks}"
+    return "score and the class" if interface.scores and interface.best else "score" if interface.scores else "class"
+
+
+def _predicted(result: Any) -> npt.NDArray[np.int64]:
+    """int64 (N,): the class that the outputs name or, with scores only, imply."""
+    if result.classes is not None:
+        return result.classes  # type: ignore[no-any-return]
+    top = getattr(result, "top", None)
+    return top[:, 0] if top is not None else result.scores.argmax(axis=1)  # type: ignore[no-any-return]
+
+
+def _explain(
+    comparison: Comparison,
+    subject: _Subject,
+    chosen: npt.NDArray[np.int64],
+    build: bundle.Bundle,
+    sources: Sequence[Path],
+    interface: RtlInterface,
+    simulator: str,
+    work: Path,
+) -> str:
+    """Say which node of which layer is the first that the RTL computes wrong, by reading its registers."""
+    assert comparison.first is not None
+    message = str(comparison.first)
+    if not isinstance(subject.netlist, Netlist):
+        return f"{message}; in a streaming circuit the first wrong node is not looked for"
+    wrapped = interface.top != build.manifest["name"]
+    family = find_target(build.manifest.get("fpga", GENERIC.name))
+    outputs = parse_outputs(build.manifest.get("outputs", "both"), subject.netlist.head.classes)
+    levels = find_levels(subject.netlist, plan_head(subject.netlist.head, family, outputs))
+    plan = parse_plan(",".join(build.manifest["pipeline"]["registers_after"]), levels)
+    design = verilog.BACKENDS[build.manifest["target"]](
+        subject.netlist,
+        family,
+        outputs=outputs,
+        head_registers=plan.head_registers,
+        last_registered=plan.registers_last_cells,
+        top=interface.top,
+    )
+    if {f"rtl/{name}" for name in design.files} != {
+        name for name in build.files if name.startswith(f"rtl/{interface.top}")
+    }:
+        return message + "; the first wrong node is not known: this difflut names the RTL's parts differently"
+    codes = subject.codes[chosen][comparison.first.sample : comparison.first.sample + 1]
+    debug: RtlResult = run_rtl(
+        sources, interface, codes, simulator=simulator, build_dir=work.with_name("debug"), probes=design.probes
+    )
+    nets = simulate_nets(subject.netlist, codes)[0]
+    difference = locate(subject.netlist, design.probes, nets, [values[0] for values in debug.probe_values])
+    if difference is None:
+        rest = (
+            "the group sum, the argmax, the control or the streams"
+            if wrapped
+            else "the group sum, the argmax or the control"
+        )
+        return f"{message}; every comparator and node is right, so the fault lies in {rest}"
+    return f"{message}; first wrong node: {difference}"

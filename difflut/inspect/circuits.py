@@ -1,0 +1,79 @@
+"""The circuit behind what a user names: a build directory, a zoo model or a checkpoint."""
+
+from __future__ import annotations
+
+import lzma
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from difflut.export.builds import bundle
+from difflut.export.circuit.netlist import Netlist
+from difflut.export.circuit.text import from_text
+from difflut.export.errors import BundleError
+
+if TYPE_CHECKING:
+    from difflut.models.base_model import BaseModel
+
+
+@dataclass(frozen=True, eq=False)
+class Circuit:
+    """A circuit and where it comes from.
+
+    Attributes:
+        source: what the user named.
+        model_name: the model's name.
+        shape: of one sample.
+        divisor: the model sees code / divisor.
+        traced: the netlist as traced: every node of the model.
+        netlist: after the passes, as it is emitted.
+        model: the PyTorch model, None for a build directory.
+    """
+
+    source: str
+    model_name: str
+    shape: tuple[int, ...]
+    divisor: float
+    traced: Netlist
+    netlist: Netlist
+    model: BaseModel | None
+
+
+def open_circuit(source: str, model_class: str | None = None) -> Circuit:
+    """Open a build directory, without torch, or trace a zoo model or a checkpoint.
+
+    Raises:
+        BundleError: a directory that is no complete, unedited build.
+        DifflutError: no such model, or no checkpoint.
+    """
+    if Path(source).is_dir():
+        return _of_build(Path(source))
+    from difflut.export.frontend.trace import trace
+    from difflut.export.passes import pipelines
+    from difflut.models import load_model
+
+    model = load_model(source, model_class)
+    traced = trace(model)
+    netlist, _ = pipelines.run(traced)
+    return Circuit(source, model.name, model.input_shape, model.input_format.divisor, traced, netlist, model)
+
+
+def _of_build(folder: Path) -> Circuit:
+    build = bundle.read(folder)
+    if "convolution" in build.manifest:
+        raise BundleError(
+            f"{folder}: a streaming circuit, which does not have every node by itself; give {folder / bundle.MODEL_FILE} instead, "
+            f"which is traced with all of them, or draw its maps with `difflut report {folder}`"
+        )
+    if bundle.TRACED_FILE not in build.files:
+        raise BundleError(f"{folder}: the build has no {bundle.TRACED_FILE}; export again with this version")
+    manifest = build.manifest
+    return Circuit(
+        source=str(folder),
+        model_name=manifest["model"]["name"],
+        shape=tuple(manifest["input"]["shape"]),
+        divisor=float(manifest["input"]["divisor"]),
+        traced=from_text(lzma.decompress(build.files[bundle.TRACED_FILE]).decode()),
+        netlist=from_text(build.text(bundle.NETLIST_FILE)),
+        model=None,
+    )

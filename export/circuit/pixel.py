@@ -1,0 +1,20 @@
+"""What a streaming circuit compares of the pixels that it takes in a cycle, as a netlist of its own."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
+
+
+def pixel_netlist(netlist: ConvolutionalNetlist, pixels: int = 1) -> Netlist:
+    """The comparisons of so many adjacent pixels, each with C colours and E channels.
+
+    Feature C * p + c is the code of colour c of pixel p, score E * p + e the one net that is channel e of map 0 there.
+    """
+    form, colours = netlist.input, netlist.size.channels
+    builder = NetlistBuilder(f"{netlist.name}_pixel", InputFormat(pixels * colours, form.width_bits, form.signed))
+    features = (colours * np.arange(pixels)[:, None] + netlist.compare_channel).reshape(-1)
+    nets = builder.add_comparators(features, np.tile(netlist.compare_threshold, pixels))
+    return builder.finish(nets[:, None])

@@ -1,0 +1,213 @@
+"""The well-formedness rules of a `Netlist`, each with a name.
+
+`check` runs on entry to and exit from every pass and before a back-end prints. A rule takes a netlist that obeys the
+rules before it in `RULES` and returns the first violation in words, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from difflut.export.circuit.netlist import FIRST_NET, MAX_INPUTS, Netlist
+from difflut.export.errors import NetlistError
+
+MAX_WIDTH_BITS = 31
+
+Rule = Callable[[Netlist], "str | None"]
+
+
+def check(netlist: Netlist) -> None:
+    """Raise `NetlistError` naming the first broken rule, the place, what is there and what is expected."""
+    for name, rule in RULES.items():
+        problem = rule(netlist)
+        if problem is not None:
+            raise NetlistError(f"netlist {netlist.name!r} breaks the rule {name}: {problem}")
+
+
+def _first(bad: npt.NDArray[np.bool_]) -> int | None:
+    """The first position at which `bad` holds."""
+    return int(bad.argmax()) if bad.any() else None
+
+
+def _more(bad: npt.NDArray[np.bool_]) -> str:
+    count = int(np.count_nonzero(bad)) - 1
+    return f" ({count} more like it)" if count else ""
+
+
+def _cell(netlist: Netlist, cell: int) -> str:
+    if cell < netlist.comparators:
+        return f"comparator {cell} (net {FIRST_NET + cell})"
+    return _lut(netlist, cell - netlist.comparators)
+
+
+def _lut(netlist: Netlist, lut: int) -> str:
+    return f"LUT {lut} (net {netlist.first_lut_net + lut})"
+
+
+def _lut_of_fanin(netlist: Netlist) -> npt.NDArray[np.int64]:
+    """int64 (len(lut_fanin),): which LUT each fan-in belongs to."""
+    return np.repeat(np.arange(netlist.luts), netlist.lut_inputs)
+
+
+def _input_format(netlist: Netlist) -> str | None:
+    if netlist.input.features < 1:
+        return f"the input has {netlist.input.features} features; expected at least 1"
+    if not 1 <= netlist.input.width_bits <= MAX_WIDTH_BITS:
+        return f"the input codes have {netlist.input.width_bits} bits; expected 1 to {MAX_WIDTH_BITS}"
+    return None
+
+
+def _lut_offsets(netlist: Netlist) -> str | None:
+    offsets = netlist.lut_offsets
+    if offsets.ndim != 1 or len(offsets) == 0 or offsets[0] != 0:
+        return f"lut_offsets has shape {offsets.shape} and starts with {offsets.reshape(-1)[:1]}; expected (L + 1,), 0"
+    inputs = np.diff(offsets)
+    bad = (inputs < 1) | (inputs > MAX_INPUTS)
+    lut = _first(bad)
+    if lut is None:
+        return None
+    return f"{_lut(netlist, lut)} has {inputs[lut]} inputs; expected 1 to {MAX_INPUTS}{_more(bad)}"
+
+
+def _array_lengths(netlist: Netlist) -> str | None:
+    expected: dict[str, tuple[npt.NDArray[Any], int]] = {
+        "compare_threshold": (netlist.compare_threshold, netlist.comparators),
+        "lut_fanin": (netlist.lut_fanin, int(netlist.lut_offsets[-1])),
+        "lut_tables": (netlist.lut_tables, int(netlist.table_offsets[-1])),
+        "stage": (netlist.stage, netlist.comparators + netlist.luts),
+        "lut_layer": (netlist.lut_layer, netlist.luts),
+        "lut_node": (netlist.lut_node, netlist.luts),
+    }
+    for field, (array, length) in expected.items():
+        if array.shape != (length,):
+            return (
+                f"{field} has shape {array.shape}; expected {(length,)} for {netlist.comparators} comparators and "
+                f"{netlist.luts} LUTs"
+            )
+    return None
+
+
+def _compare_feature(netlist: Netlist) -> str | None:
+    bad = (netlist.compare_feature < 0) | (netlist.compare_feature >= netlist.input.features)
+    cell = _first(bad)
+    if cell is None:
+        return None
+    return (
+        f"{_cell(netlist, cell)} reads feature {netlist.compare_feature[cell]}; "
+        f"expected 0 to {netlist.input.features - 1}{_more(bad)}"
+    )
+
+
+def _compare_threshold(netlist: Netlist) -> str | None:
+    lowest, highest = netlist.input.lowest, netlist.input.highest
+    bad = (netlist.compare_threshold <= lowest) | (netlist.compare_threshold > highest)
+    cell = _first(bad)
+    if cell is None:
+        return None
+    return (
+        f"{_cell(netlist, cell)} has the threshold {netlist.compare_threshold[cell]}; expected {lowest + 1} to "
+        f"{highest}, as any other comparison is a constant{_more(bad)}"
+    )
+
+
+def _fanin_order(netlist: Netlist) -> str | None:
+    owner = _lut_of_fanin(netlist)
+    bad = (netlist.lut_fanin < 0) | (netlist.lut_fanin >= netlist.first_lut_net + owner)
+    position = _first(bad)
+    if position is None:
+        return None
+    lut = int(owner[position])
+    return (
+        f"{_lut(netlist, lut)} reads net {netlist.lut_fanin[position]} at input "
+        f"{position - netlist.lut_offsets[lut]}; expected a net from 0 to {netlist.first_lut_net + lut - 1}, "
+        f"as cells are in topological order{_more(bad)}"
+    )
+
+
+def _table_padding(netlist: Netlist) -> str | None:
+    small = netlist.lut_inputs < 6
+    bits = np.left_shift(1, netlist.lut_inputs[small]).astype(np.uint64)
+    bad = np.zeros(netlist.luts, np.bool_)
+    bad[small] = np.right_shift(netlist.lut_tables[netlist.table_offsets[:-1][small]], bits) != 0
+    lut = _first(bad)
+    if lut is None:
+        return None
+    size = 1 << int(netlist.lut_inputs[lut])
+    return f"{_lut(netlist, lut)} has the table {netlist.table(lut):#x}; expected {size} bits{_more(bad)}"
+
+
+def _stage_order(netlist: Netlist) -> str | None:
+    stage = netlist.stage
+    negative = stage < 0
+    cell = _first(negative)
+    if cell is not None:
+        return f"{_cell(netlist, cell)} has the stage {stage[cell]}; expected 0 or more{_more(negative)}"
+    of_net = np.concatenate([np.zeros(FIRST_NET, np.int32), stage])
+    owner = _lut_of_fanin(netlist)
+    bad = of_net[netlist.lut_fanin] > stage[netlist.comparators + owner]
+    position = _first(bad)
+    if position is None:
+        return None
+    lut, net = int(owner[position]), int(netlist.lut_fanin[position])
+    return (
+        f"{_lut(netlist, lut)} of stage {stage[netlist.comparators + lut]} reads net {net} of stage {of_net[net]}; "
+        f"expected a net of the same or an earlier stage{_more(bad)}"
+    )
+
+
+def _origin(netlist: Netlist) -> str | None:
+    layer, node = netlist.lut_layer, netlist.lut_node
+    bad = ~(((layer >= 1) & (node >= 0)) | ((layer == -1) & (node == -1)))
+    lut = _first(bad)
+    if lut is None:
+        return None
+    return (
+        f"{_lut(netlist, lut)} comes from layer {layer[lut]}, node {node[lut]}; expected a layer from 1 and a node "
+        f"from 0, or -1 for both{_more(bad)}"
+    )
+
+
+def _head_groups(netlist: Netlist) -> str | None:
+    offsets, nets = netlist.head.offsets, netlist.head.nets
+    if offsets.ndim != 1 or len(offsets) < 2 or offsets[0] != 0:
+        return f"head.offsets is {offsets}; expected 0 first, then one entry a class, at least one class"
+    sizes = np.diff(offsets)
+    bad = sizes < 1
+    score = _first(bad)
+    if score is not None:
+        return f"score {score} counts {sizes[score]} nets; expected at least 1{_more(bad)}"
+    if nets.shape != (offsets[-1],):
+        return f"head.nets has shape {nets.shape}; expected {(int(offsets[-1]),)}, where the last group ends"
+    return None
+
+
+def _head_nets(netlist: Netlist) -> str | None:
+    nets = netlist.head.nets
+    bad = (nets < 0) | (nets >= netlist.nets)
+    position = _first(bad)
+    if position is None:
+        return None
+    score = int(np.searchsorted(netlist.head.offsets, position, side="right")) - 1
+    return f"score {score} counts net {nets[position]}; expected 0 to {netlist.nets - 1}{_more(bad)}"
+
+
+RULES: MappingProxyType[str, Rule] = MappingProxyType(
+    {
+        "input-format": _input_format,
+        "lut-offsets": _lut_offsets,
+        "array-lengths": _array_lengths,
+        "compare-feature": _compare_feature,
+        "compare-threshold": _compare_threshold,
+        "fanin-order": _fanin_order,
+        "table-padding": _table_padding,
+        "stage-order": _stage_order,
+        "origin": _origin,
+        "head-groups": _head_groups,
+        "head-nets": _head_nets,
+    }
+)

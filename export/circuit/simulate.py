@@ -1,0 +1,210 @@
+"""The reference semantics: what a netlist computes, bit-parallel, 64 samples in one uint64 word.
+
+Sample s of a block is bit s % 64 of word s // 64. A LUT is evaluated for a whole block of samples and many LUTs at
+once: the 16 functions of its inputs 0 and 1 are computed, its table picks one of them for every setting of the other
+inputs (four table bits name the function), and multiplexers on inputs n-1 down to 2 select among those. docs/adr/0002
+compares this with the alternatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from difflut.export.circuit.analysis import levels
+from difflut.export.circuit.netlist import CONST1, FIRST_NET, MAX_INPUTS, Head, IntArray, Netlist, WordArray
+
+Codes = npt.NDArray[np.integer]
+IndexArray = npt.NDArray[np.int64]
+
+ALL_ONES = ~np.uint64(0)
+SAMPLES_PER_WORD = 64
+# Words of net values held at once, and of intermediate results of one call to `_lookup`: the first bounds the memory
+# for large netlists, the second keeps the working set in a core's own cache.
+VALUE_WORDS = 1 << 23
+SCRATCH_WORDS = 1 << 17
+MAX_BLOCK_WORDS = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """What the circuit puts out.
+
+    Attributes:
+        scores: int64 (N, classes), the number of ones in each group.
+        classes: int64 (N,), the position of the largest score; ties go to the lowest index.
+    """
+
+    scores: npt.NDArray[np.int64]
+    classes: npt.NDArray[np.int64]
+
+
+def simulate(netlist: Netlist, codes: npt.ArrayLike) -> Outputs:
+    """Compute scores and class index of each sample.
+
+    Args:
+        netlist: one that `difflut.export.circuit.rules.check` accepts.
+        codes: integer (N, features), each within the netlist's input format; N may be 0.
+
+    Raises:
+        CodesError: `codes` has the wrong type, shape or range.
+    """
+    checked = netlist.input.check_codes(codes)
+    scores = np.zeros((len(checked), netlist.head.classes), np.int64)
+    for rows, values in _blocks(netlist, checked):
+        scores[rows] = _scores(netlist.head, values, rows.stop - rows.start)
+    return Outputs(scores, scores.argmax(axis=1))
+
+
+def simulate_nets(netlist: Netlist, codes: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Compute every net: bool (N, nets), column i is net i. Arguments and errors are those of `simulate`."""
+    checked = netlist.input.check_codes(codes)
+    nets = np.zeros((netlist.nets, len(checked)), np.bool_)
+    for rows, values in _blocks(netlist, checked):
+        nets[:, rows] = _unpack(values, rows.stop - rows.start)
+    return nets.T
+
+
+@dataclass(frozen=True, eq=False)
+class _LutGroup:
+    """LUTs of one level and one number of inputs, so none reads another.
+
+    Attributes:
+        nets: int64 (B,), the nets that the LUTs drive.
+        fanin: int32 (n, B) with n >= 2, the nets that feed input 0, 1, ...
+        functions: int64 (2**(n-2), B), for each setting of inputs 2 to n-1 the four table bits at inputs 0 and 1.
+    """
+
+    nets: IndexArray
+    fanin: IntArray
+    functions: IndexArray
+
+
+def _groups(netlist: Netlist) -> list[_LutGroup]:
+    """The LUTs in an order in which they can be evaluated."""
+    level = levels(netlist)[netlist.comparators :].astype(np.int64)
+    inputs = netlist.lut_inputs
+    key = level * (MAX_INPUTS + 1) + inputs
+    order = np.argsort(key, kind="stable")
+    cuts = np.flatnonzero(np.diff(key[order])) + 1
+    return [_group(netlist, luts, int(inputs[luts[0]])) for luts in np.split(order, cuts) if len(luts)]
+
+
+def _group(netlist: Netlist, luts: IndexArray, n: int) -> _LutGroup:
+    fanin = netlist.lut_fanin[netlist.lut_offsets[luts] + np.arange(n)[:, None]]
+    words = netlist.lut_tables[netlist.table_offsets[luts] + np.arange(max(1, (1 << n) // 64))[:, None]]
+    if n == 1:  # a second input that is constant 0 never reaches the upper half of the table
+        fanin = np.concatenate([fanin, np.zeros_like(fanin)])
+    nibbles = np.right_shift(words[:, None, :], np.arange(0, 64, 4, dtype=np.uint64)[:, None]) & np.uint64(15)
+    functions = nibbles.reshape(-1, len(luts))[: max(1, (1 << n) // 4)].astype(np.int64)
+    return _LutGroup(netlist.first_lut_net + luts, fanin, functions)
+
+
+def _blocks(netlist: Netlist, codes: Codes) -> Iterator[tuple[slice, WordArray]]:
+    """Evaluate blocks of samples; yield their rows and uint64 (nets, words), valid until the next block."""
+    groups = _groups(netlist)
+    words = min(max(1, VALUE_WORDS // netlist.nets), MAX_BLOCK_WORDS, -(-len(codes) // SAMPLES_PER_WORD))
+    values = np.zeros((netlist.nets, words), np.uint64)
+    values[CONST1] = ALL_ONES
+    for start in range(0, len(codes), max(1, words) * SAMPLES_PER_WORD):
+        rows = slice(start, min(start + words * SAMPLES_PER_WORD, len(codes)))
+        used = values[:, : -(-(rows.stop - start) // SAMPLES_PER_WORD)]
+        _compare(netlist, codes[rows], used[FIRST_NET : netlist.first_lut_net])
+        for group in groups:
+            _evaluate(group, used)
+        yield rows, used
+
+
+def _compare(netlist: Netlist, codes: Codes, out: WordArray) -> None:
+    """Write the comparators' values, uint64 (C, words), for codes (samples, features)."""
+    small = np.min_scalar_type(-1 - netlist.input.highest if netlist.input.signed else netlist.input.highest)
+    by_feature = np.ascontiguousarray(codes.T, dtype=small)
+    thresholds = netlist.compare_threshold.astype(small)
+    step = max(1, SCRATCH_WORDS * 8 // max(1, by_feature[:1].nbytes * 2))
+    for start in range(0, netlist.comparators, step):
+        some = slice(start, start + step)
+        bits = by_feature[netlist.compare_feature[some]] >= thresholds[some, None]
+        out[some] = _pack(bits, out.shape[1])
+
+
+def _pack(bits: npt.NDArray[np.bool_], words: int) -> WordArray:
+    """Pack bool (rows, samples) into uint64 (rows, words); the bits after the last sample are 0."""
+    packed = np.zeros((len(bits), words * 8), np.uint8)
+    octets = np.packbits(bits, axis=1, bitorder="little")
+    packed[:, : octets.shape[1]] = octets
+    return packed.view("<u8").astype(np.uint64, copy=False)
+
+
+def _unpack(words: WordArray, samples: int) -> npt.NDArray[np.bool_]:
+    """Unpack uint64 (rows, words) into bool (rows, samples)."""
+    octets = np.ascontiguousarray(words, dtype="<u8").view(np.uint8)
+    return np.unpackbits(octets, axis=1, count=samples, bitorder="little").view(np.bool_)
+
+
+def _evaluate(group: _LutGroup, values: WordArray) -> None:
+    """Write the values of the group's LUTs into `values`, uint64 (nets, words)."""
+    words = values.shape[1]
+    step = max(1, SCRATCH_WORDS // ((16 + len(group.functions)) * words))
+    for start in range(0, len(group.nets), step):
+        some = slice(start, start + step)
+        values[group.nets[some]] = _lookup(values, group.fanin[:, some], group.functions[:, some])
+
+
+def _lookup(values: WordArray, fanin: IntArray, functions: IndexArray) -> WordArray:
+    """uint64 (B, words): the outputs of B LUTs; `fanin` and `functions` as in `_LutGroup`."""
+    inputs = values.take(fanin, axis=0, mode="clip")
+    luts = fanin.shape[1]
+    choices = _two_input_functions(inputs[0], inputs[1]).reshape(16 * luts, -1)
+    selected = choices.take(functions * luts + np.arange(luts), axis=0, mode="clip")
+    for select in inputs[:1:-1]:
+        low, high = np.split(selected, 2)
+        high ^= low
+        high &= select
+        low ^= high
+        selected = low
+    return selected[0]  # type: ignore[no-any-return]
+
+
+def _two_input_functions(a: WordArray, b: WordArray) -> WordArray:
+    """uint64 (16, *a.shape): all functions of two bits; bit a + 2*b of the first index is the function's value."""
+    result = np.empty((16, *a.shape), np.uint64)
+    result[0b0000] = 0
+    result[0b1010] = a
+    result[0b1100] = b
+    np.bitwise_and(a, b, out=result[0b1000])
+    np.bitwise_or(a, b, out=result[0b1110])
+    np.bitwise_xor(a, b, out=result[0b0110])
+    np.bitwise_xor(a, result[0b1000], out=result[0b0010])
+    np.bitwise_xor(b, result[0b1000], out=result[0b0100])
+    for function in (0b0000, 0b1010, 0b1100, 0b1000, 0b1110, 0b0110, 0b0010, 0b0100):
+        np.invert(result[function], out=result[0b1111 - function])
+    return result
+
+
+def _scores(head: Head, values: WordArray, samples: int) -> npt.NDArray[np.int64]:
+    """int64 (samples, classes)."""
+    scores = np.zeros((head.classes, samples), np.int64)
+    for score, first, last in zip(scores, head.offsets[:-1], head.offsets[1:], strict=True):
+        for weight, plane in enumerate(_count(values[head.nets[first:last]])):
+            score += np.left_shift(_unpack(plane[None], samples)[0], weight, dtype=np.int64)
+    return scores.T
+
+
+def _count(rows: WordArray) -> Iterator[WordArray]:
+    """Yield the binary digits, least significant first, of the number of ones in each bit position of (G, words)."""
+    while len(rows):
+        carries = []
+        while len(rows) >= 3:
+            third = len(rows) // 3
+            a, b, c = rows[:third], rows[third : 2 * third], rows[2 * third : 3 * third]
+            half = a ^ b
+            carries.append(a & b | half & c)
+            rows = np.concatenate([half ^ c, rows[3 * third :]])
+        if len(rows) == 2:
+            carries.append(rows[:1] & rows[1:])
+            rows = rows[:1] ^ rows[1:]
+        yield rows[0]
+        rows = np.concatenate([rows[:0], *carries])

@@ -1,0 +1,54 @@
+"""Unrolling: a convolutional netlist as an ordinary one, with a copy of each kernel for every position."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from difflut.export.circuit.analysis import independent_runs
+from difflut.export.circuit.circuit import ConvolutionalNetlist, check
+from difflut.export.circuit.netlist import CONST1, FIRST_NET, Head, IntArray, Netlist, NetlistBuilder
+from difflut.export.circuit.windows import as_map, windows
+
+
+def unroll(netlist: ConvolutionalNetlist) -> Netlist:
+    """The netlist that computes the same scores for all images; all cells are in stage 0.
+
+    Raises:
+        NetlistError: the netlist breaks its specification.
+    """
+    check(netlist)
+    builder = NetlistBuilder(netlist.name, netlist.input)
+    pixels = np.arange(netlist.size.bits, dtype=np.int64).reshape(netlist.size)[netlist.compare_channel]
+    maps = [builder.add_comparators(pixels, netlist.compare_threshold[:, None, None])]
+    for layer, size in zip(netlist.layers, netlist.maps[1:], strict=True):
+        fed = windows(maps[layer.source][None], layer)[0]
+        maps.append(as_map(_instantiate(builder, layer.kernel, fed)[None, :, layer.kernel.head.nets], size)[0])
+    bits = np.concatenate([nets.reshape(-1) for nets in maps])
+    nets = _instantiate(builder, netlist.dense, bits[netlist.dense_bits][None])[0]
+    return builder.finish(Head(netlist.dense.head.offsets, nets[netlist.dense.head.nets]))
+
+
+def _instantiate(builder: NetlistBuilder, part: Netlist, fed: IntArray) -> IntArray:
+    """Add copies of a netlist on features of one bit; int32 (copies, nets of the part): where its nets went.
+
+    Args:
+        fed: int (copies, features), the net that each feature of each copy is.
+    """
+    copies = len(fed)
+    nets = np.zeros((copies, part.nets), np.int32)
+    nets[:, CONST1] = CONST1
+    # The only comparison of a code of one bit that is not constant is with 1: it is the code.
+    nets[:, FIRST_NET : part.first_lut_net] = fed[:, part.compare_feature]
+    for run in independent_runs(part):
+        luts = np.arange(run.start, run.stop)
+        # LUTs of a layer go in one call, so that they keep their place in it.
+        keys = np.stack([part.lut_inputs[luts], part.lut_layer[luts] > 0], axis=1)
+        for n, of_model in np.unique(keys, axis=0).tolist():
+            some = luts[(keys == [n, of_model]).all(axis=1)]
+            fanin = nets[:, part.lut_fanin[part.lut_offsets[some][:, None] + np.arange(n)]]
+            words = part.lut_tables[part.table_offsets[some][:, None] + np.arange(max(1, (1 << n) // 64))]
+            octets = np.ascontiguousarray(words, "<u8").view(np.uint8)
+            tables = np.unpackbits(octets, axis=1, count=1 << n, bitorder="little").view(np.bool_)
+            added = builder.add_layer(fanin.reshape(-1, n), np.tile(tables, (copies, 1)), of_model=bool(of_model))
+            nets[:, part.first_lut_net + some] = added.reshape(copies, len(some))
+    return nets

@@ -1,0 +1,90 @@
+"""The encoder module's long lists: the planned LUTs, level by level, and the comparators' outputs.
+
+The cells of level l of the plan drive words of `rows.WORD_BITS` bits, `lut<l>_<w>`, in their order: cell j is bit
+i % WORD_BITS of word i // WORD_BITS, i being `j - plan.level_starts[l]`. `source_names` says the same as text. A word is a
+vector of its own, because Icarus passes every change of a part of a vector on to all readers of the vector.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from difflut.export.schedule.encoder.plan import EncoderPlan
+from difflut.export.verilog import lut6, names, rows
+
+
+def source_names(plan: EncoderPlan) -> list[str]:
+    """The Verilog expression of each signal of a plan, inside the encoder module."""
+    expressions = [f"in_codes[{bit}]" for bit in range(plan.first_cell)]
+    starts = plan.level_starts.tolist()
+    for level in range(plan.levels):
+        bits = range(starts[level + 1] - starts[level])
+        expressions += [f"lut{level}_{bit // rows.WORD_BITS}[{bit % rows.WORD_BITS}]" for bit in bits]
+    return expressions
+
+
+def context(plan: EncoderPlan) -> dict[str, Any]:
+    """What `encoder.v.j2` needs about the LUTs of a plan."""
+    sources = source_names(plan)
+    starts = plan.level_starts.tolist()
+    instances = plan.target.instances == "xilinx"
+    levels = []
+    for level in range(plan.levels):
+        cells = range(starts[level], starts[level + 1])
+        words = []
+        for low in range(0, len(cells), rows.WORD_BITS):
+            some = cells[low : low + rows.WORD_BITS]
+            lookups = "" if instances else rows.words([_lookup(plan, cell, sources) for cell in some])[0].bits
+            words.append(
+                {
+                    "name": f"lut{level}_{low // rows.WORD_BITS}",
+                    "range": names.vector(len(some)),
+                    "bits": lookups,
+                }
+            )
+        text = "\n".join(filter(None, (_instance(plan, cell, sources) for cell in cells))) if instances else ""
+        levels.append({"words": words, "instances": text})
+    return {
+        "luts": plan.luts,
+        "depth": plan.levels,
+        "tables": "" if instances else _tables(plan),
+        "levels": levels,
+        "words": rows.words([sources[signal] for signal in plan.outputs.tolist()]),
+    }
+
+
+def _tables(plan: EncoderPlan) -> str:
+    sizes = [1 << n for n in (plan.cell_offsets[1:] - plan.cell_offsets[:-1]).tolist()]
+    return "\n".join(
+        f"  localparam [{size - 1}:0] T{cell} = {names.literal(table, size)};"
+        for cell, (size, table) in enumerate(zip(sizes, plan.cell_tables.tolist(), strict=True))
+    )
+
+
+def _lookup(plan: EncoderPlan, cell: int, sources: list[str]) -> str:
+    """The table indexed by the cell's inputs, neighbouring code bits as one part select: simulators read it at once."""
+    terms: list[str] = []
+    inputs = plan.fanin(cell).tolist()
+    first = 0
+    while first < len(inputs):
+        last = first
+        while last + 1 < len(inputs) and inputs[last + 1] == inputs[last] + 1 < plan.first_cell:
+            last += 1
+        several = f"in_codes{names.part(inputs[first], last - first + 1)}"
+        terms.append(several if last > first else sources[inputs[first]])
+        first = last + 1
+    return f"T{cell}[{names.concatenation(terms[::-1])}]"
+
+
+def _instance(plan: EncoderPlan, cell: int, sources: list[str]) -> str:
+    """The LUT6 or LUT6_2 of a cell; none for the second cell of a pair, which is the O5 of the first."""
+    other = int(plan.partner[cell])
+    if 0 <= other < cell:
+        return ""
+    cells = [cell] if other < 0 else [cell, other]
+    outputs = [sources[plan.first_cell + each] for each in cells]
+    tables = [int(plan.cell_tables[each]) for each in cells]
+    wires = [[sources[signal] for signal in plan.fanin(each).tolist()] for each in cells]
+    if other < 0:
+        return lut6.single(f"cell{cell}", outputs[0], tables[0], wires[0])
+    return lut6.dual(f"cell{cell}", (outputs[0], outputs[1]), (tables[0], tables[1]), (wires[0], wires[1]))

@@ -1,0 +1,86 @@
+"""What the exports of the model zoo consist of: a digest of every file, to compare before and after a change.
+
+    python tests/support/record_exports.py record FILE        write the digests of all exports as JSON
+    python tests/support/record_exports.py compare FILE       make the exports again and name each file that differs
+
+`--only TEXT` takes the exports whose name contains TEXT, such as mnist_bitflip_0, xcup, axi-stream or folded=32. Exports go through
+the command line, so that the script outlives a redesign of what lies behind it. `--keep DIR` leaves the builds there, for a look
+at what changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from click.testing import CliRunner
+
+from difflut.cli import cli
+from difflut.models import zoo
+
+FAMILIES = ("generic", "xcup", "ecp5")
+INTERFACES = ("plain", "axi-stream")
+FORMS = ("unrolled", "streaming", "folded=32", "folded=1024")
+CONVOLUTIONAL = ("cifar10_conv",)
+
+
+def cases() -> Iterator[tuple[str, list[str]]]:
+    """The name of each export, and the arguments of `difflut export` that make it."""
+    for model in zoo():
+        for form in FORMS if model in CONVOLUTIONAL else (None,):
+            for family in FAMILIES:
+                for interface in INTERFACES:
+                    name = " ".join(filter(None, (model, form, family, interface)))
+                    arguments = [model, "--fpga", family, "--interface", interface]
+                    yield name, [*arguments, *(("--conv", form) if form else ())]
+
+
+def digests(arguments: list[str], folder: Path) -> dict[str, str]:
+    """Export into a folder; the SHA-256 digest of each file by its path."""
+    result = CliRunner().invoke(cli, ["export", *arguments, "--out", str(folder)], catch_exceptions=False)
+    if result.exit_code != 0:
+        raise RuntimeError(f"difflut export {' '.join(arguments)}: exit status {result.exit_code}\n{result.output}")
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """The files that are not the same, with what happened to them."""
+    words = [f"{name}: missing" for name in before.keys() - after.keys()]
+    words += [f"{name}: new" for name in after.keys() - before.keys()]
+    words += [f"{name}: differs" for name in before.keys() & after.keys() if before[name] != after[name]]
+    return sorted(words)
+
+
+@click.command(help=__doc__)
+@click.argument("action", type=click.Choice(["record", "compare"]))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--only", default="", help="Take only the exports whose name contains this text.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Leave the builds in this folder.")
+def main(action: str, file: Path, only: str, keep: Path | None) -> None:
+    """Record or compare."""
+    chosen = [(name, arguments) for name, arguments in cases() if only in name]
+    known = json.loads(file.read_text(encoding="utf-8")) if action == "compare" else {}
+    found: dict[str, dict[str, str]] = {}
+    changed = 0
+    with tempfile.TemporaryDirectory(prefix="difflut-exports-") as scratch:
+        for name, arguments in chosen:
+            found[name] = digests(arguments, (keep or Path(scratch)) / name.replace(" ", "_"))
+            if action == "record":
+                click.echo(f"{name}: {len(found[name])} files")
+                file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+                continue
+            words = differences(known.get(name, {}), found[name])
+            changed += bool(words)
+            click.echo(f"{name}: {'equal' if not words else '; '.join(words)}")
+    click.echo(f"{len(chosen)} exports" + (f", {changed} of them differ" if action == "compare" else ""))
+    sys.exit(1 if changed or not chosen else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""Build directories: whole or not at all, and refused once edited."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from difflut.errors import ConfigError
+from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Bundle
+from difflut.export.errors import BundleError
+from difflut.files import WriteError
+
+BUILD = Bundle({"name": "net", "latency_cycles": 3}, {"rtl/net.v": b"module net;\n", "README.md": "größer\n".encode()})
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    folder = tmp_path / "ordner mit ü" / "net"
+    bundle.write(BUILD, folder)
+    again = bundle.read(folder)
+    assert again.files == BUILD.files
+    assert again.manifest == BUILD.manifest
+    assert again.digest == BUILD.digest
+    assert sorted(content(folder)) == ["README.md", "build.json", "rtl/net.v"]
+    assert os.listdir(folder.parent) == ["net"]
+
+
+def test_manifest_is_readable_json_with_digests(tmp_path: Path) -> None:
+    bundle.write(BUILD, tmp_path / "net")
+    manifest = json.loads((tmp_path / "net" / "build.json").read_text())
+    assert manifest["format"] == "difflut-build"
+    assert list(manifest["files"]) == ["README.md", "rtl/net.v"]
+    assert all(len(digest) == 64 for digest in manifest["files"].values())
+
+
+def test_replaces_an_older_build_with_its_work_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "net"
+    bundle.write(Bundle({"name": "old"}, {"rtl/old.v": b""}), folder)
+    (folder / "work").mkdir()
+    (folder / "work" / "log").write_text("x")
+    bundle.write(BUILD, folder)
+    assert sorted(content(folder)) == ["README.md", "build.json", "rtl/net.v"]
+
+
+def test_empty_directory_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+    bundle.write(BUILD, tmp_path / "net")
+    assert bundle.read(tmp_path / "net").digest == BUILD.digest
+
+
+def test_something_else_is_never_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    (folder / "precious.txt").write_text("x")
+    with pytest.raises(BundleError, match=r"home: exists and is not a difflut build \(it has no build\.json\)"):
+        bundle.write(BUILD, folder)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(BundleError, match="exists and is not a difflut build"):
+        bundle.write(BUILD, tmp_path / "file")
+    assert content(folder) == {"precious.txt": b"x"}
+
+
+@pytest.mark.parametrize("failing", ["write_bytes", "rename"])
+def test_full_disk_leaves_the_old_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
+    folder = tmp_path / "net"
+    bundle.write(Bundle({"name": "old"}, {"rtl/old.v": b"old"}), folder)
+    before = content(tmp_path)
+    original = getattr(Path, failing)
+
+    def fail(self: Path, *arguments: object) -> object:
+        if self.name in ("net.v", "new"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return original(self, *arguments)
+
+    monkeypatch.setattr(Path, failing, fail)
+    with pytest.raises(WriteError, match=r"cannot write .*net: No space left on device; choose a place"):
+        bundle.write(BUILD, folder)
+    monkeypatch.undo()
+    assert content(tmp_path) == before
+
+
+def test_unwritable_place(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(WriteError, match=r"cannot write .*net: .*; choose a place that is writable and has space"):
+        bundle.write(BUILD, tmp_path / "file" / "net")
+
+
+def written(tmp_path: Path) -> Path:
+    bundle.write(BUILD, tmp_path / "net")
+    return tmp_path / "net"
+
+
+def test_edited_file_is_refused(tmp_path: Path) -> None:
+    folder = written(tmp_path)
+    (folder / "rtl" / "net.v").write_text("module net; // edited\n")
+    with pytest.raises(BundleError, match=r"net\.v: differs from what was exported"):
+        bundle.read(folder)
+
+
+def test_missing_file_is_refused(tmp_path: Path) -> None:
+    folder = written(tmp_path)
+    (folder / "README.md").unlink()
+    with pytest.raises(BundleError, match=r"README\.md: cannot be read \(No such file or directory\); export again"):
+        bundle.read(folder)
+
+
+def test_added_file_is_refused_outside_work(tmp_path: Path) -> None:
+    folder = written(tmp_path)
+    (folder / "work").mkdir()
+    (folder / "work" / "sim.log").write_text("x")
+    assert bundle.read(folder).files == BUILD.files
+    (folder / "rtl" / "extra.v").write_text("x")
+    with pytest.raises(BundleError, match=r"extra\.v: is not part of the export; move it elsewhere or into work/"):
+        bundle.read(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "has no build.json; expected a directory made by `difflut export`"),
+        ("{", "cannot be read"),
+        ("[]", "is no difflut build description"),
+        ('{"format": "difflut-build", "format_version": 99, "files": {}}', "build format 99, this difflut reads 1"),
+        (
+            '{"format": "difflut-build", "format_version": 1, "files": {"../x": "00"}}',
+            "names the file '../x' outside the build",
+        ),
+    ],
+)
+def test_bad_manifest(tmp_path: Path, text: str | None, message: str) -> None:
+    if text is not None:
+        (tmp_path / "build.json").write_text(text)
+    with pytest.raises(BundleError) as caught:
+        bundle.read(tmp_path)
+    assert message in str(caught.value)
+
+
+def test_no_directory(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="nowhere: no such directory; expected one made by `difflut export`"):
+        bundle.read(tmp_path / "nowhere")
+
+
+def test_default_directory() -> None:
+    assert bundle.default_directory("net") == Path("build/net")
+    with pytest.raises(ConfigError, match="cannot be a directory name; give --out"):
+        bundle.default_directory("../net")

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from netlists import layered_netlist, netlists_with_codes
+
+from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.rules import check
+from difflut.export.circuit.simulate import simulate
+from difflut.export.errors import NetlistError
+from difflut.export.families.family import find_target
+from difflut.export.passes.pipelines import DEFAULT, SIMPLIFY, Pass, PipelineError, default, run
+
+
+@given(netlists_with_codes(), st.lists(st.sampled_from(DEFAULT), max_size=6))
+@settings(max_examples=100, deadline=None)
+def test_any_order_of_passes_keeps_the_scores(case: tuple[Netlist, np.ndarray], passes: list[Pass]) -> None:
+    netlist, codes = case
+    result, reports = run(netlist, passes)
+    check(result)
+    assert np.array_equal(simulate(result, codes).scores, simulate(netlist, codes).scores)
+    assert [report.name for report in reports] == [step.__name__ for step in passes]
+
+
+def test_the_default_pipeline_and_its_reports() -> None:
+    builder = NetlistBuilder("report", InputFormat(2, 8))
+    x, y = builder.add_comparators([0, 1], [3, 4])
+    z = builder.add_comparators([0], [3])[0]
+    out = builder.add_layer([[x, z], [y, y]], np.array([[0, 1, 1, 1], [0, 1, 1, 1]], bool))
+    result, reports = run(builder.finish([[out[0]], [x]]))
+    assert [
+        (r.name, r.comparators_before, r.comparators_after, r.luts_before, r.luts_after) for r in reports
+    ] == [
+        ("share_comparators", 3, 2, 2, 2),
+        ("remove_dead", 2, 1, 2, 1),
+        ("fold_constants", 1, 1, 1, 1),
+        ("merge_repeated_inputs", 1, 1, 1, 1),
+        ("drop_unused_inputs", 1, 1, 1, 1),
+        ("bypass_wires", 1, 1, 1, 0),
+        ("merge_duplicates", 1, 1, 0, 0),
+        ("use_dont_cares", 1, 1, 0, 0),
+        *((step.__name__, 1, 1, 0, 0) for step in SIMPLIFY),
+        ("remove_dead", 1, 1, 0, 0),
+        ("collapse_cones", 1, 1, 0, 0),
+        *((step.__name__, 1, 1, 0, 0) for step in SIMPLIFY),
+        ("remove_dead", 1, 1, 0, 0),
+        ("assign_stages", 1, 1, 0, 0),
+    ]  # fmt: skip
+    assert all(report.seconds >= 0 for report in reports)
+    assert result.head.nets.tolist() == [2, 2]
+    assert result.stage.tolist() == [1]
+
+
+def test_cones_are_collapsed_for_the_luts_of_the_target() -> None:
+    builder = NetlistBuilder("cone", InputFormat(5, 8))
+    x = builder.add_comparators(range(5), [9] * 5)
+    low = builder.add_layer([x[:3]], np.array([[0, 1, 1, 0, 1, 0, 0, 1]], bool))
+    netlist = builder.finish([builder.add_layer([[low[0], x[3], x[4]]], np.array([[0, 1, 1, 0, 1, 0, 0, 1]], bool))])
+    assert [run(netlist, default(find_target(fpga)))[0].luts for fpga in ("generic", "xcup", "ice40")] == [1, 1, 2]
+
+
+def test_no_passes() -> None:
+    netlist = layered_netlist((10,), features=2, comparators=3)
+    assert run(netlist, []) == (netlist, [])
+
+
+def test_a_raising_pass_is_named_with_those_before_it_and_its_cause() -> None:
+    def explode(netlist: Netlist) -> Netlist:
+        raise ZeroDivisionError("oh")
+
+    with pytest.raises(PipelineError) as caught:
+        run(layered_netlist((10,), features=2, comparators=3), [*DEFAULT[:2], explode])
+    assert str(caught.value) == (
+        "netlist 'synthetic': the pass explode failed (passes before it: share_comparators, remove_dead): "
+        "ZeroDivisionError: oh"
+    )
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_a_pass_that_breaks_a_rule_is_named() -> None:
+    def shrink(netlist: Netlist) -> Netlist:
+        return netlist.with_(stage=netlist.stage[1:])
+
+    with pytest.raises(PipelineError) as caught:
+        run(NetlistBuilder("n", InputFormat(1, 1)).finish([[1]]).with_(stage=[]), [lambda n: n.with_(stage=[0])])
+    assert str(caught.value) == (
+        "netlist 'n': the pass <lambda> failed (passes before it: none): NetlistError: netlist 'n' breaks the rule "
+        "array-lengths: stage has shape (1,); expected (0,) for 0 comparators and 0 LUTs"
+    )
+    with pytest.raises(PipelineError, match=r"the pass shrink failed .* breaks the rule array-lengths"):
+        run(layered_netlist((10,), features=2, comparators=3), [shrink])
+
+
+def test_a_broken_input_is_not_blamed_on_a_pass() -> None:
+    netlist = layered_netlist((10,), features=2, comparators=3)
+    with pytest.raises(NetlistError, match="breaks the rule fanin-order"):
+        run(netlist.with_(lut_fanin=netlist.lut_fanin + 1000))
