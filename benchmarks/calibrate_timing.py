@@ -29,12 +29,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 import numpy as np
 from netlists import layered_netlist
 
-from difflut.export.circuit.analysis import estimate_luts
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.families.family import Target, find_target
 from difflut.export.flows.tools import Tool, find_tool
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.passes.pipelines import run
+from difflut.export.schedule.estimate import estimate_luts
 from difflut.export.schedule.pipelining import Pipeline, plan_pipeline
 from difflut.export.schedule.timing import analyse
 from difflut.export.verilog.netlist import emit

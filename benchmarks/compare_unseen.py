@@ -16,11 +16,11 @@ from torch import Tensor
 
 from difflut.data import Dataset, load_dataset
 from difflut.export.circuit import tables as tt
-from difflut.export.circuit.analysis import summarise
 from difflut.export.families.family import GENERIC
 from difflut.export.frontend.trace import trace
 from difflut.export.passes import pipelines
 from difflut.export.passes.use_dont_cares import smallest
+from difflut.export.schedule.estimate import summarise
 from difflut.export.schedule.head.outputs import parse_outputs
 from difflut.layers import LUTLayer
 from difflut.models import BaseModel, get_model

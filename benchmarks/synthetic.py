@@ -19,10 +19,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from netlists import layered_netlist
 
-from difflut.export.circuit.analysis import summarise
 from difflut.export.circuit.rules import check
 from difflut.export.circuit.text import from_text, to_text
 from difflut.export.passes.pipelines import run
+from difflut.export.schedule.estimate import summarise
 
 T = TypeVar("T")
 started = time.process_time()

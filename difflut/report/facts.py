@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from difflut.check.records import Record, RtlOutputs, kept
 from difflut.export.builds import bundle
-from difflut.export.circuit.analysis import estimate_luts
 from difflut.export.circuit.circuit import ConvolutionalNetlist
 from difflut.export.circuit.circuit_text import from_text as convolution_from_text
 from difflut.export.circuit.netlist import FIRST_NET, Netlist
@@ -22,6 +21,7 @@ from difflut.export.circuit.text import from_text
 from difflut.export.families.family import GENERIC, Target, find_target
 from difflut.export.proof.build import read_report
 from difflut.export.schedule.encoder.plan import plan_encoder
+from difflut.export.schedule.estimate import estimate_luts
 from difflut.export.schedule.head.cost import counter_luts, selection_luts
 from difflut.export.schedule.head.outputs import Outputs, parse_outputs
 from difflut.export.schedule.head.plan import plan_head

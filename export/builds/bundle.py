@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import os
 import shutil
 import tempfile
@@ -71,6 +72,11 @@ class Bundle:
             form = "a streaming circuit" if "convolution" in self.manifest else "another kind of build"
             raise BundleError(f"{self.manifest['name']}: {form}, without the file {name} that this needs")
         return self.files[name].decode()
+
+
+def pack_netlist(text: str) -> bytes:
+    """The text form of a netlist, compressed; the same text gives the same bytes."""
+    return lzma.compress(text.encode(), format=lzma.FORMAT_XZ, preset=6)
 
 
 def rtl_files(bundle: Bundle) -> list[str]:

@@ -11,9 +11,9 @@ from difflut._version import __version__
 from difflut.errors import ConfigError
 from difflut.export import verilog
 from difflut.export.builds import bundle
+from difflut.export.builds.bundle import pack_netlist
 from difflut.export.builds.fusesoc import core_file, core_name
 from difflut.export.circuit import text
-from difflut.export.circuit.analysis import summarise
 from difflut.export.circuit.netlist import Head, Netlist
 from difflut.export.families.family import GENERIC, Target, find_target
 from difflut.export.frontend.trace import trace
@@ -22,7 +22,7 @@ from difflut.export.interfaces.framing import Stream
 from difflut.export.interfaces.wrapper import CORE_SUFFIX, HEADER_FOLDER, Wrapped, wrap
 from difflut.export.passes import pipelines
 from difflut.export.passes.assign_stages import assign_stages
-from difflut.export.proof.build import pack_netlist
+from difflut.export.schedule.estimate import summarise
 from difflut.export.schedule.head.outputs import Outputs, parse_outputs
 from difflut.export.schedule.levels import Plan
 from difflut.export.schedule.pipelining import LEVELS, Pipeline, plan_pipeline

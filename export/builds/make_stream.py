@@ -9,6 +9,7 @@ from typing import Any
 from difflut._version import __version__
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle
+from difflut.export.builds.bundle import pack_netlist
 from difflut.export.builds.make import (
     MODEL_FILE,
     choose_stream,
@@ -29,7 +30,6 @@ from difflut.export.interfaces.framing import Stream
 from difflut.export.interfaces.wrapper import CORE_SUFFIX, Wrapped, wrap_pixels
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.passes.parts import optimise
-from difflut.export.proof.build import pack_netlist
 from difflut.export.schedule.folded.plan import FoldedDense, fold_dense, nodes_per_cycle
 from difflut.export.schedule.forms import FOLDED, STREAMING
 from difflut.export.schedule.head.outputs import Outputs, parse_outputs

@@ -136,11 +136,6 @@ def load_counterexample(path: Path) -> np.ndarray[tuple[int, int], np.dtype[np.i
     return np.atleast_2d(codes).astype(np.int64)
 
 
-def pack_netlist(text: str) -> bytes:
-    """The text form of a netlist, compressed; the same text gives the same bytes."""
-    return lzma.compress(text.encode(), format=lzma.FORMAT_XZ, preset=6)
-
-
 def _prove_whole(build: bundle.Bundle, progress: Progress) -> tuple[list[Claim], Counterexample | None, float]:
     """The claims about a circuit that takes whole samples, a counterexample, and how long Yosys read."""
     netlist = from_text(build.text(bundle.NETLIST_FILE))

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from difflut.export.circuit.analysis import estimate_luts, levels
+from difflut.export.circuit.analysis import levels
 from difflut.export.circuit.cone import net_name
 from difflut.export.circuit.netlist import FIRST_NET, Netlist
 from difflut.export.families.family import Target
 from difflut.export.schedule.encoder.plan import plan_encoder
+from difflut.export.schedule.estimate import estimate_luts
 from difflut.export.schedule.head.compressors import Adder, Chain, Compressor, Table
 from difflut.export.schedule.head.outputs import Outputs
 from difflut.export.schedule.head.plan import HeadPlan, plan_head
