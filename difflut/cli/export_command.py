@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from difflut.cli.common import json_option, model_option, print_json
+
+if TYPE_CHECKING:
+    from difflut.export.builds.info import BuildInfo, Pixels
 
 
 @click.command(
@@ -92,10 +96,9 @@ def command(
     """
     from difflut.cli import prove_command
     from difflut.export.builds import bundle
-    from difflut.export.builds.make import make_bundle
-    from difflut.export.builds.make_stream import make_stream_bundle
+    from difflut.export.builds.make import make_build
     from difflut.export.interfaces.framing import Stream
-    from difflut.export.schedule.forms import UNROLLED, parse_form
+    from difflut.export.schedule.forms import parse_form
     from difflut.export.schedule.pipelining import AUTO, LEVELS, Pipeline
     from difflut.models import load_model
 
@@ -106,26 +109,25 @@ def command(
     form = parse_form(conv)
     model = load_model(source, model_class)
     directory = out or bundle.default_directory(model.name)
-    common: dict[str, Any] = {
-        "target": target,
-        "interface": interface,
-        "stream": stream,
-        "fpga": fpga,
-        "outputs": outputs,
-        "pipeline": asked,
-    }
-    if form.name == UNROLLED:
-        made = make_bundle(model, **common).bundle
-    else:
-        made = make_stream_bundle(model, **common, cycles_per_image=form.cycles)
+    made = make_build(
+        model,
+        target=target,
+        interface=interface,
+        stream=stream,
+        fpga=fpga,
+        outputs=outputs,
+        pipeline=asked,
+        form=form,
+    )
     bundle.write(made, directory)
     proof = prove_command.run(directory) if prove_it else None
     if as_json:
-        result = {"directory": str(directory), "digest": made.digest, **made.manifest}
+        result = {"directory": str(directory), "digest": made.digest, **json.loads(made.manifest_bytes)}
         print_json(result if proof is None else {**result, "proof": proof.to_json()})
         sys.exit(0 if proof is None or proof.ok else 1)
     click.echo(f"{model.name} -> {directory}")
-    (_show_whole if form.name == UNROLLED else _show_stream)(made.manifest)
+    for line in lines(made.info):
+        click.echo(f"  {line}")
     if proof is not None:
         prove_command.show(proof, directory)
         if not proof.ok:
@@ -134,53 +136,48 @@ def command(
     click.echo(f"next: difflut verify {directory}")
 
 
-def _show_axi(described: Mapping[str, Any]) -> None:
-    click.echo(
-        f"  AXI4-Stream of {described['width_bits']} bits: {described['codes']['beats']} beats a frame, "
-        f"{described['results']['beats']} a result; last beat in to last beat out {described['latency_cycles']} cycles"
-    )
-
-
-def _show_whole(manifest: Mapping[str, Any]) -> None:
-    """Say what a build that takes whole samples is."""
-    netlist = manifest["netlist"]
-    click.echo(
-        f"  {netlist['comparators']} comparators on {netlist['features_read']} of {netlist['features']} inputs, "
-        f"{netlist['luts']} LUTs, {netlist['classes']} scores; about {netlist['lut6']['total']} LUT6 in all (estimate)"
-    )
-    cycles = manifest["latency_cycles"]
-    click.echo(f"  latency {cycles} cycle{'s' if cycles != 1 else ''}, a new input every cycle")
-    if "stream" in manifest:
-        _show_axi(manifest["stream"])
-    timing = manifest["timing"]
-    slowest = timing["critical_path"]
-    click.echo(
-        f"  about {timing['fmax_mhz']:g} MHz on {manifest['fpga']} (an estimate); slowest is stage {slowest['stage']}: "
-        f"{' <- '.join(slowest['path'])}"
-    )
-
-
-def _show_stream(manifest: Mapping[str, Any]) -> None:
-    """Say what a streaming build is."""
-    netlist, stream = manifest["netlist"], manifest["convolution"]
-    click.echo(
-        f"  {stream['form']}: {netlist['comparators']} comparators, {netlist['kernel_luts']} LUTs of kernels and "
-        f"{netlist['dense_luts']} of the dense part; {netlist['classes']} scores"
-    )
-    buffers = f"  {stream['line_buffer_bits']} bits of line buffers, {stream['window_bits']} of windows"
-    if "folded" in stream:
-        folded = stream["folded"]
-        click.echo(
-            f"  dense part: {folded['nodes_per_cycle']} LUT{'s' if folded['nodes_per_cycle'] > 1 else ''} a cycle for "
-            f"{folded['program_cycles']} cycles, with {folded['table_bits']} bits of tables and {folded['connection_bits']} of connections in memory"
+def lines(info: BuildInfo) -> Iterator[str]:
+    """What a build is, for people."""
+    netlist, pixels = info.netlist, info.pixels
+    if pixels is None:
+        yield (
+            f"{netlist.comparators} comparators on {netlist.features_read} of {netlist.features} inputs, "
+            f"{netlist.luts} LUTs, {netlist.classes} scores; about {info.lut6} LUT6 in all (estimate)"
         )
-        click.echo(f"{buffers}, {folded['copies']} copies of {folded['copy_bits']} bits of maps for the dense part")
+        yield f"latency {info.latency_cycles} cycle{'s' if info.latency_cycles != 1 else ''}, a new input every cycle"
     else:
-        click.echo(f"{buffers}, {stream['collected_bits']} of maps for the dense part")
-    several = f", {stream['pixels_per_cycle']} at a time," if stream["pixels_per_cycle"] > 1 else ""
-    click.echo(
-        f"  latency {manifest['latency_cycles']} cycles from the last pixel, an image of {stream['pixels']} pixels{several} "
-        f"every {manifest['initiation_interval']} cycles"
+        yield from _stream_lines(info, pixels)
+    if (streams := info.axi_stream) is not None:
+        yield (
+            f"AXI4-Stream of {streams.width_bits} bits: {streams.codes.beats} beats a frame, {streams.results.beats} a "
+            f"result; last beat in to last beat out {streams.latency_cycles} cycles"
+        )
+    if (timing := info.timing) is not None:
+        of_body = " for the dense part" if pixels else ""
+        yield (
+            f"about {timing.fmax_mhz:g} MHz on {info.fpga}{of_body} (an estimate); slowest is stage {timing.critical_path.stage}: "
+            f"{' <- '.join(timing.critical_path.path)}"
+        )
+
+
+def _stream_lines(info: BuildInfo, pixels: Pixels) -> Iterator[str]:
+    """The same of a circuit that images enter pixel by pixel."""
+    yield (
+        f"{pixels.form}: {info.netlist.comparators} comparators, {info.luts_of('kernel')} LUTs of kernels and "
+        f"{info.luts_of('layer')} of the dense part; {info.netlist.classes} scores"
     )
-    if "stream" in manifest:
-        _show_axi(manifest["stream"])
+    buffers = f"{pixels.line_buffer_bits} bits of line buffers, {pixels.window_bits} of windows"
+    if (program := pixels.program) is not None:
+        yield (
+            f"dense part: {program.nodes_per_cycle} LUT{'s' if program.nodes_per_cycle > 1 else ''} a cycle for "
+            f"{program.program_cycles} cycles, with {program.table_bits} bits of tables and {program.connection_bits} of "
+            f"connections in memory"
+        )
+        yield f"{buffers}, {program.copies} copies of {program.copy_bits} bits of maps for the dense part"
+    else:
+        yield f"{buffers}, {pixels.collected_bits} of maps for the dense part"
+    several = f", {pixels.pixels_per_cycle} at a time," if pixels.pixels_per_cycle > 1 else ""
+    yield (
+        f"latency {info.latency_cycles} cycles from the last pixel, an image of {pixels.pixels} pixels{several} "
+        f"every {info.initiation_interval} cycles"
+    )

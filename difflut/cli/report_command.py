@@ -63,7 +63,7 @@ def command(directory: Path, against: Path | None, out: Path | None, images: Pat
             }
         )
         return
-    click.echo(f"{facts.manifest['name']} -> {page}")
+    click.echo(f"{facts.info.name} -> {page}")
     if files:
         click.echo(f"  {len(files)} pictures in {images}")
     for item in facts.missing:

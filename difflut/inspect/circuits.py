@@ -60,20 +60,18 @@ def open_circuit(source: str, model_class: str | None = None) -> Circuit:
 
 def _of_build(folder: Path) -> Circuit:
     build = bundle.read(folder)
-    if "convolution" in build.manifest:
+    if build.circuit.layers:
         raise BundleError(
             f"{folder}: a streaming circuit, which does not have every node by itself; give {folder / bundle.MODEL_FILE} instead, "
             f"which is traced with all of them, or draw its maps with `difflut report {folder}`"
         )
-    if bundle.TRACED_FILE not in build.files:
-        raise BundleError(f"{folder}: the build has no {bundle.TRACED_FILE}; export again with this version")
-    manifest = build.manifest
+    info = build.info
     return Circuit(
         source=str(folder),
-        model_name=manifest["model"]["name"],
-        shape=tuple(manifest["input"]["shape"]),
-        divisor=float(manifest["input"]["divisor"]),
-        traced=from_text(lzma.decompress(build.files[bundle.TRACED_FILE]).decode()),
-        netlist=from_text(build.text(bundle.NETLIST_FILE)),
+        model_name=info.model.name,
+        shape=info.input.shape,
+        divisor=info.input.divisor,
+        traced=build.traced.body,
+        netlist=build.circuit.body,
         model=None,
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from difflut.export.builds.info import BuildInfo
 from difflut.report.facts import Facts
 
 LOWER, HIGHER, NEITHER = "lower", "higher", ""
@@ -101,32 +102,32 @@ def with_unit(value: float, unit: str) -> str:
 
 def numbers(facts: Facts) -> Iterator[Number]:
     """Every figure of a build, in the order of the report."""
-    manifest, stream = facts.manifest, facts.manifest.get("convolution")
-    of_dense = " of the dense part" if stream else ""
+    info, stream = facts.info, facts.info.schedule if facts.maps else None
+    of_body = " of the dense part" if stream else ""
     read = int((facts.comparisons > 0).sum())
     yield Number("Size, estimated", "LUTs in all", facts.luts)
     for part in facts.parts:
-        yield Number("Size, estimated", f"LUTs of {part.name}", part.luts)
-    yield Number("Size, estimated", f"register bits{of_dense}", sum(stage.register_bits for stage in facts.stages))
-    yield Number("Network", "nodes of the model", manifest["model"]["nodes"], better=NEITHER)
-    yield Number("Network", "LUTs in the netlist", manifest["netlist"]["luts"])
+        yield Number("Size, estimated", f"LUTs of {part.name}", part.lut6 or 0)
+    yield Number("Size, estimated", f"register bits{of_body}", sum(stage.register_bits for stage in facts.stages))
+    yield Number("Network", "nodes of the model", info.model.nodes, better=NEITHER)
+    yield Number("Network", "LUTs in the netlist", info.netlist.luts)
     if stream:
         yield Number("Network", "comparisons of a pixel", facts.encoded.comparators)
-        yield from (Number("Stream", name, stream[key], unit) for name, key, unit in _STREAM)
-        yield Number("Stream", "first pixel in to result", stream["words"] - 1 + manifest["latency_cycles"], "cycles")
+        yield from (Number("Stream", name, getattr(stream, key), unit) for name, key, unit in _STREAM)
+        yield Number("Stream", "first pixel in to result", stream.words - 1 + info.latency_cycles, "cycles")
     else:
         yield Number("Network", "comparisons in the encoder", facts.encoded.comparators)
         yield Number("Network", "inputs read", read, better=NEITHER)
-    yield Number("Speed", "latency", manifest["latency_cycles"], "cycles")
-    yield Number("Speed", "initiation interval", manifest["initiation_interval"], "cycles")
+    yield Number("Speed", "latency", info.latency_cycles, "cycles")
+    yield Number("Speed", "initiation interval", info.initiation_interval, "cycles")
     if (mhz := facts.fmax_mhz) is not None:
         yield Number("Speed", "clock, estimated", mhz, "MHz", HIGHER)
-        yield Number("Speed", "latency at that clock", 1e3 * manifest["latency_cycles"] / mhz, "ns")
+        yield Number("Speed", "latency at that clock", 1e3 * info.latency_cycles / mhz, "ns")
         yield Number("Speed", "samples a second at that clock", 1e6 * mhz / facts.interval_cycles, "/s", HIGHER)
-    if "stream" in manifest:
-        yield Number("Speed", "cycles a frame", manifest["stream"]["cycles_per_frame"], "cycles")
-        yield Number("Speed", "last beat in to last beat out", manifest["stream"]["latency_cycles"], "cycles")
-    trained = manifest["model"]["trained"]
+    if info.axi_stream is not None:
+        yield Number("Speed", "cycles a frame", info.axi_stream.cycles_per_frame, "cycles")
+        yield Number("Speed", "last beat in to last beat out", info.axi_stream.latency_cycles, "cycles")
+    trained = info.model.trained
     for key, name in (("validation_accuracy", "accuracy, held-out"), ("test_accuracy", "accuracy, test, PyTorch")):
         if isinstance(trained.get(key), float):
             yield Number("Accuracy", name, 100 * trained[key], "%", HIGHER)
@@ -170,7 +171,7 @@ def by_group(found: Sequence[Difference]) -> list[tuple[str, list[Difference]]]:
 
 def option_differences(here: Facts, there: Facts) -> list[OptionDifference]:
     """The options and properties that are not the same."""
-    own, other = _options(here.manifest), _options(there.manifest)
+    own, other = _options(here.info), _options(there.info)
     names = [*own, *(name for name in other if name not in own)]
     return [
         OptionDifference(name, own.get(name, "–"), other.get(name, "–"))
@@ -195,34 +196,27 @@ def incomparable(here: Facts, there: Facts) -> tuple[str, ...]:
     return entry, size
 
 
-def _entry(manifest: Mapping[str, Any]) -> str:
-    if "convolution" not in manifest:
-        return "whole"
-    pixels = manifest["convolution"]["pixels_per_cycle"]
-    return "pixel by pixel" if pixels == 1 else f"{pixels} pixels at a time"
-
-
-def _options(manifest: Mapping[str, Any]) -> dict[str, str]:
-    model, ports, pipeline = manifest["model"], manifest["input"], manifest.get("pipeline", {})
+def _options(info: BuildInfo) -> dict[str, str]:
+    model, ports, pipeline = info.model, info.input, info.pipeline
     chosen: dict[str, Any] = {
-        "name": manifest["name"],
-        "model": model["name"],
-        "model class": model["class"],
-        "FPGA family": manifest["fpga"],
-        "outputs": manifest["outputs"],
-        "samples enter": _entry(manifest),
-        "dense part": "folded" if "folded" in manifest.get("convolution", {}) else None,
-        "interface": manifest["interface"],
-        "stream width": manifest.get("stream", {}).get("width_bits"),
-        "pipeline": pipeline.get("spec"),
-        "clock asked for": pipeline.get("fmax_mhz"),
-        "latency asked for": pipeline.get("latency_cycles"),
-        "registers after": ", ".join(pipeline.get("registers_after", ())),
-        "input shape": " × ".join(map(str, ports["shape"])),
-        "input code": f"{ports['width_bits']} bits, {'signed' if ports['signed'] else 'unsigned'}, / {ports['divisor']:g}",
-        "difflut": manifest["versions"]["difflut"],
+        "name": info.name,
+        "model": model.name,
+        "model class": model.class_name,
+        "FPGA family": info.fpga,
+        "outputs": info.outputs,
+        "form": info.schedule.form,
+        "samples enter": info.schedule.entry,
+        "interface": info.interface,
+        "stream width": info.axi_stream.width_bits if info.axi_stream else None,
+        "pipeline": pipeline.spec if pipeline else None,
+        "clock asked for": pipeline.fmax_mhz if pipeline else None,
+        "latency asked for": pipeline.latency_cycles if pipeline else None,
+        "registers after": ", ".join(pipeline.registers_after) if pipeline else None,
+        "input shape": " × ".join(map(str, ports.shape)),
+        "input code": f"{ports.width_bits} bits, {'signed' if ports.signed else 'unsigned'}, / {ports.divisor:g}",
+        "difflut": info.versions.get("difflut"),
     }
-    for key, value in model["trained"].items():
+    for key, value in model.trained.items():
         if key not in _RECORDED:
             chosen |= (
                 {f"trained: {key}": value}

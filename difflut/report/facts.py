@@ -13,42 +13,16 @@ import numpy.typing as npt
 
 from difflut.check.records import Record, RtlOutputs, kept
 from difflut.export.builds import bundle
-from difflut.export.circuit.circuit import ConvolutionalNetlist
-from difflut.export.circuit.circuit_text import from_text as convolution_from_text
 from difflut.export.circuit.netlist import FIRST_NET, Netlist
 from difflut.export.circuit.pixel import pixel_netlist
-from difflut.export.circuit.text import from_text
-from difflut.export.families.family import GENERIC, Target, find_target
+from difflut.export.builds.info import BuildInfo, ModelInfo, PartInfo, TimingInfo
+from difflut.export.families.family import Target, find_target
+from difflut.export.schedule.estimate import ENCODER, GROUP_SUM, LAYER, SELECTION
 from difflut.export.proof.build import read_report
-from difflut.export.schedule.encoder.plan import plan_encoder
-from difflut.export.schedule.estimate import estimate_luts
-from difflut.export.schedule.head.cost import counter_luts, selection_luts
-from difflut.export.schedule.head.outputs import Outputs, parse_outputs
-from difflut.export.schedule.head.plan import plan_head
-from difflut.export.schedule.pipelining import parse_plan
-from difflut.export.schedule.timing import Paths
 from difflut.report.stream import MapFacts, read_maps
 from difflut.report.synthesis import Synthesis, syntheses
 
 Counts = npt.NDArray[np.int64]
-
-ENCODER, KERNEL, LAYER, GROUP_SUM, SELECTION = "encoder", "kernel", "layer", "group sum", "argmax"
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of the circuit.
-
-    Attributes:
-        name: for people, such as "layer 2".
-        kind: ENCODER, KERNEL, LAYER, GROUP_SUM or SELECTION.
-        luts: the estimate of its LUTs.
-    """
-
-    name: str
-    kind: str
-    luts: int
-
 
 @dataclass(frozen=True)
 class Stage:
@@ -89,14 +63,13 @@ class Facts:
 
     Attributes:
         directory: where it is.
-        manifest: its `build.json`.
+        info: its `build.json`.
         digest: SHA-256 of that.
         netlist: what was emitted; of a streaming circuit the dense part.
         encoded: the netlist whose comparisons encode what enters in a cycle: `netlist`, or that of one pixel.
         maps: of a streaming circuit, the encoded image first; empty for any other.
         family: the FPGA family it was exported for.
-        outputs: its output ports.
-        parts: LUTs by part, an estimate.
+        parts: what it is made of, with an estimate of its LUTs where there is one.
         stages: from input to output; none where delays are not estimated, as in a folded dense part.
         comparisons: int64 (features,), how many thresholds each input of `encoded` is compared with.
         records: the kept verifications of exactly this build.
@@ -107,14 +80,13 @@ class Facts:
     """
 
     directory: Path
-    manifest: Mapping[str, Any]
+    info: BuildInfo
     digest: str
     netlist: Netlist
     encoded: Netlist
     maps: tuple[MapFacts, ...]
     family: Target
-    outputs: Outputs
-    parts: tuple[Part, ...]
+    parts: tuple[PartInfo, ...]
     stages: tuple[Stage, ...]
     comparisons: Counts
     records: tuple[Record, ...]
@@ -126,23 +98,23 @@ class Facts:
     @property
     def luts(self) -> int:
         """The estimated LUTs of all parts."""
-        return sum(part.luts for part in self.parts)
+        return self.info.lut6
 
     @property
     def fmax_mhz(self) -> float | None:
         """The estimated clock, if there is an estimate."""
-        return float(self.manifest["timing"]["fmax_mhz"]) if "timing" in self.manifest else None
+        return self.info.timing.fmax_mhz if self.info.timing else None
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one sample."""
-        return tuple(self.manifest["input"]["shape"])
+        return self.info.input.shape
 
     @property
     def interval_cycles(self) -> int:
         """The least number of cycles from one sample to the next."""
-        stream = self.manifest.get("stream")
-        return int(stream["cycles_per_frame"] if stream else self.manifest["initiation_interval"])
+        streams = self.info.axi_stream
+        return streams.cycles_per_frame if streams else self.info.initiation_interval
 
     @property
     def rtl(self) -> RtlOutputs | None:
@@ -157,14 +129,8 @@ def read_facts(directory: Path) -> Facts:
         BundleError: if it is not a complete, unedited build.
     """
     build = bundle.read(directory)
-    manifest = build.manifest
-    stream = (
-        convolution_from_text(build.text(bundle.CONVOLUTION_FILE)) if bundle.CONVOLUTION_FILE in build.files else None
-    )
-    netlist = stream.dense if stream else from_text(build.text(bundle.NETLIST_FILE))
-    encoded = pixel_netlist(stream) if stream else netlist
-    family = find_target(manifest.get("fpga", GENERIC.name))
-    outputs = parse_outputs(manifest.get("outputs", "both"), netlist.head.classes)
+    circuit, info = build.circuit, build.info
+    encoded = pixel_netlist(circuit) if circuit.layers else circuit.body
     records, proof, made = kept(directory), read_report(directory), syntheses(directory)
     digest = build.digest
     fresh = tuple(record for record in records if record.report["digest"] == digest)
@@ -175,71 +141,27 @@ def read_facts(directory: Path) -> Facts:
     )
     return Facts(
         directory=Path(directory),
-        manifest=manifest,
+        info=info,
         digest=digest,
-        netlist=netlist,
+        netlist=circuit.body,
         encoded=encoded,
-        maps=read_maps(stream) if stream else (),
-        family=family,
-        outputs=outputs,
-        parts=_stream_parts(stream, encoded, family, outputs, manifest["convolution"])
-        if stream
-        else _parts(netlist, family, outputs),
-        stages=_stages(netlist, family, outputs, manifest) if "timing" in manifest else (),
+        maps=read_maps(circuit),
+        family=find_target(info.fpga),
+        parts=tuple(part for part in info.parts if part.lut6 is not None),
+        stages=_stages(info.timing),
         comparisons=np.bincount(encoded.compare_feature, minlength=encoded.input.features),
         records=fresh,
         measured=measured,
         proof=proof if proof and proof["digest"] == digest else None,
         syntheses=tuple(synthesis for synthesis in made if synthesis.digest == digest),
-        missing=tuple(_missing(Path(directory), manifest, digest, records, measured, proof, made)),
+        missing=tuple(_missing(Path(directory), info, digest, records, measured, proof, made)),
     )
 
 
-def _parts(netlist: Netlist, family: Target, outputs: Outputs) -> tuple[Part, ...]:
-    estimate, head = estimate_luts(netlist, family, outputs), plan_head(netlist.head, family, outputs)
-    layers = [
-        Part(f"layer {layer.layer}" if layer.layer > 0 else "LUTs of the export", LAYER, layer.lut6)
-        for layer in sorted(estimate.layers, key=lambda layer: layer.layer)
-    ]
-    parts = [Part("encoder", ENCODER, estimate.encoder), *layers, Part("group sum", GROUP_SUM, counter_luts(head))]
-    if head.selection.levels:
-        parts.append(Part("top-k" if outputs.top else "argmax", SELECTION, selection_luts(head, family)))
-    return tuple(parts)
-
-
-def _stream_parts(
-    stream: ConvolutionalNetlist, pixel: Netlist, family: Target, outputs: Outputs, form: Mapping[str, Any]
-) -> tuple[Part, ...]:
-    """Each kernel as often as it is built; masks, counters, registers of maps and what reads memories are not estimated."""
-    kernels = [
-        Part(
-            f"kernel {number}",
-            KERNEL,
-            made["lanes"] * sum(part.lut6 for part in estimate_luts(layer.kernel, family).layers),
-        )
-        for number, (layer, made) in enumerate(zip(stream.layers, form["maps"], strict=True), 1)
-    ]
-    in_memory = (ENCODER, LAYER, GROUP_SUM) if "folded" in form else (ENCODER,)
-    dense = [part for part in _parts(stream.dense, family, outputs) if part.kind not in in_memory]
-    comparisons = form["pixels_per_cycle"] * plan_encoder(pixel, family).luts
-    return Part("comparisons", ENCODER, comparisons), *kernels, *dense
-
-
-def _stages(netlist: Netlist, family: Target, outputs: Outputs, manifest: Mapping[str, Any]) -> tuple[Stage, ...]:
-    paths = Paths(netlist, family, outputs)
-    bits = paths.register_bits()
-    plan = parse_plan(",".join(manifest["pipeline"]["registers_after"]), paths.levels)
-    delays = [float(stage["delay_ns"]) for stage in manifest["timing"]["stages"]]
-    names = paths.levels.names
+def _stages(timing: TimingInfo | None) -> tuple[Stage, ...]:
     return tuple(
-        Stage(
-            number,
-            names[places.start : places.stop],
-            _kind(names[places.stop - 1]),
-            delay,
-            int(bits[places.stop - 1]) if places.stop - 1 in plan.places else 0,
-        )
-        for number, (places, delay) in enumerate(zip(plan.stages, delays, strict=True), 1)
+        Stage(number, stage.levels, _kind(stage.levels[-1]), stage.delay_ns, stage.register_bits)
+        for number, stage in enumerate(timing.stages if timing else (), 1)
     )
 
 
@@ -253,7 +175,7 @@ def _kind(level: str) -> str:
 
 def _missing(
     directory: Path,
-    manifest: Mapping[str, Any],
+    info: BuildInfo,
     digest: str,
     records: list[Record],
     measured: Record | None,
@@ -268,10 +190,9 @@ def _missing(
     if measured is None:
         stale = [record.report["date"] for record in records if record.report["digest"] != digest]
         found.append(
-            Missing("Measurement on the RTL", why(stale), f"difflut verify {place}{_verify_options(manifest['model'])}")
+            Missing("Measurement on the RTL", why(stale), f"difflut verify {place}{_verify_options(info.model)}")
         )
-    provable = "folded" not in manifest.get("convolution", {})
-    if provable and (proof is None or proof["digest"] != digest):
+    if info.schedule.provable and (proof is None or proof["digest"] != digest):
         stale = [proof["date"]] if proof else []
         found.append(Missing("Proof for all inputs", why(stale), f"difflut prove {place}"))
     if all(synthesis.digest != digest for synthesis in made):
@@ -280,10 +201,10 @@ def _missing(
     return found
 
 
-def _verify_options(model: Mapping[str, Any]) -> str:
+def _verify_options(model: ModelInfo) -> str:
     """What `difflut verify` must be told: where the samples are unless the package ships them, and the user's own class."""
-    own = "" if model["class"].startswith("difflut.models.") else f" --model {model['class']}"
-    return own + ("" if model["trained"].get("data") == "MNIST" else " --data DIR")
+    own = "" if model.class_name.startswith("difflut.models.") else f" --model {model.class_name}"
+    return own + ("" if model.trained.get("data") == "MNIST" else " --data DIR")
 
 
 def readers(netlist: Netlist) -> Counts:

@@ -118,7 +118,7 @@ def _layers(facts: Facts) -> list[Drawn]:
         )
     ]
     if any(item.kept_bits for item in facts.maps):
-        place = "in memory" if "folded" in facts.manifest["convolution"] else "in registers until it starts"
+        place = "in memory" if facts.info.folded else "in registers until it starts"
         caption = f"What the dense part reads of the maps, kept {place}"
         drawn.append(Drawn("kept", "layers", caption, figures.kept(facts.maps)))
     return drawn
@@ -172,19 +172,19 @@ def render(facts: Facts, drawn: Sequence[Drawn], against: Facts | None = None) -
         }
         for item in drawn
     ]
-    manifest = facts.manifest
-    path = manifest["timing"]["critical_path"] if facts.stages else None
+    info = facts.info
+    path = info.timing.critical_path if info.timing else None
     return environment.get_template("page.html.j2").render(
         facts=facts,
-        manifest=manifest,
-        title=manifest["name"],
+        info=info,
+        title=info.name,
         lead=_lead(facts),
         answers=[_fits(facts), _speed(facts), _accuracy(facts), _exact(facts)],
         strip=_strip(facts),
         pictures=pictures,
         reads=_reads(facts),
         path=path,
-        slowest=facts.stages[path["stage"] - 1] if path else None,
+        slowest=facts.stages[path.stage - 1] if path else None,
         passes=_passes(facts),
         checks=checks(facts),
         claims=facts.proof["claims"] if facts.proof else [],
@@ -199,26 +199,25 @@ def render(facts: Facts, drawn: Sequence[Drawn], against: Facts | None = None) -
 
 
 def _lead(facts: Facts) -> str:
-    manifest = facts.manifest
-    model, ports = manifest["model"], manifest["input"]
-    data = model["trained"].get("data")
+    model, ports = facts.info.model, facts.info.input
+    data = model.trained.get("data")
     shape = " × ".join(map(str, facts.shape))
-    sign = "signed" if ports["signed"] else "unsigned"
+    sign = "signed" if ports.signed else "unsigned"
     return (
-        f"The LUT network {model['name']} of {model['nodes']:,} nodes, "
+        f"The LUT network {model.name} of {model.nodes:,} nodes, "
         f"{f'trained on {data}' if data else 'its training data not recorded'}: {shape} {sign} codes of "
-        f"{ports['width_bits']} bits in{', pixel by pixel' if facts.maps else ''}, {facts.netlist.head.classes} classes."
+        f"{ports.width_bits} bits in{', pixel by pixel' if facts.maps else ''}, {facts.netlist.head.classes} classes."
     )
 
 
 def _fits(facts: Facts) -> Answer:
     """The best knowledge first: a routed device, then a synthesis, then the estimate."""
-    bits = facts.manifest["input"]["features"] * facts.manifest["input"]["width_bits"]
-    if "stream" in facts.manifest:
-        pins = f"{bits:,} input bits through an AXI4-Stream of {facts.manifest['stream']['width_bits']}"
+    info = facts.info
+    bits = info.input.features * info.input.width_bits
+    if info.axi_stream is not None:
+        pins = f"{bits:,} input bits through an AXI4-Stream of {info.axi_stream.width_bits}"
     elif facts.maps:
-        word = facts.manifest["convolution"]["pixels_per_cycle"]
-        pins = f"{bits:,} input bits: {'a pixel' if word == 1 else f'{word} pixels'} at a time"
+        pins = f"{bits:,} input bits: {info.schedule.entry}"
     elif bits > _MANY_PINS:
         pins = f"{bits:,} input bits: more than pins; instantiate it inside a design"
     else:
@@ -236,7 +235,7 @@ def _fits(facts: Facts) -> Answer:
         text = f"{own.total.luts:,} LUTs"
         return Answer("Does it fit?", text, (f"synthesised: {own.tool}, {own.family}", *_device(own), pins))
     details = [f"six-input LUTs, an estimate{' without masks, counters and buffers' if facts.maps else ''}"]
-    if "folded" in facts.manifest.get("convolution", {}):
+    if any(part.lut6 is None for part in info.parts):
         details.append("nor does it have the dense part, which is read from memories: run difflut synth")
     if facts.family.lut_inputs >= 6:
         details += _share(facts.family.name, facts.luts)
@@ -263,18 +262,17 @@ def _share(family: str, luts: int) -> list[str]:
 
 
 def _speed(facts: Facts) -> Answer:
-    manifest = facts.manifest
+    info = facts.info
     clocks = [item for item in facts.syntheses if item.fmax_mhz]
     routed = next((item for item in clocks if item.routed), None)
     mhz = routed.fmax_mhz if routed and routed.fmax_mhz else facts.fmax_mhz
     source = f"routed on {routed.device}" if routed else f"an estimate for {facts.family.name}, not a routed clock"
-    cycles = manifest["latency_cycles"]
+    cycles = info.latency_cycles
     if facts.maps:
         return _images_a_second(facts, mhz, f"{source}{'' if routed else ', and of the dense part alone'}")
     assert mhz is not None  # only folded dense parts have no estimate
-    if "stream" in manifest:
-        stream = manifest["stream"]
-        frame, last = stream["cycles_per_frame"], stream["latency_cycles"]
+    if info.axi_stream is not None:
+        frame, last = info.axi_stream.cycles_per_frame, info.axi_stream.latency_cycles
         frames = f"a frame every {frame} cycles: {mhz / frame:,.2f} million a second"
         return Answer(
             "How fast?",
@@ -291,12 +289,12 @@ def _speed(facts: Facts) -> Answer:
 
 
 def _images_a_second(facts: Facts, mhz: float | None, source: str) -> Answer:
-    manifest, form, interval = facts.manifest, facts.manifest["convolution"], facts.interval_cycles
-    cycles, word = manifest["latency_cycles"], form["pixels_per_cycle"]
-    first = form["words"] - 1 + cycles
+    form, interval, cycles = facts.info.schedule, facts.interval_cycles, facts.info.latency_cycles
+    assert isinstance(form, Pixels)  # it has maps
+    word, first = form.pixels_per_cycle, form.words - 1 + cycles
     several = f", {word} at a time" if word > 1 else ""
-    image = f"an image of {form['pixels']:,} pixels{several} every {interval:,} cycles"
-    pause = f"{form['pause_cycles']:,} of them take no pixel"
+    image = f"an image of {form.pixels:,} pixels{several} every {interval:,} cycles"
+    pause = f"{form.pause_cycles:,} of them take no pixel"
     if mhz is None:
         details = (
             image,
@@ -315,7 +313,7 @@ def _images_a_second(facts: Facts, mhz: float | None, source: str) -> Answer:
 
 
 def _accuracy(facts: Facts) -> Answer:
-    trained = facts.manifest["model"]["trained"]
+    trained = facts.info.model.trained
     details = []
     if isinstance(trained.get("test_accuracy"), float):
         samples = f"{trained['test_samples']:,} " if isinstance(trained.get("test_samples"), int) else ""
@@ -385,7 +383,7 @@ def _strip(facts: Facts) -> list[dict[str, Any]]:
     """The share of each part, for the bar under the answers."""
     total = max(1, facts.luts)
     return [
-        {"name": part.name, "luts": part.luts, "percent": round(100 * part.luts / total, 2),
+        {"name": part.name, "luts": part.lut6 or 0, "percent": round(100 * (part.lut6 or 0) / total, 2),
          "colour": figures.COLOURS[part.kind]}
         for part in facts.parts
     ]  # fmt: skip
@@ -410,14 +408,17 @@ def _reads(facts: Facts) -> str:
 
 def _passes(facts: Facts) -> dict[str, Any]:
     """One row a pass that removed something, and the names of the others; what was there before, in all parts."""
-    rows, idle, parts = [], [], dict[str, dict[str, Any]]()
-    for report in facts.manifest["passes"]:
-        parts.setdefault(report.get("part", ""), report)
-        comparators = report["comparators_after"] - report["comparators_before"]
-        luts = report["luts_after"] - report["luts_before"]
+    rows, idle, parts = [], [], dict[str, PassInfo]()
+    for report in facts.info.passes:
+        parts.setdefault(report.part or "", report)
+        comparators = report.comparators_after - report.comparators_before
+        luts = report.luts_after - report.luts_before
         if comparators or luts:
-            rows.append({**report, "comparators": comparators, "luts": luts})
+            rows.append({"report": report, "comparators": comparators, "luts": luts})
         else:
-            idle.append(report["name"])
-    first = {key: sum(part[key] for part in parts.values()) for key in ("comparators_before", "luts_before")}
+            idle.append(report.name)
+    first = {
+        "comparators": sum(part.comparators_before for part in parts.values()),
+        "luts": sum(part.luts_before for part in parts.values()),
+    }
     return {"first": first, "rows": rows, "idle": list(dict.fromkeys(idle))}

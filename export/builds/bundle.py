@@ -35,32 +35,33 @@ CONVOLUTION_FILE = "verify/convolution.txt"
 TRACED_FILE = "verify/traced.txt.xz"
 
 
-@dataclass(frozen=True)
-class Bundle:
+@dataclass(frozen=True, eq=False)
+class Build:
     """The content of a build directory.
 
     Attributes:
-        manifest: `build.json` without the digests.
+        info: `build.json`.
         files: every other file's content by relative path, with forward slashes.
     """
 
-    manifest: Mapping[str, Any]
+    info: BuildInfo
     files: Mapping[str, bytes]
 
-    def manifest_bytes(self) -> bytes:
-        """`build.json`: the manifest and the digest of every file, in a fixed order."""
-        content = {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            **self.manifest,
-            "files": {name: _digest(self.files[name]) for name in sorted(self.files)},
-        }
-        return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+    @classmethod
+    def of(cls, info: BuildInfo, files: Mapping[str, bytes]) -> Build:
+        """A build of these files, whose digests are put into its description."""
+        digests = {name: _digest(files[name]) for name in sorted(files)}
+        return cls(msgspec.structs.replace(info, files=digests), files)
 
-    @property
+    @cached_property
+    def manifest_bytes(self) -> bytes:
+        """`build.json`."""
+        return to_bytes(self.info)
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of `build.json`, and so of everything."""
-        return _digest(self.manifest_bytes())
+        return _digest(self.manifest_bytes)
 
     def text(self, name: str) -> str:
         """A file's content as text.
@@ -69,24 +70,29 @@ class Bundle:
             BundleError: the build has no such file.
         """
         if name not in self.files:
-            form = "a streaming circuit" if "convolution" in self.manifest else "another kind of build"
-            raise BundleError(f"{self.manifest['name']}: {form}, without the file {name} that this needs")
+            raise BundleError(f"{self.info.name}: the build has no {name}; export again with this version")
         return self.files[name].decode()
+
+    @property
+    def rtl(self) -> dict[str, str]:
+        """The Verilog files of the design, path -> text, in a fixed order."""
+        names = sorted(name for name in self.files if name.startswith(RTL_FOLDER) and name.endswith(".v"))
+        return {name: self.text(name) for name in names}
+
+    @cached_property
+    def circuit(self) -> Netlist | ConvolutionalNetlist:
+        """What was emitted."""
+        return _parse(self.text(NETLIST_FILE))
+
+    @cached_property
+    def traced(self) -> Netlist | ConvolutionalNetlist:
+        """What was traced, before the passes."""
+        return _parse(lzma.decompress(self.files[TRACED_FILE]).decode())
 
 
 def pack_netlist(text: str) -> bytes:
     """The text form of a netlist, compressed; the same text gives the same bytes."""
     return lzma.compress(text.encode(), format=lzma.FORMAT_XZ, preset=6)
-
-
-def rtl_files(bundle: Bundle) -> list[str]:
-    """The Verilog files of the design, in a fixed order."""
-    return sorted(name for name in bundle.files if name.startswith("rtl/") and name.endswith(".v"))
-
-
-def core_name(manifest: Mapping[str, Any]) -> str:
-    """The module with the plain interface: the top, or what a wrapper of streams contains."""
-    return str(manifest.get("core", manifest["name"]))
 
 
 def write(bundle: Bundle, directory: Path) -> None:

@@ -6,7 +6,6 @@ least number of whole bytes, the low one first; the rest of its last byte, and o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import gcd
@@ -254,45 +253,3 @@ def plan_framing(
             f"the deserialiser holds at most {MOST_FRAME_BYTES}: use the plain interface"
         )
     return Framing(codes, Layout(results, result_bits, stream.width_bits), core_latency_cycles)
-
-
-def framing_of(manifest: Mapping[str, Any]) -> Framing:
-    """The framing that a `build.json` states."""
-    stream = manifest["stream"]
-    codes, results = (
-        Layout(stream[side]["count"], stream[side]["value_bits"], stream["width_bits"]) for side in ("codes", "results")
-    )
-    if "word_values" in stream:
-        pause, interval = manifest["convolution"]["pause_cycles"], manifest["initiation_interval"]
-        return PixelFraming(codes, results, manifest["latency_cycles"], stream["word_values"], pause, interval)
-    return Framing(codes, results, manifest["latency_cycles"])
-
-
-def frame_order(manifest: Mapping[str, Any], codes: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.integer[Any]]:
-    """Codes of samples in the order in which a frame has them, (N, codes of a frame).
-
-    A frame of a streaming build is an image pixel by pixel, row by row, of each pixel its colours in order; any other has
-    the codes as the model has them.
-
-    Args:
-        manifest: `build.json`.
-        codes: integers (N, ...), each sample in the order of the model: colours, rows, columns for images.
-    """
-    flat = np.asarray(codes).reshape(len(codes), -1)
-    if "convolution" not in manifest:
-        return flat
-    pixels = manifest["convolution"]["pixels"]
-    return flat.reshape(len(flat), -1, pixels).transpose(0, 2, 1).reshape(len(flat), -1)
-
-
-def pack_samples(manifest: Mapping[str, Any], codes: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint8]:
-    """The frames of samples for a build with AXI4-Streams: uint8 (N, beats, width / 8), the last beat with TLAST.
-
-    The arguments are those of `frame_order`. `unpack_results` reads what comes back.
-    """
-    return framing_of(manifest).codes.pack(frame_order(manifest, codes))
-
-
-def unpack_results(manifest: Mapping[str, Any], beats: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """Scores (N, classes), or class indices (N, 1), from the beats uint8 (N, beats, width / 8) of results."""
-    return framing_of(manifest).results.unpack(beats)[0]

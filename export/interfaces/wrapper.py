@@ -1,38 +1,156 @@
-"""Puts a core into its AXI wrapper: files, what `build.json` says of them, and a C header."""
+"""What surrounds a core: nothing, or AXI4-Streams on either side of it and an AXI4-Lite register block beside it."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from difflut.errors import ConfigError
-from difflut.export.circuit.circuit import ConvolutionalNetlist
-from difflut.export.circuit.netlist import Head, InputFormat, Netlist
 from difflut.export.interfaces.axi_stream import emit_wrapper
 from difflut.export.interfaces.framing import Framing, Layout, PixelFraming, Stream, plan_framing
-from difflut.export.interfaces.registers import c_header, register_map
-from difflut.export.verilog.netlist import VerilogDesign
-from difflut.export.verilog.stream import StreamDesign
+from difflut.export.interfaces.registers import Register, c_header, register_map
+from difflut.export.schedule.forms import Planned, Streamed
+from difflut.export.schedule.head.outputs import Outputs, parse_outputs
+from difflut.export.verilog.design import Design
 
 CORE_SUFFIX = "_core"
 HEADER_FOLDER = "sw"
 
 
 @dataclass(frozen=True, eq=False)
-class Wrapped:
-    """A core in its wrapper.
+class Streams:
+    """The streams and registers around a core.
 
     Attributes:
-        rtl: file name -> text, the core's files among them.
-        headers: file name -> text of C headers.
-        manifest: the entries `core` and `stream` of `build.json`.
+        framing: how samples and results lie in beats.
+        output: "scores" or "class".
+        registers: the register map.
+        core_digest: SHA-256 of the core's files.
     """
 
+    framing: Framing
+    output: str
+    registers: tuple[Register, ...]
+    core_digest: str
+
+
+@dataclass(frozen=True, eq=False)
+class Wrapped:
+    """A design with its interface.
+
+    Attributes:
+        top: the name of the top module.
+        core: that of the module with the plain interface.
+        rtl: file name -> text, the core's files among them.
+        headers: file name -> text of C headers.
+        streams: what is around the core, None for nothing.
+    """
+
+    top: str
+    core: str
     rtl: Mapping[str, str]
-    headers: Mapping[str, str]
-    manifest: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    streams: Streams | None = None
+
+
+@dataclass(frozen=True)
+class Plain:
+    """The core itself: valid and data in, valid and data out."""
+
+    name = "plain"
+    core_suffix = ""
+
+    def outputs(self, asked: str, classes: int) -> Outputs:
+        """The result ports of the core; raises ConfigError if they cannot be."""
+        return parse_outputs(asked, classes)
+
+    def wrap(self, design: Design, planned: Planned) -> Wrapped:
+        """The design as it is."""
+        return Wrapped(design.top, design.top, design.files)
+
+
+@dataclass(frozen=True)
+class AxiStream:
+    """An AXI4-Stream on either side and AXI4-Lite registers.
+
+    Attributes:
+        stream: width and output of the streams.
+    """
+
+    stream: Stream = field(default_factory=Stream)
+    name = "axi-stream"
+    core_suffix = CORE_SUFFIX
+
+    def outputs(self, asked: str, classes: int) -> Outputs:
+        """As `Plain.outputs`; the core has the one result that the stream carries."""
+        if asked not in ("both", self.stream.output):
+            raise ConfigError(
+                f"outputs {asked!r} with interface {self.name!r}: the stream carries {self.stream.output}; choose what it "
+                f"carries with the stream's output (--stream-output), and leave the outputs out"
+            )
+        return parse_outputs(self.stream.output, classes)
+
+    def wrap(self, design: Design, planned: Planned) -> Wrapped:
+        """Wrap a core, whose name ends in `CORE_SUFFIX` and whose only result is that of the stream.
+
+        Raises:
+            ConfigError: its frames are too long, or a row of pixels is not made of whole words.
+        """
+        head, output = planned.body.head, self.stream.output
+        results = (head.classes, head.score_width_bits) if output == "scores" else (1, head.class_width_bits)
+        framing = self._framing(design, planned, *results)
+        top, digest = design.top.removesuffix(CORE_SUFFIX), core_digest(design.files)
+        signed = planned.input.signed
+        registers = register_map(framing, digest, output=output, signed=signed, classes=head.classes)
+        files = emit_wrapper(top, design.top, planned.name, framing, output, registers)
+        header = {f"{top}_registers.h": c_header(top, registers)}
+        return Wrapped(top, design.top, {**design.files, **files}, header, Streams(framing, output, registers, digest))
+
+    def _framing(self, design: Design, planned: Planned, results: int, result_bits: int) -> Framing:
+        form, width = planned.input, self.stream.width_bits
+        if not isinstance(planned, Streamed):
+            return plan_framing(
+                self.stream,
+                features=form.features,
+                code_bits=form.width_bits,
+                results=results,
+                result_bits=result_bits,
+                core_latency_cycles=design.latency_cycles,
+            )
+        size, pixels = planned.circuit.size, planned.schedule.words[0].pixels
+        if size.columns % pixels:
+            raise ConfigError(
+                f"interface axi-stream: rows of {size.columns} pixels are not made of whole words of {pixels}; "
+                f"use the plain interface, or a number of pixels a cycle that divides a row"
+            )
+        return PixelFraming(
+            Layout(size.bits, form.width_bits, width),
+            Layout(results, result_bits, width),
+            design.latency_cycles,
+            word_values=size.channels * pixels,
+            pause_cycles=planned.schedule.pause_cycles,
+            interval_cycles=planned.schedule.initiation_interval,
+        )
+
+
+Interface = Plain | AxiStream
+INTERFACES = (Plain.name, AxiStream.name)
+
+
+def choose_interface(name: str, stream: Stream | None = None) -> Interface:
+    """The interface of a name; `stream` goes with streams only.
+
+    Raises:
+        ConfigError: there is no such interface, or the stream does not fit it.
+    """
+    if name == AxiStream.name:
+        return AxiStream(stream or Stream())
+    if name != Plain.name:
+        raise ConfigError(f"unknown interface {name!r}; known: {', '.join(INTERFACES)}")
+    if stream is not None:
+        raise ConfigError(f"a stream needs the interface {AxiStream.name!r}; got {name!r}")
+    return Plain()
 
 
 def core_digest(files: Mapping[str, str]) -> str:
@@ -42,106 +160,3 @@ def core_digest(files: Mapping[str, str]) -> str:
     """
     lines = [f"{hashlib.sha256(files[name].encode()).hexdigest()}  rtl/{name}\n" for name in sorted(files)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def wrap(design: VerilogDesign, netlist: Netlist, stream: Stream) -> Wrapped:
-    """Wrap a core, whose name ends in `CORE_SUFFIX` and whose only result is `stream.output`.
-
-    Raises:
-        ConfigError: its frames are too long.
-    """
-    results, result_bits = _result(netlist.head, stream)
-    framing = plan_framing(
-        stream,
-        features=netlist.input.features,
-        code_bits=netlist.input.width_bits,
-        results=results,
-        result_bits=result_bits,
-        core_latency_cycles=design.latency_cycles,
-    )
-    return _wrap(design, netlist, netlist.head, framing, stream.output)
-
-
-def wrap_pixels(
-    design: StreamDesign, netlist: ConvolutionalNetlist, stream: Stream, pixels_per_word: int = 1
-) -> Wrapped:
-    """Wrap a streaming core, whose name ends in `CORE_SUFFIX` and whose only result is `stream.output`.
-
-    Args:
-        design: the core.
-        netlist: what it was emitted from.
-        stream: width and output of the streams.
-        pixels_per_word: how many pixels of a row, one behind the other, the core takes at once.
-
-    Raises:
-        ConfigError: a row is not made of whole words.
-    """
-    form = netlist.input
-    if netlist.size.columns % pixels_per_word:
-        raise ConfigError(
-            f"interface axi-stream: rows of {netlist.size.columns} pixels are not made of whole words of {pixels_per_word}; "
-            f"use the plain interface, or a number of pixels a cycle that divides a row"
-        )
-    framing = PixelFraming(
-        Layout(netlist.size.bits, form.width_bits, stream.width_bits),
-        Layout(*_result(netlist.dense.head, stream), stream.width_bits),
-        design.latency_cycles,
-        word_values=netlist.size.channels * pixels_per_word,
-        pause_cycles=design.schedule.pause_cycles,
-        interval_cycles=design.schedule.initiation_interval,
-    )
-    return _wrap(design, netlist, netlist.dense.head, framing, stream.output)
-
-
-def _result(head: Head, stream: Stream) -> tuple[int, int]:
-    """How many numbers a result has, and the bits of each."""
-    return (head.classes, head.score_width_bits) if stream.output == "scores" else (1, head.class_width_bits)
-
-
-def _wrap(
-    design: VerilogDesign | StreamDesign,
-    netlist: Netlist | ConvolutionalNetlist,
-    head: Head,
-    framing: Framing,
-    output: str,
-) -> Wrapped:
-    form: InputFormat = netlist.input
-    top, digest = design.top.removesuffix(CORE_SUFFIX), core_digest(design.files)
-    registers = register_map(framing, digest, output=output, signed=form.signed, classes=head.classes)
-    files = emit_wrapper(top, design.top, netlist.name, framing, output, registers)
-    pixels = {"word_values": framing.word_values} if isinstance(framing, PixelFraming) else {}
-    described = {
-        "width_bits": framing.codes.width_bits,
-        "output": output,
-        "framing": "every number takes whole bytes, low byte first, the first number in the lowest byte of the first beat; "
-        "TLAST at the last beat"
-        + ("; an image pixel by pixel, row by row, of each pixel the colours in order" if pixels else ""),
-        "codes": _describe(framing.codes),
-        "results": _describe(framing.results),
-        **pixels,
-        "credits": framing.credits,
-        "cycles_per_frame": framing.cycles_per_frame,
-        "latency_cycles": framing.latency_cycles,
-        "core_digest": digest,
-        "registers": [
-            {
-                "name": register.name,
-                "offset": register.offset,
-                "access": register.access,
-                "value": register.value,
-                "meaning": register.meaning,
-            }
-            for register in registers
-        ],
-    }
-    header = {f"{top}_registers.h": c_header(top, registers)}
-    return Wrapped({**design.files, **files}, header, {"core": design.top, "stream": described})
-
-
-def _describe(layout: Layout) -> dict[str, int]:
-    return {
-        "count": layout.count,
-        "value_bits": layout.value_bits,
-        "value_bytes": layout.value_bytes,
-        "beats": layout.beats,
-    }

@@ -1,23 +1,43 @@
-"""What a netlist will cost before anything was synthesised: six-input LUTs by part, and the figures that reports show.
+"""What a netlist will cost before anything was synthesised: the six-input LUTs of each part.
 
 All functions take a netlist that `difflut.export.circuit.rules.check` accepts. None has a Python loop per LUT.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from difflut.export.circuit.analysis import features_read, levels, live_nets
-from difflut.export.circuit.netlist import FIRST_NET, Netlist
+from difflut.export.circuit.netlist import Netlist
 from difflut.export.families.family import GENERIC, Target
 from difflut.export.schedule.encoder.plan import plan_encoder
-from difflut.export.schedule.head.cost import head_luts
+from difflut.export.schedule.head.cost import counter_luts, head_luts, selection_luts
 from difflut.export.schedule.head.outputs import Outputs
-from difflut.export.schedule.head.plan import plan_head
+from difflut.export.schedule.head.plan import HeadPlan, plan_head
 from difflut.export.schedule.packing import pair_luts
+
+ENCODER, KERNEL, LAYER, GROUP_SUM, SELECTION = "encoder", "kernel", "layer", "group sum", "argmax"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a circuit.
+
+    Attributes:
+        name: for people, such as "layer 2".
+        kind: ENCODER, KERNEL, LAYER, GROUP_SUM or SELECTION.
+        luts: LUTs of the netlist in one copy; 0 for what is planned from words, the encoder and the head.
+        lut6: the estimated six-input LUTs of all copies; None for what lies in memory.
+        copies: how often it is built.
+    """
+
+    name: str
+    kind: str
+    luts: int
+    lut6: int | None
+    copies: int = 1
 
 
 @dataclass(frozen=True)
@@ -43,38 +63,13 @@ class LutEstimate:
         return self.encoder + sum(layer.lut6 for layer in self.layers) + self.head
 
 
-@dataclass(frozen=True)
-class Summary:
-    """The figures of a netlist that reports show."""
-
-    name: str
-    features: int
-    features_read: int
-    comparators: int
-    comparators_read: int
-    luts: int
-    luts_read: int
-    levels: int
-    stages: int
-    classes: int
-    score_width_bits: int
-    lut6: LutEstimate
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain dictionaries, lists, strings and numbers; `lut6` has its `total` added."""
-        values = asdict(self)
-        values["lut6"]["layers"] = list(values["lut6"]["layers"])
-        values["lut6"]["total"] = self.lut6.total
-        return values
-
-
 def estimate_luts(netlist: Netlist, target: Target = GENERIC, outputs: Outputs | None = None) -> LutEstimate:
     """Estimate the six-input LUTs of every cell in the netlist as it stands (run the passes first).
 
     - Encoder: the LUTs of `plan_encoder` for the target, an exact count.
     - Layers: a LUT with n <= 6 inputs is one; n = 7 is two and n = 8 is four, joined by the slice's multiplexers. Two
       that share a dual-output LUT (`pair_luts`) count once, in the layer of the first.
-    - Head: the LUTs of its plan for the target (`difflut.export.heads`), exact where primitives are instantiated.
+    - Head: the LUTs of its plan for the target (`difflut.export.schedule.head`), exact where primitives are instantiated.
     """
     encoder = plan_encoder(netlist, target).luts
 
@@ -92,20 +87,19 @@ def estimate_luts(netlist: Netlist, target: Target = GENERIC, outputs: Outputs |
     return LutEstimate(encoder, layers, head_luts(plan_head(netlist.head, target, outputs), target))
 
 
-def summarise(netlist: Netlist, target: Target = GENERIC, outputs: Outputs | None = None) -> Summary:
-    """Collect the figures that reports show."""
-    live = live_nets(netlist)
-    return Summary(
-        name=netlist.name,
-        features=netlist.input.features,
-        features_read=len(features_read(netlist)),
-        comparators=netlist.comparators,
-        comparators_read=int(np.count_nonzero(live[FIRST_NET : netlist.first_lut_net])),
-        luts=netlist.luts,
-        luts_read=int(np.count_nonzero(live[netlist.first_lut_net :])),
-        levels=int(levels(netlist).max(initial=0)),
-        stages=netlist.last_stage,
-        classes=netlist.head.classes,
-        score_width_bits=netlist.head.score_width_bits,
-        lut6=estimate_luts(netlist, target, outputs),
-    )
+def netlist_parts(netlist: Netlist, family: Target, outputs: Outputs | None = None) -> tuple[Part, ...]:
+    """The parts of a netlist with an encoder and a head, in the order of the way through it."""
+    estimate = estimate_luts(netlist, family, outputs)
+    layers = [
+        Part(f"layer {layer.layer}" if layer.layer > 0 else "LUTs of the export", LAYER, layer.luts, layer.lut6)
+        for layer in sorted(estimate.layers, key=lambda layer: layer.layer)
+    ]
+    head = head_parts(plan_head(netlist.head, family, outputs), family)
+    return (Part("encoder", ENCODER, 0, estimate.encoder), *layers, *head)
+
+
+def head_parts(head: HeadPlan, family: Target) -> Iterator[Part]:
+    """The group sum, and where there is something to choose the argmax or top-k."""
+    yield Part("group sum", GROUP_SUM, 0, counter_luts(head))
+    if head.selection.levels:
+        yield Part("top-k" if head.outputs.top else "argmax", SELECTION, 0, selection_luts(head, family))

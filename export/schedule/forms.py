@@ -1,26 +1,184 @@
-"""The forms of a convolutional circuit, as `--conv` names them."""
+"""The forms of a circuit: when and where its parts are computed, as `--conv` names them, and what each plans of a circuit."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from difflut.errors import ConfigError
+from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.circuit.netlist import InputFormat, Netlist
+from difflut.export.circuit.pixel import pixel_netlist
+from difflut.export.families.family import Target
+from difflut.export.passes.assign_stages import assign_stages
+from difflut.export.schedule.encoder.plan import plan_encoder
+from difflut.export.schedule.estimate import ENCODER, KERNEL, LAYER, Part, estimate_luts, head_parts, netlist_parts
+from difflut.export.schedule.folded.plan import FoldedDense, fold_dense, nodes_per_cycle
+from difflut.export.schedule.head.outputs import Outputs
+from difflut.export.schedule.head.plan import plan_head
+from difflut.export.schedule.levels import Plan
+from difflut.export.schedule.pipelining import LEVELS, Pipeline, plan_pipeline
+from difflut.export.schedule.stream.kernels import stage_kernels
+from difflut.export.schedule.stream.plan import Schedule, plan_schedule
+from difflut.export.schedule.stream.words import pixels_per_cycle_for
+from difflut.export.schedule.timing import Timing, analyse, find_levels
 
-UNROLLED, STREAMING, FOLDED = "unrolled", "streaming", "folded"
+
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """A circuit and when its parts are computed: everything that a back-end prints.
+
+    Attributes:
+        family: the FPGA family.
+        outputs: the result ports.
+        body: the netlist behind the windows, its stages assigned; of a whole-sample circuit all of it.
+        registers: where they stand in the body; None where that is not planned but given.
+    """
+
+    family: Target
+    outputs: Outputs
+    body: Netlist
+    registers: Plan | None
+
+    @property
+    def name(self) -> str:
+        """The name of the circuit."""
+        return self.body.name
+
+    @property
+    def input(self) -> InputFormat:
+        """The codes of a sample."""
+        return self.body.input
+
+    @property
+    def timing(self) -> Timing | None:
+        """The estimated delays of the body's stages."""
+        if self.registers is None:
+            return None
+        return analyse(self.body, self.family, self.registers, self.outputs)
+
+    def parts(self) -> tuple[Part, ...]:
+        """What the circuit is made of, in the order of the way through it."""
+        return netlist_parts(self.body, self.family, self.outputs)
+
+
+@dataclass(frozen=True, eq=False)
+class Streamed(Planned):
+    """A circuit that takes an image pixel by pixel.
+
+    Attributes:
+        circuit: all of it, stages assigned.
+        schedule: when each layer takes and gives pixels.
+        folded: the plan of a body that is a program in memories, else None.
+    """
+
+    circuit: ConvolutionalNetlist
+    schedule: Schedule
+    folded: FoldedDense | None = None
+
+    @property
+    def name(self) -> str:
+        """As `Planned.name`."""
+        return self.circuit.name
+
+    @property
+    def input(self) -> InputFormat:
+        """As `Planned.input`."""
+        return self.circuit.input
+
+    def parts(self) -> tuple[Part, ...]:
+        """Each kernel as often as it is built; masks, counters, registers of maps and what reads memories are not estimated."""
+        family, words = self.family, self.schedule.words[0].pixels
+        comparisons = words * plan_encoder(pixel_netlist(self.circuit), family).luts
+        kernels = [
+            Part(
+                f"kernel {number}",
+                KERNEL,
+                layer.kernel.luts,
+                steps.lanes.count * sum(part.lut6 for part in estimate_luts(layer.kernel, family).layers),
+                steps.lanes.count,
+            )
+            for number, (layer, steps) in enumerate(zip(self.circuit.layers, self.schedule.layers, strict=True), 1)
+        ]
+        if self.folded is None:
+            body = [part for part in netlist_parts(self.body, family, self.outputs) if part.kind != ENCODER]
+        else:
+            _, *selection = head_parts(plan_head(self.body.head, family, self.outputs), family)
+            body = [Part("body", LAYER, self.body.luts, None), *selection]
+        return (Part("comparisons", ENCODER, 0, comparisons), *kernels, *body)
 
 
 @dataclass(frozen=True)
 class Form:
-    """A form.
+    """Everything at once: each node is built at every position, and a sample enters in one cycle.
 
     Attributes:
-        name: `UNROLLED`, `STREAMING` or `FOLDED`.
-        cycles: how many clock cycles an image may take, of a folded circuit; else None.
+        name: as `--conv` takes it.
+        windowed: whether kernels are built once and windows pass over maps, so that the circuit must be traced with them.
     """
 
-    name: str
+    name = "unrolled"
+    windowed = False
+
+    def plan(self, circuit: Netlist, family: Target, outputs: Outputs, pipeline: Pipeline) -> Planned:
+        """Plan a circuit.
+
+        Raises:
+            ConfigError: the options do not fit the circuit.
+        """
+        plan = plan_pipeline(circuit, family, pipeline, outputs)
+        return Planned(family, outputs, assign_stages(circuit, plan.cells), plan)
+
+
+@dataclass(frozen=True)
+class Streaming(Form):
+    """Each kernel once for each position that it makes in a cycle.
+
+    Attributes:
+        pixels_per_cycle: adjacent pixels of a row that are taken in a cycle, up to a whole row; strides restrict how many, see
+            `difflut.export.schedule.stream.words`.
+    """
+
+    pixels_per_cycle: int = 1
+    name = "streaming"
+    windowed = True
+
+    def plan(self, circuit: ConvolutionalNetlist, family: Target, outputs: Outputs, pipeline: Pipeline) -> Planned:  # type: ignore[override]
+        """As `Form.plan`; the bits that the body reads are registers, so by default none follow its level "encoder"."""
+        staged = stage_kernels(circuit)
+        schedule = plan_schedule(staged, self.pixels_per_cycle)
+        plan = _plan_body(staged.dense, family, pipeline, outputs)
+        body = assign_stages(staged.dense, plan.cells)
+        return Streamed(family, outputs, body, plan, replace(staged, dense=body), schedule)
+
+
+@dataclass(frozen=True)
+class Folded(Form):
+    """An image in about so many cycles, or so many nodes of the body a cycle: several pixels a cycle if the cycles are fewer than
+    an image has pixels, else the body as a program in memories.
+
+    Attributes:
+        cycles: how many an image may take.
+        nodes_per_cycle: LUTs of the body that are looked up in a cycle, instead of `cycles`.
+    """
+
     cycles: int | None = None
+    nodes_per_cycle: int | None = None
+    name = "folded"
+    windowed = True
+
+    def plan(self, circuit: ConvolutionalNetlist, family: Target, outputs: Outputs, pipeline: Pipeline) -> Planned:  # type: ignore[override]
+        """As `Form.plan`; a body in memories has registers of its own."""
+        if self.cycles is not None and self.cycles < circuit.size.pixels:
+            pixels = pixels_per_cycle_for(stage_kernels(circuit), self.cycles)
+            return Streaming(pixels).plan(circuit, family, outputs, pipeline)
+        if pipeline != Pipeline(LEVELS):
+            raise ConfigError("a folded circuit has registers of its own: leave out --pipeline, --fmax and --latency")
+        staged = stage_kernels(circuit)
+        schedule = plan_schedule(staged)
+        nodes = self.nodes_per_cycle or nodes_per_cycle(staged, schedule, self.cycles or 1)
+        folded = fold_dense(staged, schedule, nodes)
+        return Streamed(family, outputs, staged.dense, None, staged, folded.schedule, folded)
 
 
 def parse_form(text: str) -> Form:
@@ -29,12 +187,21 @@ def parse_form(text: str) -> Form:
     Raises:
         ConfigError: if it is none of these.
     """
-    if text in (UNROLLED, STREAMING):
-        return Form(text)
+    if text == Form.name:
+        return Form()
+    if text == Streaming.name:
+        return Streaming()
     match = re.fullmatch(r"folded=([1-9]\d{0,8})", text)
     if match is None:
         raise ConfigError(
             f"--conv {text}: expected unrolled, streaming, or folded=N, where N is how many clock cycles an image may take, "
             f"such as folded=4096"
         )
-    return Form(FOLDED, int(match[1]))
+    return Folded(cycles=int(match[1]))
+
+
+def _plan_body(body: Netlist, family: Target, asked: Pipeline, outputs: Outputs) -> Plan:
+    if asked.spec != LEVELS:
+        return plan_pipeline(body, family, asked, outputs)
+    levels = find_levels(body, plan_head(body.head, family, outputs))
+    return Plan(levels, tuple(place for place, name in enumerate(levels.names) if name != "encoder"))

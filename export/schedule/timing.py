@@ -55,11 +55,13 @@ class StageTiming:
         levels: the names of the levels in it.
         delay_ns: its estimated longest delay, registers and wires included.
         path: that path in words, the end first, the source last.
+        register_bits: bits of the register at its end; 0 if it ends at the output port without one.
     """
 
     levels: tuple[str, ...]
     delay_ns: float
     path: tuple[str, ...]
+    register_bits: int
 
     def __str__(self) -> str:
         return " <- ".join(self.path)
@@ -82,16 +84,11 @@ class Timing:
         """The estimated clock frequency."""
         return 1e3 / self.stages[self.critical - 1].delay_ns
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for build.json; delays in whole picoseconds, so that equal exports are equal bytes."""
-        critical = self.stages[self.critical - 1]
-        return {
-            "estimate": f"a delay model, {'fitted to' if self.target.delays.calibrated else 'not checked against'} "
-            f"routed designs; source: {self.target.delays.source}",
-            "fmax_mhz": round(self.fmax_mhz, 1),
-            "stages": [{"levels": list(stage.levels), "delay_ns": round(stage.delay_ns, 3)} for stage in self.stages],
-            "critical_path": {"stage": self.critical, "path": list(critical.path)},
-        }
+    @property
+    def words(self) -> str:
+        """What the estimate is worth, for people."""
+        checked = "fitted to" if self.target.delays.calibrated else "not checked against"
+        return f"a delay model, {checked} routed designs; source: {self.target.delays.source}"
 
 
 def find_levels(netlist: Netlist, head: HeadPlan) -> Levels:
@@ -227,8 +224,8 @@ class Paths:
             np.int64
         )
 
-    def stage(self, places: range) -> StageTiming:
-        """The delay and the longest path of the stage that consists of the levels at `places`."""
+    def stage(self, places: range, register_bits: int = 0) -> StageTiming:
+        """The delay and the longest path of the stage of the levels at `places`, behind which so many register bits stand."""
         cells, delays = self.levels.cells, self._delays
         names = tuple(self.levels.names[place] for place in places)
         arrival: FloatArray = np.full(self._netlist.nets, delays.register_delay_ns)
@@ -237,7 +234,7 @@ class Paths:
             arrival = next(islice(self.arrivals(places.start + 1), own - 1, None))
         if places.stop <= cells:
             net = self._last_net(arrival, places.start + 1, places.stop)
-            return StageTiming(names, float(arrival[net]), tuple(self._trace(arrival, net, places.start + 1)))
+            return StageTiming(names, float(arrival[net]), tuple(self._trace(arrival, net, places.start + 1)), register_bits)
         in_head = range(max(places.start, cells), places.stop)
         hops = [self.head[place - cells] for place in in_head]
         path = [hop.description for hop in reversed(hops)]
@@ -250,7 +247,7 @@ class Paths:
             net = int(nets[np.argmax((arrival + self._net_ns)[nets])])
             path += self._trace(arrival, net, places.start + 1)
         delay += sum(hop.logic_ns for hop in hops) + sum(map(self._head_net, hops[1:]))
-        return StageTiming(names, delay, tuple(path))
+        return StageTiming(names, delay, tuple(path), register_bits)
 
     def _head_net(self, level: HeadLevel) -> float:
         return self._delays.net_ns(level.readers, self.luts)
@@ -293,4 +290,9 @@ class Paths:
 def analyse(netlist: Netlist, target: Target, plan: Plan, outputs: Outputs | None = None) -> Timing:
     """The timing estimate of `netlist` with the registers of `plan`; scores and class are the outputs by default."""
     paths = Paths(netlist, target, outputs)
-    return Timing(target, tuple(paths.stage(stage) for stage in plan.stages))
+    bits = paths.register_bits()
+    ends = ((stage, stage.stop - 1) for stage in plan.stages)
+    return Timing(
+        target,
+        tuple(paths.stage(stage, int(bits[end]) if end in plan.places else 0) for stage, end in ends),
+    )

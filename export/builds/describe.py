@@ -1,0 +1,284 @@
+"""What `build.json` says, from what was planned and emitted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from difflut._version import __version__
+from difflut.export.builds.info import (
+    AxiStreamInfo,
+    BankInfo,
+    BuildInfo,
+    ClassPort,
+    InputInfo,
+    LayoutInfo,
+    MapInfo,
+    ModelInfo,
+    NetlistInfo,
+    OutputInfo,
+    PartInfo,
+    PassInfo,
+    PathInfo,
+    PipelineInfo,
+    Pixels,
+    ProgramInfo,
+    RegisterInfo,
+    ScoresPort,
+    StageInfo,
+    TimingInfo,
+    TopPort,
+    WholeSamples,
+)
+from difflut.export.circuit.analysis import features_read
+from difflut.export.circuit.netlist import Head
+from difflut.export.interfaces.framing import Layout, PixelFraming
+from difflut.export.interfaces.wrapper import Streams, Wrapped
+from difflut.export.passes.pipelines import PassReport
+from difflut.export.schedule.folded.plan import FoldedDense
+from difflut.export.schedule.forms import Planned, Streamed
+from difflut.export.schedule.head.outputs import Outputs
+from difflut.export.schedule.pipelining import Pipeline
+from difflut.export.schedule.stream.words import Words
+from difflut.export.verilog.design import Design
+
+if TYPE_CHECKING:
+    from difflut.models.base_model import BaseModel
+
+
+def describe(
+    model: BaseModel,
+    planned: Planned,
+    design: Design,
+    wrapped: Wrapped,
+    *,
+    interface: str,
+    target: str,
+    pipeline: Pipeline,
+    passes: Mapping[str, Sequence[PassReport]],
+) -> BuildInfo:
+    """The description of a build, still without the digests of its files.
+
+    Args:
+        model: what was exported.
+        planned: its circuit.
+        design: the core.
+        wrapped: the core with its interface.
+        interface, target, pipeline: what was asked for.
+        passes: what each pass changed, by the part of the circuit that it ran on.
+    """
+    streamed = planned if isinstance(planned, Streamed) else None
+    return BuildInfo(
+        name=wrapped.top,
+        core=wrapped.core,
+        target="verilog",
+        fpga=planned.family.name,
+        interface=interface,
+        outputs=planned.outputs.name,
+        model=ModelInfo(
+            name=model.name,
+            class_name=f"{type(model).__module__}:{type(model).__qualname__}",
+            nodes=sum(layer.out_width for _, layer in model.lut_layers()),
+            trained=dict(model.info),
+        ),
+        input=_input(model, planned),
+        output=_output(planned.outputs, planned.body.head),
+        latency_cycles=design.latency_cycles,
+        initiation_interval=design.initiation_interval,
+        schedule=_schedule(streamed, design) if streamed else WholeSamples(),
+        netlist=_netlist(planned),
+        parts=tuple(PartInfo(**asdict(part), instances=design.parts.get(part.name, ())) for part in planned.parts()),
+        passes=tuple(
+            PassInfo(
+                name=report.name,
+                comparators_before=report.comparators_before,
+                comparators_after=report.comparators_after,
+                luts_before=report.luts_before,
+                luts_after=report.luts_after,
+                part=part if streamed else None,
+            )
+            for part, reports in passes.items()
+            for report in reports
+        ),
+        versions={"difflut": __version__},
+        pipeline=_pipeline(pipeline, planned),
+        timing=_timing(planned),
+        axi_stream=_streams(wrapped.streams) if wrapped.streams else None,
+    )
+
+
+def _input(model: BaseModel, planned: Planned) -> InputInfo:
+    form, divisor = planned.input, model.input_format.divisor
+    features, meaning = form.features, f"feature i is the code at in_codes[{form.width_bits}*i +: {form.width_bits}]"
+    if isinstance(planned, Streamed):
+        words, colours = planned.schedule.words[0], planned.circuit.size.channels
+        features, meaning = words.pixels * colours, _pixels(words, colours, form.width_bits)
+    return InputInfo(
+        port="in_codes",
+        shape=tuple(model.input_shape),
+        features=features,
+        width_bits=form.width_bits,
+        signed=form.signed,
+        divisor=divisor,
+        meaning=f"{meaning}; the model sees code / {divisor:g}",
+    )
+
+
+def _pixels(words: Words, colours: int, width_bits: int) -> str:
+    """What the port `in_codes` shows in a cycle."""
+    if words.pixels == 1:
+        return f"one pixel a cycle, row by row; colour c is the code at in_codes[{width_bits}*c +: {width_bits}]"
+    meaning = (
+        f"{words.pixels} adjacent pixels of a row a cycle, row by row; colour c of pixel p, the leftmost first, is the code at "
+        f"in_codes[{width_bits}*({colours}*p + c) +: {width_bits}]"
+    )
+    last = words.columns - (words.row - 1) * words.pixels
+    return meaning if last == words.pixels else f"{meaning}; of the last word of a row only the low {last} count"
+
+
+def _output(outputs: Outputs, head: Head) -> OutputInfo:
+    best = ClassPort(port="out_class", width_bits=head.class_width_bits, ties="lowest index")
+    top = TopPort(
+        port="out_top",
+        count=max(1, outputs.top),
+        width_bits=head.class_width_bits,
+        order="descending scores, of equal ones the lowest index first",
+    )
+    return OutputInfo(
+        classes=head.classes,
+        scores=ScoresPort(port="out_scores", classes=head.classes, width_bits=head.score_width_bits)
+        if outputs.scores
+        else None,
+        best=best if outputs.best else None,
+        top=top if outputs.top else None,
+    )
+
+
+def _schedule(planned: Streamed, design: Design) -> Pixels:
+    circuit, schedule = planned.circuit, planned.schedule
+    return Pixels(
+        pixels=schedule.pixels,
+        pixels_per_cycle=schedule.words[0].pixels,
+        words=schedule.words[0].total,
+        body_latency_cycles=design.latency_cycles - schedule.collect_cycles,
+        pause_cycles=schedule.pause_cycles,
+        line_buffer_bits=schedule.buffer_bits,
+        window_bits=schedule.window_bits,
+        collected_bits=schedule.collected_bits,
+        maps=tuple(
+            MapInfo(
+                size=tuple(size),
+                source=layer.source,
+                window=layer.window,
+                stride=layer.stride,
+                padding=layer.padding,
+                luts=layer.kernel.luts,
+                lanes=steps.lanes.count,
+                registers=steps.register_levels,
+            )
+            for layer, steps, size in zip(circuit.layers, schedule.layers, circuit.maps[1:], strict=True)
+        ),
+        program=_program(planned.folded) if planned.folded else None,
+    )
+
+
+def _program(folded: FoldedDense) -> ProgramInfo:
+    program = folded.program
+    return ProgramInfo(
+        nodes_per_cycle=program.lanes,
+        program_cycles=program.rows,
+        idle_lanes=program.idle_lanes,
+        hold_cycles=folded.schedule.hold_cycles,
+        table_bits=folded.table_bits,
+        connection_bits=folded.connection_bits,
+        copies=folded.copies,
+        copy_bits=folded.layout.copy_bits,
+        banks=tuple(
+            BankInfo(words=bank.halves * bank.words, width_bits=bank.width_bits, map=keeper.map if keeper else None)
+            for bank, keeper in zip_longest(folded.layout.banks, folded.keepers)
+        ),
+    )
+
+
+def _netlist(planned: Planned) -> NetlistInfo:
+    body = planned.body
+    comparators, luts, features, read = body.comparators, body.luts, body.input.features, len(features_read(body))
+    if isinstance(planned, Streamed):
+        circuit, steps = planned.circuit, planned.schedule.layers
+        comparators = planned.schedule.words[0].pixels * len(circuit.compare_channel)
+        luts += sum(layer.kernel.luts * step.lanes.count for layer, step in zip(circuit.layers, steps, strict=True))
+        features, read = circuit.input.features, len(set(circuit.compare_channel.tolist())) * circuit.size.pixels
+    return NetlistInfo(
+        comparators=comparators,
+        luts=luts,
+        features=features,
+        features_read=read,
+        classes=body.head.classes,
+        score_width_bits=body.head.score_width_bits,
+    )
+
+
+def _pipeline(asked: Pipeline, planned: Planned) -> PipelineInfo | None:
+    plan = planned.registers
+    if plan is None:
+        return None
+    return PipelineInfo(
+        spec=asked.spec,
+        fmax_mhz=asked.fmax_mhz,
+        latency_cycles=asked.latency_cycles,
+        levels=plan.levels.names,
+        registers_after=plan.names,
+    )
+
+
+def _timing(planned: Planned) -> TimingInfo | None:
+    """Delays in whole picoseconds, so that equal exports are equal bytes."""
+    timing = planned.timing
+    if timing is None:
+        return None
+    return TimingInfo(
+        estimate=timing.words,
+        fmax_mhz=round(timing.fmax_mhz, 1),
+        stages=tuple(
+            StageInfo(levels=stage.levels, delay_ns=round(stage.delay_ns, 3), register_bits=stage.register_bits)
+            for stage in timing.stages
+        ),
+        critical_path=PathInfo(stage=timing.critical, path=timing.stages[timing.critical - 1].path),
+    )
+
+
+def _streams(streams: Streams) -> AxiStreamInfo:
+    framing = streams.framing
+    words = framing.word_values if isinstance(framing, PixelFraming) else None
+    pixels = "; an image pixel by pixel, row by row, of each pixel the colours in order"
+    return AxiStreamInfo(
+        width_bits=framing.codes.width_bits,
+        output=streams.output,
+        framing="every number takes whole bytes, low byte first, the first number in the lowest byte of the first beat; "
+        f"TLAST at the last beat{'' if words is None else pixels}",
+        codes=_layout(framing.codes),
+        results=_layout(framing.results),
+        credits=framing.credits,
+        cycles_per_frame=framing.cycles_per_frame,
+        latency_cycles=framing.latency_cycles,
+        core_digest=streams.core_digest,
+        registers=tuple(
+            RegisterInfo(
+                name=register.name,
+                offset=register.offset,
+                access=register.access,
+                value=register.value,
+                meaning=register.meaning,
+            )
+            for register in streams.registers
+        ),
+        word_values=words,
+    )
+
+
+def _layout(layout: Layout) -> LayoutInfo:
+    return LayoutInfo(
+        count=layout.count, value_bits=layout.value_bits, value_bytes=layout.value_bytes, beats=layout.beats
+    )

@@ -1,0 +1,451 @@
+"""`build.json`: what a build says of itself, as one typed object with one reader and one writer.
+
+The classes here are the specification of the format. A key that is missing, unknown or of another type makes a
+`BundleError`. `FORMAT_VERSION` moves whenever a key does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from difflut.errors import ConfigError
+from difflut.export.errors import BundleError
+from difflut.export.families.family import find_target
+from difflut.export.schedule.head.outputs import parse_outputs
+
+FORMAT = "difflut-build"
+FORMAT_VERSION = 2
+MANIFEST = "build.json"
+
+# A name of Verilog that needs no escape; tools and scripts get it as it is.
+Identifier = Annotated[str, Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\Z", max_length=255)]
+# A path below the build directory: no hidden file, no way out of it.
+FileName = Annotated[
+    str, Meta(pattern=r"\A[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*\Z", max_length=255)
+]
+Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Text = Annotated[str, Meta(max_length=4096)]
+# More than any circuit has, less than would make a tool run for ever.
+Count = Annotated[int, Meta(ge=0, le=1 << 40)]
+Positive = Annotated[int, Meta(ge=1, le=1 << 40)]
+Cycles = Annotated[int, Meta(ge=0, le=1 << 24)]
+Size = Annotated[int, Meta(ge=1, le=1 << 24)]
+PortBits = Annotated[int, Meta(ge=1, le=1 << 28)]
+Amount = Annotated[float, Meta(ge=0, le=1e12)]
+
+
+class _Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What all parts of `build.json` have in common: unknown keys are refused, None is left out."""
+
+
+class ModelInfo(_Record, rename={"class_name": "class"}):
+    """The model that a build was made from.
+
+    Attributes:
+        name: the model's.
+        class_name: `module:Class`.
+        nodes: trainable LUTs.
+        trained: what its checkpoint says of its training: data, recipe, history, accuracies.
+    """
+
+    name: Text
+    class_name: Text
+    nodes: Count
+    trained: dict[str, Any]
+
+
+class InputInfo(_Record):
+    """The input port.
+
+    Attributes:
+        port: its name.
+        shape: of one sample of the model.
+        features: the codes on the port in one cycle: of a sample, or of the pixels taken in a cycle.
+        width_bits: of one code.
+        signed: whether codes are two's complement.
+        divisor: the model sees code / divisor.
+        meaning: the same for people.
+    """
+
+    port: Identifier
+    shape: tuple[Size, ...]
+    features: Size
+    width_bits: Annotated[int, Meta(ge=1, le=31)]
+    signed: bool
+    divisor: Annotated[float, Meta(gt=0, le=1e300)]
+    meaning: Text
+
+
+class ScoresPort(_Record):
+    """The port with all scores: score k at bits [width_bits*k +: width_bits]."""
+
+    port: Identifier
+    classes: Size
+    width_bits: PortBits
+
+
+class ClassPort(_Record):
+    """The port with the class index."""
+
+    port: Identifier
+    width_bits: PortBits
+    ties: Text
+
+
+class TopPort(_Record):
+    """The port with the best classes, rank i at bits [width_bits*i +: width_bits]."""
+
+    port: Identifier
+    count: Size
+    width_bits: PortBits
+    order: Text
+
+
+class OutputInfo(_Record, rename={"best": "class"}):
+    """The result ports that there are; `classes` is the number of classes whatever the ports."""
+
+    classes: Size
+    scores: ScoresPort | None = None
+    best: ClassPort | None = None
+    top: TopPort | None = None
+
+    @property
+    def ports(self) -> tuple[tuple[str, int], ...]:
+        """Name and width in bits of each result port, scores, class, top."""
+        found = []
+        if self.scores is not None:
+            found.append((self.scores.port, self.scores.classes * self.scores.width_bits))
+        if self.best is not None:
+            found.append((self.best.port, self.best.width_bits))
+        if self.top is not None:
+            found.append((self.top.port, self.top.count * self.top.width_bits))
+        return tuple(found)
+
+
+class WholeSamples(_Record, tag_field="takes", tag="samples"):
+    """A sample enters in one cycle, a new one each cycle; every node is built at every position."""
+
+    form: ClassVar[str] = "unrolled"
+    entry: ClassVar[str] = "whole"
+    provable: ClassVar[bool] = True
+
+
+class BankInfo(_Record):
+    """One memory of a folded body; `map` is what it holds, None for results of earlier rows."""
+
+    words: Positive
+    width_bits: PortBits
+    map: Count | None = None
+
+
+class ProgramInfo(_Record):
+    """A body that is a program in memories, looked up `nodes_per_cycle` LUTs at a time."""
+
+    nodes_per_cycle: Positive
+    program_cycles: Positive
+    idle_lanes: Count
+    hold_cycles: Cycles
+    table_bits: Count
+    connection_bits: Count
+    copies: Count
+    copy_bits: Count
+    banks: tuple[BankInfo, ...]
+
+
+class MapInfo(_Record):
+    """One map of bits of an image, and the kernel that makes it.
+
+    Attributes:
+        size: channels, rows, columns.
+        source: the map that its windows lie on, 0 for the encoded image.
+        window, stride, padding: rows, columns.
+        luts: of one kernel.
+        lanes: how many kernels are built side by side.
+        registers: levels of registers in the kernel.
+    """
+
+    size: tuple[Size, Size, Size]
+    source: Count
+    window: tuple[Size, Size]
+    stride: tuple[Size, Size]
+    padding: tuple[Count, Count]
+    luts: Count
+    lanes: Positive
+    registers: Cycles
+
+
+class Pixels(_Record, tag_field="takes", tag="pixels"):
+    """An image enters pixel by pixel; each kernel is built once for each position that it makes in a cycle.
+
+    Attributes:
+        pixels: of an image.
+        pixels_per_cycle: adjacent pixels of a row that enter in a cycle.
+        words: cycles in which an image enters.
+        body_latency_cycles: of the layers behind the windows.
+        pause_cycles: after an image in which no pixel may enter.
+        line_buffer_bits, window_bits: of all maps.
+        collected_bits: registers for what the body reads of the maps.
+        maps: those behind the encoded image.
+        program: of a body that is folded into memories, else None.
+    """
+
+    pixels: Size
+    pixels_per_cycle: Size
+    words: Size
+    body_latency_cycles: Cycles
+    pause_cycles: Cycles
+    line_buffer_bits: Count
+    window_bits: Count
+    collected_bits: Count
+    maps: tuple[MapInfo, ...]
+    program: ProgramInfo | None = None
+
+    @property
+    def form(self) -> str:
+        """As `--conv` names it."""
+        return "streaming" if self.program is None else "folded"
+
+    @property
+    def entry(self) -> str:
+        """How a sample comes in, for people."""
+        return "a pixel at a time" if self.pixels_per_cycle == 1 else f"{self.pixels_per_cycle} pixels at a time"
+
+    @property
+    def provable(self) -> bool:
+        """Whether there is a proof of this form."""
+        return self.program is None
+
+
+class NetlistInfo(_Record):
+    """What was emitted: comparators and LUTs as they are built, codes of a sample and how many of them are read."""
+
+    comparators: Count
+    luts: Count
+    features: Size
+    features_read: Count
+    classes: Size
+    score_width_bits: PortBits
+
+
+class PartInfo(_Record):
+    """One part of the circuit.
+
+    Attributes:
+        name: for people, such as "layer 2".
+        kind: what it is.
+        luts: nodes of the netlist in one copy of it; 0 for the encoder and the head, which are planned from words.
+        copies: how often it is built.
+        lut6: the estimated LUTs of all copies; None for what lies in memory.
+        instances: where it is in the hierarchy below the core, from names of instances joined by dots.
+    """
+
+    name: Text
+    kind: Literal["encoder", "kernel", "layer", "group sum", "argmax"]
+    luts: Count
+    copies: Positive = 1
+    lut6: Count | None = None
+    instances: tuple[Text, ...] = ()
+
+
+class PassInfo(_Record):
+    """What one pass changed; `part` names a part of a circuit that has several."""
+
+    name: Text
+    comparators_before: Count
+    comparators_after: Count
+    luts_before: Count
+    luts_after: Count
+    part: Text | None = None
+
+
+class PipelineInfo(_Record):
+    """Where registers are: what was asked for, all levels, and those with a register behind them."""
+
+    spec: Text
+    levels: tuple[Text, ...]
+    registers_after: tuple[Text, ...]
+    fmax_mhz: Amount | None = None
+    latency_cycles: Cycles | None = None
+
+
+class StageInfo(_Record):
+    """One register-to-register stage; `register_bits` stand at its end, 0 if it ends at a port without a register."""
+
+    levels: tuple[Text, ...]
+    delay_ns: Amount
+    register_bits: Count
+
+
+class PathInfo(_Record):
+    """The longest path: the number of its stage, and from its end back to where it starts."""
+
+    stage: Count
+    path: tuple[Text, ...]
+
+
+class TimingInfo(_Record):
+    """The estimated clock of the core; of a streaming circuit that of its body."""
+
+    estimate: Text
+    fmax_mhz: Amount
+    stages: tuple[StageInfo, ...]
+    critical_path: PathInfo
+
+
+class LayoutInfo(_Record):
+    """How many numbers a frame has, the bits and bytes of each, and its beats."""
+
+    count: Size
+    value_bits: Size
+    value_bytes: Size
+    beats: Size
+
+
+class RegisterInfo(_Record):
+    """One register of the AXI4-Lite block; `value` is what a constant reads."""
+
+    name: Identifier
+    offset: Count
+    access: Literal["constant", "counter", "write"]
+    meaning: Text
+    value: Count | None = None
+
+
+class AxiStreamInfo(_Record):
+    """The streams and registers around the core.
+
+    Attributes:
+        width_bits: of TDATA.
+        output: what a result frame has.
+        framing: for people.
+        codes, results: the frames.
+        credits: results that may be under way.
+        cycles_per_frame: from one frame to the next.
+        latency_cycles: from the last beat of a frame to the last beat of its result.
+        core_digest: SHA-256 of the core's files.
+        registers: in the order of their offsets.
+        word_values: codes that enter the core in a cycle, where images enter pixel by pixel.
+    """
+
+    width_bits: Literal[8, 16, 32, 64, 128, 256, 512]
+    output: Literal["scores", "class"]
+    framing: Text
+    codes: LayoutInfo
+    results: LayoutInfo
+    credits: Positive
+    cycles_per_frame: Cycles
+    latency_cycles: Cycles
+    core_digest: Digest
+    registers: tuple[RegisterInfo, ...]
+    word_values: Size | None = None
+
+
+class BuildInfo(_Record):
+    """`build.json`.
+
+    Attributes:
+        name: the top module.
+        core: the module with the plain interface; `name` unless an interface is wrapped around it.
+        target: the output language.
+        fpga: the FPGA family.
+        interface: of the top module.
+        outputs: "both", "scores", "class" or "top-K".
+        model, input, output: what went in, the ports of the core.
+        latency_cycles: of the core, from the edge that takes an input, or the last word of an image, to the result.
+        initiation_interval: cycles from one sample to the next in the core.
+        schedule: when and where the parts are computed.
+        netlist, parts: what was emitted.
+        passes: what they saved.
+        versions: of the tools that made it.
+        pipeline, timing: where registers are and the estimated clock; None where they are not planned but given.
+        axi_stream: the streams, None for the plain interface.
+        files: SHA-256 of every other file.
+    """
+
+    name: Identifier
+    core: Identifier
+    target: Literal["verilog"]
+    fpga: Identifier
+    interface: Literal["plain", "axi-stream"]
+    outputs: Text
+    model: ModelInfo
+    input: InputInfo
+    output: OutputInfo
+    latency_cycles: Cycles
+    initiation_interval: Cycles
+    schedule: WholeSamples | Pixels
+    netlist: NetlistInfo
+    parts: tuple[PartInfo, ...]
+    passes: tuple[PassInfo, ...]
+    versions: dict[str, Text]
+    pipeline: PipelineInfo | None = None
+    timing: TimingInfo | None = None
+    axi_stream: AxiStreamInfo | None = None
+    files: dict[FileName, Digest] = {}
+
+    @property
+    def pixels(self) -> Pixels | None:
+        """The schedule of images that enter pixel by pixel."""
+        return self.schedule if isinstance(self.schedule, Pixels) else None
+
+    @property
+    def folded(self) -> ProgramInfo | None:
+        """The program of a body that is folded into memories."""
+        return self.pixels.program if self.pixels else None
+
+    @property
+    def lut6(self) -> int:
+        """The estimated LUTs of all parts that are not in memory."""
+        return sum(part.lut6 or 0 for part in self.parts)
+
+    def luts_of(self, kind: str) -> int:
+        """Nodes in all copies of the parts of a kind."""
+        return sum(part.luts * part.copies for part in self.parts if part.kind == kind)
+
+
+def to_bytes(info: BuildInfo) -> bytes:
+    """`build.json`; the same description gives the same bytes."""
+    described: dict[str, Any] = msgspec.to_builtins(info)
+    content = {"format": FORMAT, "format_version": FORMAT_VERSION, **described, "digest": _digest(described)}
+    return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
+
+
+def from_bytes(content: bytes, source: Path) -> BuildInfo:
+    """Read `build.json`.
+
+    Args:
+        content: the file.
+        source: its path, for messages.
+
+    Raises:
+        BundleError: it is no description of a build, of another version, or edited; says where.
+    """
+    again = "export again"
+    try:
+        raw = msgspec.json.decode(content)
+        if not isinstance(raw, dict) or raw.pop("format", None) != FORMAT:
+            raise BundleError(f"{source}: is no difflut build description; expected a directory made by `difflut export`")
+        version, digest = raw.pop("format_version", None), raw.pop("digest", None)
+        if version != FORMAT_VERSION:
+            raise BundleError(
+                f"{source}: build format {version!r:.20}, this difflut reads {FORMAT_VERSION}; {again} with this version"
+            )
+        info = msgspec.convert(raw, BuildInfo)
+        find_target(info.fpga)
+        parse_outputs(info.outputs, info.output.classes)
+    except (msgspec.DecodeError, ConfigError, RecursionError, UnicodeDecodeError) as error:
+        raise BundleError(f"{source}: cannot be read: {error}; {again}") from error
+    if digest != _digest(raw):
+        raise BundleError(
+            f"{source}: was edited (its content does not have the digest that it names); {again} instead of editing the build"
+        )
+    return info
+
+
+def _digest(content: dict[str, Any]) -> str:
+    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
