@@ -30,8 +30,7 @@ import torch
 from difflut.check.builds import rtl_interface, words_of
 from difflut.data import load_cifar10
 from difflut.export.builds import bundle
-from difflut.export.builds.make import make_bundle
-from difflut.export.builds.make_stream import make_stream_bundle
+from difflut.export.builds.make import make_build
 from difflut.export.frontend.trace import trace
 from difflut.export.schedule.forms import STREAMING, UNROLLED
 from difflut.models import BaseModel, CIFAR10Conv, get_model
@@ -43,8 +42,8 @@ def make(name: str, form: str, fpga: str, pixels: int) -> bundle.Bundle:
     """The build of a form."""
     model = get_model(name, pretrained=True)
     if form == STREAMING:
-        return make_stream_bundle(model, fpga=fpga, pixels_per_cycle=pixels)
-    return make_bundle(model, fpga=fpga).bundle
+        return make_build(model, fpga=fpga, form=Streaming(pixels))
+    return make_build(model, fpga=fpga)
 
 
 def measure(name: str, form: str, fpga: str, pixels: int) -> dict[str, Any]:
@@ -108,9 +107,9 @@ def write_small(folder: Path, fpga: str, choices: list[int]) -> None:
     """Builds of both forms of a model on 16 x 16 pixels, the streaming form for each number of pixels a cycle."""
     model = small_model()
     for pixels in choices:
-        made = make_stream_bundle(model, fpga=fpga, pixels_per_cycle=pixels)
+        made = make_build(model, fpga=fpga, form=Streaming(pixels))
         bundle.write(made, folder / (STREAMING if pixels == 1 else f"{STREAMING}-{pixels}"))
-    bundle.write(make_bundle(model, fpga=fpga).bundle, folder / UNROLLED)
+    bundle.write(make_build(model, fpga=fpga), folder / UNROLLED)
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ import torch
 started = time.perf_counter()
 import difflut
 from difflut.export.builds import bundle
-from difflut.export.builds.make import make_bundle
+from difflut.export.builds.make import make_build
 from difflut.export.frontend.trace import trace
 imported = time.perf_counter()
 model = difflut.get_model("mnist_fc_8k_dwn", pretrained=True)
@@ -25,7 +25,7 @@ trace(model)
 traced = time.perf_counter()
 with tempfile.TemporaryDirectory() as folder:
     again = time.perf_counter()
-    bundle.write(make_bundle(model).bundle, pathlib.Path(folder) / "net")
+    bundle.write(make_build(model), pathlib.Path(folder) / "net")
     done = time.perf_counter()
 print(imported - started, loaded - imported, traced - loaded, done - again)
 """

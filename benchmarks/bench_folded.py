@@ -16,7 +16,8 @@ from pathlib import Path
 from bench_convolution import show_simulation
 
 from difflut.export.builds import bundle
-from difflut.export.builds.make_stream import make_stream_bundle
+from difflut.export.schedule.forms import Folded
+from difflut.export.builds.make import make_build
 from difflut.models import get_model
 
 
@@ -30,13 +31,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, metavar="DIR")
     options = parser.parse_args()
     model = get_model(options.model, pretrained=True)
-    make_stream_bundle(model)  # the first trace of a process loads most of torch
+    make_build(model, form="streaming")  # the first trace of a process loads most of torch
     print(f"{options.model}, {options.fpga}, nodes: of the dense part, a cycle; copies: of the bits of maps")
     columns = ("N", "nodes", "latency", "interval", "table bits", "connection bits", "copies", "bits each", "seconds")
     print("".join(f"{column:>{len(column) + 3}}" for column in columns))
     for cycles in options.cycles:
         before = time.process_time()
-        made = make_stream_bundle(model, fpga=options.fpga, cycles_per_image=cycles)
+        made = make_build(model, fpga=options.fpga, form=Folded(cycles))
         seconds = time.process_time() - before
         dense = made.manifest["convolution"]["folded"]
         row = (cycles, dense["nodes_per_cycle"], made.manifest["latency_cycles"], made.manifest["initiation_interval"],

@@ -24,7 +24,7 @@ import numpy as np
 
 import difflut
 from difflut.export.builds import bundle
-from difflut.export.builds.make import make_bundle
+from difflut.export.builds.make import make_build
 from difflut.export.circuit.netlist import Head, InputFormat, NetlistBuilder
 from difflut.export.families.family import find_target
 from difflut.export.passes.assign_stages import assign_stages
@@ -59,7 +59,7 @@ def main() -> None:
         model = difflut.get_model(name, pretrained=True)
         for fpga in options.fpga or ("generic", "xcup", "ice40"):
             with tempfile.TemporaryDirectory() as folder:
-                bundle.write(make_bundle(model, fpga=fpga).bundle, Path(folder) / "net")
+                bundle.write(make_build(model, fpga=fpga), Path(folder) / "net")
                 started = cpu_seconds()
                 report = prove(Path(folder) / "net")
                 cpu = cpu_seconds() - started

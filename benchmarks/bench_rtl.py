@@ -20,7 +20,7 @@ import difflut
 from difflut.check.builds import rtl_interface
 from difflut.data import mnist_test
 from difflut.export.builds import bundle
-from difflut.export.builds.make import make_bundle
+from difflut.export.builds.make import make_build
 from difflut.export.circuit.simulate import simulate
 from difflut.sim import compare, run_rtl
 
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--model", default="mnist_fc_8k_dwn")
     parser.add_argument("--images", type=int, default=10000)
     options = parser.parse_args()
-    made = make_bundle(difflut.get_model(options.model, pretrained=True))
+    made = make_build(difflut.get_model(options.model, pretrained=True))
     codes = mnist_test().x.reshape(-1, 784).numpy()[: options.images]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

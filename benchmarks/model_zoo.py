@@ -19,7 +19,7 @@ import torch
 from documents import ROOT, block, replace_block
 from train_zoo import read_results
 
-from difflut.export.builds.make import make_bundle
+from difflut.export.builds.make import make_build
 from difflut.models import BaseModel, get_model, list_models, pretrained_info
 
 DOCUMENT = ROOT / "docs/MODEL_ZOO.md"
@@ -69,7 +69,7 @@ def checked_cells(name: str, model: BaseModel, records: dict[str, dict[str, Any]
 
 def exported_cells(model: BaseModel) -> tuple[str, ...]:
     """The cells under `EXPORTED`, from an export in memory."""
-    manifest = make_bundle(model).bundle.manifest
+    manifest = make_build(model).manifest
     return (str(manifest["latency_cycles"]), f"{manifest['netlist']['lut6']['total']:,}")
 
 

@@ -31,7 +31,7 @@ from difflut.encoders import (
 from difflut.encoders.circuit import CodeCircuit
 from difflut.errors import CheckpointError, ConfigError
 from difflut.export.builds import bundle
-from difflut.export.builds.make import make_bundle
+from difflut.export.builds.make import make_build
 from difflut.export.circuit.rules import check
 from difflut.export.circuit.simulate import simulate
 from difflut.export.frontend.trace import trace
@@ -321,7 +321,7 @@ def test_a_code_reaches_the_rtl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             self.encoder = Binary(4)
 
     monkeypatch.setattr(small_models, "Coded", Coded, raising=False)
-    build = make_bundle(fitted(Coded())).bundle
+    build = make_build(fitted(Coded()))
     bundle.write(build, tmp_path / "coded")
     report = verify(tmp_path / "coded", data=None, data_name="", simulator="icarus", model_class="small_models:Coded")
     assert report.ok

@@ -14,7 +14,7 @@ import difflut
 from difflut.check.verification import verify
 from difflut.data import mnist_test
 from difflut.export.builds import bundle
-from difflut.export.builds.make import export_model, make_bundle
+from difflut.export.builds.make import export_model, make_build
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.simulate import simulate
 from difflut.export.passes.assign_stages import assign_stages
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.full
 @pytest.mark.parametrize("name", ["mnist_fc_8k_dwn", "mnist_fc_8k_linear"])
 def test_one_flipped_table_bit_among_half_a_million_is_found(tmp_path: Path, name: str) -> None:
     require_verilator()
-    made = make_bundle(difflut.get_model(name, pretrained=True))
+    made = make_build(difflut.get_model(name, pretrained=True))
     images = mnist_test()
     netlist = made.netlist
     right = simulate(netlist, images.x.reshape(-1, 784).numpy())

@@ -24,7 +24,7 @@ from benchmarks.hardware.networks import NAMES, trained
 from difflut.check.builds import rtl_interface
 from difflut.data import mnist_test
 from difflut.export.builds import bundle
-from difflut.export.builds.make import make_bundle
+from difflut.export.builds.make import make_build
 from difflut.export.flows import yosys
 from difflut.models import BaseModel
 from difflut.sim import RtlInterface, run_rtl
@@ -153,7 +153,7 @@ def listed(counts: Mapping[str, int]) -> str:
 
 def ours(model: BaseModel, folder: Path, images: int) -> Row:
     """Export, simulate, synthesise."""
-    made = make_bundle(model, fpga=FPGA, outputs="class")
+    made = make_build(model, fpga=FPGA, outputs="class")
     bundle.write(made.bundle, folder)
     names = sorted(name for name in made.bundle.files if name.startswith("rtl/") and name.endswith(".v"))
     sources = [(folder / name).absolute() for name in names]

@@ -15,8 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from difflut.export.builds import bundle
-from difflut.export.builds.make import make_bundle
-from difflut.export.builds.make_stream import make_stream_bundle
+from difflut.export.builds.make import make_build
 from difflut.export.flows import yosys
 from difflut.export.flows.cells import Usage, count_types, usage
 from difflut.export.schedule.forms import UNROLLED, parse_form
@@ -38,8 +37,8 @@ def make(form: str) -> bundle.Bundle:
     """The build of a form."""
     model, asked = get_model(NAME, pretrained=True), parse_form(form)
     if asked.name == UNROLLED:
-        return make_bundle(model, fpga=FPGA).bundle
-    return make_stream_bundle(model, fpga=FPGA, cycles_per_image=asked.cycles)
+        return make_build(model, fpga=FPGA)
+    return make_build(model, fpga=FPGA, form=Folded(asked.cycles))
 
 
 def cells(build: bundle.Bundle, folder: Path) -> Mapping[str, int]:

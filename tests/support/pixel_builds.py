@@ -8,7 +8,7 @@ from typing import Any
 from convolutions import Plan, Step, made
 
 from difflut.export.builds import bundle
-from difflut.export.builds.make_stream import make_stream_bundle
+from difflut.export.builds.make import make_build
 from difflut.export.interfaces.framing import Stream
 from difflut.input_format import InputFormat
 
@@ -56,7 +56,7 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
 def pixel_bundle(shape: str = "narrow") -> bundle.Bundle:
     """The build of a shape."""
     plan, stream = SHAPES[shape]
-    return make_stream_bundle(made(plan), interface="axi-stream", stream=stream, **OPTIONS.get(shape, {}))
+    return make_build(made(plan), interface="axi-stream", stream=stream, **OPTIONS.get(shape, {}))
 
 
 def broken(fault: str) -> bundle.Bundle:

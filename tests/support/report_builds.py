@@ -12,8 +12,7 @@ from small_models import fitted, random_codes
 from difflut.check.builds import read_netlist
 from difflut.check.records import RtlOutputs, keep
 from difflut.export.builds import bundle
-from difflut.export.builds.make import make_bundle
-from difflut.export.builds.make_stream import make_stream_bundle
+from difflut.export.builds.make import make_build
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.simulate import simulate
 from difflut.export.circuit.simulate_circuit import simulate_convolution
@@ -25,7 +24,7 @@ SAMPLES, RANDOM = 60, 20
 def export(model: BaseModel, folder: Path, **options: Any) -> bundle.Bundle:
     """Write a build of a fitted model, `streaming` or not, and return it."""
     streaming = options.pop("streaming", False)
-    made = make_stream_bundle(model, **options) if streaming else make_bundle(model, **options).bundle
+    made = make_build(model, **options) if streaming else make_build(model, **options)
     bundle.write(made, folder)
     return made
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from small_models import Chain, fitted
 
 from difflut.export.builds import bundle
-from difflut.export.builds.make import make_bundle
+from difflut.export.builds.make import make_build
 from difflut.export.interfaces.framing import Stream
 from difflut.input_format import InputFormat
 
@@ -67,7 +67,7 @@ FAULTS = {
 @cache
 def stream_bundle(shape: str = "narrow", seed: int = 0) -> bundle.Bundle:
     """The build of a shape."""
-    return make_bundle(fitted(Signed(), seed), interface="axi-stream", stream=SHAPES[shape]).bundle
+    return make_build(fitted(Signed(), seed), interface="axi-stream", stream=SHAPES[shape])
 
 
 def broken(fault: str) -> bundle.Bundle:

@@ -18,7 +18,7 @@ from difflut.check.verification import VerificationReport, verify
 from difflut.data import Split
 from difflut.errors import ConfigError, DataError, InputShapeError
 from difflut.export.builds import bundle
-from difflut.export.builds.make import make_bundle
+from difflut.export.builds.make import make_build
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.simulate import simulate
 from difflut.export.errors import BundleError
@@ -46,7 +46,7 @@ def check(folder: Path, model: BaseModel, **options: object) -> VerificationRepo
 def test_right_rtl_agrees(tmp_path: Path, simulator: str) -> None:
     require_icarus() if simulator == "icarus" else require_verilator()
     model = fitted(Chain())
-    bundle.write(make_bundle(model).bundle, tmp_path / "net")
+    bundle.write(make_build(model), tmp_path / "net")
     report = check(tmp_path / "net", model, simulator=simulator)
     netlist, rtl = report.steps
     assert report.ok and report.simulator == simulator
@@ -60,7 +60,7 @@ def test_right_rtl_agrees(tmp_path: Path, simulator: str) -> None:
 
 def test_without_a_simulator_only_the_netlist_is_compared(tmp_path: Path) -> None:
     model = fitted(Chain())
-    made = make_bundle(model).bundle
+    made = make_build(model)
     bundle.write(made, tmp_path / "net")
     report = check(tmp_path / "net", model, simulator="none")
     assert report.ok and report.simulator == "none" and report.latency_cycles is None
@@ -80,7 +80,7 @@ def test_without_a_simulator_only_the_netlist_is_compared(tmp_path: Path) -> Non
 def test_data_movement_reaches_the_rtl(tmp_path: Path) -> None:
     require_icarus()
     model = fitted(Moves())
-    bundle.write(make_bundle(model).bundle, tmp_path / "moves")
+    bundle.write(make_build(model), tmp_path / "moves")
     report = verify(
         tmp_path / "moves",
         data=None,
@@ -114,7 +114,7 @@ def test_random_networks_agree_in_pytorch_simulate_and_rtl(
 
     small_models.Drawn = Drawn  # type: ignore[attr-defined]
     folder = tmp_path / f"net{abs(hash((tuple(layers), classes, group, n, seed)))}"
-    bundle.write(make_bundle(fitted(Drawn(), seed)).bundle, folder)
+    bundle.write(make_build(fitted(Drawn(), seed)), folder)
     report = verify(folder, data=None, data_name="", simulator="icarus", model_class="small_models:Drawn", seed=seed)
     assert report.ok, report
 
@@ -131,7 +131,7 @@ def test_random_networks_agree_in_pytorch_simulate_and_rtl(
 def test_what_a_build_puts_out_is_compared(tmp_path: Path, fpga: str, outputs: str, words: str) -> None:
     require_icarus()
     model = fitted(Chain())
-    made = make_bundle(model, fpga=fpga, outputs=outputs).bundle
+    made = make_build(model, fpga=fpga, outputs=outputs)
     bundle.write(made, tmp_path / "right")
     assert ("sim/xilinx_models.v" in made.files) == (fpga != "generic")
     report = check(tmp_path / "right", model)
@@ -194,7 +194,7 @@ def test_wrong_rtl_is_caught_and_located(tmp_path: Path, mutate: Callable[[Netli
     require_icarus()
     # Three-bit codes, so that random samples meet every threshold.
     model = fitted(NarrowChain())
-    made = make_bundle(model)
+    made = make_build(model)
     codes = labelled(model).x.numpy()
     right = simulate(made.netlist, codes).scores
     mutant, cell = next(pair for pair in mutate(made.netlist) if (simulate(pair[0], codes).scores != right).any())
@@ -229,7 +229,7 @@ def test_ties_go_to_the_lowest_index_and_a_wrong_tie_break_is_caught(tmp_path: P
     model = fitted(Ties())
     classes = predict(model, random_codes(model, 200)).argmax(dim=1)
     assert set(classes.tolist()) <= {0, 2}
-    made = make_bundle(model).bundle
+    made = make_build(model)
     bundle.write(made, tmp_path / "right")
     assert check(tmp_path / "right", model, model_class="test_verification:Ties").ok
 
@@ -249,7 +249,7 @@ def test_ties_go_to_the_lowest_index_and_a_wrong_tie_break_is_caught(tmp_path: P
 def test_wrong_netlist_is_caught(tmp_path: Path) -> None:
     require_icarus()
     model, other = fitted(Chain(), seed=0), fitted(Chain(), seed=1)
-    made = make_bundle(model).bundle
+    made = make_build(model)
     swapped = {**made.files, "verify/model.safetensors": other.checkpoint_bytes(frozen=True)}
     bundle.write(bundle.Bundle(made.manifest, swapped), tmp_path / "net")
     report = check(tmp_path / "net", other)
@@ -259,7 +259,7 @@ def test_wrong_netlist_is_caught(tmp_path: Path) -> None:
 
 def test_edited_build_is_refused_not_verified(tmp_path: Path) -> None:
     model = fitted(Chain())
-    bundle.write(make_bundle(model).bundle, tmp_path / "net")
+    bundle.write(make_build(model), tmp_path / "net")
     with (tmp_path / "net" / "rtl" / "chain.v").open("a") as file:
         file.write("// edited\n")
     with pytest.raises(BundleError, match="differs from what was exported"):
@@ -268,7 +268,7 @@ def test_edited_build_is_refused_not_verified(tmp_path: Path) -> None:
 
 def test_checking_nothing_is_an_error(tmp_path: Path) -> None:
     model = fitted(Chain())
-    bundle.write(make_bundle(model).bundle, tmp_path / "net")
+    bundle.write(make_build(model), tmp_path / "net")
     with pytest.raises(ConfigError, match="samples is 0; at least 1 sample must be checked"):
         check(tmp_path / "net", model, samples=0)
     nothing = Split(torch.zeros(0, 6, dtype=torch.int32), torch.zeros(0, dtype=torch.int64))
@@ -277,7 +277,7 @@ def test_checking_nothing_is_an_error(tmp_path: Path) -> None:
 
 
 def test_data_of_another_shape(tmp_path: Path) -> None:
-    bundle.write(make_bundle(fitted(Chain())).bundle, tmp_path / "net")
+    bundle.write(make_build(fitted(Chain())), tmp_path / "net")
     images = Split(torch.zeros(3, 28, 28, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64))
     with pytest.raises(InputShapeError, match=r"samples of shape \(28, 28\); model 'chain' takes 6 features a sample"):
         verify(tmp_path / "net", data=images, data_name="images", model_class=MODEL)
@@ -285,6 +285,6 @@ def test_data_of_another_shape(tmp_path: Path) -> None:
 
 def test_model_of_ones_own_must_be_named(tmp_path: Path) -> None:
     model = fitted(Chain())
-    bundle.write(make_bundle(model).bundle, tmp_path / "net")
+    bundle.write(make_build(model), tmp_path / "net")
     with pytest.raises(BundleError, match=r"--model module:Class \(it was exported as small_models:Chain\)"):
         check(tmp_path / "net", model, model_class=None)

@@ -103,10 +103,10 @@ def test_export_and_verify_a_model_of_ones_own(
 def test_failed_check_is_status_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     from tools import require_icarus
 
-    from difflut.export.builds.make import make_bundle
+    from difflut.export.builds.make import make_build
 
     require_icarus()
-    made = make_bundle(fitted(Chain())).bundle
+    made = make_build(fitted(Chain()))
     other = fitted(Chain(), seed=1).checkpoint_bytes(frozen=True)
     bundle.write(bundle.Bundle(made.manifest, {**made.files, "verify/model.safetensors": other}), tmp_path / "net")
     status, out, _ = run(
@@ -117,9 +117,9 @@ def test_failed_check_is_status_1(capsys: pytest.CaptureFixture[str], tmp_path: 
 
 
 def test_verify_without_a_simulator(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    from difflut.export.builds.make import make_bundle
+    from difflut.export.builds.make import make_build
 
-    made = make_bundle(fitted(Chain())).bundle
+    made = make_build(fitted(Chain()))
     bundle.write(made, tmp_path / "net")
     arguments = ["verify", tmp_path / "net", "--model", "small_models:Chain", "--random-only", "--simulator", "none"]
     status, out, _ = run(capsys, *arguments)

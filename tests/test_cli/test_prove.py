@@ -66,7 +66,7 @@ def test_a_wrong_build_gives_an_input_that_the_simulator_confirms(
 ) -> None:
     require_prover()
     require_icarus()
-    made = exporter.make_bundle(fitted(Narrow())).bundle
+    made = exporter.make_build(fitted(Narrow()))
     bundle.write(made, tmp_path / "right")
     bundle.write(broken(made), tmp_path / "wrong")
     status, out, _ = run(capsys, "prove", str(tmp_path / "wrong"))
@@ -89,13 +89,13 @@ def test_an_export_that_is_not_proved_stays_and_fails(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require_prover()
-    make_bundle = exporter.make_bundle
+    make_build = exporter.make_build
 
     def wrong(*arguments: Any, **options: Any) -> exporter.Exported:
-        made = make_bundle(*arguments, **options)
+        made = make_build(*arguments, **options)
         return replace(made, bundle=broken(made.bundle))
 
-    monkeypatch.setattr(exporter, "make_bundle", wrong)
+    monkeypatch.setattr(exporter, "make_build", wrong)
     out_dir = tmp_path / "net"
     arguments = ["export", str(checkpoint), "--model", f"{__name__}:Narrow", "--out", str(out_dir), "--prove"]
     status, out, err = run(capsys, *arguments)
@@ -109,7 +109,7 @@ def test_an_export_that_is_not_proved_stays_and_fails(
 def test_a_netlist_that_is_not_what_was_traced_is_refuted(tmp_path: Path) -> None:
     """The netlist and the RTL agree, but the passes changed the function: only the traced netlist can tell."""
     require_prover()
-    first, second = (exporter.make_bundle(fitted(Narrow(), seed)).bundle for seed in (0, 1))
+    first, second = (exporter.make_build(fitted(Narrow(), seed)) for seed in (0, 1))
     traced = {bundle.TRACED_FILE: first.files[bundle.TRACED_FILE]}
     bundle.write(bundle.Bundle(second.manifest, {**second.files, **traced}), tmp_path / "net")
     report = proof.prove(tmp_path / "net")
@@ -120,7 +120,7 @@ def test_a_netlist_that_is_not_what_was_traced_is_refuted(tmp_path: Path) -> Non
 
 def test_a_build_without_the_traced_netlist_is_not_proved(tmp_path: Path) -> None:
     require_prover()
-    made = exporter.make_bundle(fitted(Narrow())).bundle
+    made = exporter.make_build(fitted(Narrow()))
     files = {name: content for name, content in made.files.items() if name != bundle.TRACED_FILE}
     bundle.write(bundle.Bundle(made.manifest, files), tmp_path / "net")
     report = proof.prove(tmp_path / "net")
@@ -133,7 +133,7 @@ def test_usage_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     require_prover()
     status, _, err = run(capsys, "prove", str(tmp_path))
     assert status == 2 and "has no build.json" in err
-    bundle.write(exporter.make_bundle(fitted(Narrow())).bundle, tmp_path / "net")
+    bundle.write(exporter.make_build(fitted(Narrow())), tmp_path / "net")
     (tmp_path / "bad.npz").write_bytes(b"nothing")
     status, _, err = run(capsys, "verify", str(tmp_path / "net"), "--replay", str(tmp_path / "bad.npz"))
     assert status == 2 and "no stored counterexample" in err

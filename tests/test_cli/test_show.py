@@ -151,10 +151,10 @@ def test_usage_errors(
 
 
 def test_a_node_that_the_passes_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from difflut.export.builds.make import make_bundle
+    from difflut.export.builds.make import make_build
     from difflut.export.circuit.text import to_text
 
-    made = make_bundle(fitted(Chain())).bundle
+    made = make_build(fitted(Chain()))
     netlist = from_text(made.text(bundle.NETLIST_FILE))
     nodes = netlist.lut_node.copy()
     nodes[(netlist.lut_layer == 2) & (nodes == 3)] = 9  # L2.3 is no more, L2.9 is

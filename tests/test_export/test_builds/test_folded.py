@@ -16,7 +16,8 @@ from difflut.check.verification import VerificationReport, verify
 from difflut.data import Split
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle
-from difflut.export.builds.make_stream import make_stream_bundle
+from difflut.export.schedule.forms import Folded
+from difflut.export.builds.make import make_build
 from difflut.sim import ProtocolError
 from difflut.training import predict_scores
 
@@ -33,8 +34,8 @@ def verified(build: bundle.Bundle, folder: Path, simulator: str = "icarus") -> V
 
 
 def test_build_json() -> None:
-    build = make_stream_bundle(made(LONG), dense_nodes_per_cycle=2)
-    assert build.digest == make_stream_bundle(made(LONG), cycles_per_image=25).digest
+    build = make_build(made(LONG), form=Folded(nodes_per_cycle=2))
+    assert build.digest == make_build(made(LONG), form=Folded(25)).digest
     described = build.manifest["convolution"]
     folded = described["folded"]
     assert (described["form"], described["collected_bits"]) == ("folded", 0)
@@ -56,7 +57,7 @@ def test_build_json() -> None:
 @pytest.mark.parametrize(("outputs", "simulator"), [("both", "verilator"), ("top-2", "icarus")])
 def test_verify(tmp_path: Path, outputs: str, simulator: str) -> None:
     require_icarus() if simulator == "icarus" else require_verilator()
-    build = make_stream_bundle(made(LONG), outputs=outputs, dense_nodes_per_cycle=2)
+    build = make_build(made(LONG), outputs=outputs, form=Folded(nodes_per_cycle=2))
     report = verified(build, tmp_path, simulator)
     assert report.ok and report.latency_cycles == build.manifest["latency_cycles"]
 
@@ -69,7 +70,7 @@ def altered(build: bundle.Bundle, name: str, old: str, new: str) -> bundle.Bundl
 
 def test_a_wrong_table_is_found(tmp_path: Path) -> None:
     require_icarus()
-    build = make_stream_bundle(made(LONG), dense_nodes_per_cycle=2)
+    build = make_build(made(LONG), form=Folded(nodes_per_cycle=2))
     name = "rtl/stack_dense_program.v"
     row = re.search(r"tables\[20\] = 128'h([0-9a-f]{32});", build.text(name))
     assert row is not None
@@ -88,7 +89,7 @@ def test_a_wrong_table_is_found(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_wrong_timing_is_found(tmp_path: Path, name: str, old: str, new: str, message: str) -> None:
     require_icarus()
-    build = altered(make_stream_bundle(made(LONG), dense_nodes_per_cycle=2), name, old, new)
+    build = altered(make_build(made(LONG), form=Folded(nodes_per_cycle=2)), name, old, new)
     with pytest.raises(ProtocolError, match=message):
         verified(build, tmp_path)
 
@@ -104,13 +105,13 @@ def test_wrong_timing_is_found(tmp_path: Path, name: str, old: str, new: str, me
 )  # fmt: skip
 def test_options_that_do_not_fit(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        make_stream_bundle(made(LONG), **options)
+        make_build(made(LONG), **options)
     assert str(caught.value) == message
 
 
 def test_fewer_cycles_than_pixels_need_several_pixels_a_cycle() -> None:
     folded, lanes = (
-        make_stream_bundle(made(LONG), **one) for one in ({"cycles_per_image": 9}, {"pixels_per_cycle": 2})
+        make_build(made(LONG), **one) for one in ({"cycles_per_image": 9}, {"pixels_per_cycle": 2})
     )
     assert folded.digest == lanes.digest and folded.manifest["convolution"]["form"] == "streaming"
     assert 8 <= folded.manifest["initiation_interval"] < 16

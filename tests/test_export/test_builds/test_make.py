@@ -14,7 +14,7 @@ from tools import require_icarus
 from difflut.check.verification import verify
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle
-from difflut.export.builds.make import MODEL_FILE, NETLIST_FILE, export_model, make_bundle
+from difflut.export.builds.make import MODEL_FILE, NETLIST_FILE, export_model, make_build
 from difflut.export.circuit.text import from_text
 from difflut.export.schedule.pipelining import Pipeline, parse_plan
 from difflut.export.verilog.netlist import emit
@@ -22,15 +22,15 @@ from difflut.input_format import InputFormat
 
 
 def test_same_model_same_bytes() -> None:
-    first, second = (make_bundle(fitted(Chain(), seed=3)).bundle for _ in range(2))
+    first, second = (make_build(fitted(Chain(), seed=3)) for _ in range(2))
     assert first.files == second.files
     assert first.manifest_bytes() == second.manifest_bytes()
-    assert make_bundle(fitted(Chain(), seed=4)).bundle.digest != first.digest
+    assert make_build(fitted(Chain(), seed=4)).digest != first.digest
 
 
 def test_manifest_describes_ports_and_latency() -> None:
     model = fitted(Chain(features=6, classes=4, input_format=InputFormat(5, True, 8.0)))
-    manifest = json.loads(make_bundle(model).bundle.manifest_bytes())
+    manifest = json.loads(make_build(model).manifest_bytes())
     assert manifest["name"] == "chain"
     assert manifest["input"] == {
         "port": "in_codes",
@@ -52,12 +52,12 @@ def test_manifest_describes_ports_and_latency() -> None:
 
 
 def test_netlist_in_the_build_is_the_emitted_one() -> None:
-    made = make_bundle(fitted(Chain()))
+    made = make_build(fitted(Chain()))
     assert from_text(made.bundle.text(NETLIST_FILE)) == made.netlist
 
 
 def test_readme_is_complete() -> None:
-    readme = make_bundle(fitted(Chain())).bundle.text("README.md")
+    readme = make_build(fitted(Chain())).text("README.md")
     assert "chain classifier (" in readme
     assert "out_scores[2*k +: 2]" in readme
 
@@ -65,31 +65,31 @@ def test_readme_is_complete() -> None:
 def test_export_writes_a_build(tmp_path: Path) -> None:
     model = fitted(Chain())
     assert export_model(model, tmp_path / "net") == tmp_path / "net"
-    assert bundle.read(tmp_path / "net").digest == make_bundle(model).bundle.digest
+    assert bundle.read(tmp_path / "net").digest == make_build(model).digest
 
 
 def test_unknown_target_and_interface() -> None:
     with pytest.raises(ConfigError, match="unknown target 'vhdl'; known: verilog"):
-        make_bundle(fitted(Chain()), target="vhdl")
+        make_build(fitted(Chain()), target="vhdl")
     with pytest.raises(ConfigError, match="unknown interface 'wishbone'; known: plain, axi-stream"):
-        make_bundle(fitted(Chain()), interface="wishbone")
+        make_build(fitted(Chain()), interface="wishbone")
 
 
 @pytest.mark.parametrize("spec", ["levels", "auto", "encoder,2,argmax2", "1", "sum1"])
 def test_the_pipeline_in_the_build(spec: str) -> None:
-    made = make_bundle(fitted(Chain()), pipeline=spec)
+    made = make_build(fitted(Chain()), pipeline=spec)
     manifest = made.bundle.manifest
     assert manifest["pipeline"]["spec"] == spec
     assert manifest["pipeline"]["levels"] == ["encoder", "1", "2", "sum1", "argmax1", "argmax2"]
     assert manifest["latency_cycles"] == len(manifest["pipeline"]["registers_after"])
     if "," in spec:
         assert manifest["pipeline"]["registers_after"] == spec.split(",")
-    assert made.bundle.manifest_bytes() == make_bundle(fitted(Chain()), pipeline=spec).bundle.manifest_bytes()
+    assert made.bundle.manifest_bytes() == make_build(fitted(Chain()), pipeline=spec).manifest_bytes()
 
 
 @pytest.mark.parametrize("fpga", ["generic", "xc7", "xcup", "ice40", "ecp5", "gowin"])
 def test_the_estimate_in_the_build(fpga: str) -> None:
-    made = make_bundle(fitted(Chain()), fpga=fpga, pipeline=Pipeline("auto", latency_cycles=3))
+    made = make_build(fitted(Chain()), fpga=fpga, pipeline=Pipeline("auto", latency_cycles=3))
     manifest = json.loads(made.bundle.manifest_bytes())
     assert (manifest["fpga"], manifest["latency_cycles"]) == (fpga, 3)
     assert (manifest["pipeline"]["fmax_mhz"], manifest["pipeline"]["latency_cycles"]) == (None, 3)
@@ -106,15 +106,15 @@ def test_the_estimate_in_the_build(fpga: str) -> None:
 @pytest.mark.parametrize("spec", ["levels", "encoder,2,argmax2", "1", "sum1", "argmax2"])
 def test_the_latency_in_the_build_is_the_measured_one(spec: str, tmp_path: Path) -> None:
     require_icarus()
-    bundle.write(make_bundle(fitted(Chain()), pipeline=spec).bundle, tmp_path)
+    bundle.write(make_build(fitted(Chain()), pipeline=spec), tmp_path)
     report = verify(tmp_path, data=None, data_name="", simulator="icarus", model_class="small_models:Chain")
     assert report.ok
-    assert report.latency_cycles == make_bundle(fitted(Chain()), pipeline=spec).bundle.manifest["latency_cycles"]
+    assert report.latency_cycles == make_build(fitted(Chain()), pipeline=spec).manifest["latency_cycles"]
 
 
 def test_a_fault_behind_an_unusual_pipeline_is_located(tmp_path: Path) -> None:
     require_icarus()
-    made = make_bundle(fitted(Chain()), pipeline="1,argmax2")
+    made = make_build(fitted(Chain()), pipeline="1,argmax2")
     netlist = made.netlist
     tables = netlist.lut_tables.copy()
     tables[0] ^= np.uint64(0xF)

@@ -19,7 +19,7 @@ from difflut.check.verification import verify
 from difflut.data import Split
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle
-from difflut.export.builds.make_stream import NETLIST_FILE, make_stream_bundle
+from difflut.export.builds.make_stream import NETLIST_FILE, make_build
 from difflut.export.flows.shell import make_shell
 from difflut.files import write_atomically
 from difflut.models import BaseModel, get_model
@@ -34,11 +34,11 @@ POOLED = Plan(
 
 
 def test_same_model_same_bytes() -> None:
-    assert make_stream_bundle(made(TWO)).digest == make_stream_bundle(made(TWO)).digest
+    assert make_build(made(TWO), form="streaming").digest == make_build(made(TWO), form="streaming").digest
 
 
 def test_build_json(tmp_path: Path) -> None:
-    bundle.write(make_stream_bundle(made(TWO)), tmp_path / "net")
+    bundle.write(make_build(made(TWO), form="streaming"), tmp_path / "net")
     build = bundle.read(tmp_path / "net")
     manifest = build.manifest
     assert manifest["input"]["features"] == 2 and manifest["input"]["shape"] == [2, 6, 5]
@@ -55,7 +55,7 @@ def test_build_json(tmp_path: Path) -> None:
 
 
 def test_build_json_of_several_pixels_a_cycle(tmp_path: Path) -> None:
-    bundle.write(make_stream_bundle(made(TWO), pixels_per_cycle=2), tmp_path / "net")
+    bundle.write(make_build(made(TWO), form=Streaming(2)), tmp_path / "net")
     build = bundle.read(tmp_path / "net")
     manifest = build.manifest
     assert (manifest["input"]["features"], manifest["input"]["shape"]) == (2 * 2, [2, 6, 5])
@@ -87,7 +87,7 @@ def test_build_json_of_several_pixels_a_cycle(tmp_path: Path) -> None:
 def test_verify(tmp_path: Path, simulator: str, pixels: int) -> None:
     require_icarus() if simulator == "icarus" else require_verilator()
     model = made(PLAN)
-    bundle.write(make_stream_bundle(model, pixels_per_cycle=pixels), tmp_path / "net")
+    bundle.write(make_build(model, form=Streaming(pixels)), tmp_path / "net")
     codes = random_codes(model, 12, seed=3)
     labels = predict_scores(model, codes)[1]
     report = verify(
@@ -108,7 +108,7 @@ def run(
     **changes: Any,
 ) -> Any:
     """Simulate a build's RTL with edits, file -> (old text, new text), and compare with PyTorch."""
-    made_ = make_stream_bundle(model, pixels_per_cycle=pixels)
+    made_ = make_build(model, form=Streaming(pixels))
     paths = []
     for name, content in made_.files.items():
         if name.startswith("rtl/"):
@@ -178,7 +178,7 @@ def test_zoo_model_on_20_images(tmp_path: Path) -> None:
     """Random images: none of CIFAR-10 comes with the package."""
     require_verilator()
     model = get_model("cifar10_conv", pretrained=True)
-    streamed = make_stream_bundle(model)
+    streamed = make_build(model, form="streaming")
     bundle.write(streamed, tmp_path / "net")
     codes = random_codes(model, 20, seed=6)
     # Half of the images smooth, as photographs are, so that kernels see more than noise.
@@ -198,7 +198,7 @@ def test_zoo_model_on_20_images(tmp_path: Path) -> None:
 
 
 def test_there_is_nothing_to_replay(tmp_path: Path) -> None:
-    bundle.write(make_stream_bundle(made(PLAN)), tmp_path / "net")
+    bundle.write(make_build(made(PLAN), form="streaming"), tmp_path / "net")
     with pytest.raises(ConfigError) as refused:
         replay(tmp_path / "net", tmp_path / "counterexample.npz")
     assert str(refused.value) == (
@@ -207,14 +207,14 @@ def test_there_is_nothing_to_replay(tmp_path: Path) -> None:
 
 
 def test_shell_brings_in_whole_pixels() -> None:
-    shell = make_shell(make_stream_bundle(made(TWO)))
+    shell = make_shell(make_build(made(TWO), form="streaming"))
     assert (shell.features, shell.in_bits) == ((0, 1), 16)
     assert "stack core (" in shell.text and "in_codes[15:0] = codes[15:0]" in shell.text
 
 
 def test_options_that_do_not_fit() -> None:
     with pytest.raises(ConfigError) as caught:
-        make_stream_bundle(made(PLAN), target="vhdl")
+        make_build(made(PLAN), target="vhdl", form="streaming")
     assert str(caught.value) == "a streaming circuit has the target 'verilog'; got 'vhdl'"
 
 

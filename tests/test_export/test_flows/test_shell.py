@@ -11,7 +11,7 @@ from small_models import Chain, fitted, random_codes
 from tools import require_tool
 
 from difflut.export.builds import bundle
-from difflut.export.builds.make import make_bundle
+from difflut.export.builds.make import make_build
 from difflut.export.circuit.simulate import simulate
 from difflut.export.circuit.text import from_text
 from difflut.export.flows.devices import DEVICES
@@ -73,7 +73,7 @@ def run(build: bundle.Bundle, shell: Shell, codes: np.ndarray, folder: Path) -> 
 def test_the_shell_gives_what_the_netlist_computes(tmp_path: Path, outputs: str) -> None:
     form = InputFormat(width_bits=5, signed=True, divisor=4.0) if outputs == "both" else None
     model = fitted(Chain(features=9, layers=((6, 2), (6, 2)), classes=3, input_format=form))
-    build = make_bundle(model, outputs=outputs).bundle
+    build = make_build(model, outputs=outputs)
     shell = make_shell(build)
     assert 0 < len(shell.features) < 9  # some codes are not read
     codes = random_codes(model, 5).numpy()
@@ -88,7 +88,7 @@ def test_the_shell_gives_what_the_netlist_computes(tmp_path: Path, outputs: str)
 
 def test_only_codes_that_are_read_take_registers() -> None:
     model = fitted(Chain(features=9, layers=((6, 2), (6, 2)), classes=3))
-    shell = make_shell(make_bundle(model).bundle)
+    shell = make_shell(make_build(model))
     assert shell.in_bits == 8 * len(shell.features)
     assert shell.registers == shell.in_bits + 2 * sum(width for _, width in shell.outputs) + 3
 

@@ -18,7 +18,7 @@ from yosys import run_yosys
 
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle
-from difflut.export.builds.make import make_bundle
+from difflut.export.builds.make import make_build
 from difflut.export.interfaces.framing import Stream, framing_of
 from difflut.export.interfaces.registers import ADDRESS_BITS
 from difflut.sim.toolchain import find_verilator
@@ -47,9 +47,9 @@ def test_tools_accept_the_wrapper(shape: str, tmp_path: Path) -> None:
 
 def test_the_same_model_gives_the_same_bytes_and_the_core_is_that_of_the_plain_interface() -> None:
     first = stream_bundle("class")
-    again = make_bundle(fitted(Signed()), interface="axi-stream", stream=SHAPES["class"]).bundle
+    again = make_build(fitted(Signed()), interface="axi-stream", stream=SHAPES["class"])
     assert first.digest == again.digest
-    plain = make_bundle(fitted(Signed()), outputs="class").bundle
+    plain = make_build(fitted(Signed()), outputs="class")
     files, cores = rtl(plain), rtl(first)
     for name, text in files.items():
         core = name.replace("chain", "chain_core", 1)
@@ -97,10 +97,10 @@ def test_readme_and_header_name_every_register(tmp_path: Path) -> None:
 def test_what_does_not_fit_together() -> None:
     model = fitted(Signed())
     with pytest.raises(ConfigError) as caught:
-        make_bundle(model, stream=Stream())
+        make_build(model, stream=Stream())
     assert str(caught.value) == "a stream needs the interface 'axi-stream'; got 'plain'"
     with pytest.raises(ConfigError) as caught:
-        make_bundle(model, interface="axi-stream", outputs="top-2")
+        make_build(model, interface="axi-stream", outputs="top-2")
     assert str(caught.value) == (
         "outputs 'top-2' with interface 'axi-stream': the stream carries scores; choose what it carries with the stream's "
         "output (--stream-output), and leave the outputs out"

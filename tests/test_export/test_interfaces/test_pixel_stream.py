@@ -21,7 +21,7 @@ from difflut.check.verification import verify
 from difflut.data import Split
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle
-from difflut.export.builds.make_stream import make_stream_bundle
+from difflut.export.builds.make import make_build
 from difflut.export.circuit.circuit import ConvolutionalNetlist
 from difflut.export.circuit.simulate import Outputs
 from difflut.export.circuit.simulate_circuit import simulate_convolution
@@ -191,7 +191,7 @@ def test_a_frame_is_the_image_as_cameras_have_it() -> None:
 def test_the_core_is_that_of_the_plain_interface() -> None:
     plan, stream = SHAPES["colours"]
     wrapped = rtl(pixel_bundle("colours"))
-    for name, text in rtl(make_stream_bundle(made(plan), outputs=stream.output)).items():
+    for name, text in rtl(make_build(made(plan), outputs=stream.output, form="streaming")).items():
         core = wrapped[name.replace("stack", "stack_core", 1)]
         assert core.replace("stack_core", "stack") == text
     assert pixel_bundle("colours").manifest["core"] == "stack_core"
@@ -217,8 +217,8 @@ def test_verify_and_report(tmp_path: Path) -> None:
 def test_options_that_do_not_fit() -> None:
     model = made(SHAPES["narrow"][0])
     with pytest.raises(ConfigError) as caught:
-        make_stream_bundle(model, stream=Stream())
+        make_build(model, stream=Stream(), form="streaming")
     assert str(caught.value) == "a stream needs the interface 'axi-stream'; got 'plain'"
     with pytest.raises(ConfigError) as caught:
-        make_stream_bundle(model, interface="axi")
+        make_build(model, interface="axi", form="streaming")
     assert str(caught.value) == "unknown interface 'axi'; known: plain, axi-stream"

@@ -11,7 +11,7 @@ from small_models import Chain, fitted
 from tools import require_prover
 
 from difflut.export.builds import bundle
-from difflut.export.builds.make import Exported, make_bundle
+from difflut.export.builds.make import Exported, make_build
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.simulate import simulate
 from difflut.export.families.family import find_target
@@ -30,7 +30,7 @@ def proof_of(made: Exported, rtl: dict[str, str] | None, folder: Path) -> ProofR
 
 @pytest.mark.parametrize("fpga", ["generic", "xcup", "ice40"])
 def test_a_build_is_proved(fpga: str, tmp_path: Path) -> None:
-    report = proof_of(make_bundle(fitted(Chain()), fpga=fpga), None, tmp_path / "net")
+    report = proof_of(make_build(fitted(Chain()), fpga=fpga), None, tmp_path / "net")
     assert report.ok, [claim for claim in report.claims if claim.verdict != "proved"]
     assert len(report.claims) > 3
 
@@ -79,7 +79,7 @@ def test_a_wrong_circuit_gives_a_counterexample(
     mutate: Callable[[Netlist], Iterator[Netlist]], fpga: str, tmp_path: Path
 ) -> None:
     """The RTL of another netlist. `simulate` says that the scores differ; so it does on the counterexample."""
-    made = make_bundle(fitted(Chain()), fpga=fpga)
+    made = make_build(fitted(Chain()), fpga=fpga)
     form = made.netlist.input
     codes = np.random.default_rng(0).integers(form.lowest, form.highest + 1, (2000, form.features))
     right = simulate(made.netlist, codes).scores
@@ -107,7 +107,7 @@ def edited(made: Exported, suffix: str, old: str, new: str) -> dict[str, str]:
     ],
 )
 def test_wrong_control_is_not_proved(suffix: str, old: str, new: str, tmp_path: Path) -> None:
-    made = make_bundle(fitted(Chain()))
+    made = make_build(fitted(Chain()))
     report = proof_of(made, edited(made, suffix, old, new), tmp_path / "net")
     assert not report.ok
     assert any("valid" in claim.statement and claim.verdict != "proved" for claim in report.claims)

@@ -15,7 +15,8 @@ from tools import require_prover
 from difflut.check.builds import read_netlist
 from difflut.export.builds import bundle
 from difflut.export.builds.bundle import pack_netlist
-from difflut.export.builds.make_stream import make_stream_bundle
+from difflut.export.schedule.forms import Folded, Streaming
+from difflut.export.builds.make import make_build
 from difflut.export.circuit.circuit import ConvolutionalNetlist
 from difflut.export.circuit.circuit_text import to_text
 from difflut.export.errors import BundleError
@@ -52,7 +53,7 @@ BUILDS = ((TWO, 1), (SIGNED, 1), (SIGNED, 2))
 @cache
 def built(number: int) -> tuple[bundle.Bundle, ConvolutionalNetlist]:
     plan, pixels = BUILDS[number]
-    build = make_stream_bundle(made(plan), pixels_per_cycle=pixels)
+    build = make_build(made(plan), form=Streaming(pixels))
     netlist = read_netlist(build)
     assert isinstance(netlist, ConvolutionalNetlist)
     return build, netlist
@@ -191,7 +192,7 @@ def test_a_wrong_bit_of_a_word_is_not_proved(old: str, new: str) -> None:
 
 def test_folded_circuits_are_refused(tmp_path: Path) -> None:
     require_prover()
-    bundle.write(make_stream_bundle(made(SIGNED), dense_nodes_per_cycle=1), tmp_path / "net")
+    bundle.write(make_build(made(SIGNED), form=Folded(nodes_per_cycle=1)), tmp_path / "net")
     with pytest.raises(
         BundleError, match=r"net: its dense part is folded into memories, for which there is no proof yet; check"
     ):
