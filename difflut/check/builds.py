@@ -11,8 +11,7 @@ import numpy.typing as npt
 from difflut.export.builds import bundle
 from difflut.export.builds import make_stream as streaming
 from difflut.export.builds.make import MODEL_FILE, NETLIST_FILE
-from difflut.export.circuit.circuit import ConvolutionalNetlist
-from difflut.export.circuit.circuit_text import from_text as convolution_from_text
+from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.text import from_text
 from difflut.export.errors import BundleError
@@ -55,11 +54,11 @@ def stream_interface(build: bundle.Bundle) -> StreamInterface:
     )
 
 
-def read_netlist(build: bundle.Bundle) -> Netlist | ConvolutionalNetlist:
+def read_netlist(build: bundle.Bundle) -> Netlist | Circuit:
     """The netlist that a build was emitted from."""
     if streaming.NETLIST_FILE in build.files:
-        return convolution_from_text(build.text(streaming.NETLIST_FILE))
-    return from_text(build.text(NETLIST_FILE))
+        return from_text(build.text(streaming.NETLIST_FILE))
+    return from_text(build.text(NETLIST_FILE)).body
 
 
 def words_of(codes: npt.NDArray[Any], interface: RtlInterface) -> npt.NDArray[Any]:

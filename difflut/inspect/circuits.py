@@ -73,7 +73,7 @@ def _of_build(folder: Path) -> Circuit:
         model_name=manifest["model"]["name"],
         shape=tuple(manifest["input"]["shape"]),
         divisor=float(manifest["input"]["divisor"]),
-        traced=from_text(lzma.decompress(build.files[bundle.TRACED_FILE]).decode()),
-        netlist=from_text(build.text(bundle.NETLIST_FILE)),
+        traced=from_text(lzma.decompress(build.files[bundle.TRACED_FILE]).decode()).body,
+        netlist=from_text(build.text(bundle.NETLIST_FILE)).body,
         model=None,
     )

@@ -13,8 +13,7 @@ import numpy.typing as npt
 
 from difflut.check.records import Record, RtlOutputs, kept
 from difflut.export.builds import bundle
-from difflut.export.circuit.circuit import ConvolutionalNetlist
-from difflut.export.circuit.circuit_text import from_text as convolution_from_text
+from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.netlist import FIRST_NET, Netlist
 from difflut.export.circuit.pixel import pixel_netlist
 from difflut.export.circuit.text import from_text
@@ -158,10 +157,8 @@ def read_facts(directory: Path) -> Facts:
     """
     build = bundle.read(directory)
     manifest = build.manifest
-    stream = (
-        convolution_from_text(build.text(bundle.CONVOLUTION_FILE)) if bundle.CONVOLUTION_FILE in build.files else None
-    )
-    netlist = stream.dense if stream else from_text(build.text(bundle.NETLIST_FILE))
+    stream = from_text(build.text(bundle.CONVOLUTION_FILE)) if bundle.CONVOLUTION_FILE in build.files else None
+    netlist = stream.body if stream else from_text(build.text(bundle.NETLIST_FILE)).body
     encoded = pixel_netlist(stream) if stream else netlist
     family = find_target(manifest.get("fpga", GENERIC.name))
     outputs = parse_outputs(manifest.get("outputs", "both"), netlist.head.classes)
@@ -208,7 +205,7 @@ def _parts(netlist: Netlist, family: Target, outputs: Outputs) -> tuple[Part, ..
 
 
 def _stream_parts(
-    stream: ConvolutionalNetlist, pixel: Netlist, family: Target, outputs: Outputs, form: Mapping[str, Any]
+    stream: Circuit, pixel: Netlist, family: Target, outputs: Outputs, form: Mapping[str, Any]
 ) -> tuple[Part, ...]:
     """Each kernel as often as it is built; masks, counters, registers of maps and what reads memories are not estimated."""
     kernels = [
@@ -220,7 +217,7 @@ def _stream_parts(
         for number, (layer, made) in enumerate(zip(stream.layers, form["maps"], strict=True), 1)
     ]
     in_memory = (ENCODER, LAYER, GROUP_SUM) if "folded" in form else (ENCODER,)
-    dense = [part for part in _parts(stream.dense, family, outputs) if part.kind not in in_memory]
+    dense = [part for part in _parts(stream.body, family, outputs) if part.kind not in in_memory]
     comparisons = form["pixels_per_cycle"] * plan_encoder(pixel, family).luts
     return Part("comparisons", ENCODER, comparisons), *kernels, *dense
 

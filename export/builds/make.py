@@ -244,8 +244,8 @@ def model_summary(model: BaseModel) -> dict[str, Any]:
 
 
 def pass_summary(report: pipelines.PassReport) -> dict[str, Any]:
-    """What a pass changed, for `build.json`; without the seconds, since equal exports are equal bytes."""
-    return {key: value for key, value in asdict(report).items() if key != "seconds"}
+    """What a pass changed of a part, for `build.json`; without the seconds, since equal exports are equal bytes."""
+    return {key: value for key, value in asdict(report).items() if key not in ("part", "seconds")}
 
 
 def output_ports(outputs: Outputs, head: Head) -> dict[str, Any]:

@@ -20,24 +20,23 @@ from difflut.export.builds.make import (
     pipeline_summary,
     readme_file,
 )
-from difflut.export.circuit import circuit_text as text
-from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.circuit import text
+from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.families.family import GENERIC, Target, find_target
-from difflut.export.frontend.maps import trace_convolution
+from difflut.export.frontend.maps import trace_circuit
 from difflut.export.interfaces import PLAIN
 from difflut.export.interfaces.framing import Stream
 from difflut.export.interfaces.wrapper import CORE_SUFFIX, Wrapped, wrap_pixels
+from difflut.export.passes import pipelines
 from difflut.export.passes.assign_stages import assign_stages
-from difflut.export.passes.parts import optimise
 from difflut.export.schedule.folded.plan import FoldedDense, fold_dense, nodes_per_cycle
 from difflut.export.schedule.forms import FOLDED, STREAMING
 from difflut.export.schedule.head.outputs import Outputs, parse_outputs
 from difflut.export.schedule.head.plan import plan_head
 from difflut.export.schedule.levels import Plan
 from difflut.export.schedule.pipelining import LEVELS, Pipeline, plan_pipeline
-from difflut.export.schedule.stream.kernels import stage_kernels
-from difflut.export.schedule.stream.plan import plan_schedule
+from difflut.export.schedule.stream.plan import plan_schedule, stage_kernels
 from difflut.export.schedule.stream.words import Words, pixels_per_cycle_for
 from difflut.export.schedule.timing import analyse, find_levels
 from difflut.export.verilog import names
@@ -80,15 +79,15 @@ def make_stream_bundle(
 
     Raises:
         ConfigError: if an option is unknown or does not fit, or a layer does not fit a stream.
-        TraceError: if the model is no stack of whole maps; see `trace_convolution`.
+        TraceError: if the model is no stack of whole maps; see `trace_circuit`.
     """
     if target != "verilog":
         raise ConfigError(f"a streaming circuit has the target 'verilog'; got {target!r}")
     stream = choose_stream(interface, stream, outputs)
     family = find_target(fpga)
-    traced = trace_convolution(model)
-    netlist, reports = optimise(traced, family)
-    chosen = parse_outputs(stream.output if stream else outputs, netlist.dense.head.classes)
+    traced = trace_circuit(model)
+    netlist, reports = pipelines.run(traced, pipelines.default(family))
+    chosen = parse_outputs(stream.output if stream else outputs, netlist.body.head.classes)
     asked = Pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     netlist = stage_kernels(netlist)
     top = names.identifier(netlist.name)
@@ -100,8 +99,8 @@ def make_stream_bundle(
         str, Any
     ] = {}  # of a folded dense part: its registers are always the same, and delays of memories not known
     if dense_nodes_per_cycle is None:
-        plan = _plan_dense(netlist.dense, family, asked, chosen)
-        netlist = replace(netlist, dense=assign_stages(netlist.dense, plan.cells))
+        plan = _plan_dense(netlist.body, family, asked, chosen)
+        netlist = replace(netlist, body=assign_stages(netlist.body, plan.cells))
         design = emit_stream(
             netlist,
             family,
@@ -113,7 +112,7 @@ def make_stream_bundle(
         )
         timing = {
             "pipeline": pipeline_summary(asked, plan),
-            "timing": analyse(netlist.dense, family, plan, chosen).to_json(),
+            "timing": analyse(netlist.body, family, plan, chosen).to_json(),
         }
     else:
         _check_folded(pixels_per_cycle, dense_nodes_per_cycle, asked)
@@ -125,7 +124,7 @@ def make_stream_bundle(
         "name": top,
         "interface": interface,
         **timing,
-        "passes": [{"part": part, **pass_summary(report)} for part, made in reports.items() for report in made],
+        "passes": [{"part": report.part, **pass_summary(report)} for report in reports],
         "versions": {"difflut": __version__},
         **wrapped.manifest,
     }
@@ -146,7 +145,7 @@ def _plan_dense(dense: Netlist, family: Target, asked: Pipeline, outputs: Output
     return Plan(levels, tuple(place for place, name in enumerate(levels.names) if name != "encoder"))
 
 
-def _fold(netlist: ConvolutionalNetlist, cycles: int) -> tuple[int, int | None]:
+def _fold(netlist: Circuit, cycles: int) -> tuple[int, int | None]:
     """Pixels a cycle and nodes of the dense part a cycle (None: all at once) of a circuit with so many cycles an image."""
     if cycles < netlist.size.pixels:
         return pixels_per_cycle_for(netlist, cycles), None
@@ -185,7 +184,7 @@ def _folded_figures(folded: FoldedDense) -> dict[str, Any]:
 
 
 def _manifest(
-    model: BaseModel, netlist: ConvolutionalNetlist, design: StreamDesign, family: Target, folded: FoldedDense | None
+    model: BaseModel, netlist: Circuit, design: StreamDesign, family: Target, folded: FoldedDense | None
 ) -> dict[str, Any]:
     schedule, size, form = design.schedule, netlist.size, netlist.input
     words = schedule.words[0]
@@ -204,7 +203,7 @@ def _manifest(
             "meaning": _meaning(words, size.channels, form.width_bits)
             + f"; the model sees code / {model.input_format.divisor:g}",
         },
-        "output": output_ports(design.head.outputs, netlist.dense.head),
+        "output": output_ports(design.head.outputs, netlist.body.head),
         "latency_cycles": design.latency_cycles,
         "initiation_interval": schedule.initiation_interval,
         "convolution": {
@@ -235,9 +234,9 @@ def _manifest(
         "netlist": {
             "comparators": words.pixels * len(netlist.compare_channel),
             "luts": design.luts,
-            "kernel_luts": design.luts - netlist.dense.luts,
-            "dense_luts": netlist.dense.luts,
-            "classes": netlist.dense.head.classes,
+            "kernel_luts": design.luts - netlist.body.luts,
+            "dense_luts": netlist.body.luts,
+            "classes": netlist.body.head.classes,
         },
     }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from difflut.errors import ConfigError
-from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.netlist import Head, InputFormat, Netlist
 from difflut.export.interfaces.axi_stream import emit_wrapper
 from difflut.export.interfaces.framing import Framing, Layout, PixelFraming, Stream, plan_framing
@@ -62,9 +62,7 @@ def wrap(design: VerilogDesign, netlist: Netlist, stream: Stream) -> Wrapped:
     return _wrap(design, netlist, netlist.head, framing, stream.output)
 
 
-def wrap_pixels(
-    design: StreamDesign, netlist: ConvolutionalNetlist, stream: Stream, pixels_per_word: int = 1
-) -> Wrapped:
+def wrap_pixels(design: StreamDesign, netlist: Circuit, stream: Stream, pixels_per_word: int = 1) -> Wrapped:
     """Wrap a streaming core, whose name ends in `CORE_SUFFIX` and whose only result is `stream.output`.
 
     Args:
@@ -84,13 +82,13 @@ def wrap_pixels(
         )
     framing = PixelFraming(
         Layout(netlist.size.bits, form.width_bits, stream.width_bits),
-        Layout(*_result(netlist.dense.head, stream), stream.width_bits),
+        Layout(*_result(netlist.body.head, stream), stream.width_bits),
         design.latency_cycles,
         word_values=netlist.size.channels * pixels_per_word,
         pause_cycles=design.schedule.pause_cycles,
         interval_cycles=design.schedule.initiation_interval,
     )
-    return _wrap(design, netlist, netlist.dense.head, framing, stream.output)
+    return _wrap(design, netlist, netlist.body.head, framing, stream.output)
 
 
 def _result(head: Head, stream: Stream) -> tuple[int, int]:
@@ -100,7 +98,7 @@ def _result(head: Head, stream: Stream) -> tuple[int, int]:
 
 def _wrap(
     design: VerilogDesign | StreamDesign,
-    netlist: Netlist | ConvolutionalNetlist,
+    netlist: Netlist | Circuit,
     head: Head,
     framing: Framing,
     output: str,

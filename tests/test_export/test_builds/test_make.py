@@ -53,7 +53,7 @@ def test_manifest_describes_ports_and_latency() -> None:
 
 def test_netlist_in_the_build_is_the_emitted_one() -> None:
     made = make_bundle(fitted(Chain()))
-    assert from_text(made.bundle.text(NETLIST_FILE)) == made.netlist
+    assert from_text(made.bundle.text(NETLIST_FILE)).body == made.netlist
 
 
 def test_readme_is_complete() -> None:

@@ -22,9 +22,8 @@ from difflut.data import Split
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle
 from difflut.export.builds.make_stream import make_stream_bundle
-from difflut.export.circuit.circuit import ConvolutionalNetlist
-from difflut.export.circuit.simulate import Outputs
-from difflut.export.circuit.simulate_circuit import simulate_convolution
+from difflut.export.circuit.circuit import Circuit
+from difflut.export.circuit.simulate import Outputs, simulate
 from difflut.export.interfaces import frame_order, pack_samples, unpack_results
 from difflut.export.interfaces.axi_stream import emit_for_proof, emit_wrapper
 from difflut.export.interfaces.framing import Layout, PixelFraming, Stream, framing_of
@@ -53,8 +52,8 @@ def samples(shape: str) -> npt.NDArray[np.int64]:
 @cache
 def expected(shape: str) -> Outputs:
     netlist = read_netlist(pixel_bundle(shape))
-    assert isinstance(netlist, ConvolutionalNetlist)
-    return simulate_convolution(netlist, samples(shape))
+    assert isinstance(netlist, Circuit)
+    return simulate(netlist, samples(shape))
 
 
 def run(build: bundle.Bundle, shape: str, folder: Path, **options: object) -> tuple[RtlResult, Comparison]:
@@ -167,7 +166,7 @@ def test_words_of_several_pixels() -> None:
 
 def test_rows_are_made_of_whole_words() -> None:
     netlist = read_netlist(pixel_bundle("colours"))
-    assert isinstance(netlist, ConvolutionalNetlist)
+    assert isinstance(netlist, Circuit)
     with pytest.raises(ConfigError) as caught:
         wrap_pixels(emit_stream(netlist, top="stack_core"), netlist, Stream(), pixels_per_word=2)
     assert str(caught.value) == (

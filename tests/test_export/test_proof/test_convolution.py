@@ -16,8 +16,8 @@ from difflut.check.builds import read_netlist
 from difflut.export.builds import bundle
 from difflut.export.builds.bundle import pack_netlist
 from difflut.export.builds.make_stream import make_stream_bundle
-from difflut.export.circuit.circuit import ConvolutionalNetlist
-from difflut.export.circuit.circuit_text import to_text
+from difflut.export.circuit.circuit import Circuit
+from difflut.export.circuit.text import to_text
 from difflut.export.errors import BundleError
 from difflut.export.proof.build import prove
 from difflut.export.proof.convolution import (
@@ -50,11 +50,11 @@ BUILDS = ((TWO, 1), (SIGNED, 1), (SIGNED, 2))
 
 
 @cache
-def built(number: int) -> tuple[bundle.Bundle, ConvolutionalNetlist]:
+def built(number: int) -> tuple[bundle.Bundle, Circuit]:
     plan, pixels = BUILDS[number]
     build = make_stream_bundle(made(plan), pixels_per_cycle=pixels)
     netlist = read_netlist(build)
-    assert isinstance(netlist, ConvolutionalNetlist)
+    assert isinstance(netlist, Circuit)
     return build, netlist
 
 
@@ -230,7 +230,7 @@ def test_a_wrong_dense_part_has_a_counterexample() -> None:
     wrong = [claim.subject for claim in outcome.claims if claim.verdict != PROVED]
     assert wrong and all(subject.startswith("dense part, ") for subject in wrong)
     assert outcome.counterexample is not None and outcome.counterexample.part == "dense part"
-    assert len(outcome.counterexample.codes) == len(netlist.dense_bits)
+    assert len(outcome.counterexample.codes) == len(netlist.body_bits)
 
 
 def test_a_netlist_of_another_geometry_is_not_proved(tmp_path: Path) -> None:
