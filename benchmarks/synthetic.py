@@ -62,7 +62,7 @@ def main() -> None:
         else:
             design = step("verilog", lambda: emit(netlist))
             print(f"  {sum(map(len, design.files.values())) / 1e6:.1f} MB in {len(design.files)} files")
-    assert step("from_text", lambda: from_text(text)) == netlist
+    assert step("from_text", lambda: from_text(text).body) == netlist
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a build directory says of itself: its netlist, its PyTorch model, the ports of its RTL."""
+"""What a build directory says of itself: its PyTorch model, the ports of its RTL."""
 
 from __future__ import annotations
 
@@ -9,14 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.export.builds import bundle
-from difflut.export.builds import make_stream as streaming
-from difflut.export.builds.make import MODEL_FILE, NETLIST_FILE
-from difflut.export.circuit.circuit import ConvolutionalNetlist
-from difflut.export.circuit.circuit_text import from_text as convolution_from_text
-from difflut.export.circuit.netlist import Netlist
-from difflut.export.circuit.text import from_text
+from difflut.export.builds.bundle import MODEL_FILE, Build
+from difflut.export.builds.frames import framing_of, registers_of, streams_of
 from difflut.export.errors import BundleError
-from difflut.export.interfaces.framing import framing_of
 from difflut.models import load_model, zoo
 from difflut.models.base_model import BaseModel
 from difflut.sim import RtlInterface, StreamInterface
@@ -33,7 +28,7 @@ def load_build_model(directory: Path, model_class: str | None = None) -> BaseMod
         BundleError: if the directory is not a build, or its model is not in the zoo and no class is given.
     """
     build = bundle.read(directory)
-    name, recorded = build.manifest["model"]["name"], build.manifest["model"]["class"]
+    name, recorded = build.info.model.name, build.info.model.class_name
     if model_class is None and name not in zoo():
         raise BundleError(
             f"{directory}: its model {name!r} is not in the zoo; name its class with --model module:Class (it was "
@@ -42,24 +37,16 @@ def load_build_model(directory: Path, model_class: str | None = None) -> BaseMod
     return load_model(str(Path(directory) / MODEL_FILE), model_class)
 
 
-def stream_interface(build: bundle.Bundle) -> StreamInterface:
+def stream_interface(build: Build) -> StreamInterface:
     """The streams and registers of a build with AXI ports."""
-    manifest = build.manifest
-    registers = manifest["stream"]["registers"]
+    registers = registers_of(build.info)
     return StreamInterface(
-        top=manifest["name"],
-        framing=framing_of(manifest),
-        output=manifest["stream"]["output"],
-        constants={register["offset"]: register["value"] for register in registers if register["value"] is not None},
-        counters={register["name"].lower(): register["offset"] for register in registers if register["value"] is None},
+        top=build.info.name,
+        framing=framing_of(build.info),
+        output=streams_of(build.info).output,
+        constants={register.offset: register.value for register in registers if register.value is not None},
+        counters={register.signal: register.offset for register in registers if register.value is None},
     )
-
-
-def read_netlist(build: bundle.Bundle) -> Netlist | ConvolutionalNetlist:
-    """The netlist that a build was emitted from."""
-    if streaming.NETLIST_FILE in build.files:
-        return convolution_from_text(build.text(streaming.NETLIST_FILE))
-    return from_text(build.text(NETLIST_FILE))
 
 
 def words_of(codes: npt.NDArray[Any], interface: RtlInterface) -> npt.NDArray[Any]:
@@ -76,25 +63,23 @@ def words_of(codes: npt.NDArray[Any], interface: RtlInterface) -> npt.NDArray[An
     return words.reshape(-1, interface.features)
 
 
-def rtl_interface(build: bundle.Bundle) -> RtlInterface:
+def rtl_interface(build: Build) -> RtlInterface:
     """The ports of a build's core, which is the top module of a build with the plain interface."""
-    manifest = build.manifest
-    output, image = manifest["output"], manifest.get("convolution", {})
-    classes = output["classes"]
-    score, best, top = (output.get(port, {}) for port in ("scores", "class", "top"))
+    info, output, pixels = build.info, build.info.output, build.info.pixels
+    classes = output.best or output.top
     return RtlInterface(
-        top=bundle.core_name(manifest),
-        features=manifest["input"]["features"],
-        width_bits=manifest["input"]["width_bits"],
-        classes=classes,
-        score_width_bits=score.get("width_bits", 1),
-        class_width_bits=(best or top).get("width_bits", 1),
-        latency_cycles=manifest["latency_cycles"],
-        scores=bool(score),
-        best=bool(best),
-        ranks=top.get("count", 0),
-        pixels=image.get("pixels", 0),
-        columns=manifest["input"]["shape"][-1] if image else 1,
-        pixels_per_word=image.get("pixels_per_cycle", 1),
-        interval_cycles=manifest["initiation_interval"],
+        top=info.core,
+        features=info.input.features,
+        width_bits=info.input.width_bits,
+        classes=output.classes,
+        score_width_bits=output.scores.width_bits if output.scores else 1,
+        class_width_bits=classes.width_bits if classes else 1,
+        latency_cycles=info.latency_cycles,
+        scores=output.scores is not None,
+        best=output.best is not None,
+        ranks=output.top.count if output.top else 0,
+        pixels=pixels.pixels if pixels else 0,
+        columns=info.input.shape[-1] if pixels else 1,
+        pixels_per_word=pixels.pixels_per_cycle if pixels else 1,
+        interval_cycles=info.initiation_interval,
     )

@@ -19,10 +19,9 @@ from difflut.errors import ConfigError, DataError, InputShapeError
 from difflut.export import verilog
 from difflut.export.builds import bundle
 from difflut.export.builds.make import MODELS_FOLDER
-from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.simulate import simulate, simulate_nets
-from difflut.export.circuit.simulate_circuit import simulate_convolution
 from difflut.export.families.family import GENERIC, find_target
 from difflut.export.interfaces import frame_order
 from difflut.export.schedule.head.outputs import parse_outputs
@@ -151,8 +150,7 @@ def verify(
     netlist = read_netlist(build)
     subject = _Subject(model, netlist, data, seed, WAVES_RANDOM_SAMPLES if waves else RANDOM_SAMPLES)
 
-    simulated = simulate if isinstance(netlist, Netlist) else simulate_convolution
-    netlist_step = subject.judge("netlist", len(data) if data else 0, simulated(netlist, subject.codes))  # type: ignore[arg-type]
+    netlist_step = subject.judge("netlist", len(data) if data else 0, simulate(netlist, subject.codes))
     digest, name = build.digest, data_name if data is not None else "random codes"
     if simulator == NO_SIMULATOR:
         if waves:
@@ -210,7 +208,7 @@ class _Subject:
     """The samples, and what PyTorch computes for them: labelled ones first, then random codes."""
 
     def __init__(
-        self, model: BaseModel, netlist: Netlist | ConvolutionalNetlist, data: Split | None, seed: int, random: int
+        self, model: BaseModel, netlist: Netlist | Circuit, data: Split | None, seed: int, random: int
     ) -> None:
         self.netlist = netlist
         generator = torch.Generator().manual_seed(seed)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import lzma
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from difflut.export.builds import bundle
 from difflut.export.circuit.netlist import Netlist
-from difflut.export.circuit.text import from_text
 from difflut.export.errors import BundleError
 
 if TYPE_CHECKING:

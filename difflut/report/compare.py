@@ -102,7 +102,7 @@ def with_unit(value: float, unit: str) -> str:
 
 def numbers(facts: Facts) -> Iterator[Number]:
     """Every figure of a build, in the order of the report."""
-    info, stream = facts.info, facts.info.schedule if facts.maps else None
+    info, stream = facts.info, facts.info.pixels
     of_body = " of the dense part" if stream else ""
     read = int((facts.comparisons > 0).sum())
     yield Number("Size, estimated", "LUTs in all", facts.luts)

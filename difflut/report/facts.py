@@ -13,12 +13,12 @@ import numpy.typing as npt
 
 from difflut.check.records import Record, RtlOutputs, kept
 from difflut.export.builds import bundle
+from difflut.export.builds.info import BuildInfo, ModelInfo, PartInfo, TimingInfo
 from difflut.export.circuit.netlist import FIRST_NET, Netlist
 from difflut.export.circuit.pixel import pixel_netlist
-from difflut.export.builds.info import BuildInfo, ModelInfo, PartInfo, TimingInfo
 from difflut.export.families.family import Target, find_target
-from difflut.export.schedule.estimate import ENCODER, GROUP_SUM, LAYER, SELECTION
 from difflut.export.proof.build import read_report
+from difflut.export.schedule.estimate import ENCODER, GROUP_SUM, LAYER, SELECTION
 from difflut.report.stream import MapFacts, read_maps
 from difflut.report.synthesis import Synthesis, syntheses
 

@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from difflut.check.records import RtlOutputs
 from difflut.errors import ConfigError
-from difflut.report.facts import ENCODER, GROUP_SUM, KERNEL, LAYER, SELECTION, Part, Stage
+from difflut.export.schedule.estimate import ENCODER, GROUP_SUM, KERNEL, LAYER, SELECTION
+from difflut.export.builds.info import PartInfo
+from difflut.report.facts import Stage
 from difflut.report.stream import MapFacts
 
 if TYPE_CHECKING:
@@ -211,7 +213,7 @@ def luts_by_part(names: Sequence[str], kinds: Sequence[str], luts: Sequence[int]
     return figure
 
 
-def parts_of(parts: Sequence[Part]) -> tuple[list[str], list[str], list[int]]:
+def parts_of(parts: Sequence[PartInfo]) -> tuple[list[str], list[str], list[int]]:
     """Names, kinds and LUTs."""
     return [part.name for part in parts], [part.kind for part in parts], [part.luts for part in parts]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from difflut.report.facts import KERNEL, LAYER
+from difflut.export.schedule.estimate import KERNEL, LAYER
 from difflut.report.figures import BLUE, COLOURS, INK, WIDTH_IN
 from difflut.report.stream import MapFacts
 

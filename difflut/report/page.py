@@ -15,7 +15,9 @@ from markupsafe import Markup
 from difflut._version import __version__
 from difflut.report import compare, figures, svg
 from difflut.report.devices import COMFORTABLE, smallest
-from difflut.report.facts import ENCODER, GROUP_SUM, LAYER, SELECTION, Facts, readers
+from difflut.export.schedule.estimate import ENCODER, GROUP_SUM, LAYER, SELECTION
+from difflut.export.builds.info import PassInfo
+from difflut.report.facts import Facts, readers
 from difflut.report.layer_figure import draw_layers
 from difflut.report.synthesis import Synthesis, Used
 
@@ -289,8 +291,8 @@ def _speed(facts: Facts) -> Answer:
 
 
 def _images_a_second(facts: Facts, mhz: float | None, source: str) -> Answer:
-    form, interval, cycles = facts.info.schedule, facts.interval_cycles, facts.info.latency_cycles
-    assert isinstance(form, Pixels)  # it has maps
+    form, interval, cycles = facts.info.pixels, facts.interval_cycles, facts.info.latency_cycles
+    assert form is not None  # it has maps
     word, first = form.pixels_per_cycle, form.words - 1 + cycles
     several = f", {word} at a time" if word > 1 else ""
     image = f"an image of {form.pixels:,} pixels{several} every {interval:,} cycles"

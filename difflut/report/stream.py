@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from difflut.export.circuit.circuit import ConvolutionalNetlist, MapSize, Pair, WindowLayer
+from difflut.export.circuit.circuit import Circuit, MapSize, Pair, WindowLayer
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +58,10 @@ def times(pair: Pair) -> str:
     return f"{pair[0]} × {pair[1]}"
 
 
-def read_maps(netlist: ConvolutionalNetlist) -> tuple[MapFacts, ...]:
+def read_maps(netlist: Circuit) -> tuple[MapFacts, ...]:
     """Every map of a netlist, the encoded image first."""
     bits = np.zeros(int(netlist.map_offsets[-1]), np.int64)
-    bits[netlist.dense_bits] = 1
+    bits[netlist.body_bits] = 1
     parts = np.split(bits, netlist.map_offsets[1:-1])
     layers: list[WindowLayer | None] = [None, *netlist.layers]
     return tuple(

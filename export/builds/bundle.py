@@ -7,31 +7,31 @@ file under a listed folder is refused.
 from __future__ import annotations
 
 import hashlib
-import json
 import lzma
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+
+import msgspec
 
 from difflut.errors import ConfigError
+from difflut.export.builds.info import MANIFEST, BuildInfo, from_bytes, to_bytes
+from difflut.export.circuit.circuit import Circuit
+from difflut.export.circuit.text import from_text
 from difflut.export.errors import BundleError
 from difflut.files import WriteError, current_umask
 
-MANIFEST = "build.json"
-FORMAT = "difflut-build"
-FORMAT_VERSION = 1
+RTL_FOLDER = "rtl/"
 # What tools may add to a build directory; nothing in it is part of the export.
 WORK_FOLDER = "work"
 # The netlist that was emitted, and the one that was traced, before the passes (xz-compressed): what `prove` compares.
 NETLIST_FILE = "verify/netlist.txt"
 # The PyTorch model that was exported.
 MODEL_FILE = "verify/model.safetensors"
-# What a streaming circuit has instead of NETLIST_FILE.
-CONVOLUTION_FILE = "verify/convolution.txt"
 TRACED_FILE = "verify/traced.txt.xz"
 
 
@@ -80,14 +80,14 @@ class Build:
         return {name: self.text(name) for name in names}
 
     @cached_property
-    def circuit(self) -> Netlist | ConvolutionalNetlist:
+    def circuit(self) -> Circuit:
         """What was emitted."""
-        return _parse(self.text(NETLIST_FILE))
+        return from_text(self.text(NETLIST_FILE))
 
     @cached_property
-    def traced(self) -> Netlist | ConvolutionalNetlist:
+    def traced(self) -> Circuit:
         """What was traced, before the passes."""
-        return _parse(lzma.decompress(self.files[TRACED_FILE]).decode())
+        return from_text(lzma.decompress(self.files[TRACED_FILE]).decode())
 
 
 def pack_netlist(text: str) -> bytes:
@@ -95,7 +95,7 @@ def pack_netlist(text: str) -> bytes:
     return lzma.compress(text.encode(), format=lzma.FORMAT_XZ, preset=6)
 
 
-def write(bundle: Bundle, directory: Path) -> None:
+def write(build: Build, directory: Path) -> None:
     """Write a build directory whole; an earlier build there is replaced only once the new one is complete.
 
     Raises:
@@ -113,7 +113,7 @@ def write(bundle: Bundle, directory: Path) -> None:
         directory.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}.", suffix=".partial"))
         new, old = temporary / "new", temporary / "old"
-        for name, content in {**bundle.files, MANIFEST: bundle.manifest_bytes()}.items():
+        for name, content in {**build.files, MANIFEST: build.manifest_bytes}.items():
             path = new / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
@@ -135,19 +135,16 @@ def write(bundle: Bundle, directory: Path) -> None:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def read(directory: str | os.PathLike[str]) -> Bundle:
+def read(directory: str | os.PathLike[str]) -> Build:
     """Read a build directory and check every digest.
 
     Raises:
         BundleError: if it is no build directory, or a file is missing, edited or was added.
     """
     folder = Path(directory)
-    manifest = _read_manifest(folder)
-    listed: Mapping[str, str] = manifest.pop("files")
-    for name in ("format", "format_version"):
-        manifest.pop(name)
+    info = from_bytes(_read_manifest(folder), folder / MANIFEST)
     files: dict[str, bytes] = {}
-    for name, digest in listed.items():
+    for name, digest in info.files.items():
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts:
             raise BundleError(f"{folder / MANIFEST}: names the file {name!r} outside the build; export again")
@@ -162,30 +159,19 @@ def read(directory: str | os.PathLike[str]) -> Bundle:
             )
     for added in sorted(_present(folder) - set(files) - {MANIFEST}):
         raise BundleError(f"{folder / added}: is not part of the export; move it elsewhere or into {WORK_FOLDER}/")
-    return Bundle(manifest, files)
+    return Build(info, files)
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def _read_manifest(folder: Path) -> bytes:
     path = folder / MANIFEST
     if not folder.is_dir():
         raise BundleError(f"{folder}: no such directory; expected one made by `difflut export`")
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        return path.read_bytes()
     except FileNotFoundError as error:
         raise BundleError(f"{folder}: has no {MANIFEST}; expected a directory made by `difflut export`") from error
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path}: cannot be read ({error}); export again") from error
-    if (
-        not isinstance(manifest, dict)
-        or manifest.get("format") != FORMAT
-        or not isinstance(manifest.get("files"), dict)
-    ):
-        raise BundleError(f"{path}: is no difflut build description; expected a directory made by `difflut export`")
-    if manifest.get("format_version") != FORMAT_VERSION:
-        raise BundleError(
-            f"{path}: build format {manifest.get('format_version')}, this difflut reads {FORMAT_VERSION}; export again"
-        )
-    return manifest
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error.strerror}); export again") from error
 
 
 def _present(folder: Path) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -57,7 +57,7 @@ def describe(
     interface: str,
     target: str,
     pipeline: Pipeline,
-    passes: Mapping[str, Sequence[PassReport]],
+    passes: Sequence[PassReport],
 ) -> BuildInfo:
     """The description of a build, still without the digests of its files.
 
@@ -67,7 +67,7 @@ def describe(
         design: the core.
         wrapped: the core with its interface.
         interface, target, pipeline: what was asked for.
-        passes: what each pass changed, by the part of the circuit that it ran on.
+        passes: what each pass changed.
     """
     streamed = planned if isinstance(planned, Streamed) else None
     return BuildInfo(
@@ -84,7 +84,7 @@ def describe(
             trained=dict(model.info),
         ),
         input=_input(model, planned),
-        output=_output(planned.outputs, planned.body.head),
+        output=_output(planned.outputs, planned.circuit.body.head),
         latency_cycles=design.latency_cycles,
         initiation_interval=design.initiation_interval,
         schedule=_schedule(streamed, design) if streamed else WholeSamples(),
@@ -97,10 +97,9 @@ def describe(
                 comparators_after=report.comparators_after,
                 luts_before=report.luts_before,
                 luts_after=report.luts_after,
-                part=part if streamed else None,
+                part=report.part if planned.circuit.layers else None,
             )
-            for part, reports in passes.items()
-            for report in reports
+            for report in passes
         ),
         versions={"difflut": __version__},
         pipeline=_pipeline(pipeline, planned),
@@ -110,7 +109,7 @@ def describe(
 
 
 def _input(model: BaseModel, planned: Planned) -> InputInfo:
-    form, divisor = planned.input, model.input_format.divisor
+    form, divisor = planned.circuit.input, model.input_format.divisor
     features, meaning = form.features, f"feature i is the code at in_codes[{form.width_bits}*i +: {form.width_bits}]"
     if isinstance(planned, Streamed):
         words, colours = planned.schedule.words[0], planned.circuit.size.channels
@@ -169,7 +168,7 @@ def _schedule(planned: Streamed, design: Design) -> Pixels:
         collected_bits=schedule.collected_bits,
         maps=tuple(
             MapInfo(
-                size=tuple(size),
+                size=(size.channels, size.rows, size.columns),
                 source=layer.source,
                 window=layer.window,
                 stride=layer.stride,
@@ -203,10 +202,10 @@ def _program(folded: FoldedDense) -> ProgramInfo:
 
 
 def _netlist(planned: Planned) -> NetlistInfo:
-    body = planned.body
+    circuit, body = planned.circuit, planned.circuit.body
     comparators, luts, features, read = body.comparators, body.luts, body.input.features, len(features_read(body))
     if isinstance(planned, Streamed):
-        circuit, steps = planned.circuit, planned.schedule.layers
+        steps = planned.schedule.layers
         comparators = planned.schedule.words[0].pixels * len(circuit.compare_channel)
         luts += sum(layer.kernel.luts * step.lanes.count for layer, step in zip(circuit.layers, steps, strict=True))
         features, read = circuit.input.features, len(set(circuit.compare_channel.tolist())) * circuit.size.pixels

@@ -311,7 +311,7 @@ class RegisterInfo(_Record):
 
     name: Identifier
     offset: Count
-    access: Literal["constant", "counter", "write"]
+    access: Annotated[str, Meta(pattern=r"\A(constant|counter|write)\Z")]
     meaning: Text
     value: Count | None = None
 
@@ -332,8 +332,8 @@ class AxiStreamInfo(_Record):
         word_values: codes that enter the core in a cycle, where images enter pixel by pixel.
     """
 
-    width_bits: Literal[8, 16, 32, 64, 128, 256, 512]
-    output: Literal["scores", "class"]
+    width_bits: Size
+    output: Annotated[str, Meta(pattern=r"\A(scores|class)\Z")]
     framing: Text
     codes: LayoutInfo
     results: LayoutInfo
@@ -371,7 +371,7 @@ class BuildInfo(_Record):
     core: Identifier
     target: Literal["verilog"]
     fpga: Identifier
-    interface: Literal["plain", "axi-stream"]
+    interface: Annotated[str, Meta(pattern=r"\A(plain|axi-stream)\Z")]
     outputs: Text
     model: ModelInfo
     input: InputInfo

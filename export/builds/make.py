@@ -14,14 +14,14 @@ from difflut.export.builds.bundle import Build, pack_netlist
 from difflut.export.builds.describe import describe
 from difflut.export.builds.fusesoc import core_file, core_name
 from difflut.export.builds.info import BuildInfo
-from difflut.export.circuit import circuit_text, text
+from difflut.export.circuit.circuit import Circuit
+from difflut.export.circuit.text import to_text
 from difflut.export.families.family import GENERIC, find_target
-from difflut.export.frontend.maps import trace_convolution
+from difflut.export.frontend.maps import trace_circuit
 from difflut.export.frontend.trace import trace
 from difflut.export.interfaces.framing import Stream
 from difflut.export.interfaces.wrapper import HEADER_FOLDER, Plain, Wrapped, choose_interface
 from difflut.export.passes import pipelines
-from difflut.export.passes.parts import optimise
 from difflut.export.schedule.forms import Form, parse_form
 from difflut.export.schedule.pipelining import LEVELS, Pipeline
 from difflut.export.verilog import names
@@ -69,17 +69,10 @@ def make_build(
     family, asked = find_target(fpga), Pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     form = parse_form(form) if isinstance(form, str) else form
     ports = chosen.outputs(outputs, model.num_classes)
-    if form.windowed:
-        traced = trace_convolution(model)
-        circuit, passes = optimise(traced, family)
-        to_text = circuit_text.to_text
-    else:
-        traced = trace(model)
-        circuit, reports = pipelines.run(traced, pipelines.default(family))
-        passes = {circuit.name: reports}
-        to_text = text.to_text
+    traced = trace_circuit(model) if form.windowed else Circuit.of(trace(model))
+    circuit, passes = pipelines.run(traced, pipelines.default(family))
     planned = form.plan(circuit, family, ports, asked)
-    design = emit_planned(planned, f"{names.identifier(planned.name)}{chosen.core_suffix}")
+    design = emit_planned(planned, f"{names.identifier(circuit.name)}{chosen.core_suffix}")
     wrapped = chosen.wrap(design, planned)
     info = describe(
         model, planned, design, wrapped, interface=chosen.name, target=target, pipeline=asked, passes=passes

@@ -1,17 +1,25 @@
-"""The intermediate representation of a convolutional network: each kernel once, with its geometry."""
+"""The intermediate representation of a whole model: window layers, each kernel once, and the body behind them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from difflut.export.circuit.netlist import InputFormat, IntArray, Netlist, OffsetArray, frozen
-from difflut.export.circuit.rules import check as check_netlist
 from difflut.export.errors import NetlistError
 
 Pair = tuple[int, int]
+
+BODY = "body"
+
+
+def kernel_name(layer: int) -> str:
+    """What `Circuit.parts` calls the kernel of a layer, counted from 1."""
+    return f"kernel {layer}"
 
 
 class MapSize(NamedTuple):
@@ -33,6 +41,41 @@ class MapSize(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
+class EncodedImage:
+    """Images as inputs, and the comparisons that make bits of each pixel.
+
+    Attributes:
+        size: colours, rows and columns of an image.
+        compare_channel: int32 (channels,), the colour that each channel of map 0 compares.
+        compare_threshold: int32 (channels,), what it compares with.
+    """
+
+    size: MapSize
+    compare_channel: IntArray
+    compare_threshold: IntArray
+
+    def __post_init__(self) -> None:
+        for field in ("compare_channel", "compare_threshold"):
+            object.__setattr__(self, field, frozen(field, getattr(self, field), np.int32))
+
+    @property
+    def map_size(self) -> MapSize:
+        """The size of map 0."""
+        return MapSize(len(self.compare_channel), self.size.rows, self.size.columns)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, EncodedImage):
+            return NotImplemented
+        return (
+            self.size == other.size
+            and np.array_equal(self.compare_channel, other.compare_channel)
+            and np.array_equal(self.compare_threshold, other.compare_threshold)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
 class WindowLayer:
     """A kernel at every position of a map: a convolution of LUT trees, or an OR pooling.
 
@@ -59,45 +102,93 @@ class WindowLayer:
         )
         return MapSize(self.kernel.head.classes, rows, columns)
 
+    @property
+    def geometry(self) -> tuple[int, Pair, Pair, Pair]:
+        """All but the kernel: source, window, stride and padding."""
+        return self.source, self.window, self.stride, self.padding
+
 
 @dataclass(frozen=True, eq=False)
-class ConvolutionalNetlist:
-    """A circuit from images to scores and a class index, with each kernel once. This docstring is its specification.
+class Circuit:
+    """A circuit from codes to scores and a class index, with each kernel once. This docstring is its specification.
 
-    **Input.** `input` has `size.bits` features, where `size` gives the colours, rows and columns of an image: feature
-    (c * rows + y) * columns + x is the code of colour c at pixel (y, x).
+    **Whole samples.** A circuit without `layers` has no `image` and no `body_bits`. Its `body` is all of it: it reads the
+    codes themselves and has the circuit's name and input.
+
+    **Images.** With `layers`, `input` has `image.size.bits` features, where `image.size` gives the colours, rows and columns
+    of an image: feature (c * rows + y) * columns + x is the code of colour c at pixel (y, x).
 
     **Maps.** Map 0 is the encoded image: its channel e at pixel (y, x) is 1 exactly when the code of colour
-    `compare_channel[e]` there is >= `compare_threshold[e]`; a threshold beyond the codes' range makes a constant. Map m >=
-    1 is what `layers[m-1]` makes of its source, a map with a smaller number. `maps` gives all sizes.
+    `image.compare_channel[e]` there is >= `image.compare_threshold[e]`; a threshold beyond the codes' range makes a
+    constant. Map m >= 1 is what `layers[m-1]` makes of its source, a map with a smaller number. `maps` gives all sizes.
 
-    **Dense part.** `dense` is a `Netlist` on features of one bit, unsigned. The bits of all maps are numbered: map after
-    map, in a map channel after channel, in a channel row after row. Feature f is the bit with the number `dense_bits[f]`;
-    the numbers ascend strictly. The scores and the class are those of `dense`.
+    **Body.** Behind layers, `body` is a `Netlist` on features of one bit, unsigned. The bits of all maps are numbered: map
+    after map, in a map channel after channel, in a channel row after row. Feature f is the bit with the number
+    `body_bits[f]`; the numbers ascend strictly. The scores and the class are those of `body`.
 
-    **Stages** of `dense` and of the kernels have the meaning that they have in a netlist of its own.
+    **Stages** of the body and of the kernels have the meaning that they have in a netlist of its own.
 
-    `difflut.export.circuit.unroll` makes the `Netlist` that computes the same, a kernel for every position.
+    `difflut.export.circuit.unroll` makes the one `Netlist` that computes the same, a kernel for every position.
+    Circuits are checked by `difflut.export.circuit.rules.check`, and compared by value with `==`.
     """
 
     name: str
     input: InputFormat
-    size: MapSize
-    compare_channel: IntArray
-    compare_threshold: IntArray
+    image: EncodedImage | None
     layers: tuple[WindowLayer, ...]
-    dense: Netlist
-    dense_bits: OffsetArray
+    body: Netlist
+    body_bits: OffsetArray
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "compare_channel", frozen("compare_channel", self.compare_channel, np.int32))
-        object.__setattr__(self, "compare_threshold", frozen("compare_threshold", self.compare_threshold, np.int32))
-        object.__setattr__(self, "dense_bits", frozen("dense_bits", self.dense_bits, np.int64))
+        object.__setattr__(self, "body_bits", frozen("body_bits", self.body_bits, np.int64))
+
+    @classmethod
+    def of(cls, netlist: Netlist) -> Circuit:
+        """The circuit of whole samples that a netlist is."""
+        return cls(netlist.name, netlist.input, None, (), netlist, np.zeros(0, np.int64))
+
+    def parts(self) -> tuple[tuple[str, Netlist], ...]:
+        """Every netlist in the circuit with its name: "kernel 1", "kernel 2", ..., "body"."""
+        kernels = ((kernel_name(number), layer.kernel) for number, layer in enumerate(self.layers, 1))
+        return (*kernels, (BODY, self.body))
+
+    def map_parts(self, function: Callable[[str, Netlist], Netlist]) -> Circuit:
+        """The circuit with each part replaced by what `function` makes of its name and itself, in the order of `parts`."""
+        layers = tuple(
+            replace(layer, kernel=function(kernel_name(number), layer.kernel))
+            for number, layer in enumerate(self.layers, 1)
+        )
+        body = function(BODY, self.body)
+        if not layers:
+            return Circuit.of(body)
+        return replace(self, layers=layers, body=body)
 
     @property
+    def size(self) -> MapSize:
+        """Colours, rows and columns of an image."""
+        return self._encoded().size
+
+    @property
+    def compare_channel(self) -> IntArray:
+        """int32 (channels of map 0,): see `EncodedImage`."""
+        return self._encoded().compare_channel
+
+    @property
+    def compare_threshold(self) -> IntArray:
+        """int32 (channels of map 0,): see `EncodedImage`."""
+        return self._encoded().compare_threshold
+
+    def _encoded(self) -> EncodedImage:
+        if self.image is None:
+            raise NetlistError(f"circuit {self.name!r} takes whole samples; expected one of images, with window layers")
+        return self.image
+
+    @cached_property
     def maps(self) -> tuple[MapSize, ...]:
-        """The size of every map, the encoded image first."""
-        sizes = [MapSize(len(self.compare_channel), self.size.rows, self.size.columns)]
+        """The size of every map, the encoded image first; none in a circuit of whole samples."""
+        if self.image is None:
+            return ()
+        sizes = [self.image.map_size]
         for layer in self.layers:
             sizes.append(layer.output_size(sizes[layer.source]))
         return tuple(sizes)
@@ -109,85 +200,25 @@ class ConvolutionalNetlist:
 
     @property
     def collected(self) -> tuple[int, ...]:
-        """The numbers of the maps of which the dense part reads bits."""
-        return tuple(np.unique(np.searchsorted(self.map_offsets, self.dense_bits, side="right") - 1).tolist())
+        """The numbers of the maps of which the body reads bits."""
+        return tuple(np.unique(np.searchsorted(self.map_offsets, self.body_bits, side="right") - 1).tolist())
 
     @property
     def luts(self) -> int:
-        """LUTs of all kernels and of the dense part, each kernel once."""
-        return sum(layer.kernel.luts for layer in self.layers) + self.dense.luts
+        """LUTs of all parts, each kernel once."""
+        return sum(part.luts for _, part in self.parts())
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ConvolutionalNetlist):
+        if not isinstance(other, Circuit):
             return NotImplemented
         return (
-            (self.name, self.input, self.size) == (other.name, other.input, other.size)
-            and np.array_equal(self.compare_channel, other.compare_channel)
-            and np.array_equal(self.compare_threshold, other.compare_threshold)
-            and np.array_equal(self.dense_bits, other.dense_bits)
-            and len(self.layers) == len(other.layers)
-            and all(_equal(mine, theirs) for mine, theirs in zip(self.layers, other.layers, strict=True))
-            and self.dense == other.dense
-        )
+            (self.name, self.input, self.image, self.layers, self.body)
+            == (other.name, other.input, other.image, other.layers, other.body)
+        ) and np.array_equal(self.body_bits, other.body_bits)
 
     __hash__ = None  # type: ignore[assignment]
 
 
-def _equal(mine: WindowLayer, theirs: WindowLayer) -> bool:
-    fields = ("source", "kernel", "window", "stride", "padding")
-    return all(getattr(mine, field) == getattr(theirs, field) for field in fields)
-
-
-def check(netlist: ConvolutionalNetlist) -> None:
-    """Raise `NetlistError` naming the first part that breaks the specification, what is there and what is expected."""
-    problem = _image(netlist) or _layers(netlist) or _dense(netlist)
-    if problem is not None:
-        raise NetlistError(f"convolutional netlist {netlist.name!r}: {problem}")
-
-
-def _image(netlist: ConvolutionalNetlist) -> str | None:
-    if min(netlist.size) < 1 or netlist.input.features != netlist.size.bits:
-        return (
-            f"the input has {netlist.input.features} features; expected {tuple(netlist.size)}, colours, rows, columns"
-        )
-    channel = netlist.compare_channel
-    if channel.shape != netlist.compare_threshold.shape or not channel.size:
-        return (
-            f"{channel.shape} channels and {netlist.compare_threshold.shape} thresholds; expected one each, at least 1"
-        )
-    if int(channel.min()) < 0 or int(channel.max()) >= netlist.size.channels:
-        return f"comparisons read colours {channel.min()} to {channel.max()}; expected 0 to {netlist.size.channels - 1}"
-    return None
-
-
-def _layers(netlist: ConvolutionalNetlist) -> str | None:
-    if not netlist.layers:
-        return "it has no layer; expected at least one"
-    for number, layer in enumerate(netlist.layers, 1):
-        if not 0 <= layer.source < number:
-            return f"layer {number} reads map {layer.source}; expected 0 to {number - 1}"
-        if min(*layer.window, *layer.stride) < 1 or min(layer.padding) < 0:
-            return (
-                f"layer {number} has the window {layer.window}, stride {layer.stride} and padding {layer.padding}; "
-                f"expected at least 1, 1 and 0"
-            )
-        check_netlist(layer.kernel)
-        source = netlist.maps[layer.source]
-        wanted = InputFormat(source.channels * layer.window[0] * layer.window[1], 1)
-        if layer.kernel.input != wanted:
-            return f"the kernel of layer {number} has the input {layer.kernel.input}; expected {wanted}"
-        if bool((np.diff(layer.kernel.head.offsets) != 1).any()):
-            return f"the kernel of layer {number} has a score of several nets; expected one net each"
-        if min(layer.output_size(source)) < 1:
-            return f"layer {number} has no position on a map of {source.rows} x {source.columns} pixels"
-    return None
-
-
-def _dense(netlist: ConvolutionalNetlist) -> str | None:
-    check_netlist(netlist.dense)
-    bits, count = netlist.dense_bits, int(netlist.map_offsets[-1])
-    if netlist.dense.input != InputFormat(len(bits), 1):
-        return f"the dense part has the input {netlist.dense.input}; expected {InputFormat(len(bits), 1)}"
-    if bool((np.diff(bits) <= 0).any()) or int(bits[0]) < 0 or int(bits[-1]) >= count:
-        return f"dense_bits runs from {bits[0]} to {bits[-1]}; expected numbers from 0 to {count - 1}, ascending"
-    return None
+def as_circuit(circuit: Circuit | Netlist) -> Circuit:
+    """A netlist as the circuit of whole samples that it is; a circuit as it is."""
+    return Circuit.of(circuit) if isinstance(circuit, Netlist) else circuit

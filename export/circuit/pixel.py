@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
 
 
-def pixel_netlist(netlist: ConvolutionalNetlist, pixels: int = 1) -> Netlist:
+def pixel_netlist(circuit: Circuit, pixels: int = 1) -> Netlist:
     """The comparisons of so many adjacent pixels, each with C colours and E channels.
 
     Feature C * p + c is the code of colour c of pixel p, score E * p + e the one net that is channel e of map 0 there.
     """
-    form, colours = netlist.input, netlist.size.channels
-    builder = NetlistBuilder(f"{netlist.name}_pixel", InputFormat(pixels * colours, form.width_bits, form.signed))
-    features = (colours * np.arange(pixels)[:, None] + netlist.compare_channel).reshape(-1)
-    nets = builder.add_comparators(features, np.tile(netlist.compare_threshold, pixels))
+    form, colours = circuit.input, circuit.size.channels
+    builder = NetlistBuilder(f"{circuit.name}_pixel", InputFormat(pixels * colours, form.width_bits, form.signed))
+    features = (colours * np.arange(pixels)[:, None] + circuit.compare_channel).reshape(-1)
+    nets = builder.add_comparators(features, np.tile(circuit.compare_threshold, pixels))
     return builder.finish(nets[:, None])

@@ -1,7 +1,8 @@
-"""The well-formedness rules of a `Netlist`, each with a name.
+"""The well-formedness rules of a `Netlist` and of a `Circuit` of them, each with a name.
 
 `check` runs on entry to and exit from every pass and before a back-end prints. A rule takes a netlist that obeys the
-rules before it in `RULES` and returns the first violation in words, or None.
+rules before it in `RULES`, or a circuit whose parts do and which obeys those before it in `CIRCUIT_RULES`, and returns the
+first violation in words, or None.
 """
 
 from __future__ import annotations
@@ -13,20 +14,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from difflut.export.circuit.netlist import FIRST_NET, MAX_INPUTS, Netlist
+from difflut.export.circuit.circuit import Circuit
+from difflut.export.circuit.netlist import FIRST_NET, MAX_INPUTS, InputFormat, Netlist
 from difflut.export.errors import NetlistError
 
 MAX_WIDTH_BITS = 31
 
 Rule = Callable[[Netlist], "str | None"]
+CircuitRule = Callable[[Circuit], "str | None"]
 
 
-def check(netlist: Netlist) -> None:
+def check(circuit: Circuit | Netlist) -> None:
     """Raise `NetlistError` naming the first broken rule, the place, what is there and what is expected."""
-    for name, rule in RULES.items():
-        problem = rule(netlist)
+    if isinstance(circuit, Netlist):
+        for name, rule in RULES.items():
+            problem = rule(circuit)
+            if problem is not None:
+                raise NetlistError(f"netlist {circuit.name!r} breaks the rule {name}: {problem}")
+        return
+    for _, part in circuit.parts():
+        check(part)
+    for name, of_circuit in CIRCUIT_RULES.items():
+        problem = of_circuit(circuit)
         if problem is not None:
-            raise NetlistError(f"netlist {netlist.name!r} breaks the rule {name}: {problem}")
+            raise NetlistError(f"circuit {circuit.name!r} breaks the rule {name}: {problem}")
 
 
 def _first(bad: npt.NDArray[np.bool_]) -> int | None:
@@ -210,4 +221,67 @@ RULES: MappingProxyType[str, Rule] = MappingProxyType(
         "head-groups": _head_groups,
         "head-nets": _head_nets,
     }
+)
+
+
+def _whole_samples(circuit: Circuit) -> str | None:
+    if (circuit.image is None) != (not circuit.layers):
+        what = "no image" if circuit.image is None else "an image"
+        return f"it has {what} and {len(circuit.layers)} layers; expected an image and layers, or neither"
+    if circuit.image is None and circuit != Circuit.of(circuit.body):
+        return (
+            f"it has no layers, {len(circuit.body_bits)} body bits and the input {circuit.input}; expected no body bits, and the "
+            f"name and the input of its body, {circuit.body.name!r} and {circuit.body.input}"
+        )
+    return None
+
+
+def _image(circuit: Circuit) -> str | None:
+    if circuit.image is None:
+        return None
+    size, channel, threshold = circuit.image.size, circuit.image.compare_channel, circuit.image.compare_threshold
+    if min(size) < 1 or circuit.input.features != size.bits:
+        return f"the input has {circuit.input.features} features; expected {tuple(size)}, colours, rows, columns"
+    if channel.shape != threshold.shape or not channel.size:
+        return f"{channel.shape} channels and {threshold.shape} thresholds; expected one each, at least 1"
+    if int(channel.min()) < 0 or int(channel.max()) >= size.channels:
+        return f"comparisons read colours {channel.min()} to {channel.max()}; expected 0 to {size.channels - 1}"
+    return None
+
+
+def _layers(circuit: Circuit) -> str | None:
+    sizes = [] if circuit.image is None else [circuit.image.map_size]
+    for number, layer in enumerate(circuit.layers, 1):
+        if not 0 <= layer.source < number:
+            return f"layer {number} reads map {layer.source}; expected 0 to {number - 1}"
+        if min(*layer.window, *layer.stride) < 1 or min(layer.padding) < 0:
+            return (
+                f"layer {number} has the window {layer.window}, stride {layer.stride} and padding {layer.padding}; "
+                f"expected at least 1, 1 and 0"
+            )
+        source = sizes[layer.source]
+        wanted = InputFormat(source.channels * layer.window[0] * layer.window[1], 1)
+        if layer.kernel.input != wanted:
+            return f"the kernel of layer {number} has the input {layer.kernel.input}; expected {wanted}"
+        if bool((np.diff(layer.kernel.head.offsets) != 1).any()):
+            return f"the kernel of layer {number} has a score of several nets; expected one net each"
+        sizes.append(layer.output_size(source))
+        if min(sizes[-1]) < 1:
+            return f"layer {number} has no position on a map of {source.rows} x {source.columns} pixels"
+    return None
+
+
+def _body(circuit: Circuit) -> str | None:
+    if not circuit.layers:
+        return None
+    bits, count = circuit.body_bits, int(circuit.map_offsets[-1])
+    if circuit.body.input != InputFormat(len(bits), 1):
+        return f"the body has the input {circuit.body.input}; expected {InputFormat(len(bits), 1)}"
+    if bool((np.diff(bits) <= 0).any()) or int(bits[0]) < 0 or int(bits[-1]) >= count:
+        return f"body_bits runs from {bits[0]} to {bits[-1]}; expected numbers from 0 to {count - 1}, ascending"
+    return None
+
+
+CIRCUIT_RULES: MappingProxyType[str, CircuitRule] = MappingProxyType(
+    {"whole-samples": _whole_samples, "image": _image, "layers": _layers, "body": _body}
 )

@@ -1,6 +1,6 @@
-"""The reference semantics: what a netlist computes, bit-parallel, 64 samples in one uint64 word.
+"""The reference semantics: what a circuit computes, netlist by netlist, 64 samples in one uint64 word.
 
-Sample s of a block is bit s % 64 of word s // 64. A LUT is evaluated for a whole block of samples and many LUTs at
+The maps of images are computed one after the other, each kernel on the windows of its source. Within a netlist sample s of a block is bit s % 64 of word s // 64. A LUT is evaluated for a whole block of samples and many LUTs at
 once: the 16 functions of its inputs 0 and 1 are computed, its table picks one of them for every setting of the other
 inputs (four table bits name the function), and multiplexers on inputs n-1 down to 2 select among those. docs/adr/0002
 compares this with the alternatives.
@@ -15,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.export.circuit.analysis import levels
+from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.netlist import CONST1, FIRST_NET, MAX_INPUTS, Head, IntArray, Netlist, WordArray
+from difflut.export.circuit.windows import as_map, windows
 
 Codes = npt.NDArray[np.integer]
 IndexArray = npt.NDArray[np.int64]
@@ -27,6 +29,7 @@ SAMPLES_PER_WORD = 64
 VALUE_WORDS = 1 << 23
 SCRATCH_WORDS = 1 << 17
 MAX_BLOCK_WORDS = 256
+IMAGES = 64  # of a circuit with layers, evaluated at once; bounds the memory for windows
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,21 +45,47 @@ class Outputs:
     classes: npt.NDArray[np.int64]
 
 
-def simulate(netlist: Netlist, codes: npt.ArrayLike) -> Outputs:
+def simulate(circuit: Circuit | Netlist, codes: npt.ArrayLike) -> Outputs:
     """Compute scores and class index of each sample.
 
     Args:
-        netlist: one that `difflut.export.circuit.rules.check` accepts.
-        codes: integer (N, features), each within the netlist's input format; N may be 0.
+        circuit: one that `difflut.export.circuit.rules.check` accepts.
+        codes: integer (N, features), each within the circuit's input format; N may be 0.
 
     Raises:
         CodesError: `codes` has the wrong type, shape or range.
     """
-    checked = netlist.input.check_codes(codes)
-    scores = np.zeros((len(checked), netlist.head.classes), np.int64)
-    for rows, values in _blocks(netlist, checked):
-        scores[rows] = _scores(netlist.head, values, rows.stop - rows.start)
-    return Outputs(scores, scores.argmax(axis=1))
+    checked = circuit.input.check_codes(codes)
+    if isinstance(circuit, Netlist):
+        scores = np.zeros((len(checked), circuit.head.classes), np.int64)
+        for rows, values in _blocks(circuit, checked):
+            scores[rows] = _scores(circuit.head, values, rows.stop - rows.start)
+        return Outputs(scores, scores.argmax(axis=1))
+    if not circuit.layers:
+        return simulate(circuit.body, checked)
+    starts = range(0, max(1, len(checked)), IMAGES)
+    parts = [simulate(circuit.body, _body_codes(circuit, checked[start : start + IMAGES])) for start in starts]
+    return Outputs(np.concatenate([part.scores for part in parts]), np.concatenate([part.classes for part in parts]))
+
+
+def simulate_maps(circuit: Circuit, codes: Codes) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yield map 0, 1, ... of images with checked codes: uint8 (N, channels, rows, columns), 0 or 1."""
+    images = codes.reshape(len(codes), *circuit.size)[:, circuit.compare_channel]
+    maps = [(images >= circuit.compare_threshold[:, None, None]).astype(np.uint8)]
+    yield maps[0]
+    for layer, size in zip(circuit.layers, circuit.maps[1:], strict=True):
+        rows = windows(maps[layer.source], layer)
+        scores = simulate(layer.kernel, rows.reshape(-1, rows.shape[2])).scores.astype(np.uint8)
+        maps.append(as_map(scores.reshape(len(codes), size.pixels, size.channels), size))
+        yield maps[-1]
+
+
+def _body_codes(circuit: Circuit, codes: Codes) -> npt.NDArray[np.uint8]:
+    bits = [
+        bits.reshape(len(codes), size.bits)
+        for bits, size in zip(simulate_maps(circuit, codes), circuit.maps, strict=True)
+    ]
+    return np.concatenate(bits, axis=1)[:, circuit.body_bits]
 
 
 def simulate_nets(netlist: Netlist, codes: npt.ArrayLike) -> npt.NDArray[np.bool_]:

@@ -1,96 +1,74 @@
-"""The canonical text form of a netlist, one line a cell, and its parser.
+"""The canonical text form of a circuit, and its parser.
 
-    difflut netlist 1
+A circuit of whole samples is the text of its netlist (`difflut.export.circuit.netlist_text`). One of images has its geometry,
+one line a part, and the text of each netlist:
+
+    difflut circuit 2
     name "toy"
-    input 4 features, 8 bits unsigned
-    2: compare x0 >= 128 stage 1
-    3: compare x3 >= 17 stage 1
-    4: lut 2 3 1 table 6a stage 2 from 1.0
-    score 0: 4 2
-    score 1: 3
-    end
+    image 1 colours, 4 rows, 4 columns, 8 bits unsigned
+    channel 0: colour 0 >= 128
+    layer 1: map 0, window 2 2, stride 1 1, padding 0 0, kernel:
+    ...
+    body bits 16 17 20:
+    ...
 
-A cell's line starts with its net. A LUT lists its fan-in nets, input 0 first, its table as 2**n / 4 hexadecimal digits
-(the last digit holds addresses 3 to 0), its stage, and the layer and node that it came from. Names are JSON strings.
 The parser also takes empty lines and lines that start with `#`. It checks syntax only; `difflut.export.circuit.rules.check`
-checks the netlist.
+checks the circuit.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from array import array
 from collections.abc import Callable, Iterator
-from itertools import chain, pairwise
 
 import numpy as np
 
-from difflut.export.circuit.netlist import FIRST_NET, MAX_INPUTS, Head, InputFormat, Netlist
+from difflut.export.circuit.circuit import Circuit, EncodedImage, MapSize, WindowLayer, as_circuit
+from difflut.export.circuit.netlist import InputFormat, Netlist, OffsetArray
+from difflut.export.circuit.netlist_text import END, NetlistReader, Problem, netlist_lines, parse_name
+from difflut.export.circuit.netlist_text import HEADER as NETLIST_HEADER
 from difflut.export.errors import NetlistSyntaxError
 
-HEADER = "difflut netlist 1"
-END = "end"
+HEADER = "difflut circuit 2"
 
-_NAME = re.compile(r'name (".*")', re.ASCII)
-_INPUT = re.compile(r"input (\d+) features, (\d+) bits (un)?signed", re.ASCII)
-_COMPARE = re.compile(r"(\d+): compare x(-?\d+) >= (-?\d+) stage (-?\d+)", re.ASCII)
-_LUT = re.compile(r"(\d+): lut (-?\d+(?: -?\d+)*) table ([0-9a-f]+) stage (-?\d+) from (-?\d+)\.(-?\d+)", re.ASCII)
-_SCORE = re.compile(r"score (\d+):((?: -?\d+)*)", re.ASCII)
-
-
-def to_text(netlist: Netlist) -> str:
-    """Print a netlist; equal netlists give equal text, and `from_text` gives the netlist back."""
-    parts = (_head_lines, _compare_lines, _lut_lines, _score_lines)
-    return "\n".join([*chain.from_iterable(part(netlist) for part in parts), END, ""])
+_IMAGE = re.compile(r"image (\d+) colours, (\d+) rows, (\d+) columns, (\d+) bits (un)?signed", re.ASCII)
+_COMPARE = re.compile(r"channel (\d+): colour (\d+) >= (-?\d+)", re.ASCII)
+_LAYER = re.compile(
+    r"layer (\d+): map (\d+), window (\d+) (\d+), stride (\d+) (\d+), padding (\d+) (\d+), kernel:", re.ASCII
+)
+_BODY = re.compile(r"body bits((?: \d+)+):", re.ASCII)
 
 
-def _head_lines(netlist: Netlist) -> Iterator[str]:
-    sign = "signed" if netlist.input.signed else "unsigned"
+def to_text(circuit: Circuit | Netlist) -> str:
+    """Print a circuit; equal circuits give equal text, and `from_text` gives the circuit back."""
+    whole = as_circuit(circuit)
+    lines = netlist_lines(whole.body) if whole.image is None else _circuit_lines(whole, whole.image)
+    return "\n".join([*lines, ""])
+
+
+def _circuit_lines(circuit: Circuit, image: EncodedImage) -> Iterator[str]:
+    size, form = image.size, circuit.input
     yield HEADER
-    yield f"name {json.dumps(netlist.name)}"
-    yield f"input {netlist.input.features} features, {netlist.input.width_bits} bits {sign}"
+    yield f"name {json.dumps(circuit.name)}"
+    sign = "signed" if form.signed else "unsigned"
+    yield f"image {size.channels} colours, {size.rows} rows, {size.columns} columns, {form.width_bits} bits {sign}"
+    compared = zip(image.compare_channel.tolist(), image.compare_threshold.tolist(), strict=True)
+    for place, (colour, level) in enumerate(compared):
+        yield f"channel {place}: colour {colour} >= {level}"
+    for number, layer in enumerate(circuit.layers, 1):
+        (rows, columns), (down, right), (below, beside) = layer.window, layer.stride, layer.padding
+        yield (
+            f"layer {number}: map {layer.source}, window {rows} {columns}, stride {down} {right}, padding {below} "
+            f"{beside}, kernel:"
+        )
+        yield from netlist_lines(layer.kernel)
+    yield " ".join(["body bits", *map(str, circuit.body_bits.tolist())]) + ":"
+    yield from netlist_lines(circuit.body)
 
 
-def _compare_lines(netlist: Netlist) -> Iterator[str]:
-    cells = zip(
-        netlist.compare_feature.tolist(), netlist.compare_threshold.tolist(), netlist.stage.tolist(), strict=False
-    )
-    for net, (feature, threshold, stage) in enumerate(cells, FIRST_NET):
-        yield f"{net}: compare x{feature} >= {threshold} stage {stage}"
-
-
-def _lut_lines(netlist: Netlist) -> Iterator[str]:
-    cells = zip(
-        netlist.lut_inputs.tolist(),
-        netlist.stage[netlist.comparators :].tolist(),
-        netlist.lut_layer.tolist(),
-        netlist.lut_node.tolist(),
-        strict=True,
-    )
-    fanin = iter(netlist.lut_fanin.tolist())
-    words = iter(netlist.lut_tables.tolist())
-    for net, (n, stage, layer, node) in enumerate(cells, netlist.first_lut_net):
-        nets = " ".join([str(next(fanin)) for _ in range(n)])
-        table = next(words)
-        for shift in range(64, 1 << n, 64):
-            table |= next(words) << shift
-        yield f"{net}: lut {nets} table {table:0{_digits(n)}x} stage {stage} from {layer}.{node}"
-
-
-def _score_lines(netlist: Netlist) -> Iterator[str]:
-    offsets, nets = netlist.head.offsets.tolist(), netlist.head.nets.tolist()
-    for score, (first, last) in enumerate(pairwise(offsets)):
-        yield " ".join([f"score {score}:", *map(str, nets[first:last])])
-
-
-def _digits(n: int) -> int:
-    """Hexadecimal digits of the table of a LUT with n inputs."""
-    return max(1, (1 << n) // 4)
-
-
-def from_text(text: str) -> Netlist:
-    """Parse the text form.
+def from_text(text: str) -> Circuit:
+    """Parse the text form of a circuit; the netlist of a text without layers is its `body`.
 
     Raises:
         NetlistSyntaxError: a line is not understood, out of place or missing; names the line, counted from 1.
@@ -102,121 +80,89 @@ def from_text(text: str) -> Netlist:
         if content and content[0] != "#":
             try:
                 reader.read(content)
-            except (_Problem, OverflowError) as problem:
+            except (Problem, OverflowError, ValueError) as problem:  # or a number that does not fit
                 raise NetlistSyntaxError(f"line {number}: {problem}; got {_shortened(content)!r}") from None
-    return reader.finish(number)
+    if reader.finish is None:
+        raise NetlistSyntaxError(f"line {number}: the text ends here; expected it to end with a line {END!r}")
+    return reader.finish()
 
 
 def _shortened(line: str) -> str:
     return line if len(line) <= 120 else line[:117] + "..."
 
 
-class _Problem(Exception):
-    """What is wrong with the line being read."""
-
-
 class _Reader:
-    """Collects cells; `read` is what the next line is expected to be."""
+    """Collects the parts of a circuit; `read` is what the next line is expected to be, `finish` gives a complete circuit."""
 
     def __init__(self) -> None:
         self.read: Callable[[str], None] = self._header
+        self.finish: Callable[[], Circuit] | None = None
         self._name = ""
-        self._input = InputFormat(0, 0)
-        # C int is 32 bits wide everywhere that numpy runs; a value that does not fit raises OverflowError at its line.
-        self._feature, self._threshold, self._stage = array("i"), array("i"), array("i")
-        self._offsets, self._fanin, self._tables = array("q", [0]), array("i"), array("Q")
-        self._layer, self._node = array("i"), array("i")
-        self._group_offsets, self._group_nets = array("q", [0]), array("i")
+        self._size, self._form = MapSize(0, 0, 0), InputFormat(0, 0)
+        self._compared: list[tuple[np.int32, np.int32]] = []
+        self._layers: list[WindowLayer] = []
+        self._body_bits: OffsetArray = np.zeros(0, np.int64)
 
     def _header(self, line: str) -> None:
-        if line != HEADER:
-            raise _Problem(f"expected {HEADER!r}")
-        self.read = self._name_line
+        if line == NETLIST_HEADER:
+            self._netlist(lambda netlist: self._complete(lambda: Circuit.of(netlist)))
+            self.read(line)
+        elif line == HEADER:
+            self.read = self._name_line
+        else:
+            raise Problem(f"expected {NETLIST_HEADER!r} or {HEADER!r}")
 
     def _name_line(self, line: str) -> None:
-        match = _NAME.fullmatch(line)
-        try:
-            self._name = json.loads(match[1] if match else "")
-        except json.JSONDecodeError:
-            raise _Problem("expected 'name' and a JSON string") from None
-        self.read = self._input_line
+        self._name = parse_name(line)
+        self.read = self._image_line
 
-    def _input_line(self, line: str) -> None:
-        match = _INPUT.fullmatch(line)
+    def _image_line(self, line: str) -> None:
+        match = _IMAGE.fullmatch(line)
         if match is None:
-            raise _Problem("expected 'input F features, W bits unsigned' or '... signed'")
-        self._input = InputFormat(int(match[1]), int(match[2]), signed=match[3] is None)
-        self.read = self._cell
+            raise Problem("expected 'image C colours, R rows, C columns, W bits unsigned' or '... signed'")
+        self._size = MapSize(int(match[1]), int(match[2]), int(match[3]))
+        self._form = InputFormat(self._size.bits, int(match[4]), signed=match[5] is None)
+        self.read = self._part
 
-    def _cell(self, line: str) -> None:
-        if match := _LUT.fullmatch(line):
-            self._lut(*match.groups())
-        elif match := _COMPARE.fullmatch(line):
-            self._comparator(*match.groups())
-        elif match := _SCORE.fullmatch(line):
-            self.read = self._score
-            self._score(line)
+    def _part(self, line: str) -> None:
+        if match := _COMPARE.fullmatch(line):
+            self._check_number("channel", int(match[1]), len(self._compared))
+            self._compared.append((np.int32(int(match[2])), np.int32(int(match[3]))))
+        elif match := _LAYER.fullmatch(line):
+            number, source, *pairs = map(int, match.groups())
+            self._check_number("layer", number, len(self._layers) + 1)
+            window, stride, padding = zip(pairs[::2], pairs[1::2], strict=True)
+            self._netlist(lambda kernel: self._layers.append(WindowLayer(source, kernel, window, stride, padding)))
+        elif match := _BODY.fullmatch(line):
+            self._body_bits = np.array(list(map(int, match[1].split())), np.int64)
+            self._netlist(lambda body: self._complete(lambda: self._circuit(body)))
         else:
-            raise _Problem("expected a line 'NET: compare ...', 'NET: lut ...' or 'score 0: ...'")
+            raise Problem("expected 'channel ...', 'layer ...' or 'body bits ...'")
 
-    def _check_net(self, net: str) -> None:
-        expected = FIRST_NET + len(self._stage)
-        if int(net) != expected:
-            raise _Problem(f"expected net {expected}, as nets are numbered in the order of the lines")
+    def _check_number(self, what: str, number: int, expected: int) -> None:
+        if number != expected:
+            raise Problem(f"expected {what} {expected}, as they are numbered in the order of the lines")
 
-    def _comparator(self, net: str, feature: str, threshold: str, stage: str) -> None:
-        if self._layer:
-            raise _Problem("a comparator follows a LUT; expected all comparators first")
-        self._check_net(net)
-        self._feature.append(int(feature))
-        self._threshold.append(int(threshold))
-        self._stage.append(int(stage))
+    def _netlist(self, take: Callable[[Netlist], None]) -> None:
+        """The next lines are a netlist; `take` gets it."""
+        reader = NetlistReader()
 
-    def _lut(self, net: str, fanin: str, table: str, stage: str, layer: str, node: str) -> None:
-        self._check_net(net)
-        nets = fanin.split(" ")
-        n = len(nets)
-        if n > MAX_INPUTS:
-            raise _Problem(f"a LUT of {n} inputs; expected 1 to {MAX_INPUTS}")
-        bits = int(table, 16)
-        if len(table) != _digits(n) or bits >> (1 << n):
-            raise _Problem(f"expected a table of {1 << n} bits as {_digits(n)} hexadecimal digits for {n} inputs")
-        self._fanin.extend(map(int, nets))
-        self._offsets.append(len(self._fanin))
-        for shift in range(0, 1 << n, 64):
-            self._tables.append(bits >> shift & 0xFFFF_FFFF_FFFF_FFFF)
-        self._stage.append(int(stage))
-        self._layer.append(int(layer))
-        self._node.append(int(node))
+        def read(line: str) -> None:
+            reader.read(line)
+            if reader.complete:
+                self.read = self._part
+                take(reader.finish())
 
-    def _score(self, line: str) -> None:
-        if line == END:
-            self.read = self._nothing
-            return
-        match = _SCORE.fullmatch(line)
-        expected = len(self._group_offsets) - 1
-        if match is None or int(match[1]) != expected:
-            raise _Problem(f"expected 'score {expected}: NET ...' or {END!r}")
-        self._group_nets.extend(map(int, match[2].split()))
-        self._group_offsets.append(len(self._group_nets))
+        self.read = read
+
+    def _complete(self, circuit: Callable[[], Circuit]) -> None:
+        self.finish = circuit
+        self.read = self._nothing
 
     def _nothing(self, line: str) -> None:
-        raise _Problem(f"expected nothing after {END!r}")
+        raise Problem(f"expected nothing after {END!r}")
 
-    def finish(self, lines: int) -> Netlist:
-        """The netlist, if all its `lines` have been read."""
-        if self.read != self._nothing:
-            raise NetlistSyntaxError(f"line {lines}: the text ends here; expected it to end with a line {END!r}")
-        return Netlist(
-            name=self._name,
-            input=self._input,
-            compare_feature=np.array(self._feature, np.int32),
-            compare_threshold=np.array(self._threshold, np.int32),
-            lut_offsets=np.array(self._offsets, np.int64),
-            lut_fanin=np.array(self._fanin, np.int32),
-            lut_tables=np.array(self._tables, np.uint64),
-            stage=np.array(self._stage, np.int32),
-            lut_layer=np.array(self._layer, np.int32),
-            lut_node=np.array(self._node, np.int32),
-            head=Head(np.array(self._group_offsets, np.int64), np.array(self._group_nets, np.int32)),
-        )
+    def _circuit(self, body: Netlist) -> Circuit:
+        colours, levels = zip(*self._compared, strict=True) if self._compared else ((), ())
+        image = EncodedImage(self._size, np.array(colours, np.int32), np.array(levels, np.int32))
+        return Circuit(self._name, self._form, image, tuple(self._layers), body, self._body_bits)

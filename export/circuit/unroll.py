@@ -1,31 +1,34 @@
-"""Unrolling: a convolutional netlist as an ordinary one, with a copy of each kernel for every position."""
+"""Unrolling: a circuit as one netlist, with a copy of each kernel for every position."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from difflut.export.circuit.analysis import independent_runs
-from difflut.export.circuit.circuit import ConvolutionalNetlist, check
+from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.netlist import CONST1, FIRST_NET, Head, IntArray, Netlist, NetlistBuilder
+from difflut.export.circuit.rules import check
 from difflut.export.circuit.windows import as_map, windows
 
 
-def unroll(netlist: ConvolutionalNetlist) -> Netlist:
+def unroll(circuit: Circuit) -> Netlist:
     """The netlist that computes the same scores for all images; all cells are in stage 0.
 
     Raises:
-        NetlistError: the netlist breaks its specification.
+        NetlistError: the circuit breaks its specification.
     """
-    check(netlist)
-    builder = NetlistBuilder(netlist.name, netlist.input)
-    pixels = np.arange(netlist.size.bits, dtype=np.int64).reshape(netlist.size)[netlist.compare_channel]
-    maps = [builder.add_comparators(pixels, netlist.compare_threshold[:, None, None])]
-    for layer, size in zip(netlist.layers, netlist.maps[1:], strict=True):
+    check(circuit)
+    if not circuit.layers:
+        return circuit.body.with_(stage=np.zeros_like(circuit.body.stage))
+    builder = NetlistBuilder(circuit.name, circuit.input)
+    pixels = np.arange(circuit.size.bits, dtype=np.int64).reshape(circuit.size)[circuit.compare_channel]
+    maps = [builder.add_comparators(pixels, circuit.compare_threshold[:, None, None])]
+    for layer, size in zip(circuit.layers, circuit.maps[1:], strict=True):
         fed = windows(maps[layer.source][None], layer)[0]
         maps.append(as_map(_instantiate(builder, layer.kernel, fed)[None, :, layer.kernel.head.nets], size)[0])
     bits = np.concatenate([nets.reshape(-1) for nets in maps])
-    nets = _instantiate(builder, netlist.dense, bits[netlist.dense_bits][None])[0]
-    return builder.finish(Head(netlist.dense.head.offsets, nets[netlist.dense.head.nets]))
+    nets = _instantiate(builder, circuit.body, bits[circuit.body_bits][None])[0]
+    return builder.finish(Head(circuit.body.head.offsets, nets[circuit.body.head.nets]))
 
 
 def _instantiate(builder: NetlistBuilder, part: Netlist, fed: IntArray) -> IntArray:

@@ -53,7 +53,7 @@ def make_shell(build: bundle.Bundle) -> Shell:
     width, features = int(manifest["input"]["width_bits"]), int(manifest["input"]["features"])
     read = np.arange(features)  # of a pixel
     if "convolution" not in manifest:
-        read = np.unique(from_text(build.text(bundle.NETLIST_FILE)).compare_feature)
+        read = np.unique(from_text(build.text(bundle.NETLIST_FILE)).body.compare_feature)
     outputs = _outputs(manifest["output"])
     top = str(manifest["name"])
     in_bits = max(width * len(read), 1)

@@ -1,4 +1,4 @@
-"""From a model to a `ConvolutionalNetlist`: the walk of `difflut.export.frontend.trace`, with maps of bits in place of nets."""
+"""From a model to a `Circuit`: the walk of `difflut.export.frontend.trace`, with maps of bits in place of nets."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, fx
 
-from difflut.export.circuit.circuit import ConvolutionalNetlist, MapSize, Pair, WindowLayer, check
+from difflut.export.circuit.circuit import Circuit, EncodedImage, MapSize, Pair, WindowLayer
 from difflut.export.circuit.netlist import CONST1, FIRST_NET, Head, InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.rules import check
 from difflut.export.errors import TraceError
 from difflut.export.frontend.trace import Bits, Tracer, walk
 from difflut.models.base_model import BaseModel
@@ -19,7 +20,7 @@ from difflut.models.base_model import BaseModel
 Ids = npt.NDArray[np.int64]
 
 
-def trace_convolution(model: BaseModel) -> ConvolutionalNetlist:
+def trace_circuit(model: BaseModel) -> Circuit:
     """The circuit of a fitted convolutional model, each kernel once.
 
     Args:
@@ -31,7 +32,7 @@ def trace_convolution(model: BaseModel) -> ConvolutionalNetlist:
         NotFittedError: if the model is not fitted.
         TraceError: if the forward uses anything that has no circuit, or the model is of another kind.
     """
-    netlist: ConvolutionalNetlist = walk(model, _MapTracer)
+    netlist: Circuit = walk(model, _MapTracer)
     return netlist
 
 
@@ -157,7 +158,7 @@ class _MapTracer(Tracer):
     def _encoded(self, colour: int, threshold: int) -> int:
         return self.encoded.setdefault((colour, threshold), len(self.encoded))
 
-    def _finish(self, groups: Tensor) -> ConvolutionalNetlist:
+    def _finish(self, groups: Tensor) -> Circuit:
         if not self.kernels:
             raise TraceError(
                 f"model {self.model.name!r} has no convolution (ConvLUTLayer) on its image; export it with --conv unrolled"
@@ -168,18 +169,20 @@ class _MapTracer(Tracer):
         ])))  # fmt: skip
         encoded = np.array(list(self.encoded), np.int64)
         channels = [len(encoded), *(size.channels for size in self.sizes[1:])]
-        netlist = ConvolutionalNetlist(
+        netlist = Circuit(
             name=self.model.name,
             input=self.builder.input,
-            size=self.size,
-            compare_channel=encoded[:, 0].astype(np.int32),
             # Beyond the codes' range every threshold means the same, and it must fit int32.
-            compare_threshold=encoded[:, 1].clip(self.builder.input.lowest, self.builder.input.highest + 1),
+            image=EncodedImage(
+                self.size,
+                encoded[:, 0].astype(np.int32),
+                encoded[:, 1].clip(self.builder.input.lowest, self.builder.input.highest + 1),
+            ),
             layers=tuple(
                 self._layer(place, kernel, channels[kernel.source]) for place, kernel in enumerate(self.kernels, 1)
             ),
-            dense=self._dense(head, number, dense_bits),
-            dense_bits=dense_bits,
+            body=self._dense(head, number, dense_bits),
+            body_bits=dense_bits,
         )
         check(netlist)
         return netlist

@@ -97,18 +97,18 @@ class AxiStream:
         Raises:
             ConfigError: its frames are too long, or a row of pixels is not made of whole words.
         """
-        head, output = planned.body.head, self.stream.output
+        head, output = planned.circuit.body.head, self.stream.output
         results = (head.classes, head.score_width_bits) if output == "scores" else (1, head.class_width_bits)
         framing = self._framing(design, planned, *results)
         top, digest = design.top.removesuffix(CORE_SUFFIX), core_digest(design.files)
-        signed = planned.input.signed
+        signed = planned.circuit.input.signed
         registers = register_map(framing, digest, output=output, signed=signed, classes=head.classes)
-        files = emit_wrapper(top, design.top, planned.name, framing, output, registers)
+        files = emit_wrapper(top, design.top, planned.circuit.name, framing, output, registers)
         header = {f"{top}_registers.h": c_header(top, registers)}
         return Wrapped(top, design.top, {**design.files, **files}, header, Streams(framing, output, registers, digest))
 
     def _framing(self, design: Design, planned: Planned, results: int, result_bits: int) -> Framing:
-        form, width = planned.input, self.stream.width_bits
+        form, width = planned.circuit.input, self.stream.width_bits
         if not isinstance(planned, Streamed):
             return plan_framing(
                 self.stream,

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from difflut.export.builds import bundle
-from difflut.export.circuit.circuit import ConvolutionalNetlist
-from difflut.export.circuit.circuit_text import from_text as convolution_from_text
+from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.text import from_text
 from difflut.export.errors import BundleError
@@ -138,10 +137,10 @@ def load_counterexample(path: Path) -> np.ndarray[tuple[int, int], np.dtype[np.i
 
 def _prove_whole(build: bundle.Bundle, progress: Progress) -> tuple[list[Claim], Counterexample | None, float]:
     """The claims about a circuit that takes whole samples, a counterexample, and how long Yosys read."""
-    netlist = from_text(build.text(bundle.NETLIST_FILE))
+    netlist = from_text(build.text(bundle.NETLIST_FILE)).body
     claims, found = [_NO_TRACE], None
     if bundle.TRACED_FILE in build.files:
-        claims, found = _passes(build, from_text(_traced(build)), netlist, progress)
+        claims, found = _passes(build, from_text(_traced(build)).body, netlist, progress)
     progress("reading the RTL", 0, 1)
     reading = perf_counter()
     sources = {name: build.text(name) for name in build.files if name.startswith("rtl/")}
@@ -157,11 +156,11 @@ def _prove_whole(build: bundle.Bundle, progress: Progress) -> tuple[list[Claim],
 
 def _prove_parts(build: bundle.Bundle, progress: Progress) -> tuple[list[Claim], Counterexample | None, float]:
     """The same of a streaming circuit, part by part."""
-    netlist = convolution_from_text(build.text(bundle.CONVOLUTION_FILE))
+    netlist = from_text(build.text(bundle.CONVOLUTION_FILE))
     claims: list[Claim] = [_NO_TRACE]
     found: Counterexample | None = None
     if bundle.TRACED_FILE in build.files:
-        claims, found = _passes_of_parts(build, convolution_from_text(_traced(build)), netlist, progress)
+        claims, found = _passes_of_parts(build, from_text(_traced(build)), netlist, progress)
     sources = {PurePosixPath(name).stem: build.text(name) for name in build.files if name.startswith("rtl/")}
     latency = build.manifest["convolution"]["dense_latency_cycles"]
     try:
@@ -183,7 +182,7 @@ def _traced(build: bundle.Bundle) -> str:
 
 
 def _passes_of_parts(
-    build: bundle.Bundle, traced: ConvolutionalNetlist, netlist: ConvolutionalNetlist, progress: Progress
+    build: bundle.Bundle, traced: Circuit, netlist: Circuit, progress: Progress
 ) -> tuple[list[Claim], Counterexample | None]:
     """The passes of each kernel and of the dense part; all else of the netlist must be as it was traced."""
     statement = "geometry, comparisons and kept bits are those that were traced"
@@ -191,13 +190,13 @@ def _passes_of_parts(
         (a.source, a.window, a.stride, a.padding) == (b.source, b.window, b.stride, b.padding)
         for a, b in zip(traced.layers, netlist.layers, strict=False)
     ) and len(traced.layers) == len(netlist.layers)
-    rest = replace(traced, layers=netlist.layers, dense=netlist.dense) == netlist
+    rest = replace(traced, layers=netlist.layers, body=netlist.body) == netlist
     claims = [Claim("geometry", statement, PROVED if geometry and rest else OPEN, "by value")]
     pairs = [
         (f"kernel {n}", a.kernel, b.kernel)
         for n, (a, b) in enumerate(zip(traced.layers, netlist.layers, strict=False), 1)
     ]
-    for part, before, after in [*pairs, ("dense part", traced.dense, netlist.dense)]:
+    for part, before, after in [*pairs, ("dense part", traced.body, netlist.body)]:
         made, found = _passes(build, before, after, progress)
         claims += [replace(claim, subject=f"{part}, {claim.subject}") for claim in made]
         if found is not None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.circuit.circuit import Circuit as WindowedCircuit
 from difflut.export.circuit.netlist import InputFormat, Netlist
 from difflut.export.circuit.pixel import pixel_netlist
 from difflut.export.circuit.simulate import simulate
@@ -57,7 +57,7 @@ class Part:
 def prove_convolution(
     sources: Mapping[str, str],
     top: str,
-    netlist: ConvolutionalNetlist,
+    netlist: WindowedCircuit,
     dense_latency: int,
     progress: Progress,
     pixels_per_cycle: int = 1,
@@ -92,7 +92,7 @@ def prove_convolution(
     claims.append(prove_wiring(circuit, netlist))
     claims += [prove_kept(circuit, netlist, place, words[place]) for place in netlist.collected]
     dense = {name: text for name, text in sources.items() if name.startswith(f"{top}_dense")}
-    outcome = prove_rtl(read_back(dense, f"{top}_dense"), netlist.dense, dense_latency, progress)
+    outcome = prove_rtl(read_back(dense, f"{top}_dense"), netlist.body, dense_latency, progress)
     claims += [replace(claim, subject=f"dense part, {claim.subject}") for claim in outcome.claims]
     if found is None and outcome.counterexample is not None:
         found = replace(outcome.counterexample, claim="dense part", part="dense part")
@@ -171,7 +171,7 @@ def kernel_part(circuit: Circuit, kernel: Netlist, number: int) -> Part:
     )
 
 
-def pixel_part(circuit: Circuit, netlist: ConvolutionalNetlist, pixels: int = 1) -> Part:
+def pixel_part(circuit: Circuit, netlist: WindowedCircuit, pixels: int = 1) -> Part:
     """The register `bits0` of the top module, behind the comparisons."""
     if "bits0" not in circuit.names:
         raise ProofError(f"module {circuit.top} has no register bits0")
@@ -226,7 +226,7 @@ def _stub(text: str) -> str:
     return f"{found[1]}\n  (* keep *) wire kept = ^{{{inputs}}};\nendmodule\n"
 
 
-def prove_wiring(circuit: Circuit, netlist: ConvolutionalNetlist) -> Claim:
+def prove_wiring(circuit: Circuit, netlist: WindowedCircuit) -> Claim:
     """Ports of the modules inside of the top are the signals that they should be, bit by bit."""
     wanted = {"dense.in_codes": "dense_bits"}
     for number, layer in enumerate(netlist.layers, 1):
@@ -240,7 +240,7 @@ def prove_wiring(circuit: Circuit, netlist: ConvolutionalNetlist) -> Claim:
     return Claim("wiring", statement, verdict, detail)
 
 
-def prove_kept(circuit: Circuit, netlist: ConvolutionalNetlist, place: int, words: Words) -> Claim:
+def prove_kept(circuit: Circuit, netlist: WindowedCircuit, place: int, words: Words) -> Claim:
     """The registers of one map, which comes in `words`: each takes its bit at the word with its number, and keeps it
     otherwise; the words are counted."""
     unit = "pixel" if words.pixels == 1 else "word"
@@ -261,7 +261,7 @@ def prove_kept(circuit: Circuit, netlist: ConvolutionalNetlist, place: int, word
     bits, counter = names[f"bits{place}"], names[f"{unit}{place}"]
     if (
         len(bits) != words.pixels * netlist.maps[place].channels
-        or len(names["dense_bits"]) != len(netlist.dense_bits)
+        or len(names["dense_bits"]) != len(netlist.body_bits)
         or 1 << len(counter) < words.total
     ):
         return open_("its signals have other widths")
@@ -308,12 +308,12 @@ def _counted(graph: Graph, count: Sequence[int], valid: int, rst: int, last: int
     return result
 
 
-def _kept_bits(netlist: ConvolutionalNetlist, place: int, words: Words) -> Iterator[tuple[int, int, int]]:
+def _kept_bits(netlist: WindowedCircuit, place: int, words: Words) -> Iterator[tuple[int, int, int]]:
     """Feature of the dense part, bit of a word and number of the word, of each bit of a map that it reads."""
     size = netlist.maps[place]
     first, after = netlist.map_offsets[place], netlist.map_offsets[place + 1]
-    for feature in np.flatnonzero((netlist.dense_bits >= first) & (netlist.dense_bits < after)).tolist():
-        channel, pixel = divmod(int(netlist.dense_bits[feature] - first), size.pixels)
+    for feature in np.flatnonzero((netlist.body_bits >= first) & (netlist.body_bits < after)).tolist():
+        channel, pixel = divmod(int(netlist.body_bits[feature] - first), size.pixels)
         row, column = divmod(pixel, size.columns)
         word, lane = divmod(column, words.pixels)
         yield feature, lane * size.channels + channel, row * words.row + word

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, replace
 
 from difflut.errors import ConfigError
-from difflut.export.circuit.circuit import ConvolutionalNetlist
-from difflut.export.circuit.netlist import InputFormat, Netlist
+from difflut.export.circuit.circuit import BODY, Circuit, kernel_name
+from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.pixel import pixel_netlist
 from difflut.export.families.family import Target
 from difflut.export.passes.assign_stages import assign_stages
@@ -18,8 +18,7 @@ from difflut.export.schedule.head.outputs import Outputs
 from difflut.export.schedule.head.plan import plan_head
 from difflut.export.schedule.levels import Plan
 from difflut.export.schedule.pipelining import LEVELS, Pipeline, plan_pipeline
-from difflut.export.schedule.stream.kernels import stage_kernels
-from difflut.export.schedule.stream.plan import Schedule, plan_schedule
+from difflut.export.schedule.stream.plan import Schedule, plan_schedule, stage_kernels
 from difflut.export.schedule.stream.words import pixels_per_cycle_for
 from difflut.export.schedule.timing import Timing, analyse, find_levels
 
@@ -29,37 +28,27 @@ class Planned:
     """A circuit and when its parts are computed: everything that a back-end prints.
 
     Attributes:
+        circuit: its stages assigned.
         family: the FPGA family.
         outputs: the result ports.
-        body: the netlist behind the windows, its stages assigned; of a whole-sample circuit all of it.
         registers: where they stand in the body; None where that is not planned but given.
     """
 
+    circuit: Circuit
     family: Target
     outputs: Outputs
-    body: Netlist
     registers: Plan | None
-
-    @property
-    def name(self) -> str:
-        """The name of the circuit."""
-        return self.body.name
-
-    @property
-    def input(self) -> InputFormat:
-        """The codes of a sample."""
-        return self.body.input
 
     @property
     def timing(self) -> Timing | None:
         """The estimated delays of the body's stages."""
         if self.registers is None:
             return None
-        return analyse(self.body, self.family, self.registers, self.outputs)
+        return analyse(self.circuit.body, self.family, self.registers, self.outputs)
 
     def parts(self) -> tuple[Part, ...]:
         """What the circuit is made of, in the order of the way through it."""
-        return netlist_parts(self.body, self.family, self.outputs)
+        return netlist_parts(self.circuit.body, self.family, self.outputs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,44 +56,32 @@ class Streamed(Planned):
     """A circuit that takes an image pixel by pixel.
 
     Attributes:
-        circuit: all of it, stages assigned.
         schedule: when each layer takes and gives pixels.
         folded: the plan of a body that is a program in memories, else None.
     """
 
-    circuit: ConvolutionalNetlist
     schedule: Schedule
     folded: FoldedDense | None = None
 
-    @property
-    def name(self) -> str:
-        """As `Planned.name`."""
-        return self.circuit.name
-
-    @property
-    def input(self) -> InputFormat:
-        """As `Planned.input`."""
-        return self.circuit.input
-
     def parts(self) -> tuple[Part, ...]:
         """Each kernel as often as it is built; masks, counters, registers of maps and what reads memories are not estimated."""
-        family, words = self.family, self.schedule.words[0].pixels
-        comparisons = words * plan_encoder(pixel_netlist(self.circuit), family).luts
+        circuit, family, words = self.circuit, self.family, self.schedule.words[0].pixels
+        comparisons = plan_encoder(pixel_netlist(circuit, words), family).luts
         kernels = [
             Part(
-                f"kernel {number}",
+                kernel_name(number),
                 KERNEL,
                 layer.kernel.luts,
                 steps.lanes.count * sum(part.lut6 for part in estimate_luts(layer.kernel, family).layers),
                 steps.lanes.count,
             )
-            for number, (layer, steps) in enumerate(zip(self.circuit.layers, self.schedule.layers, strict=True), 1)
+            for number, (layer, steps) in enumerate(zip(circuit.layers, self.schedule.layers, strict=True), 1)
         ]
         if self.folded is None:
-            body = [part for part in netlist_parts(self.body, family, self.outputs) if part.kind != ENCODER]
+            body = [part for part in netlist_parts(circuit.body, family, self.outputs) if part.kind != ENCODER]
         else:
-            _, *selection = head_parts(plan_head(self.body.head, family, self.outputs), family)
-            body = [Part("body", LAYER, self.body.luts, None), *selection]
+            _, *selection = head_parts(plan_head(circuit.body.head, family, self.outputs), family)
+            body = [Part(BODY, LAYER, circuit.body.luts, None), *selection]
         return (Part("comparisons", ENCODER, 0, comparisons), *kernels, *body)
 
 
@@ -120,14 +97,15 @@ class Form:
     name = "unrolled"
     windowed = False
 
-    def plan(self, circuit: Netlist, family: Target, outputs: Outputs, pipeline: Pipeline) -> Planned:
+    def plan(self, circuit: Circuit, family: Target, outputs: Outputs, pipeline: Pipeline) -> Planned:
         """Plan a circuit.
 
         Raises:
             ConfigError: the options do not fit the circuit.
         """
-        plan = plan_pipeline(circuit, family, pipeline, outputs)
-        return Planned(family, outputs, assign_stages(circuit, plan.cells), plan)
+        plan = plan_pipeline(circuit.body, family, pipeline, outputs)
+        staged = circuit.map_parts(lambda _, part: assign_stages(part, plan.cells))
+        return Planned(staged, family, outputs, plan)
 
 
 @dataclass(frozen=True)
@@ -143,13 +121,13 @@ class Streaming(Form):
     name = "streaming"
     windowed = True
 
-    def plan(self, circuit: ConvolutionalNetlist, family: Target, outputs: Outputs, pipeline: Pipeline) -> Planned:  # type: ignore[override]
+    def plan(self, circuit: Circuit, family: Target, outputs: Outputs, pipeline: Pipeline) -> Planned:
         """As `Form.plan`; the bits that the body reads are registers, so by default none follow its level "encoder"."""
         staged = stage_kernels(circuit)
         schedule = plan_schedule(staged, self.pixels_per_cycle)
-        plan = _plan_body(staged.dense, family, pipeline, outputs)
-        body = assign_stages(staged.dense, plan.cells)
-        return Streamed(family, outputs, body, plan, replace(staged, dense=body), schedule)
+        plan = _plan_body(staged.body, family, pipeline, outputs)
+        staged = replace(staged, body=assign_stages(staged.body, plan.cells))
+        return Streamed(staged, family, outputs, plan, schedule)
 
 
 @dataclass(frozen=True)
@@ -167,7 +145,11 @@ class Folded(Form):
     name = "folded"
     windowed = True
 
-    def plan(self, circuit: ConvolutionalNetlist, family: Target, outputs: Outputs, pipeline: Pipeline) -> Planned:  # type: ignore[override]
+    def __post_init__(self) -> None:
+        if self.nodes_per_cycle is not None and self.nodes_per_cycle < 1:
+            raise ConfigError(f"folded: {self.nodes_per_cycle} nodes a cycle; expected at least 1")
+
+    def plan(self, circuit: Circuit, family: Target, outputs: Outputs, pipeline: Pipeline) -> Planned:
         """As `Form.plan`; a body in memories has registers of its own."""
         if self.cycles is not None and self.cycles < circuit.size.pixels:
             pixels = pixels_per_cycle_for(stage_kernels(circuit), self.cycles)
@@ -178,7 +160,7 @@ class Folded(Form):
         schedule = plan_schedule(staged)
         nodes = self.nodes_per_cycle or nodes_per_cycle(staged, schedule, self.cycles or 1)
         folded = fold_dense(staged, schedule, nodes)
-        return Streamed(family, outputs, staged.dense, None, staged, folded.schedule, folded)
+        return Streamed(staged, family, outputs, None, folded.schedule, folded)
 
 
 def parse_form(text: str) -> Form:

@@ -15,8 +15,8 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from difflut.export.circuit.analysis import stage_levels
 from difflut.export.circuit.netlist import IntArray, Netlist
-from difflut.export.circuit.stages import stage_levels
 from difflut.export.families.family import Target
 
 KeyArray = npt.NDArray[np.uint64]

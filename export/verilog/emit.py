@@ -11,9 +11,17 @@ from difflut.export.verilog.stream import emit_stream
 def emit_planned(planned: Planned, top: str) -> Design:
     """Emit a circuit whose top module is called `top`."""
     plan = planned.registers
-    registers = {} if plan is None else {"head_registers": plan.head_registers, "last_registered": plan.registers_last_cells}
+    head_registers = None if plan is None else plan.head_registers
+    last_registered = plan is None or plan.registers_last_cells
     if not isinstance(planned, Streamed):
-        return emit(planned.body, planned.family, outputs=planned.outputs, top=top, **registers)
+        return emit(
+            planned.circuit.body,
+            planned.family,
+            outputs=planned.outputs,
+            head_registers=head_registers,
+            last_registered=last_registered,
+            top=top,
+        )
     return emit_stream(
         planned.circuit,
         planned.family,
@@ -21,5 +29,6 @@ def emit_planned(planned: Planned, top: str) -> Design:
         outputs=planned.outputs,
         folded=planned.folded,
         top=top,
-        **registers,
+        head_registers=head_registers,
+        last_registered=last_registered,
     )

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from difflut.export.circuit.circuit import ConvolutionalNetlist, MapSize, WindowLayer, check
+from difflut.export.circuit.circuit import Circuit, MapSize, WindowLayer
 from difflut.export.circuit.netlist import InputFormat, Netlist
+from difflut.export.circuit.rules import check
 from difflut.export.families.family import GENERIC, Target
 from difflut.export.schedule.folded.plan import FoldedDense
 from difflut.export.schedule.head.outputs import Outputs
@@ -55,7 +56,7 @@ class StreamDesign:
 
 
 def emit_stream(
-    netlist: ConvolutionalNetlist,
+    netlist: Circuit,
     target: Target = GENERIC,
     *,
     pixels_per_cycle: int = 1,
@@ -84,7 +85,7 @@ def emit_stream(
     name = top or names.identifier(netlist.name)
     if folded is None:
         dense = verilog.emit(
-            netlist.dense,
+            netlist.body,
             target,
             outputs=outputs,
             head_registers=head_registers,
@@ -92,7 +93,7 @@ def emit_stream(
             top=f"{name}_dense",
         )
     else:
-        dense = verilog_folded.emit_folded(folded, netlist.dense, target, outputs, top=f"{name}_dense")
+        dense = verilog_folded.emit_folded(folded, netlist.body, target, outputs, top=f"{name}_dense")
     files = dict(dense.files)
     source = names.comment(netlist.name)
     for number, layer in enumerate(netlist.layers, 1):
@@ -106,7 +107,7 @@ def emit_stream(
     built = sum(
         layer.kernel.luts * steps.lanes.count for layer, steps in zip(netlist.layers, schedule.layers, strict=True)
     )
-    luts = built + netlist.dense.luts
+    luts = built + netlist.body.luts
     latency_cycles = schedule.collect_cycles + dense.latency_cycles
     files[f"{name}.v"] = render(
         "stream_top.v.j2",
@@ -122,13 +123,13 @@ def emit_stream(
 
 
 def _top(
-    netlist: ConvolutionalNetlist,
+    netlist: Circuit,
     schedule: Schedule,
     dense: verilog.VerilogDesign,
     name: str,
     folded: FoldedDense | None,
 ) -> dict[str, Any]:
-    maps, form, head = netlist.maps, netlist.input, netlist.dense.head
+    maps, form, head = netlist.maps, netlist.input, netlist.body.head
     collectors, bits = _collectors(netlist, schedule.words) if folded is None else ([], [])
     keepers = [] if folded is None else verilog_folded.keepers(folded, dense.top)
     pause, words = schedule.pause_cycles, schedule.words[0]
@@ -185,16 +186,16 @@ def _top(
     }
 
 
-def _collectors(netlist: ConvolutionalNetlist, words: tuple[Words, ...]) -> tuple[list[dict[str, Any]], list[str]]:
+def _collectors(netlist: Circuit, words: tuple[Words, ...]) -> tuple[list[dict[str, Any]], list[str]]:
     """The registers that keep the bits of maps which the dense part reads, and the name of each bit, by feature."""
     maps, offsets = netlist.maps, netlist.map_offsets
-    owner = np.searchsorted(offsets, netlist.dense_bits, side="right") - 1
+    owner = np.searchsorted(offsets, netlist.body_bits, side="right") - 1
     bits = [""] * len(owner)
     collectors = []
     for place in netlist.collected:
         size, cut = maps[place], words[place]
         features = np.flatnonzero(owner == place)
-        channel, pixel = np.divmod(netlist.dense_bits[features] - offsets[place], size.pixels)
+        channel, pixel = np.divmod(netlist.body_bits[features] - offsets[place], size.pixels)
         row, column = np.divmod(pixel, size.columns)
         word = row * cut.row + column // cut.pixels
         bit = column % cut.pixels * size.channels + channel  # of the word
@@ -231,7 +232,7 @@ def _unit(words: Words) -> str:
     return "pixel" if words.pixels == 1 else "word"
 
 
-def _comparisons(netlist: ConvolutionalNetlist, pixels: int) -> list[str]:
+def _comparisons(netlist: Circuit, pixels: int) -> list[str]:
     """One expression for each pixel of a word and channel of the encoded image."""
     form, colours = netlist.input, netlist.size.channels
     pairs = list(zip(netlist.compare_channel.tolist(), netlist.compare_threshold.tolist(), strict=True))

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from difflut.export.circuit.analysis import stage_levels
 from difflut.export.circuit.netlist import CONST1, FIRST_NET, IntArray, Netlist
-from difflut.export.circuit.stages import stage_levels
 from difflut.export.verilog import names
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from icarus import call
 from tools import require_tool
 
-from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.circuit.circuit import Circuit
 from difflut.export.verilog.stream import StreamDesign
 
 _TESTBENCH = """\
@@ -75,12 +75,12 @@ class Answer:
     ports: dict[str, str]
 
 
-def send(design: StreamDesign, netlist: ConvolutionalNetlist, images: Sequence[Image], folder: Path) -> list[Answer]:
+def send(design: StreamDesign, netlist: Circuit, images: Sequence[Image], folder: Path) -> list[Answer]:
     """Reset the design, send images, and give one answer for each that was not cut short.
 
     A cut image's words are `len(gaps)`, and a reset follows, with another word offered in it.
     """
-    form, size, head = netlist.input, netlist.size, netlist.dense.head
+    form, size, head = netlist.input, netlist.size, netlist.body.head
     words = design.schedule.words[0]
     width = words.pixels * size.channels * form.width_bits
     lines, reset, beyond = [], True, np.random.default_rng(len(images))

@@ -15,7 +15,7 @@ from small_models import Chain, SmallImages, fitted
 from difflut.check.builds import read_netlist
 from difflut.check.records import RtlOutputs, keep, kept
 from difflut.export.builds import bundle
-from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.circuit.circuit import Circuit
 from difflut.export.errors import BundleError
 from difflut.input_format import InputFormat
 from difflut.inspect.circuits import open_circuit
@@ -229,7 +229,7 @@ STREAM = Plan((2, 6, 5), (Step(4, (3, 3), padding=(1, 1)), Step(3, (2, 2), (2, 1
 def test_a_streaming_circuit(tmp_path: Path) -> None:
     build = export(made(STREAM), tmp_path / "net", streaming=True)
     facts, manifest, netlist = read_facts(tmp_path / "net"), build.manifest, read_netlist(build)
-    assert isinstance(netlist, ConvolutionalNetlist)
+    assert isinstance(netlist, Circuit)
     assert [item.made for item in facts.maps] == [
         "the encoded image",
         "3 × 3 windows of map 0, stride 1 × 1, padding 1 × 1",
@@ -239,7 +239,7 @@ def test_a_streaming_circuit(tmp_path: Path) -> None:
     assert sum(item.line_buffer_bits for item in facts.maps) == manifest["convolution"]["line_buffer_bits"] == 60
     assert sum(item.kept_bits for item in facts.maps) == manifest["convolution"]["collected_bits"]
     for item, first in zip(facts.maps, netlist.map_offsets, strict=False):
-        own = [int(bit - first) for bit in netlist.dense_bits if first <= bit < first + item.size.bits]
+        own = [int(bit - first) for bit in netlist.body_bits if first <= bit < first + item.size.bits]
         kept = np.zeros((item.size.rows, item.size.columns), np.int64)
         for bit in own:
             pixel = bit % item.size.pixels

@@ -14,9 +14,7 @@ from tools import require_icarus, require_package
 
 from difflut.check.builds import read_netlist, stream_interface
 from difflut.export.builds import bundle
-from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.simulate import simulate
-from difflut.export.circuit.simulate_circuit import simulate_convolution
 from difflut.export.interfaces import pack_samples
 from difflut.export.interfaces.framing import framing_of
 from difflut.sim import ToolFailure
@@ -34,7 +32,7 @@ def run(made: bundle.Bundle, folder: Path, seed: int = 0) -> int:
     netlist = read_netlist(made)
     form = netlist.input
     codes = np.random.default_rng(seed).integers(form.lowest, form.highest + 1, (12, form.features))
-    right = simulate(netlist, codes) if isinstance(netlist, Netlist) else simulate_convolution(netlist, codes)
+    right = simulate(netlist, codes)
     results = right.scores if interface.output == "scores" else right.classes[:, None]
     offsets = {register["name"]: register["offset"] for register in made.manifest["stream"]["registers"]}
     names = ("IDENTITY", "CONTROL", "FRAMES", "RESULTS", "DROPPED_SHORT", "DROPPED_LONG")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.circuit.circuit import Circuit
 from difflut.export.schedule.folded.memory import Bank, Layout, make_layout
 from difflut.export.schedule.folded.program import Program, make_program
 from difflut.export.schedule.stream.plan import Schedule
@@ -73,7 +73,7 @@ class FoldedDense:
         return int(self.program.reads.size) * self.layout.address_bits + self.program.rows
 
 
-def nodes_per_cycle(netlist: ConvolutionalNetlist, schedule: Schedule, cycles: int) -> int:
+def nodes_per_cycle(netlist: Circuit, schedule: Schedule, cycles: int) -> int:
     """The fewest nodes of the dense part a cycle with which an image takes at most `cycles` cycles.
 
     A stream that needs more cycles in any case sets the limit itself; so do levels that wait for each other, and scores, of
@@ -83,15 +83,15 @@ def nodes_per_cycle(netlist: ConvolutionalNetlist, schedule: Schedule, cycles: i
     def interval(lanes: int) -> int:
         return fold_dense(netlist, schedule, lanes).schedule.initiation_interval
 
-    most = int(np.diff(netlist.dense.head.offsets).max())
+    most = int(np.diff(netlist.body.head.offsets).max())
     limit = max(cycles, schedule.initiation_interval, interval(most))
-    fewest = min(most, max(1, -(-netlist.dense.luts // limit)))
+    fewest = min(most, max(1, -(-netlist.body.luts // limit)))
     return fewest + bisect_left(range(fewest, most), True, key=lambda lanes: interval(lanes) <= limit)
 
 
-def fold_dense(netlist: ConvolutionalNetlist, schedule: Schedule, lanes: int) -> FoldedDense:
+def fold_dense(netlist: Circuit, schedule: Schedule, lanes: int) -> FoldedDense:
     """Plan the dense part with so many nodes a cycle; `schedule` is the circuit's with an unfolded one."""
-    program = make_program(netlist.dense, lanes)
+    program = make_program(netlist.body, lanes)
     keepers, places = _keepers(netlist, schedule)
     banks = [keeper.bank for keeper in keepers]
     results = np.full((program.result_rows, lanes, 3), -1, np.int64)
@@ -104,17 +104,17 @@ def fold_dense(netlist: ConvolutionalNetlist, schedule: Schedule, lanes: int) ->
     return FoldedDense(program, layout, keepers, _timing(keepers, schedule, program.rows))
 
 
-def _keepers(netlist: ConvolutionalNetlist, schedule: Schedule) -> tuple[tuple[Keeper, ...], npt.NDArray[np.int64]]:
+def _keepers(netlist: Circuit, schedule: Schedule) -> tuple[tuple[Keeper, ...], npt.NDArray[np.int64]]:
     """What fills each bank, and int64 (features, 3): bank, word and place of each."""
-    read = np.unique(netlist.dense.compare_feature)
+    read = np.unique(netlist.body.compare_feature)
     read = read if len(read) else np.zeros(1, np.int64)  # unused inputs of lanes read something, too
-    owner = np.searchsorted(netlist.map_offsets, netlist.dense_bits, side="right") - 1
-    places = np.full((len(netlist.dense_bits), 3), -1, np.int64)
+    owner = np.searchsorted(netlist.map_offsets, netlist.body_bits, side="right") - 1
+    places = np.full((len(netlist.body_bits), 3), -1, np.int64)
     keepers: list[Keeper] = []
     for number in np.unique(owner[read]).tolist():
         size, taken = netlist.maps[number], schedule.taken[number]
         features = read[owner[read] == number]
-        channel, pixel = np.divmod(netlist.dense_bits[features] - netlist.map_offsets[number], size.pixels)
+        channel, pixel = np.divmod(netlist.body_bits[features] - netlist.map_offsets[number], size.pixels)
         channels, bit = np.unique(channel, return_inverse=True)
         # Cycles from a position to the next, the first of the next image included.
         free = int(np.diff(taken, append=taken[0] + schedule.initiation_interval).min())

@@ -15,7 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.errors import ConfigError
-from difflut.export.circuit.circuit import ConvolutionalNetlist, WindowLayer
+from difflut.export.circuit.analysis import levels
+from difflut.export.circuit.circuit import BODY, Circuit, WindowLayer
+from difflut.export.circuit.netlist import Netlist
+from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.schedule.stream.lanes import Lanes, plan_lanes
 from difflut.export.schedule.stream.words import Words, plan_words
 
@@ -83,7 +86,18 @@ class Schedule:
         return self.hold_cycles > self.words[0].total + self.pause_cycles
 
 
-def plan_schedule(netlist: ConvolutionalNetlist, pixels_per_cycle: int = 1) -> Schedule:
+def stage_kernels(circuit: Circuit) -> Circuit:
+    """A register behind each level of a kernel's LUTs; none behind the bits of the window, which are registers."""
+
+    def staged(name: str, part: Netlist) -> Netlist:
+        if name == BODY:
+            return part
+        return assign_stages(part, frozenset(range(2, int(levels(part).max(initial=0)) + 1)))
+
+    return circuit.map_parts(staged)
+
+
+def plan_schedule(netlist: Circuit, pixels_per_cycle: int = 1) -> Schedule:
     """The schedule of a netlist whose kernels have their stages, for so many pixels of the image a cycle.
 
     Raises:
@@ -121,7 +135,7 @@ def plan_schedule(netlist: ConvolutionalNetlist, pixels_per_cycle: int = 1) -> S
         pause_cycles=pause,
         buffer_bits=buffer_bits,
         window_bits=window_bits,
-        collected_bits=len(netlist.dense_bits),
+        collected_bits=len(netlist.body_bits),
         taken=tuple(taken),
     )
 

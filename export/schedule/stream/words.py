@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from difflut.errors import ConfigError
-from difflut.export.circuit.circuit import ConvolutionalNetlist, MapSize
+from difflut.export.circuit.circuit import Circuit, MapSize
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Words:
         return self.rows * self.row
 
 
-def plan_words(netlist: ConvolutionalNetlist, pixels_per_cycle: int = 1) -> tuple[Words, ...]:
+def plan_words(netlist: Circuit, pixels_per_cycle: int = 1) -> tuple[Words, ...]:
     """The words of every map when so many pixels of the image are taken in a cycle.
 
     Raises:
@@ -64,7 +64,7 @@ def plan_words(netlist: ConvolutionalNetlist, pixels_per_cycle: int = 1) -> tupl
     )
 
 
-def pixels_per_cycle_for(netlist: ConvolutionalNetlist, cycles: int) -> int:
+def pixels_per_cycle_for(netlist: Circuit, cycles: int) -> int:
     """The fewest pixels a cycle with which the pixels of an image take at most so many cycles, without the pause.
 
     Raises:
@@ -77,7 +77,7 @@ def pixels_per_cycle_for(netlist: ConvolutionalNetlist, cycles: int) -> int:
     return pixels
 
 
-def _words(netlist: ConvolutionalNetlist, pixels_per_cycle: int) -> list[Words]:
+def _words(netlist: Circuit, pixels_per_cycle: int) -> list[Words]:
     """The words of the maps, up to the first layer that cannot take its words."""
     sizes = netlist.maps
     words = [Words(sizes[0].rows, sizes[0].columns, pixels_per_cycle)]
@@ -98,7 +98,7 @@ def _result(source: Words, stride: int, size: MapSize) -> int:
     return int(stride % source.pixels == 0)
 
 
-def _choices(netlist: ConvolutionalNetlist) -> dict[int, int]:
+def _choices(netlist: Circuit) -> dict[int, int]:
     """The numbers of cycles in which the pixels of an image can be taken, and the fewest pixels a cycle for each."""
     choices: dict[int, int] = {}
     for pixels in range(1, netlist.size.columns + 1):
@@ -108,6 +108,6 @@ def _choices(netlist: ConvolutionalNetlist) -> dict[int, int]:
     return choices
 
 
-def _possible(netlist: ConvolutionalNetlist) -> str:
+def _possible(netlist: Circuit) -> str:
     some = ", ".join(f"{pixels} ({cycles})" for cycles, pixels in _choices(netlist).items())
     return f"possible pixels a cycle for this model (cycles an image): {some}"

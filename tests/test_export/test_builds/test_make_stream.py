@@ -46,7 +46,7 @@ def test_build_json(tmp_path: Path) -> None:
     assert (described["form"], described["pixels"]) == ("streaming", 30)
     assert described["line_buffer_bits"] == 2 * 5 * 4 + 1 * 5 * 4  # rows, columns, channels of each layer's source
     assert described["window_bits"] == 9 * 4 + 4 * 4
-    assert described["collected_bits"] == len(read_netlist(build).dense_bits) == 36
+    assert described["collected_bits"] == len(read_netlist(build).body_bits) == 36
     assert [layer["size"] for layer in described["maps"]] == [[4, 6, 5], [3, 3, 4]]
     assert manifest["initiation_interval"] == 30 + described["pause_cycles"]
     assert described["pixels_per_cycle"] == 1 and [layer["lanes"] for layer in described["maps"]] == [1, 1]
@@ -67,7 +67,7 @@ def test_build_json_of_several_pixels_a_cycle(tmp_path: Path) -> None:
     assert [layer["lanes"] for layer in described["maps"]] == [2, 2]
     assert manifest["initiation_interval"] == 6 * 3 + described["pause_cycles"]
     netlist = read_netlist(build)
-    assert manifest["netlist"]["kernel_luts"] == 2 * (netlist.luts - netlist.dense.luts)
+    assert manifest["netlist"]["kernel_luts"] == 2 * (netlist.luts - netlist.body.luts)
     assert manifest["netlist"]["comparators"] == 2 * 4
     interface = rtl_interface(build)
     assert (interface.words, interface.features) == (18, 4)

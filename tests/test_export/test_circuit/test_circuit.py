@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,16 +15,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from difflut.encoders import Gray, Thermometer
-from difflut.export.circuit.circuit_text import from_text, to_text
 from difflut.export.circuit.netlist import Head
 from difflut.export.circuit.rules import check
 from difflut.export.circuit.simulate import simulate
-from difflut.export.circuit.simulate_circuit import simulate_convolution
+from difflut.export.circuit.text import from_text, to_text
 from difflut.export.circuit.unroll import unroll
 from difflut.export.errors import NetlistError, TraceError
-from difflut.export.frontend.maps import trace_convolution
+from difflut.export.frontend.maps import trace_circuit
 from difflut.export.frontend.trace import trace
-from difflut.export.passes.parts import optimise
+from difflut.export.passes import pipelines
 from difflut.export.proof.passes import prove_pass
 from difflut.models import BaseModel, get_model
 from difflut.training import predict_scores
@@ -35,16 +36,16 @@ def codes_and_scores(model: BaseModel, samples: int) -> tuple[np.ndarray, np.nda
 
 
 def assert_all_forms_agree(model: BaseModel, samples: int = 70) -> None:
-    convolution = trace_convolution(model)
+    convolution = trace_circuit(model)
     codes, scores, classes = codes_and_scores(model, samples)
     unrolled = unroll(convolution)
     check(unrolled)
     for outputs in (
-        simulate_convolution(convolution, codes),
+        simulate(convolution, codes),
         simulate(unrolled, codes),
         simulate(trace(model), codes),
-        simulate_convolution(optimise(convolution)[0], codes),
-        simulate(unroll(optimise(convolution)[0]), codes),
+        simulate(pipelines.run(convolution)[0], codes),
+        simulate(unroll(pipelines.run(convolution)[0]), codes),
     ):
         np.testing.assert_array_equal(outputs.scores, scores)
         np.testing.assert_array_equal(outputs.classes, classes)
@@ -60,17 +61,17 @@ def test_random_networks(plan: Plan) -> None:
 
 def test_zoo_model_unrolls_to_what_is_traced() -> None:
     model = get_model("cifar10_conv", pretrained=True)
-    convolution = trace_convolution(model)
+    convolution = trace_circuit(model)
     assert convolution.luts == 32 + 32 + 96 + 96 + 4000
     assert unroll(convolution) == trace(model)
 
 
 def test_a_batch_may_be_empty_or_longer_than_a_block() -> None:
     model = fitted(SmallImages())
-    convolution = trace_convolution(model)
+    convolution = trace_circuit(model)
     codes, scores, _ = codes_and_scores(model, 150)
-    np.testing.assert_array_equal(simulate_convolution(convolution, codes).scores, scores)
-    assert simulate_convolution(convolution, codes[:0]).scores.shape == (0, 10)
+    np.testing.assert_array_equal(simulate(convolution, codes).scores, scores)
+    assert simulate(convolution, codes[:0]).scores.shape == (0, 10)
 
 
 PROVED = [
@@ -85,7 +86,7 @@ def test_optimised_kernels_are_proved_equal_for_all_images(plan: Plan) -> None:
     """Kernels that the passes rewrote, unrolled, against what tracing gives position by position."""
     require_prover()
     model = made(plan)
-    convolution = optimise(trace_convolution(model))[0]
+    convolution = pipelines.run(trace_circuit(model))[0]
     outcome = prove_pass(trace(model), unroll(convolution), "unroll")
     assert outcome.claim.verdict == "proved", outcome.claim
 
@@ -94,24 +95,20 @@ def test_optimised_kernels_are_proved_equal_for_all_images(plan: Plan) -> None:
 def test_the_proof_finds_a_wrong_padding(plan: Plan) -> None:
     require_prover()
     model = made(plan)
-    convolution = trace_convolution(model)
+    convolution = trace_circuit(model)
     shifted = convolution.layers[0].kernel.with_(
         compare_feature=np.roll(convolution.layers[0].kernel.compare_feature, 1)
     )
-    layers = (type(convolution.layers[0])(0, shifted, *_geometry(convolution.layers[0])), *convolution.layers[1:])
-    wrong = type(convolution)(**{**convolution.__dict__, "layers": layers})
+    layers = (replace(convolution.layers[0], kernel=shifted), *convolution.layers[1:])
+    wrong = replace(convolution, layers=layers)
     outcome = prove_pass(trace(model), unroll(wrong), "unroll")
     assert outcome.claim.verdict == "refuted"
-
-
-def _geometry(layer: object) -> tuple[object, object, object]:
-    return layer.window, layer.stride, layer.padding  # type: ignore[attr-defined]
 
 
 def test_a_kernel_is_traced_once() -> None:
     """The convolutional form of an image with sixteen times the pixels has the same kernels."""
     step = Step(4, (3, 3), padding=(1, 1))
-    small, large = (trace_convolution(made(Plan((1, side, side), (step,), read=(1,)))) for side in (8, 32))
+    small, large = (trace_circuit(made(Plan((1, side, side), (step,), read=(1,)))) for side in (8, 32))
     assert [layer.kernel.luts for layer in small.layers] == [layer.kernel.luts for layer in large.layers] == [4]
 
 
@@ -149,13 +146,13 @@ def test_what_is_no_whole_map_is_refused(make: type[BaseModel]) -> None:
     codes, scores, _ = codes_and_scores(model, 50)
     np.testing.assert_array_equal(simulate(trace(model), codes).scores, scores)  # unrolled there is no such rule
     with pytest.raises(TraceError) as caught:
-        trace_convolution(model)
+        trace_circuit(model)
     assert "a convolution in a stream reads one whole map, as it is: the encoded image" in str(caught.value)
 
 
 def test_a_model_without_a_convolution_is_refused() -> None:
     with pytest.raises(TraceError) as caught:
-        trace_convolution(fitted(Custom()))
+        trace_circuit(fitted(Custom()))
     assert str(caught.value) == (
         "model 'custom': its input_shape is (784,); an image has the shape (colours, rows, columns) or (rows, columns)"
     )
@@ -175,19 +172,19 @@ def test_channels_may_come_in_another_order() -> None:
 
 
 def test_broken_netlists_are_named() -> None:
-    convolution = trace_convolution(fitted(SmallImages()))
+    convolution = trace_circuit(fitted(SmallImages()))
     kernel = convolution.layers[0].kernel
     two = Head(np.array([0, 2]), kernel.head.nets[:2])
-    layer = type(convolution.layers[0])(0, kernel.with_(head=two), *_geometry(convolution.layers[0]))
-    broken = type(convolution)(**{**convolution.__dict__, "layers": (layer,)})
+    layer = replace(convolution.layers[0], kernel=kernel.with_(head=two))
+    broken = replace(convolution, layers=(layer,))
     with pytest.raises(NetlistError) as caught:
         unroll(broken)
     assert str(caught.value) == (
-        "convolutional netlist 'small_images': the kernel of layer 1 has a score of several nets; expected one net each"
+        "circuit 'small_images' breaks the rule layers: the kernel of layer 1 has a score of several nets; expected one net each"
     )
-    late = type(convolution)(**{**convolution.__dict__, "layers": (convolution.layers[2], *convolution.layers[1:])})
+    late = replace(convolution, layers=(convolution.layers[2], *convolution.layers[1:]))
     with pytest.raises(NetlistError, match=r"layer 1 reads map 2; expected 0 to 0"):
         unroll(late)
-    beyond = type(convolution)(**{**convolution.__dict__, "dense_bits": convolution.dense_bits[::-1]})
-    with pytest.raises(NetlistError, match="dense_bits runs from"):
+    beyond = replace(convolution, body_bits=convolution.body_bits[::-1])
+    with pytest.raises(NetlistError, match="body_bits runs from"):
         unroll(beyond)

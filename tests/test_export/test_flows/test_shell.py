@@ -78,7 +78,7 @@ def test_the_shell_gives_what_the_netlist_computes(tmp_path: Path, outputs: str)
     assert 0 < len(shell.features) < 9  # some codes are not read
     codes = random_codes(model, 5).numpy()
     found = run(build, shell, codes, tmp_path)
-    netlist = from_text(build.text(bundle.NETLIST_FILE))
+    netlist = from_text(build.text(bundle.NETLIST_FILE)).body
     expected = simulate(netlist, codes)
     ranking = np.argsort(-expected.scores, axis=1, kind="stable")[:, :2]
     widths = {name: build.manifest["output"][name]["width_bits"] for name in ("scores", "class", "top") if name in build.manifest["output"]}  # fmt: skip

@@ -15,8 +15,8 @@ from netlists import codes_for, layered_netlist, staged_netlists
 from proof_designs import Mutation, emitted, function_changed, mutated, prove
 from tools import require_prover, require_tool
 
+from difflut.export.circuit.analysis import stage_levels
 from difflut.export.circuit.netlist import Head, InputFormat, Netlist, NetlistBuilder
-from difflut.export.circuit.stages import stage_levels
 from difflut.export.families.family import TARGETS, find_target
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.schedule.estimate import estimate_luts

@@ -8,16 +8,16 @@ from convolutions import Plan, Step, made, plans
 from hypothesis import given, settings
 
 from difflut.errors import ConfigError
-from difflut.export.circuit.circuit import ConvolutionalNetlist
-from difflut.export.frontend.maps import trace_convolution
+from difflut.export.circuit.circuit import Circuit
+from difflut.export.frontend.maps import trace_circuit
 from difflut.export.schedule.stream.lanes import plan_lanes
 from difflut.export.schedule.stream.words import Words, pixels_per_cycle_for, plan_words
 
 POOLED = Plan((1, 4, 12), (Step(2, (3, 3), padding=(1, 1)), Step(0, (2, 2), (2, 2)), Step(2, (3, 3), (1, 3), (1, 1))))
 
 
-def netlist_of(plan: Plan) -> ConvolutionalNetlist:
-    return trace_convolution(made(plan))
+def netlist_of(plan: Plan) -> Circuit:
+    return trace_circuit(made(plan))
 
 
 def test_words_of_every_map() -> None:

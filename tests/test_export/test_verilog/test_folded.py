@@ -17,12 +17,11 @@ from icarus import binary
 from small_models import random_codes
 from streams import Answer, Image, gaps, send
 
-from difflut.export.circuit.circuit import ConvolutionalNetlist
-from difflut.export.frontend.maps import trace_convolution
-from difflut.export.passes.parts import optimise
+from difflut.export.circuit.circuit import Circuit
+from difflut.export.frontend.maps import trace_circuit
+from difflut.export.passes import pipelines
 from difflut.export.schedule.folded.plan import FoldedDense, fold_dense, nodes_per_cycle
-from difflut.export.schedule.stream.kernels import stage_kernels
-from difflut.export.schedule.stream.plan import plan_schedule
+from difflut.export.schedule.stream.plan import plan_schedule, stage_kernels
 from difflut.export.verilog.stream import StreamDesign, emit_stream
 from difflut.training import predict_scores
 
@@ -36,13 +35,13 @@ class Folded:
     """A folded design and what it was made from."""
 
     plan: Plan
-    netlist: ConvolutionalNetlist
+    netlist: Circuit
     dense: FoldedDense
     design: StreamDesign
 
 
 def folded(plan: Plan, nodes: int) -> Folded:
-    netlist = stage_kernels(optimise(trace_convolution(made(plan)))[0])
+    netlist = stage_kernels(pipelines.run(trace_circuit(made(plan)))[0])
     dense = fold_dense(netlist, plan_schedule(netlist), nodes)
     return Folded(plan, netlist, dense, emit_stream(netlist, folded=dense))
 
@@ -66,7 +65,7 @@ def run(made_: Folded, design: StreamDesign, folder: Path) -> tuple[list[Answer]
         Image(rows[8], gaps(random, pixels, 30)),
     ]
     answers = send(design, netlist, images, folder)
-    head = netlist.dense.head
+    head = netlist.body.head
     wrong = []
     for number, (answer, sample) in enumerate(zip(answers, (0, 1, 2, 3, 4, 5, 7, 8), strict=True)):
         expected = {

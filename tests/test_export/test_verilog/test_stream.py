@@ -15,10 +15,10 @@ from small_models import random_codes
 from streams import Answer, Image, gaps, send
 
 from difflut.errors import ConfigError
-from difflut.export.circuit.circuit import ConvolutionalNetlist
-from difflut.export.frontend.maps import trace_convolution
-from difflut.export.passes.parts import optimise
-from difflut.export.schedule.stream.kernels import stage_kernels
+from difflut.export.circuit.circuit import Circuit
+from difflut.export.frontend.maps import trace_circuit
+from difflut.export.passes import pipelines
+from difflut.export.schedule.stream.plan import stage_kernels
 from difflut.export.schedule.stream.words import plan_words
 from difflut.export.verilog.stream import StreamDesign, emit_stream
 from difflut.input_format import InputFormat
@@ -26,8 +26,8 @@ from difflut.models import BaseModel
 from difflut.training import predict_scores
 
 
-def staged(model: BaseModel) -> ConvolutionalNetlist:
-    return stage_kernels(optimise(trace_convolution(model))[0])
+def staged(model: BaseModel) -> Circuit:
+    return stage_kernels(pipelines.run(trace_circuit(model))[0])
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,7 @@ class Run:
         return [number for number, (answer, ports) in enumerate(pairs) if answer.ports != ports]
 
 
-def run_stream(
-    model: BaseModel, folder: Path, netlist: ConvolutionalNetlist, design: StreamDesign, seed: int = 0
-) -> Run:
+def run_stream(model: BaseModel, folder: Path, netlist: Circuit, design: StreamDesign, seed: int = 0) -> Run:
     """Images back to back, with gaps, after a pause, and around a reset in mid image."""
     random = np.random.default_rng(seed)
     codes = random_codes(model, 9, seed)
@@ -66,7 +64,7 @@ def run_stream(
         Image(rows[7], gaps(random, words, 40)),
         Image(rows[8], pause),
     ]
-    head = netlist.dense.head
+    head = netlist.body.head
     expected = [
         {
             "out_scores": binary(scores[sample].tolist(), head.score_width_bits),
@@ -78,9 +76,7 @@ def run_stream(
     return Run(design, send(design, netlist, images, folder), expected)
 
 
-def check_stream(
-    model: BaseModel, folder: Path, netlist: ConvolutionalNetlist, pixels_per_cycle: int = 1, seed: int = 0
-) -> Run:
+def check_stream(model: BaseModel, folder: Path, netlist: Circuit, pixels_per_cycle: int = 1, seed: int = 0) -> Run:
     """Every output of every image, and when it came."""
     design = emit_stream(netlist, pixels_per_cycle=pixels_per_cycle)
     run = run_stream(model, folder, netlist, design, seed)
@@ -94,7 +90,7 @@ def check_stream(
     return run
 
 
-def possible_pixels(netlist: ConvolutionalNetlist) -> list[int]:
+def possible_pixels(netlist: Circuit) -> list[int]:
     """The numbers of pixels a cycle that the strides of a network let pass."""
     possible = []
     for pixels in range(1, netlist.size.columns + 1):
