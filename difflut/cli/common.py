@@ -40,7 +40,8 @@ def check_output(option: str, path: Path | None) -> None:
     Raises:
         ConfigError: if `path`, the value of `option`, lies in a build directory, and not in its work folder.
     """
-    from difflut.export.builds.bundle import MANIFEST, WORK_FOLDER
+    from difflut.export.builds.bundle import WORK_FOLDER
+    from difflut.export.builds.info import MANIFEST
 
     place = path.absolute() if path is not None else Path("/")
     for folder in place.parents:

@@ -24,6 +24,7 @@ from difflut.report.synthesis import Synthesis, syntheses
 
 Counts = npt.NDArray[np.int64]
 
+
 @dataclass(frozen=True)
 class Stage:
     """One register-to-register stage.

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from difflut.check.records import RtlOutputs
 from difflut.errors import ConfigError
-from difflut.export.schedule.estimate import ENCODER, GROUP_SUM, KERNEL, LAYER, SELECTION
 from difflut.export.builds.info import PartInfo
+from difflut.export.schedule.estimate import ENCODER, GROUP_SUM, KERNEL, LAYER, SELECTION
 from difflut.report.facts import Stage
 from difflut.report.stream import MapFacts
 
@@ -215,7 +215,7 @@ def luts_by_part(names: Sequence[str], kinds: Sequence[str], luts: Sequence[int]
 
 def parts_of(parts: Sequence[PartInfo]) -> tuple[list[str], list[str], list[int]]:
     """Names, kinds and LUTs."""
-    return [part.name for part in parts], [part.kind for part in parts], [part.luts for part in parts]
+    return [part.name for part in parts], [part.kind for part in parts], [part.lut6 or 0 for part in parts]
 
 
 def stage_delays(stages: Sequence[Stage]) -> Figure:

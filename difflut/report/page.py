@@ -13,10 +13,10 @@ import jinja2
 from markupsafe import Markup
 
 from difflut._version import __version__
+from difflut.export.builds.info import PassInfo
+from difflut.export.schedule.estimate import ENCODER, GROUP_SUM, LAYER, SELECTION
 from difflut.report import compare, figures, svg
 from difflut.report.devices import COMFORTABLE, smallest
-from difflut.export.schedule.estimate import ENCODER, GROUP_SUM, LAYER, SELECTION
-from difflut.export.builds.info import PassInfo
 from difflut.report.facts import Facts, readers
 from difflut.report.layer_figure import draw_layers
 from difflut.report.synthesis import Synthesis, Used

@@ -117,8 +117,6 @@ def _hardware_files(info: BuildInfo, wrapped: Wrapped, models: Mapping[str, str]
         sources=sorted(rtl),
         models=sorted(simulation),
     )
-    readme = render(
-        "build_readme.md.j2", {"build": info, "sources": sorted(wrapped.rtl), "models": bool(simulation)}
-    )
+    readme = render("build_readme.md.j2", {"build": info, "sources": sorted(wrapped.rtl), "models": bool(simulation)})
     files = {**rtl, **headers, **simulation, core_name(info.name): core, "README.md": readme}
     return {name: content.encode() for name, content in files.items()}

@@ -234,7 +234,9 @@ class Paths:
             arrival = next(islice(self.arrivals(places.start + 1), own - 1, None))
         if places.stop <= cells:
             net = self._last_net(arrival, places.start + 1, places.stop)
-            return StageTiming(names, float(arrival[net]), tuple(self._trace(arrival, net, places.start + 1)), register_bits)
+            return StageTiming(
+                names, float(arrival[net]), tuple(self._trace(arrival, net, places.start + 1)), register_bits
+            )
         in_head = range(max(places.start, cells), places.stop)
         hops = [self.head[place - cells] for place in in_head]
         path = [hop.description for hop in reversed(hops)]

@@ -110,9 +110,7 @@ def test_options_that_do_not_fit(options: dict[str, Any], message: str) -> None:
 
 
 def test_fewer_cycles_than_pixels_need_several_pixels_a_cycle() -> None:
-    folded, lanes = (
-        make_build(made(LONG), **one) for one in ({"cycles_per_image": 9}, {"pixels_per_cycle": 2})
-    )
+    folded, lanes = (make_build(made(LONG), **one) for one in ({"cycles_per_image": 9}, {"pixels_per_cycle": 2}))
     assert folded.digest == lanes.digest and folded.manifest["convolution"]["form"] == "streaming"
     assert 8 <= folded.manifest["initiation_interval"] < 16
 
