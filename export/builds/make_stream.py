@@ -24,7 +24,7 @@ from difflut.export.circuit import text
 from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.families.family import GENERIC, Target, find_target
-from difflut.export.frontend.maps import trace_circuit
+from difflut.export.frontend.trace import trace_circuit
 from difflut.export.interfaces import PLAIN
 from difflut.export.interfaces.framing import Stream
 from difflut.export.interfaces.wrapper import CORE_SUFFIX, Wrapped, wrap_pixels

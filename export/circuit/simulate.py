@@ -74,7 +74,7 @@ def simulate_maps(circuit: Circuit, codes: Codes) -> Iterator[npt.NDArray[np.uin
     maps = [(images >= circuit.compare_threshold[:, None, None]).astype(np.uint8)]
     yield maps[0]
     for layer, size in zip(circuit.layers, circuit.maps[1:], strict=True):
-        rows = windows(maps[layer.source], layer)
+        rows = windows(maps[layer.source], layer.window, layer.stride, layer.padding)
         scores = simulate(layer.kernel, rows.reshape(-1, rows.shape[2])).scores.astype(np.uint8)
         maps.append(as_map(scores.reshape(len(codes), size.pixels, size.channels), size))
         yield maps[-1]

@@ -24,7 +24,7 @@ def unroll(circuit: Circuit) -> Netlist:
     pixels = np.arange(circuit.size.bits, dtype=np.int64).reshape(circuit.size)[circuit.compare_channel]
     maps = [builder.add_comparators(pixels, circuit.compare_threshold[:, None, None])]
     for layer, size in zip(circuit.layers, circuit.maps[1:], strict=True):
-        fed = windows(maps[layer.source][None], layer)[0]
+        fed = windows(maps[layer.source][None], layer.window, layer.stride, layer.padding)[0]
         maps.append(as_map(_instantiate(builder, layer.kernel, fed)[None, :, layer.kernel.head.nets], size)[0])
     bits = np.concatenate([nets.reshape(-1) for nets in maps])
     nets = _instantiate(builder, circuit.body, bits[circuit.body_bits][None])[0]

@@ -27,9 +27,10 @@ ARRAYS = [
 
 
 def test_importing_the_export_side_leaves_torch_alone() -> None:
-    """Every module of the rooms of circuits and passes, so that builds are read, drawn and proved without torch."""
+    """Every module of the rooms of circuits and passes, and of the frontend what importers of other formats need."""
     rooms = [Path(circuit.__path__[0]), Path(passes.__path__[0])]
     modules = [f"difflut.export.{room.name}.{path.stem}" for room in rooms for path in sorted(room.glob("[a-z]*.py"))]
+    modules += [f"difflut.export.frontend.{name}" for name in ("recording", "unrolled", "windowed")]
     assert len(modules) > 20
     code = "".join(f"import {module}\n" for module in modules) + "import sys\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
