@@ -49,9 +49,7 @@ def _instantiate(builder: NetlistBuilder, part: Netlist, fed: IntArray) -> IntAr
         for n, of_model in np.unique(keys, axis=0).tolist():
             some = luts[(keys == [n, of_model]).all(axis=1)]
             fanin = nets[:, part.lut_fanin[part.lut_offsets[some][:, None] + np.arange(n)]]
-            words = part.lut_tables[part.table_offsets[some][:, None] + np.arange(max(1, (1 << n) // 64))]
-            octets = np.ascontiguousarray(words, "<u8").view(np.uint8)
-            tables = np.unpackbits(octets, axis=1, count=1 << n, bitorder="little").view(np.bool_)
-            added = builder.add_layer(fanin.reshape(-1, n), np.tile(tables, (copies, 1)), of_model=bool(of_model))
+            tables = np.tile(part.tables_of(some, n), (copies, 1))
+            added = builder.add_layer(fanin.reshape(-1, n), tables, of_model=bool(of_model))
             nets[:, part.first_lut_net + some] = added.reshape(copies, len(some))
     return nets

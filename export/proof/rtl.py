@@ -9,12 +9,13 @@ from itertools import zip_longest
 import numpy as np
 import numpy.typing as npt
 
+from difflut.export.circuit.bits import pack, unpack
 from difflut.export.circuit.netlist import FIRST_NET, Netlist
 from difflut.export.circuit.simulate import simulate
 from difflut.export.proof import graph as g
 from difflut.export.proof.circuit import Bit, Circuit, Expansion, Simulation
 from difflut.export.proof.counters import Counted, CounterProver
-from difflut.export.proof.graph import FALSE, TRUE, Graph, Words, pack, unpack
+from difflut.export.proof.graph import FALSE, TRUE, Graph, Words
 from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim, Counterexample
 from difflut.export.proof.selection import argmax, check_network, top
 from difflut.export.proof.solver import Answer, Solver

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from netlists import layered_netlist, netlists
 
 from difflut.export import circuit, passes
-from difflut.export.circuit.netlist import Head, InputFormat, Netlist, NetlistBuilder, pack_tables
+from difflut.export.circuit.netlist import Head, InputFormat, Netlist, NetlistBuilder
 from difflut.export.errors import NetlistError
 
 ARRAYS = [
@@ -62,11 +62,11 @@ def test_head_widths(sizes: list[int], score_bits: int, class_bits: int) -> None
 @settings(deadline=None)
 def test_packed_tables_read_back(n: int, nodes: int, seed: int) -> None:
     tables = np.random.default_rng(seed).random((nodes, 1 << n)) < 0.5
-    words = pack_tables(tables)
-    assert words.shape == (nodes * max(1, (1 << n) // 64),)
     builder = NetlistBuilder("tables", InputFormat(1, 1))
     builder.add_layer(np.ones((nodes, n), int), tables)
     netlist = builder.finish([[0]])
+    assert netlist.lut_tables.shape == (nodes * max(1, (1 << n) // 64),)
+    assert np.array_equal(netlist.tables_of(np.arange(nodes), n), tables)
     for lut in range(nodes):
         assert netlist.table(lut) == sum(1 << address for address in range(1 << n) if tables[lut, address])
 
