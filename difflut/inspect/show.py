@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from difflut.export.circuit.cone import find_node, net_name, reached_classes, readers, votes
+from difflut.export.circuit.cone import reached_classes, readers, votes
+from difflut.export.circuit.names import find_node, net_name
 from difflut.export.circuit.simulate import simulate_nets
 from difflut.export.circuit.sum_of_products import minimise
 from difflut.inspect.circuits import Circuit

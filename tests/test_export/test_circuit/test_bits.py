@@ -14,7 +14,9 @@ def test_bit_i_is_bit_i_of_its_word(rows: int, count: int, seed: int) -> None:
     words = pack(bits)
     assert words.shape == (rows, -(-count // 64)) and words.dtype == np.uint64
     for row, packed in zip(bits, words, strict=True):
-        assert sum(int(word) << 64 * i for i, word in enumerate(packed.tolist())) == sum(1 << i for i in np.flatnonzero(row).tolist())
+        assert sum(int(word) << 64 * i for i, word in enumerate(packed.tolist())) == sum(
+            1 << i for i in np.flatnonzero(row).tolist()
+        )
     assert np.array_equal(pack(bits.astype(np.uint32)), words)
     assert np.array_equal(unpack(words, count), bits)
     assert not unpack(words)[:, count:].any() and unpack(words).shape == (rows, 64 * words.shape[1])
