@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from difflut.codes import nearest_codes
 from difflut.errors import ConfigError, DataError
 from difflut.export.circuit.netlist import FIRST_NET
 from difflut.export.circuit.simulate import simulate, simulate_nets
@@ -158,10 +159,7 @@ def quantised(values: npt.NDArray[Any], circuit: Circuit, where: str) -> npt.NDA
         return values.astype(np.int64).reshape(-1)
     if not np.isfinite(values).all():
         raise DataError(f"{where}: holds values that are not finite")
-    # As InputFormat.quantize does: the nearest code, half to even, in float32.
-    nearest = np.rint(values.astype(np.float32) * np.float32(circuit.divisor))
-    codes: npt.NDArray[np.int64] = np.clip(nearest, form.lowest, form.highest).astype(np.int64).reshape(-1)
-    return codes
+    return nearest_codes(values, form, circuit.divisor).astype(np.int64).reshape(-1)
 
 
 def _read_npy(path: Path) -> npt.NDArray[Any]:

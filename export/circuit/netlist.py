@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from difflut.codes import CodeRange
 from difflut.export.circuit.bits import WordArray, pack, unpack
 from difflut.export.errors import ExportError, NetlistError
 
@@ -45,7 +46,7 @@ def frozen(field: str, values: npt.ArrayLike, dtype: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class InputFormat:
+class InputFormat(CodeRange):
     """What the hardware receives: `features` integer codes of `width_bits` bits each.
 
     Feature i occupies the bits [width_bits*i + width_bits-1 : width_bits*i] of the port `in_codes`; signed codes are
@@ -55,16 +56,6 @@ class InputFormat:
     features: int
     width_bits: int
     signed: bool = False
-
-    @property
-    def lowest(self) -> int:
-        """The smallest code."""
-        return -(1 << (self.width_bits - 1)) if self.signed else 0
-
-    @property
-    def highest(self) -> int:
-        """The largest code."""
-        return (1 << (self.width_bits - 1)) - 1 if self.signed else (1 << self.width_bits) - 1
 
     def check_codes(self, codes: npt.ArrayLike) -> npt.NDArray[Any]:
         """`codes` as an integer array (N, features) within range, else `CodesError`; the data is not copied."""
