@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Circuit:
+class OpenedCircuit:
     """A circuit and where it comes from.
 
     Attributes:
@@ -39,7 +39,7 @@ class Circuit:
     model: BaseModel | None
 
 
-def open_circuit(source: str, model_class: str | None = None) -> Circuit:
+def open_circuit(source: str, model_class: str | None = None) -> OpenedCircuit:
     """Open a build directory, without torch, or trace a zoo model or a checkpoint.
 
     Raises:
@@ -55,10 +55,10 @@ def open_circuit(source: str, model_class: str | None = None) -> Circuit:
     model = load_model(source, model_class)
     traced = trace(model)
     netlist, _ = pipelines.run(traced)
-    return Circuit(source, model.name, model.input_shape, model.input_format.divisor, traced, netlist, model)
+    return OpenedCircuit(source, model.name, model.input_shape, model.input_format.divisor, traced, netlist, model)
 
 
-def _of_build(folder: Path) -> Circuit:
+def _of_build(folder: Path) -> OpenedCircuit:
     build = bundle.read(folder)
     if "convolution" in build.manifest:
         raise BundleError(
@@ -68,7 +68,7 @@ def _of_build(folder: Path) -> Circuit:
     if bundle.TRACED_FILE not in build.files:
         raise BundleError(f"{folder}: the build has no {bundle.TRACED_FILE}; export again with this version")
     manifest = build.manifest
-    return Circuit(
+    return OpenedCircuit(
         source=str(folder),
         model_name=manifest["model"]["name"],
         shape=tuple(manifest["input"]["shape"]),
