@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from netlists import layered_netlist
 
 from difflut.export.circuit import simulate as sim
+from difflut.export.circuit.bits import pack, unpack
 from difflut.export.circuit.netlist import Netlist
 
 IMAGES = 10_000
@@ -89,10 +90,10 @@ def main() -> None:
     layer = layered_netlist((NODES,))
     nets = np.ascontiguousarray(sim.simulate_nets(layer, codes).T)
     expected = nets[layer.first_lut_net :]
-    words = sim._pack(nets, -(-IMAGES // sim.SAMPLES_PER_WORD))
+    words = pack(nets)
     octets = nets.view(np.uint8)
     (group,) = sim._groups(layer)
-    assert np.array_equal(sim._unpack(mux_tree_of_constants(layer, words), IMAGES), expected)
+    assert np.array_equal(unpack(mux_tree_of_constants(layer, words), IMAGES), expected)
     assert np.array_equal(gather_bytes(layer, octets), expected)
     print("one layer of 4,000 LUTs:")
     ours = seconds(lambda: sim._evaluate(group, words))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from difflut.data import Dataset, load_dataset
-from difflut.export.circuit import tables as tt
+from difflut.export.circuit.bits import pack, unpack
 from difflut.export.families.family import GENERIC
 from difflut.export.frontend.trace import trace
 from difflut.export.passes import pipelines
@@ -52,9 +52,9 @@ def shrink(model: BaseModel, counts: dict[LUTLayer, Tensor], fewer_than: int) ->
     """Take addresses with fewer images as don't-cares, in the tables of a frozen model."""
     for layer, seen in counts.items():
         used = torch.ones(layer.out_width, layer.n, dtype=torch.bool).numpy()
-        tables = tt.packed(layer.truth_tables().numpy())
-        _, shrunk = smallest(tables, tt.packed((seen >= fewer_than).numpy()), used)
-        bits = tt.unpacked(shrunk)[:, : 1 << layer.n].astype(bool)
+        tables = pack(layer.truth_tables().numpy())
+        _, shrunk = smallest(tables, pack((seen >= fewer_than).numpy()), used)
+        bits = unpack(shrunk)[:, : 1 << layer.n].astype(bool)
         layer.nodes.tables.copy_(torch.from_numpy(bits))
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from difflut.codes import CodeRange, nearest_codes
 from difflut.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
-class InputFormat:
+class InputFormat(CodeRange):
     """Integer codes of `width_bits` bits; code c stands for the number float32(c) / float32(divisor).
 
     The default is an 8-bit pixel: x = code / 255. `divisor = 2**k` gives a fixed-point format with k fraction bits.
@@ -27,16 +28,8 @@ class InputFormat:
             raise ConfigError(f"InputFormat: width_bits is {self.width_bits}; it must be from 1 to 16")
         if not self.divisor > 0:
             raise ConfigError(f"InputFormat: divisor is {self.divisor}; it must be positive")
-
-    @property
-    def lowest(self) -> int:
-        """The smallest code."""
-        return -(1 << (self.width_bits - 1)) if self.signed else 0
-
-    @property
-    def highest(self) -> int:
-        """The largest code."""
-        return (1 << (self.width_bits - 1)) - 1 if self.signed else (1 << self.width_bits) - 1
+        if not 2.0**-126 <= self.divisor <= 2.0**127:  # else float32 has no such number, or not with all its digits
+            raise ConfigError(f"InputFormat: divisor is {self.divisor}; it must be from 2**-126 to 2**127")
 
     def values(self, codes: Tensor) -> Tensor:
         """The numbers, float32, that integer `codes` stand for; the same shape.
@@ -60,16 +53,15 @@ class InputFormat:
         return torch.arange(self.lowest, self.highest + 1)
 
     def quantize(self, x: Tensor) -> Tensor:
-        """The nearest codes, int32, of floating numbers; numbers outside the range clamp, integers are codes already.
+        """The codes, int32, of floating numbers by the rule of `nearest_codes`; integers are codes already.
 
         Raises:
             DataError: if `x` contains NaN.
         """
         if not x.is_floating_point():
             return x.to(torch.int32)
-        if bool(torch.isnan(x).any()):
-            raise DataError("cannot quantize NaN; replace missing values first")
-        return (x.to(torch.float32) * self.divisor).round().clamp(self.lowest, self.highest).to(torch.int32)
+        numbers = x.detach().to(torch.float32).cpu().numpy()
+        return torch.from_numpy(nearest_codes(numbers, self, self.divisor)).to(x.device)
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a JSON object."""

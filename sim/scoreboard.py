@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.errors import ConfigError
-from difflut.export.circuit.netlist import FIRST_NET, Netlist
+from difflut.export.circuit.names import net_name
+from difflut.export.circuit.netlist import Netlist
 from difflut.sim.interface import ProbeLike
 
 
@@ -134,7 +135,7 @@ def compare(
 class NetDifference:
     """The first net, in topological order, that an RTL signal shows wrong for one sample.
 
-    `cell` says what drives the net: `layer 2, node 17`, or `comparator code[3] >= 128`.
+    `cell` is the name of the net as `difflut show --node` takes it, `L2.17`, or a comparison, `feature 3 >= 128`.
     """
 
     net: int
@@ -184,18 +185,5 @@ def locate(
             net = int(nets[bit])
             if found is None or net < found.net:
                 expected = bool(expected_nets[net])
-                found = NetDifference(net, describe_net(netlist, net), probe.signal, bit, expected, not expected)
+                found = NetDifference(net, net_name(netlist, net), probe.signal, bit, expected, not expected)
     return found
-
-
-def describe_net(netlist: Netlist, net: int) -> str:
-    """Say in the model's words what drives a net."""
-    if net < FIRST_NET:
-        return f"constant {net}"
-    if net < netlist.first_lut_net:
-        cell = net - FIRST_NET
-        return f"comparator code[{netlist.compare_feature[cell]}] >= {netlist.compare_threshold[cell]}"
-    lut = net - netlist.first_lut_net
-    if netlist.lut_layer[lut] < 0:
-        return f"LUT {lut} (made by the encoder or a pass)"
-    return f"layer {netlist.lut_layer[lut]}, node {netlist.lut_node[lut]}"

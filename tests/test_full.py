@@ -43,7 +43,7 @@ def test_one_flipped_table_bit_among_half_a_million_is_found(tmp_path: Path, nam
     rtl = {f"rtl/{file}": text.encode() for file, text in emit(mutant).files.items()}
     bundle.write(bundle.Bundle(made.bundle.manifest, {**made.bundle.files, **rtl}), tmp_path / "net")
     report = verify(tmp_path / "net", data=images, data_name="MNIST", samples=10000)
-    cell = f"layer {netlist.lut_layer[lut]}, node {netlist.lut_node[lut]}: expected"
+    cell = f"L{netlist.lut_layer[lut]}.{netlist.lut_node[lut]}: expected"
     assert not report.ok
     assert cell in report.steps[1].first_mismatch
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from difflut.codes import nearest_codes
 from difflut.errors import ConfigError, DataError
+from difflut.export.circuit.netlist import InputFormat as NetlistFormat
 from difflut.input_format import InputFormat
 
 
@@ -53,6 +55,37 @@ def test_quantize_refuses_nan() -> None:
     assert str(caught.value) == "cannot quantize NaN; replace missing values first"
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.floats(width=64, allow_nan=False) | st.floats(-300, 300), min_size=1, max_size=20),
+    st.sampled_from(
+        [InputFormat(), InputFormat(12, True, 2.0**8), InputFormat(16, True, 1 / 3), InputFormat(1, True, 3.0)]
+    ),
+    st.sampled_from([torch.float16, torch.bfloat16, torch.float32, torch.float64]),
+)
+def test_torch_and_numpy_round_alike(numbers: list[float], form: InputFormat, dtype: torch.dtype) -> None:
+    """And as torch itself would compute it, also at ties, infinities and numbers that only float64 has."""
+    ties = [(code + 0.5) / form.divisor for code in range(-5, 5)]
+    x = torch.tensor([*numbers, *ties, 0.0, -0.0, float("inf"), -float("inf")], dtype=torch.float64).to(dtype)
+    codes = form.quantize(x)
+    assert codes.dtype == torch.int32
+    expected = (x.to(torch.float32) * form.divisor).round().clamp(form.lowest, form.highest).to(torch.int32)
+    assert torch.equal(codes, expected)
+    for width in (np.float32, np.float64):
+        if dtype is not torch.float64 or width is np.float64:
+            own = nearest_codes(x.double().numpy().astype(width), form, form.divisor)
+            assert own.dtype == np.int32 and own.tolist() == codes.tolist()
+
+
+def test_wide_codes_clamp_to_the_highest_that_there_is() -> None:
+    """float32 rounds 2**31 - 1 up; a netlist may have codes of 31 bits."""
+    for form, ends in (
+        (NetlistFormat(1, 31), [0, 2**31 - 1]),
+        (NetlistFormat(1, 31, signed=True), [-(2**30), 2**30 - 1]),
+    ):
+        assert nearest_codes(np.array([-np.inf, np.inf]), form, 1.0).tolist() == ends
+
+
 @pytest.mark.parametrize(
     ("form", "codes", "message"),
     [
@@ -94,6 +127,13 @@ def test_divisor_out_of_range(divisor: float) -> None:
     with pytest.raises(ConfigError) as caught:
         InputFormat(divisor=divisor)
     assert str(caught.value) == f"InputFormat: divisor is {divisor}; it must be positive"
+
+
+@pytest.mark.parametrize("divisor", [float("inf"), 1e39, 1e-50])
+def test_divisor_that_float32_does_not_have(divisor: float) -> None:
+    with pytest.raises(ConfigError) as caught:
+        InputFormat(divisor=divisor)
+    assert str(caught.value) == f"InputFormat: divisor is {divisor}; it must be from 2**-126 to 2**127"
 
 
 def test_json() -> None:

@@ -36,7 +36,8 @@ def command(source: str, node: str, depth: int, out: Path | None, model_class: s
     DIR is a build made by `difflut export`; NAME a zoo model and CKPT a checkpoint, which are traced as an export would.
     """
     from difflut.errors import ConfigError
-    from difflut.export.circuit.cone import find_cone, find_node
+    from difflut.export.circuit.cone import find_cone
+    from difflut.export.circuit.names import find_node
     from difflut.files import write_atomically
     from difflut.inspect.circuits import open_circuit
     from difflut.inspect.cone_drawing import draw_cone

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from difflut.inspect.circuits import Circuit
+    from difflut.inspect.circuits import OpenedCircuit
     from difflut.inspect.input_trace import InputTrace
 
 _DIGITS_A_LINE = 64
@@ -88,7 +88,7 @@ def command(
 
 
 def _sample(
-    circuit: Circuit, image: str, data_dir: Path | None, dataset: str | None, note: str | None, download: bool
+    circuit: OpenedCircuit, image: str, data_dir: Path | None, dataset: str | None, note: str | None, download: bool
 ) -> tuple[npt.NDArray[np.int64], int | None, str]:
     """The codes, the label if it is known, and what the sample is in words."""
     from difflut.errors import ConfigError
@@ -105,7 +105,7 @@ def _sample(
     return codes, int(split.y[index]), f"{name}, test sample {index}"
 
 
-def _show(circuit: Circuit, trace: InputTrace, words: str, label: int | None) -> None:
+def _show(circuit: OpenedCircuit, trace: InputTrace, words: str, label: int | None) -> None:
     known: Any = "" if label is None else f" (label {label})"
     click.echo(f"{circuit.model_name}: {words}{known}; reference simulator on the traced netlist")
     click.echo("bits in hexadecimal, four a digit, the first bit the lowest of the first digit")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Circuit:
+class OpenedCircuit:
     """A circuit and where it comes from.
 
     Attributes:
@@ -37,7 +37,7 @@ class Circuit:
     model: BaseModel | None
 
 
-def open_circuit(source: str, model_class: str | None = None) -> Circuit:
+def open_circuit(source: str, model_class: str | None = None) -> OpenedCircuit:
     """Open a build directory, without torch, or trace a zoo model or a checkpoint.
 
     Raises:
@@ -53,10 +53,10 @@ def open_circuit(source: str, model_class: str | None = None) -> Circuit:
     model = load_model(source, model_class)
     traced = trace(model)
     netlist, _ = pipelines.run(traced)
-    return Circuit(source, model.name, model.input_shape, model.input_format.divisor, traced, netlist, model)
+    return OpenedCircuit(source, model.name, model.input_shape, model.input_format.divisor, traced, netlist, model)
 
 
-def _of_build(folder: Path) -> Circuit:
+def _of_build(folder: Path) -> OpenedCircuit:
     build = bundle.read(folder)
     if build.circuit.layers:
         raise BundleError(
@@ -64,7 +64,7 @@ def _of_build(folder: Path) -> Circuit:
             f"which is traced with all of them, or draw its maps with `difflut report {folder}`"
         )
     info = build.info
-    return Circuit(
+    return OpenedCircuit(
         source=str(folder),
         model_name=info.model.name,
         shape=info.input.shape,

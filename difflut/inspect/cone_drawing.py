@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
-from difflut.export.circuit.cone import Cone, net_name
+from difflut.export.circuit.cone import Cone
+from difflut.export.circuit.names import net_name
 from difflut.export.circuit.netlist import FIRST_NET, Netlist
 
 _BOX_WIDTH, _COLUMN_GAP, _ROW_GAP = 150, 110, 10

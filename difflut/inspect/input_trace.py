@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from difflut.codes import nearest_codes
 from difflut.errors import ConfigError, DataError
 from difflut.export.circuit.netlist import FIRST_NET
 from difflut.export.circuit.simulate import simulate, simulate_nets
-from difflut.inspect.circuits import Circuit
+from difflut.inspect.circuits import OpenedCircuit
 
 Bits = npt.NDArray[np.bool_]
 
@@ -81,7 +82,7 @@ class InputTrace:
         }
 
 
-def trace_input(circuit: Circuit, codes: npt.NDArray[Any]) -> InputTrace:
+def trace_input(circuit: OpenedCircuit, codes: npt.NDArray[Any]) -> InputTrace:
     """Run one sample through a circuit.
 
     Args:
@@ -114,7 +115,7 @@ def trace_input(circuit: Circuit, codes: npt.NDArray[Any]) -> InputTrace:
 
 
 def _pytorch_agrees(
-    circuit: Circuit, row: npt.NDArray[Any], scores: npt.NDArray[np.int64], predicted: int
+    circuit: OpenedCircuit, row: npt.NDArray[Any], scores: npt.NDArray[np.int64], predicted: int
 ) -> bool | None:
     if circuit.model is None:
         return None
@@ -127,7 +128,7 @@ def _pytorch_agrees(
     return bool((expected[0].numpy() == scores).all()) and int(classes[0]) == predicted
 
 
-def load_codes(path: Path, circuit: Circuit) -> npt.NDArray[np.int64]:
+def load_codes(path: Path, circuit: OpenedCircuit) -> npt.NDArray[np.int64]:
     """The codes of a sample in a file: .npy with codes or numbers, or .png with 8-bit pixels of the model's size.
 
     Raises:
@@ -143,7 +144,7 @@ def load_codes(path: Path, circuit: Circuit) -> npt.NDArray[np.int64]:
     return quantised(values, circuit, str(path))
 
 
-def quantised(values: npt.NDArray[Any], circuit: Circuit, where: str) -> npt.NDArray[np.int64]:
+def quantised(values: npt.NDArray[Any], circuit: OpenedCircuit, where: str) -> npt.NDArray[np.int64]:
     """The codes int (features,) of one sample: integers are codes, numbers become the nearest codes within range.
 
     Raises:
@@ -158,10 +159,7 @@ def quantised(values: npt.NDArray[Any], circuit: Circuit, where: str) -> npt.NDA
         return values.astype(np.int64).reshape(-1)
     if not np.isfinite(values).all():
         raise DataError(f"{where}: holds values that are not finite")
-    # As InputFormat.quantize does: the nearest code, half to even, in float32.
-    nearest = np.rint(values.astype(np.float32) * np.float32(circuit.divisor))
-    codes: npt.NDArray[np.int64] = np.clip(nearest, form.lowest, form.highest).astype(np.int64).reshape(-1)
-    return codes
+    return nearest_codes(values, form, circuit.divisor).astype(np.int64).reshape(-1)
 
 
 def _read_npy(path: Path) -> npt.NDArray[Any]:
@@ -171,7 +169,7 @@ def _read_npy(path: Path) -> npt.NDArray[Any]:
         raise DataError(f"{path}: cannot be read ({error}); expected an array of one sample") from error
 
 
-def _read_png(path: Path, circuit: Circuit) -> npt.NDArray[Any]:
+def _read_png(path: Path, circuit: OpenedCircuit) -> npt.NDArray[Any]:
     try:
         from PIL import Image
     except ImportError as error:

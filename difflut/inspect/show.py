@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from difflut.export.circuit.cone import find_node, net_name, reached_classes, readers, votes
+from difflut.export.circuit.cone import reached_classes, readers, votes
+from difflut.export.circuit.names import find_node, net_name
 from difflut.export.circuit.simulate import simulate_nets
 from difflut.export.circuit.sum_of_products import minimise
-from difflut.inspect.circuits import Circuit
+from difflut.inspect.circuits import OpenedCircuit
 from difflut.inspect.cone_drawing import table_text
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class NodeFacts:
         return asdict(self)
 
 
-def describe(circuit: Circuit, name: str) -> NodeFacts:
+def describe(circuit: OpenedCircuit, name: str) -> NodeFacts:
     """Everything about the node called `name`.
 
     Raises:
@@ -101,7 +102,7 @@ def describe(circuit: Circuit, name: str) -> NodeFacts:
     )
 
 
-def _activity(circuit: Circuit, net: int) -> Activity | None:
+def _activity(circuit: OpenedCircuit, net: int) -> Activity | None:
     shipped = shipped_samples(circuit.model_name)
     if shipped is None:
         return None

@@ -102,11 +102,6 @@ class WindowLayer:
         )
         return MapSize(self.kernel.head.classes, rows, columns)
 
-    @property
-    def geometry(self) -> tuple[int, Pair, Pair, Pair]:
-        """All but the kernel: source, window, stride and padding."""
-        return self.source, self.window, self.stride, self.padding
-
 
 @dataclass(frozen=True, eq=False)
 class Circuit:

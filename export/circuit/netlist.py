@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from difflut.codes import CodeRange
+from difflut.export.circuit.bits import WordArray, pack, unpack
 from difflut.export.errors import ExportError, NetlistError
 
 CONST0 = 0
@@ -22,7 +24,6 @@ MAX_INPUTS = 8
 
 IntArray = npt.NDArray[np.int32]
 OffsetArray = npt.NDArray[np.int64]
-WordArray = npt.NDArray[np.uint64]
 
 
 class CodesError(ExportError, ValueError):
@@ -45,7 +46,7 @@ def frozen(field: str, values: npt.ArrayLike, dtype: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class InputFormat:
+class InputFormat(CodeRange):
     """What the hardware receives: `features` integer codes of `width_bits` bits each.
 
     Feature i occupies the bits [width_bits*i + width_bits-1 : width_bits*i] of the port `in_codes`; signed codes are
@@ -55,16 +56,6 @@ class InputFormat:
     features: int
     width_bits: int
     signed: bool = False
-
-    @property
-    def lowest(self) -> int:
-        """The smallest code."""
-        return -(1 << (self.width_bits - 1)) if self.signed else 0
-
-    @property
-    def highest(self) -> int:
-        """The largest code."""
-        return (1 << (self.width_bits - 1)) - 1 if self.signed else (1 << self.width_bits) - 1
 
     def check_codes(self, codes: npt.ArrayLike) -> npt.NDArray[Any]:
         """`codes` as an integer array (N, features) within range, else `CodesError`; the data is not copied."""
@@ -220,6 +211,11 @@ class Netlist:
         words = self.lut_tables[offsets[lut] : offsets[lut + 1]]
         return int.from_bytes(words.astype("<u8").tobytes(), "little")
 
+    def tables_of(self, luts: npt.NDArray[np.integer], n: int) -> npt.NDArray[np.bool_]:
+        """bool (luts, 2**n): the tables of some LUTs, all with n inputs; the last index is the address."""
+        words = self.table_offsets[luts][:, None] + np.arange(max(1, (1 << n) // 64))
+        return unpack(self.lut_tables[words], 1 << n)
+
     def with_(self, **changes: Any) -> Netlist:
         """A copy with some fields replaced."""
         return replace(self, **changes)
@@ -289,14 +285,6 @@ def comparator_keys(feature: npt.NDArray[Any], threshold: npt.NDArray[Any]) -> n
     return keys
 
 
-def pack_tables(tables: npt.NDArray[np.bool_]) -> WordArray:
-    """Pack bool (nodes, 2**n) tables into uint64 words, max(1, 2**n / 64) words a node, flat."""
-    nodes, size = tables.shape
-    padded = np.zeros((nodes, max(64, size)), dtype=np.bool_)
-    padded[:, :size] = tables
-    return np.packbits(padded, axis=1, bitorder="little").view("<u8").astype(np.uint64).reshape(-1)
-
-
 class NetlistBuilder:
     """Collects comparators and whole layers of LUTs, then freezes them into a `Netlist`.
 
@@ -359,7 +347,7 @@ class NetlistBuilder:
             )
         self._fanins.append(feeds.reshape(-1))
         self._inputs.append(np.full(nodes, n, dtype=np.int32))
-        self._tables.append(pack_tables(np.asarray(tables, dtype=np.bool_)))
+        self._tables.append(pack(np.asarray(tables, dtype=np.bool_)).reshape(-1))
         self._model_layers += of_model
         self._layers.append(np.full(nodes, self._model_layers if of_model else -1, np.int32))
         self._nodes.append(np.arange(nodes, dtype=np.int32) if of_model else np.full(nodes, -1, np.int32))

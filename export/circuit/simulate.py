@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.export.circuit.analysis import levels
+from difflut.export.circuit.bits import WordArray, pack, unpack
 from difflut.export.circuit.circuit import Circuit
-from difflut.export.circuit.netlist import CONST1, FIRST_NET, MAX_INPUTS, Head, IntArray, Netlist, WordArray
+from difflut.export.circuit.netlist import CONST1, FIRST_NET, MAX_INPUTS, Head, IntArray, Netlist
 from difflut.export.circuit.windows import as_map, windows
 
 Codes = npt.NDArray[np.integer]
@@ -74,7 +75,7 @@ def simulate_maps(circuit: Circuit, codes: Codes) -> Iterator[npt.NDArray[np.uin
     maps = [(images >= circuit.compare_threshold[:, None, None]).astype(np.uint8)]
     yield maps[0]
     for layer, size in zip(circuit.layers, circuit.maps[1:], strict=True):
-        rows = windows(maps[layer.source], layer)
+        rows = windows(maps[layer.source], layer.window, layer.stride, layer.padding)
         scores = simulate(layer.kernel, rows.reshape(-1, rows.shape[2])).scores.astype(np.uint8)
         maps.append(as_map(scores.reshape(len(codes), size.pixels, size.channels), size))
         yield maps[-1]
@@ -93,7 +94,7 @@ def simulate_nets(netlist: Netlist, codes: npt.ArrayLike) -> npt.NDArray[np.bool
     checked = netlist.input.check_codes(codes)
     nets = np.zeros((netlist.nets, len(checked)), np.bool_)
     for rows, values in _blocks(netlist, checked):
-        nets[:, rows] = _unpack(values, rows.stop - rows.start)
+        nets[:, rows] = unpack(values, rows.stop - rows.start)
     return nets.T
 
 
@@ -156,21 +157,7 @@ def _compare(netlist: Netlist, codes: Codes, out: WordArray) -> None:
     for start in range(0, netlist.comparators, step):
         some = slice(start, start + step)
         bits = by_feature[netlist.compare_feature[some]] >= thresholds[some, None]
-        out[some] = _pack(bits, out.shape[1])
-
-
-def _pack(bits: npt.NDArray[np.bool_], words: int) -> WordArray:
-    """Pack bool (rows, samples) into uint64 (rows, words); the bits after the last sample are 0."""
-    packed = np.zeros((len(bits), words * 8), np.uint8)
-    octets = np.packbits(bits, axis=1, bitorder="little")
-    packed[:, : octets.shape[1]] = octets
-    return packed.view("<u8").astype(np.uint64, copy=False)
-
-
-def _unpack(words: WordArray, samples: int) -> npt.NDArray[np.bool_]:
-    """Unpack uint64 (rows, words) into bool (rows, samples)."""
-    octets = np.ascontiguousarray(words, dtype="<u8").view(np.uint8)
-    return np.unpackbits(octets, axis=1, count=samples, bitorder="little").view(np.bool_)
+        out[some] = pack(bits)
 
 
 def _evaluate(group: _LutGroup, values: WordArray) -> None:
@@ -218,7 +205,7 @@ def _scores(head: Head, values: WordArray, samples: int) -> npt.NDArray[np.int64
     scores = np.zeros((head.classes, samples), np.int64)
     for score, first, last in zip(scores, head.offsets[:-1], head.offsets[1:], strict=True):
         for weight, plane in enumerate(_count(values[head.nets[first:last]])):
-            score += np.left_shift(_unpack(plane[None], samples)[0], weight, dtype=np.int64)
+            score += np.left_shift(unpack(plane[None], samples)[0], weight, dtype=np.int64)
     return scores.T
 
 

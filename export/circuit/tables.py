@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from difflut.export.circuit.netlist import WordArray
+from difflut.export.circuit.bits import WordArray, pack, unpack
 
 WORD_INPUTS = 6
 
@@ -98,7 +98,7 @@ def rearranged(tables: WordArray, places: npt.NDArray[np.int64]) -> WordArray:
     source = np.zeros((len(tables), len(address)), np.int64)
     for i, place in enumerate(places.T):
         source |= (address >> place[:, None] & 1) << i
-    return packed(np.take_along_axis(unpacked(tables), source, axis=1))
+    return pack(np.take_along_axis(unpack(tables), source, axis=1))
 
 
 def wide(words: WordArray, lut_inputs: npt.NDArray[Any], k: int) -> WordArray:
@@ -120,14 +120,3 @@ def narrow(tables: WordArray, lut_inputs: npt.NDArray[Any]) -> WordArray:
     used = ~np.uint64(0) >> (np.uint64(64) - bits)
     words: WordArray = (tables & used[:, None])[np.arange(tables.shape[1]) < counts[:, None]]
     return words
-
-
-def unpacked(tables: WordArray) -> npt.NDArray[np.bool_]:
-    """bool (B, 2**K): one entry an address."""
-    octets = np.ascontiguousarray(tables, dtype="<u8").view(np.uint8)
-    return np.unpackbits(octets, axis=1, bitorder="little").view(np.bool_)
-
-
-def packed(bits: npt.NDArray[np.bool_]) -> WordArray:
-    """The inverse of `unpacked`."""
-    return np.packbits(bits, axis=1, bitorder="little").view("<u8").astype(np.uint64)

@@ -24,7 +24,7 @@ def unroll(circuit: Circuit) -> Netlist:
     pixels = np.arange(circuit.size.bits, dtype=np.int64).reshape(circuit.size)[circuit.compare_channel]
     maps = [builder.add_comparators(pixels, circuit.compare_threshold[:, None, None])]
     for layer, size in zip(circuit.layers, circuit.maps[1:], strict=True):
-        fed = windows(maps[layer.source][None], layer)[0]
+        fed = windows(maps[layer.source][None], layer.window, layer.stride, layer.padding)[0]
         maps.append(as_map(_instantiate(builder, layer.kernel, fed)[None, :, layer.kernel.head.nets], size)[0])
     bits = np.concatenate([nets.reshape(-1) for nets in maps])
     nets = _instantiate(builder, circuit.body, bits[circuit.body_bits][None])[0]
@@ -49,9 +49,7 @@ def _instantiate(builder: NetlistBuilder, part: Netlist, fed: IntArray) -> IntAr
         for n, of_model in np.unique(keys, axis=0).tolist():
             some = luts[(keys == [n, of_model]).all(axis=1)]
             fanin = nets[:, part.lut_fanin[part.lut_offsets[some][:, None] + np.arange(n)]]
-            words = part.lut_tables[part.table_offsets[some][:, None] + np.arange(max(1, (1 << n) // 64))]
-            octets = np.ascontiguousarray(words, "<u8").view(np.uint8)
-            tables = np.unpackbits(octets, axis=1, count=1 << n, bitorder="little").view(np.bool_)
-            added = builder.add_layer(fanin.reshape(-1, n), np.tile(tables, (copies, 1)), of_model=bool(of_model))
+            tables = np.tile(part.tables_of(some, n), (copies, 1))
+            added = builder.add_layer(fanin.reshape(-1, n), tables, of_model=bool(of_model))
             nets[:, part.first_lut_net + some] = added.reshape(copies, len(some))
     return nets

@@ -1,9 +1,9 @@
-"""From a model to a `Netlist`: the model's own forward is run on net ids.
+"""From a model to a circuit: the model's own forward is run on ids of bits, and recorded.
 
 `torch.export` turns the forward into a graph of the primitives of `difflut.functional` and ATen operators. The graph is
-walked with integer tensors in place of values: a tensor of features in place of the input codes, a tensor of nets in
-place of bits. Data movement (reshape, permute, cat, index, pad, ...) runs on these ids as it is, a primitive appends
-cells. Everything else is refused.
+walked once, with integer tensors in place of values: a tensor of features in place of the input codes, a tensor of ids in
+place of bits. Data movement (reshape, permute, cat, index, pad, ...) runs on these ids as it is, a primitive is recorded.
+Everything else is refused. `difflut.export.frontend.unrolled` and `.windowed` make circuits of the recording.
 """
 
 from __future__ import annotations
@@ -22,9 +22,13 @@ from torch.export.graph_signature import InputKind
 
 from difflut.encoders import Encoder
 from difflut.errors import NotFittedError
-from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.circuit import Circuit
+from difflut.export.circuit.netlist import InputFormat, Netlist
 from difflut.export.errors import TraceError
-from difflut.functional import encode, window_columns
+from difflut.export.frontend.recording import Ids, Recording, refusal
+from difflut.export.frontend.unrolled import build_netlist
+from difflut.export.frontend.windowed import build_circuit
+from difflut.functional import encode
 from difflut.input_format import InputFormat as ModelInputFormat
 from difflut.models.base_model import BaseModel
 
@@ -85,19 +89,32 @@ def trace(model: BaseModel) -> Netlist:
         NotFittedError: if the model is not fitted.
         TraceError: if the forward uses anything that has no circuit; names the operator and the source line.
     """
-    netlist: Netlist = walk(model, Tracer)
-    return netlist
+    return build_netlist(record(model))
 
 
-def walk(model: BaseModel, tracer: type[Tracer]) -> Any:
-    """What `tracer` makes of the model's eval forward; errors as for `trace`."""
+def trace_circuit(model: BaseModel) -> Circuit:
+    """The circuit of a fitted convolutional model, each kernel once.
+
+    Args:
+        model: a model of images, `input_shape` (colours, rows, columns) or (rows, columns), of which each convolution and
+            pooling reads one whole map: the encoded image, where all pixels of a colour have the same thresholds, or
+            what another convolution or pooling gave. Its time and memory do not grow with the positions of a kernel.
+
+    Raises:
+        NotFittedError: if the model is not fitted.
+        TraceError: if the forward uses anything that has no circuit, or the model is of another kind.
+    """
+    return build_circuit(record(model))
+
+
+def record(model: BaseModel) -> Recording:
+    """What the model's eval forward does, whose arrays may be the model's own; errors as for `trace`."""
     if not model.fitted:
         raise NotFittedError(f"model {model.name!r} is not fitted, so it has no circuit; fit, train or load it first")
     was_training = model.training
     model.eval()
     try:
-        program = _export(model)
-        return tracer(model, program).run()
+        return _Tracer(model, _export(model)).run()
     finally:
         model.train(was_training)
 
@@ -123,16 +140,15 @@ def _export(model: BaseModel) -> torch.export.ExportedProgram:
         object.__delattr__(model, "_forward_impl")
 
 
-class Tracer:
-    """Walks the graph of a model's forward; a subclass may do something else than build a `Netlist` of it."""
+class _Tracer:
+    """Walks the graph of a model's forward."""
 
     def __init__(self, model: BaseModel, program: torch.export.ExportedProgram) -> None:
         self.model = model
         self.program = program
         self.format = model.input_format
-        self.builder = NetlistBuilder(
-            model.name, InputFormat(model.input_size, self.format.width_bits, self.format.signed)
-        )
+        form = InputFormat(model.input_size, self.format.width_bits, self.format.signed)
+        self.recording = Recording(model.name, form, tuple(model.input_shape))
         nodes = program.graph_module.graph.nodes
         placeholders = [node for node in nodes if node.op == "placeholder"]
         self.specs = dict(zip(placeholders, program.graph_signature.input_specs, strict=True))
@@ -143,8 +159,7 @@ class Tracer:
             for buffer, _ in module.named_buffers()
         }
 
-    def run(self) -> Any:
-        """The circuit: a `Netlist`."""
+    def run(self) -> Recording:
         values: dict[fx.Node, Any] = {}
         for node in self._comparators_first():
             if node.op == "placeholder":
@@ -156,11 +171,12 @@ class Tracer:
                 kwargs = fx.map_arg(node.kwargs, lambda n: values[n])
                 values[node] = self._call(node, args, dict(kwargs))
             elif node.op == "output":
-                return self._finish(self._groups(fx.map_arg(node.args, lambda n: values[n])[0]))
+                self.recording.groups = self._groups(fx.map_arg(node.args, lambda n: values[n])[0]).numpy()
+                return self.recording
         raise TraceError(f"model {self.model.name!r}: its graph has no output")
 
     def _comparators_first(self) -> list[fx.Node]:
-        """The graph's nodes; those that depend on a lookup come last, as the netlist wants all comparators first."""
+        """The graph's nodes; those that depend on a lookup come last, as a recording has all comparisons first."""
         early: list[fx.Node] = []
         late: dict[fx.Node, None] = {}  # an ordered set
         for node in self.program.graph_module.graph.nodes:
@@ -193,9 +209,6 @@ class Tracer:
             )
         return groups
 
-    def _finish(self, groups: Tensor) -> Any:
-        return self.builder.finish(groups.numpy())
-
     def _call(self, node: fx.Node, args: Any, kwargs: dict[str, Any]) -> Any:
         target: Any = node.target
         symbols = [value for value in _leaves((args, kwargs)) if isinstance(value, Symbolic)]
@@ -227,18 +240,14 @@ class Tracer:
 
     def _refuse(self, node: fx.Node, symbols: list[Any], why: str = "") -> TraceError:
         what = " and ".join(sorted({value.what for value in symbols}))
-        return TraceError(
-            f"model {self.model.name!r}: {node.target} on {what} has no circuit{why}; bits may be moved (reshape, "
-            f"permute, cat, index, pad, unfold), looked up in LUT layers and counted by GroupSum{_source(node)}"
-        )
+        return refusal(self.model.name, str(node.target), what, why, _source(node))
 
     def _encode(self, node: fx.Node, x: Any, thresholds: Any) -> Bits:
         if not isinstance(x, Codes) or not isinstance(thresholds, Tensor):
             raise self._refuse(node, [x], ": an encoder takes input numbers and fixed thresholds")
-        return Bits(self._compare(x.ids[:, :, None], code_thresholds(self.format, thresholds)))
-
-    def _compare(self, features: Tensor, thresholds: Any) -> Tensor:
-        return torch.from_numpy(self.builder.add_comparators(features.numpy(), thresholds)).long()
+        return Bits(
+            _tensor(self.recording.compare(x.ids[:, :, None].numpy(), code_thresholds(self.format, thresholds)))
+        )
 
     def _lut_lookup(self, node: fx.Node, bits: Any, connections: Any, tables: Any) -> Bits:
         if not isinstance(bits, Bits) or not isinstance(connections, Tensor) or not isinstance(tables, Tensor):
@@ -248,28 +257,23 @@ class Tracer:
         fanin = bits.ids[:, connections].reshape(rows * nodes, n)
         source = node.args[1]
         of_encoder = source in self.specs and self.specs[source].target in self.encoder_buffers
-        return Bits(self._add_layer(fanin, tables.repeat(rows, 1), not of_encoder).reshape(rows, nodes))
-
-    def _add_layer(self, fanin: Tensor, tables: Tensor, of_model: bool) -> Tensor:
-        return torch.from_numpy(self.builder.add_layer(fanin.numpy(), tables.numpy(), of_model=of_model)).long()
+        ids = self.recording.look_up(fanin.numpy(), tables.repeat(rows, 1).numpy(), not of_encoder)
+        return Bits(_tensor(ids).reshape(rows, nodes))
 
     def _convolve(
         self, node: fx.Node, bits: Any, connections: Any, tables: Any, window: Any, stride: Any, padding: Any
     ) -> Bits:
         if not isinstance(bits, Bits) or not all(isinstance(value, Tensor) for value in [*connections, *tables]):
             raise self._refuse(node, [bits], ": a convolution takes bits, fixed connections and fixed tables")
-        shape = node.meta["val"].shape
-        return Bits(self._add_kernels(node, bits, connections, tables, window, stride, padding).reshape(shape))
-
-    def _add_kernels(
-        self, node: fx.Node, bits: Bits, connections: Any, tables: Any, window: Any, stride: Any, padding: Any
-    ) -> Tensor:
-        columns = window_columns(bits.ids, window, stride, padding)  # padded with zeros, which is the net of constant 0
-        for sources, truth in zip(connections, tables, strict=True):
-            fanin = columns[sources].permute(2, 0, 1).reshape(-1, sources.shape[1])
-            nets = self._add_layer(fanin, truth.repeat(columns.shape[1], 1), True)
-            columns = nets.reshape(-1, len(sources)).t()
-        return columns.reshape(len(columns), len(bits.ids), -1).transpose(0, 1)
+        ids = self.recording.convolve(
+            bits.ids.numpy(),
+            tuple(level.numpy() for level in connections),
+            tuple(level.numpy() for level in tables),
+            (tuple(window), tuple(stride), tuple(padding)),
+            str(node.target),
+            _source(node),
+        )
+        return Bits(_tensor(ids))
 
     def _group_sum(self, node: fx.Node, bits: Any, classes: int) -> Scores:
         if not isinstance(bits, Bits) or len(bits.ids) != 1:
@@ -346,6 +350,10 @@ def code_thresholds(input_format: ModelInputFormat, thresholds: Tensor) -> Any:
             raise TraceError("the encoder's comparison is not monotone in the input code; this is a bug of the encoder")
         levels.append(int(codes[0]) + (~above).sum(dim=0))
     return torch.cat(levels)[inverse].numpy()
+
+
+def _tensor(ids: Ids) -> Tensor:
+    return torch.from_numpy(ids)
 
 
 def _leaves(value: Any) -> list[Any]:

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.export.circuit import tables as tt
-from difflut.export.circuit.netlist import CONST1, FIRST_NET, IntArray, Netlist, WordArray
+from difflut.export.circuit.bits import WordArray, pack, unpack
+from difflut.export.circuit.netlist import CONST1, FIRST_NET, IntArray, Netlist
 from difflut.export.passes.rewriter import BoolArray, Rewriter, RowArray
 
 MIXED = -1
@@ -83,7 +84,7 @@ def profiles(netlist: Netlist) -> Profiles:
             net = rewriter.fanin[some, i]
             value = np.where((net >= FIRST_NET)[:, None], bits[row[net]], (net == CONST1)[:, None])
             address |= value.astype(np.int64) << i
-        parts.append(np.take_along_axis(tt.unpacked(rewriter.tables[some]), address, axis=1))
+        parts.append(np.take_along_axis(unpack(rewriter.tables[some]), address, axis=1))
         rows += len(some)
     return Profiles(feature, row, np.concatenate(parts))
 
@@ -121,7 +122,7 @@ def _care(fanin: IntArray, known: Profiles) -> WordArray:
             address |= (known.bits[profile[some, i]] & group[:, i : i + 1]).astype(np.int64) << i
         seen = np.zeros((len(some), 1 << k), np.bool_)
         np.put_along_axis(seen, address, True, axis=1)
-        table = tt.packed(seen)
+        table = pack(seen)
         for i in range(k):
             outside = ~group[:, i]
             table[outside] = tt.exists(table[outside], i)

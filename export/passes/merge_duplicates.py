@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.export.circuit import tables as tt
-from difflut.export.circuit.netlist import CONST0, IntArray, Netlist, WordArray
+from difflut.export.circuit.bits import WordArray
+from difflut.export.circuit.netlist import CONST0, IntArray, Netlist
 from difflut.export.passes.rewriter import BoolArray, Rewriter, Rewritten, RowArray
 
 

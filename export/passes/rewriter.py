@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from difflut.export.circuit import tables as tt
 from difflut.export.circuit.analysis import levels
-from difflut.export.circuit.netlist import CONST0, FIRST_NET, Head, IntArray, Netlist, WordArray
+from difflut.export.circuit.bits import WordArray
+from difflut.export.circuit.netlist import CONST0, FIRST_NET, Head, IntArray, Netlist
 from difflut.export.errors import NetlistError
 
 RowArray = npt.NDArray[np.int64]

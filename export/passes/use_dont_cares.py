@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from difflut.export.circuit import tables as tt
-from difflut.export.circuit.netlist import CONST0, Netlist, WordArray
+from difflut.export.circuit.bits import WordArray
+from difflut.export.circuit.netlist import CONST0, Netlist
 from difflut.export.passes.dont_cares import BLOCK_ROWS, care_tables, profiles
 from difflut.export.passes.rewriter import BoolArray, Rewriter, Rewritten
 

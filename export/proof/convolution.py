@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from difflut.export.circuit.bits import unpack
 from difflut.export.circuit.circuit import Circuit as WindowedCircuit
 from difflut.export.circuit.netlist import InputFormat, Netlist
 from difflut.export.circuit.pixel import pixel_netlist
@@ -19,7 +20,7 @@ from difflut.export.circuit.simulate import simulate
 from difflut.export.proof import graph as g
 from difflut.export.proof.circuit import Bit, Circuit, Expansion, Simulation
 from difflut.export.proof.errors import ProofError
-from difflut.export.proof.graph import FALSE, TRUE, Graph, unpack
+from difflut.export.proof.graph import FALSE, TRUE, Graph
 from difflut.export.proof.read_back import read_back
 from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim, Counterexample
 from difflut.export.proof.rtl import Progress, RtlOutcome, prove_rtl

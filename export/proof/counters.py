@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from difflut.export.proof.graph import ALL_ONES, FALSE, TRUE, Graph, Words, pack, patterns, unpack
+from difflut.export.circuit.bits import pack, unpack
+from difflut.export.proof.graph import ALL_ONES, FALSE, TRUE, Graph, Words, patterns
 from difflut.export.proof.sweep import between, evaluate_cone
 
 MAX_PIECE_INPUTS = 27
@@ -420,8 +421,7 @@ def _solve(
     possible = np.ones(trials.shape[1], np.bool_)
     for bound, limit in bounds:
         possible &= sum(trials[i].astype(np.int64) * weight for i, weight in bound.items()) <= limit
-    packed = np.packbits(trials, axis=1, bitorder="little").view("<u8").astype(np.uint64)
-    outputs = [unpack(row[None], trials.shape[1])[0] for row in local.evaluate(list(packed))]
+    outputs = [unpack(row[None], trials.shape[1])[0] for row in local.evaluate(list(pack(trials)))]
     expected = (np.array(weights, np.int64) @ trials.astype(np.int64))[possible]
     free = [i for i, weight in enumerate(wanted) if weight is None]
     known = np.zeros(len(expected), np.int64)

@@ -223,17 +223,3 @@ def patterns(count: int, words: int) -> list[Words]:
         else:
             result.append(np.where(address >> np.uint64(i - 6) & np.uint64(1), ALL_ONES, np.uint64(0)))
     return result
-
-
-def pack(bits: npt.NDArray[Any]) -> Words:
-    """Pack bool (rows, samples) into uint64 (rows, words), the last word filled up with zeros."""
-    samples = bits.shape[1]
-    padded = np.zeros((len(bits), -(-samples // 64) * 64), np.bool_)
-    padded[:, :samples] = bits
-    return np.packbits(padded, axis=1, bitorder="little").view("<u8").astype(np.uint64)
-
-
-def unpack(words: Words, samples: int) -> npt.NDArray[np.bool_]:
-    """Unpack uint64 (rows, words) into bool (rows, samples)."""
-    octets = np.ascontiguousarray(words, dtype="<u8").view(np.uint8)
-    return np.unpackbits(octets, axis=1, count=samples, bitorder="little").view(np.bool_)

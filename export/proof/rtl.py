@@ -9,12 +9,14 @@ from itertools import zip_longest
 import numpy as np
 import numpy.typing as npt
 
+from difflut.export.circuit.bits import pack, unpack
+from difflut.export.circuit.names import net_name
 from difflut.export.circuit.netlist import FIRST_NET, Netlist
 from difflut.export.circuit.simulate import simulate
 from difflut.export.proof import graph as g
 from difflut.export.proof.circuit import Bit, Circuit, Expansion, Simulation
 from difflut.export.proof.counters import Counted, CounterProver
-from difflut.export.proof.graph import FALSE, TRUE, Graph, Words, pack, unpack
+from difflut.export.proof.graph import FALSE, TRUE, Graph, Words
 from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim, Counterexample
 from difflut.export.proof.selection import argmax, check_network, top
 from difflut.export.proof.solver import Answer, Solver
@@ -189,7 +191,7 @@ class _RtlProver:
         ]
         kinds = ", ".join(f"{count} by {kind}" for kind, count in sorted(swept.proofs.items()))
         where = (
-            f"{len(missing)} nets that scores count are missing, the first is {self._describe(missing[0])}"
+            f"{len(missing)} nets that scores count are missing, the first is {net_name(self.netlist, missing[0])}"
             if missing
             else kinds
         )
@@ -218,16 +220,6 @@ class _RtlProver:
         """Merged nodes on which the RTL's data outputs depend."""
         roots = [*self._outputs, *(node for word in self.scores for node in word)]
         return set(swept.graph.cone([swept.node_of[node] for node in roots]))
-
-    def _describe(self, net: int) -> str:
-        netlist = self.netlist
-        if net < FIRST_NET + netlist.comparators:
-            cell = net - FIRST_NET
-            return f"comparator code[{netlist.compare_feature[cell]}] >= {netlist.compare_threshold[cell]}"
-        lut = net - FIRST_NET - netlist.comparators
-        if netlist.lut_layer[lut] > 0:
-            return f"layer {netlist.lut_layer[lut]}, node {netlist.lut_node[lut]}"
-        return f"net {net}"
 
     def _head(self, swept: Swept) -> list[Claim]:
         groups = nets_in_head(self.netlist)

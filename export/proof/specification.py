@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from difflut.export.circuit.bits import pack
 from difflut.export.circuit.netlist import InputFormat, Netlist
-from difflut.export.proof.graph import FALSE, TRUE, Graph, Words, pack
+from difflut.export.proof.graph import FALSE, TRUE, Graph, Words
 
 CODES = "in_codes"
 Codes = npt.NDArray[np.integer[Any]]

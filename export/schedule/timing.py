@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.export.circuit.analysis import levels
-from difflut.export.circuit.cone import net_name
+from difflut.export.circuit.names import net_name
 from difflut.export.circuit.netlist import FIRST_NET, Netlist
 from difflut.export.families.family import Target
 from difflut.export.schedule.encoder.plan import plan_encoder

@@ -19,6 +19,7 @@ from difflut.data import Split
 from difflut.errors import ConfigError, DataError, InputShapeError
 from difflut.export.builds import bundle
 from difflut.export.builds.make import make_build
+from difflut.export.circuit.names import find_node, net_name
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.simulate import simulate
 from difflut.export.errors import BundleError
@@ -164,7 +165,7 @@ Mutant = tuple[Netlist, str]  # with the cell that a report must name
 def luts_of_layer(netlist: Netlist, layer: int) -> Iterator[tuple[int, str]]:
     """The LUTs of a layer, and their nodes as reports name them; the passes decide which nodes are left."""
     for lut in np.flatnonzero(netlist.lut_layer == layer).tolist():
-        yield lut, f"layer {layer}, node {netlist.lut_node[lut]}"
+        yield lut, f"L{layer}.{netlist.lut_node[lut]}"
 
 
 def flipped_table_bit(netlist: Netlist) -> Iterator[Mutant]:
@@ -185,7 +186,7 @@ def swapped_connections(netlist: Netlist) -> Iterator[Mutant]:
 def threshold_off_by_one(netlist: Netlist) -> Iterator[Mutant]:
     thresholds = netlist.compare_threshold.copy()
     thresholds[2] += 1
-    yield netlist.with_(compare_threshold=thresholds), r"comparator code\[\d+\] >= \d+"
+    yield netlist.with_(compare_threshold=thresholds), r"feature \d+ >= \d+"
 
 
 @pytest.mark.parametrize("mutate", [flipped_table_bit, swapped_connections, threshold_off_by_one])
@@ -207,6 +208,9 @@ def test_wrong_rtl_is_caught_and_located(tmp_path: Path, mutate: Callable[[Netli
         rf"^sample \d+: .*expected \d+, got \d+.*; first wrong node: {cell}: expected [01], got [01]",
         rtl.first_mismatch,
     )
+    if named := re.search(r"first wrong node: (L[0-9.]+):", rtl.first_mismatch):  # what `difflut show --node` takes
+        lut = find_node(made.netlist, named[1])
+        assert net_name(made.netlist, made.netlist.first_lut_net + lut) == named[1]
 
 
 class NarrowChain(Chain):

@@ -115,7 +115,7 @@ def test_a_picture_of_the_cone(images: Path, tmp_path: Path, capsys: pytest.Capt
     boxes, wires = list(root.iter(f"{space}rect")), list(root.iter(f"{space}path"))
     assert len({(box.get("x"), box.get("y")) for box in boxes}) == len(boxes)
     nodes = [label for label in labels if re.fullmatch(r"L\d+\.\d+", str(label))]
-    from difflut.export.circuit.cone import find_node
+    from difflut.export.circuit.names import find_node
 
     assert len(wires) == sum(len(circuit.netlist.fanin(find_node(circuit.netlist, str(name)))) for name in nodes)
     shallow = tmp_path / "flat.svg"

@@ -112,10 +112,10 @@ EXPECTED = np.array([0, 1, 0, 1, 1, 0, 1], dtype=bool)
 @pytest.mark.parametrize(
     ("wrong", "text"),
     [
-        ([6], "layer 2, node 0: expected 1, got 0 (net 6, signal layer2.out_bits bit 0)"),
-        ([6, 5], "layer 1, node 1: expected 0, got 1 (net 5, signal layer1.out_bits bit 0)"),
-        ([5, 4, 6], "layer 1, node 0: expected 1, got 0 (net 4, signal layer1.out_bits bit 1)"),
-        ([3, 4, 6], "comparator code[7] >= 3: expected 1, got 0 (net 3, signal encoder.out_bits bit 1)"),
+        ([6], "L2.0: expected 1, got 0 (net 6, signal layer2.out_bits bit 0)"),
+        ([6, 5], "L1.1: expected 0, got 1 (net 5, signal layer1.out_bits bit 0)"),
+        ([5, 4, 6], "L1.0: expected 1, got 0 (net 4, signal layer1.out_bits bit 1)"),
+        ([3, 4, 6], "feature 7 >= 3: expected 1, got 0 (net 3, signal encoder.out_bits bit 1)"),
     ],
 )
 def test_the_first_wrong_net_is_named(wrong: list[int], text: str) -> None:
@@ -127,9 +127,7 @@ def test_the_first_wrong_net_is_named(wrong: list[int], text: str) -> None:
 def test_a_lut_made_by_a_pass_and_a_constant_are_named() -> None:
     netlist = small_netlist().with_(lut_layer=[-1, 1, 2], lut_node=[-1, 1, 0])
     got = ~EXPECTED
-    assert str(locate(netlist, PROBES[1:2], EXPECTED, [got[[5, 4]]])).startswith(
-        "LUT 0 (made by the encoder or a pass): "
-    )
+    assert str(locate(netlist, PROBES[1:2], EXPECTED, [got[[5, 4]]])).startswith("LUT 0 of the export: ")
     constant = SimpleNamespace(signal="one", nets=np.array([1]), stage_cycles=0)
     assert str(locate(netlist, [constant], EXPECTED, [got[[1]]])).startswith("constant 1: expected 1, got 0")
 

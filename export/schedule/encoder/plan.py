@@ -12,7 +12,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from difflut.export.circuit.netlist import InputFormat, IntArray, Netlist, OffsetArray, WordArray
+from difflut.export.circuit.bits import WordArray
+from difflut.export.circuit.netlist import InputFormat, IntArray, Netlist, OffsetArray
 from difflut.export.families.family import GENERIC, Target
 from difflut.export.schedule.encoder import cells as encoder_cells
 from difflut.export.schedule.encoder.cells import Cell, Circuit, Prices

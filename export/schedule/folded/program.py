@@ -178,9 +178,7 @@ def _tables(netlist: Netlist, inputs: int) -> npt.NDArray[np.bool_]:
     tables[FIRST_NET : netlist.first_lut_net] = (address & 1).astype(np.bool_)
     for n in np.unique(netlist.lut_inputs).tolist():
         luts = np.flatnonzero(netlist.lut_inputs == n)
-        words = netlist.lut_tables[netlist.table_offsets[luts][:, None] + np.arange(max(1, (1 << n) // 64))]
-        octets = np.ascontiguousarray(words, "<u8").view(np.uint8)
-        bits = np.unpackbits(octets, axis=1, count=1 << n, bitorder="little").view(np.bool_)
+        bits = netlist.tables_of(luts, n)
         fanin = netlist.lut_fanin[netlist.lut_offsets[luts][:, None] + np.arange(n)]
         # What the table sees: 0 and 1 at constants, 0 behind its own inputs.
         ones = ((fanin == CONST1) << np.arange(n)).sum(axis=1)

@@ -21,8 +21,7 @@ from difflut.export.circuit.simulate import simulate
 from difflut.export.circuit.text import from_text, to_text
 from difflut.export.circuit.unroll import unroll
 from difflut.export.errors import NetlistError, TraceError
-from difflut.export.frontend.maps import trace_circuit
-from difflut.export.frontend.trace import trace
+from difflut.export.frontend.trace import trace, trace_circuit
 from difflut.export.passes import pipelines
 from difflut.export.proof.passes import prove_pass
 from difflut.models import BaseModel, get_model

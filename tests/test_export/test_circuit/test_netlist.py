@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from netlists import layered_netlist, netlists
 
 from difflut.export import circuit, passes
-from difflut.export.circuit.netlist import Head, InputFormat, Netlist, NetlistBuilder, pack_tables
+from difflut.export.circuit.netlist import Head, InputFormat, Netlist, NetlistBuilder
 from difflut.export.errors import NetlistError
 
 ARRAYS = [
@@ -27,9 +27,10 @@ ARRAYS = [
 
 
 def test_importing_the_export_side_leaves_torch_alone() -> None:
-    """Every module of the rooms of circuits and passes, so that builds are read, drawn and proved without torch."""
+    """Every module of the rooms of circuits and passes, and of the frontend what importers of other formats need."""
     rooms = [Path(circuit.__path__[0]), Path(passes.__path__[0])]
     modules = [f"difflut.export.{room.name}.{path.stem}" for room in rooms for path in sorted(room.glob("[a-z]*.py"))]
+    modules += [f"difflut.export.frontend.{name}" for name in ("recording", "unrolled", "windowed")]
     assert len(modules) > 20
     code = "".join(f"import {module}\n" for module in modules) + "import sys\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -61,11 +62,11 @@ def test_head_widths(sizes: list[int], score_bits: int, class_bits: int) -> None
 @settings(deadline=None)
 def test_packed_tables_read_back(n: int, nodes: int, seed: int) -> None:
     tables = np.random.default_rng(seed).random((nodes, 1 << n)) < 0.5
-    words = pack_tables(tables)
-    assert words.shape == (nodes * max(1, (1 << n) // 64),)
     builder = NetlistBuilder("tables", InputFormat(1, 1))
     builder.add_layer(np.ones((nodes, n), int), tables)
     netlist = builder.finish([[0]])
+    assert netlist.lut_tables.shape == (nodes * max(1, (1 << n) // 64),)
+    assert np.array_equal(netlist.tables_of(np.arange(nodes), n), tables)
     for lut in range(nodes):
         assert netlist.table(lut) == sum(1 << address for address in range(1 << n) if tables[lut, address])
 

@@ -1,5 +1,6 @@
 """Each well-formedness rule: one broken netlist and the whole message."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from netlists import layered_netlist, netlists
 
+from difflut.export.circuit.circuit import Circuit, EncodedImage, MapSize, WindowLayer
 from difflut.export.circuit.netlist import Head, InputFormat, Netlist, NetlistBuilder
-from difflut.export.circuit.rules import RULES, check
+from difflut.export.circuit.rules import CIRCUIT_RULES, RULES, check
 from difflut.export.errors import NetlistError
 
 
@@ -123,3 +125,107 @@ def test_generated_netlists_are_well_formed(netlist: Netlist) -> None:
 
 def test_the_last_stage_may_be_shared_and_constants_belong_to_every_stage() -> None:
     check(small().with_(stage=[0, 0, 0, 7, 0, 7]))
+
+
+def of_images() -> Circuit:
+    """A kernel of two channels, its first bit and the image's last are counted."""
+    builder = NetlistBuilder("pair", InputFormat(2, 1))
+    nets = builder.add_comparators([0, 1], 1)
+    kernel = builder.finish(nets[:, None])
+    builder = NetlistBuilder("rest", InputFormat(2, 1))
+    body = builder.finish(builder.add_comparators([[0], [1]], 1))
+    image = EncodedImage(MapSize(1, 2, 3), np.zeros(1, np.int32), np.ones(1, np.int32))
+    layer = WindowLayer(0, kernel, (1, 2), (1, 1), (0, 0))
+    return Circuit("image", InputFormat(6, 4), image, (layer,), body, np.array([5, 6]))
+
+
+def image(**changes: Any) -> dict[str, Any]:
+    return {"image": replace(of_images().image, **changes)}
+
+
+def layer(**changes: Any) -> dict[str, Any]:
+    return {"layers": (replace(of_images().layers[0], **changes),)}
+
+
+BROKEN_CIRCUITS: list[tuple[str, dict[str, Any], str]] = [
+    ("whole-samples", {"image": None}, "it has no image and 1 layers; expected an image and layers, or neither"),
+    ("whole-samples", {"layers": ()}, "it has an image and 0 layers; expected an image and layers, or neither"),
+    (
+        "whole-samples",
+        {"layers": (), "image": None},
+        (
+            "it has no layers, 2 body bits and the input InputFormat(features=6, width_bits=4, signed=False); expected no body bits, "
+            "and the name and the input of its body, 'rest' and InputFormat(features=2, width_bits=1, signed=False)"
+        ),
+    ),
+    ("image", {"input": InputFormat(7, 4)}, "the input has 7 features; expected (1, 2, 3), colours, rows, columns"),
+    ("image", image(compare_threshold=[1, 2]), "(1,) channels and (2,) thresholds; expected one each, at least 1"),
+    ("image", image(compare_channel=[1]), "comparisons read colours 1 to 1; expected 0 to 0"),
+    ("layers", layer(source=1), "layer 1 reads map 1; expected 0 to 0"),
+    ("layers", layer(source=-1), "layer 1 reads map -1; expected 0 to 0"),
+    (
+        "layers",
+        layer(stride=(0, 1)),
+        "layer 1 has the window (1, 2), stride (0, 1) and padding (0, 0); expected at least 1, 1 and 0",
+    ),
+    (
+        "layers",
+        layer(window=(1, 3)),
+        (
+            "the kernel of layer 1 has the input InputFormat(features=2, width_bits=1, signed=False); expected "
+            "InputFormat(features=3, width_bits=1, signed=False)"
+        ),
+    ),
+    (
+        "layers",
+        layer(kernel=of_images().layers[0].kernel.with_(head=Head(np.array([0, 2]), np.array([2, 3])))),
+        "the kernel of layer 1 has a score of several nets; expected one net each",
+    ),
+    (
+        "layers",
+        image(size=MapSize(1, 6, 1)),
+        "layer 1 has no position on a map of 6 x 1 pixels",
+    ),
+    (
+        "body",
+        {"body_bits": np.array([5, 6, 7])},
+        (
+            "the body has the input InputFormat(features=2, width_bits=1, signed=False); expected InputFormat(features=3, "
+            "width_bits=1, signed=False)"
+        ),
+    ),
+    ("body", {"body_bits": np.array([6, 5])}, "body_bits runs from 6 to 5; expected numbers from 0 to 13, ascending"),
+    ("body", {"body_bits": np.array([5, 14])}, "body_bits runs from 5 to 14; expected numbers from 0 to 13, ascending"),
+]
+
+
+@pytest.mark.parametrize(("rule", "changes", "message"), BROKEN_CIRCUITS)
+def test_broken_circuit(rule: str, changes: dict[str, Any], message: str) -> None:
+    check(of_images())
+    with pytest.raises(NetlistError) as caught:
+        check(replace(of_images(), **changes))
+    assert str(caught.value) == f"circuit 'image' breaks the rule {rule}: {message}"
+
+
+def test_every_rule_has_a_broken_circuit() -> None:
+    assert {rule for rule, _, _ in BROKEN_CIRCUITS} == set(CIRCUIT_RULES)
+
+
+def test_a_broken_part_is_named() -> None:
+    kernel = of_images().layers[0].kernel.with_(stage=[-1, 0])
+    with pytest.raises(NetlistError, match=r"^netlist 'pair' breaks the rule stage-order"):
+        check(replace(of_images(), **layer(kernel=kernel)))
+
+
+def test_parts_and_their_replacement() -> None:
+    circuit, whole = of_images(), Circuit.of(small())
+    check(whole)
+    assert [(name, part.name) for name, part in circuit.parts()] == [("kernel 1", "pair"), ("body", "rest")]
+    assert [(name, part.name) for name, part in whole.parts()] == [("body", "small")]
+    for one in (circuit, whole):
+        assert one.map_parts(lambda _, part: part) == one
+        staged = one.map_parts(lambda name, part: part.with_(stage=part.stage + (name == "body")))
+        assert staged != one and staged.body.last_stage == 1 and staged.layers == one.layers
+    assert (whole.luts, whole.maps, whole.collected, whole.map_offsets.tolist()) == (4, (), (), [0])
+    with pytest.raises(NetlistError, match="circuit 'small' takes whole samples; expected one of images"):
+        _ = whole.size

@@ -1,15 +1,22 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from convolutions import Plan, Step, made
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from netlists import layered_netlist, netlists_with_codes
 
-from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.circuit import Circuit
+from difflut.export.circuit.netlist import Head, InputFormat, Netlist, NetlistBuilder
 from difflut.export.circuit.rules import check
 from difflut.export.circuit.simulate import simulate
 from difflut.export.errors import NetlistError
 from difflut.export.families.family import find_target
+from difflut.export.frontend.trace import trace_circuit
+from difflut.export.passes.circuit_pass import CircuitPass
 from difflut.export.passes.pipelines import DEFAULT, SIMPLIFY, Pass, PipelineError, default, run
+from difflut.export.passes.remove_dead import remove_dead
 
 
 @given(netlists_with_codes(), st.lists(st.sampled_from(DEFAULT), max_size=6))
@@ -95,3 +102,56 @@ def test_a_broken_input_is_not_blamed_on_a_pass() -> None:
     netlist = layered_netlist((10,), features=2, comparators=3)
     with pytest.raises(NetlistError, match="breaks the rule fanin-order"):
         run(netlist.with_(lut_fanin=netlist.lut_fanin + 1000))
+
+
+def image_circuit() -> Circuit:
+    return trace_circuit(made(Plan((1, 4, 4), (Step(2, (3, 3), padding=(1, 1)), Step(3, (2, 2))))))
+
+
+def test_passes_run_on_each_part_and_circuit_passes_on_the_whole_in_between() -> None:
+    seen: list[str] = []
+
+    @CircuitPass
+    def look(circuit: Circuit) -> Circuit:
+        seen.append(circuit.name)
+        return circuit
+
+    def part(netlist: Netlist) -> Netlist:
+        seen.append(netlist.name)
+        return netlist
+
+    circuit = image_circuit()
+    result, reports = run(circuit, [part, remove_dead, look, part])
+    parts = ["stack_map1", "stack_map2", "stack_dense"]
+    assert seen == [*parts, "stack", *parts]
+    assert [(report.part, report.name) for report in reports] == [
+        *((name, step) for name in parts for step in ("part", "remove_dead")),
+        ("stack", "look"),
+        *((name, "part") for name in parts),
+    ]
+    assert reports[6].luts_before == reports[6].luts_after == result.luts
+    assert run(circuit.body, [look, part])[0] == circuit.body
+
+
+def test_a_circuit_pass_that_fails_or_breaks_the_circuit_is_named() -> None:
+    @CircuitPass
+    def forget(circuit: Circuit) -> Circuit:
+        return replace(circuit, layers=())
+
+    with pytest.raises(PipelineError) as caught:
+        run(image_circuit(), [remove_dead, forget])
+    assert str(caught.value) == (
+        "circuit 'stack': the pass forget failed (passes before it: remove_dead, remove_dead, remove_dead): NetlistError: "
+        "circuit 'stack' breaks the rule whole-samples: it has an image and 0 layers; expected an image and layers, or neither"
+    )
+
+
+def test_passes_that_fit_a_part_but_not_the_circuit_are_named() -> None:
+    def halve(netlist: Netlist) -> Netlist:
+        head = netlist.head
+        return netlist.with_(head=Head(head.offsets[:2], head.nets[: head.offsets[1]]))
+
+    with pytest.raises(
+        PipelineError, match=r"^the passes remove_dead, halve broke the circuit: circuit 'stack' breaks "
+    ):
+        run(image_circuit(), [remove_dead, halve])

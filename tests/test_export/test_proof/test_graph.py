@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from difflut.export.proof.graph import FALSE, TRUE, Graph, cofactor, diagonal, patterns, unpack
+from difflut.export.circuit.bits import unpack
+from difflut.export.proof.graph import FALSE, TRUE, Graph, cofactor, diagonal, patterns
 from difflut.export.proof.solver import cubes
 from difflut.export.proof.sweep import evaluate_cone
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from difflut.errors import ConfigError
 from difflut.export.circuit.circuit import Circuit
-from difflut.export.frontend.maps import trace_circuit
+from difflut.export.frontend.trace import trace_circuit
 from difflut.export.schedule.stream.lanes import plan_lanes
 from difflut.export.schedule.stream.words import Words, pixels_per_cycle_for, plan_words
 

@@ -18,7 +18,7 @@ from small_models import random_codes
 from streams import Answer, Image, gaps, send
 
 from difflut.export.circuit.circuit import Circuit
-from difflut.export.frontend.maps import trace_circuit
+from difflut.export.frontend.trace import trace_circuit
 from difflut.export.passes import pipelines
 from difflut.export.schedule.folded.plan import FoldedDense, fold_dense, nodes_per_cycle
 from difflut.export.schedule.stream.plan import plan_schedule, stage_kernels

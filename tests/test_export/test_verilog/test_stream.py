@@ -16,7 +16,7 @@ from streams import Answer, Image, gaps, send
 
 from difflut.errors import ConfigError
 from difflut.export.circuit.circuit import Circuit
-from difflut.export.frontend.maps import trace_circuit
+from difflut.export.frontend.trace import trace_circuit
 from difflut.export.passes import pipelines
 from difflut.export.schedule.stream.plan import stage_kernels
 from difflut.export.schedule.stream.words import plan_words
