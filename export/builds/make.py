@@ -9,7 +9,6 @@ from typing import Any
 
 from difflut._version import __version__
 from difflut.errors import ConfigError
-from difflut.export import verilog
 from difflut.export.builds import bundle
 from difflut.export.builds.bundle import pack_netlist
 from difflut.export.builds.fusesoc import core_file, core_name
@@ -28,6 +27,8 @@ from difflut.export.schedule.levels import Plan
 from difflut.export.schedule.pipelining import LEVELS, Pipeline, plan_pipeline
 from difflut.export.schedule.timing import Timing, analyse
 from difflut.export.verilog import names
+from difflut.export.verilog.design import Design
+from difflut.export.verilog.netlist import emit
 from difflut.hdl_templates import render
 from difflut.models.base_model import BaseModel
 
@@ -35,6 +36,7 @@ NETLIST_FILE = bundle.NETLIST_FILE
 MODEL_FILE = bundle.MODEL_FILE
 # Simulation models of the primitives that the RTL instantiates, where there are any.
 MODELS_FOLDER = "sim"
+VERILOG = "verilog"  # the output language
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,8 @@ def make_bundle(
             the pipeline cannot be.
         TraceError: if the model has no circuit.
     """
-    if target not in verilog.BACKENDS:
-        raise ConfigError(f"unknown target {target!r}; known: {', '.join(sorted(verilog.BACKENDS))}")
+    if target != VERILOG:
+        raise ConfigError(f"unknown target {target!r}; known: {VERILOG}")
     stream = choose_stream(interface, stream, outputs)
     family = find_target(fpga)
     traced = trace(model)
@@ -92,7 +94,7 @@ def make_bundle(
     netlist = assign_stages(netlist, plan.cells)
     timing = analyse(netlist, family, plan, chosen)
     top = names.identifier(netlist.name)
-    design = verilog.BACKENDS[target](
+    design = emit(
         netlist,
         family,
         outputs=chosen,
@@ -200,7 +202,7 @@ def export_model(
 def _manifest(
     model: BaseModel,
     netlist: Netlist,
-    design: verilog.VerilogDesign,
+    design: Design,
     reports: list[pipelines.PassReport],
     target: str,
     interface: str,

@@ -37,11 +37,12 @@ from difflut.export.schedule.head.plan import plan_head
 from difflut.export.schedule.levels import Plan
 from difflut.export.schedule.pipelining import LEVELS, Pipeline, plan_pipeline
 from difflut.export.schedule.stream.kernels import stage_kernels
-from difflut.export.schedule.stream.plan import plan_schedule
+from difflut.export.schedule.stream.plan import Schedule, kernel_luts, plan_schedule
 from difflut.export.schedule.stream.words import Words, pixels_per_cycle_for
 from difflut.export.schedule.timing import analyse, find_levels
 from difflut.export.verilog import names
-from difflut.export.verilog.stream import StreamDesign, emit_stream
+from difflut.export.verilog.design import Design
+from difflut.export.verilog.stream import emit_folded, emit_stream
 from difflut.models.base_model import BaseModel
 
 NETLIST_FILE = bundle.CONVOLUTION_FILE
@@ -102,10 +103,11 @@ def make_stream_bundle(
     if dense_nodes_per_cycle is None:
         plan = _plan_dense(netlist.dense, family, asked, chosen)
         netlist = replace(netlist, dense=assign_stages(netlist.dense, plan.cells))
+        schedule = plan_schedule(netlist, pixels_per_cycle)
         design = emit_stream(
             netlist,
+            schedule,
             family,
-            pixels_per_cycle=pixels_per_cycle,
             outputs=chosen,
             head_registers=plan.head_registers,
             last_registered=plan.registers_last_cells,
@@ -118,9 +120,10 @@ def make_stream_bundle(
     else:
         _check_folded(pixels_per_cycle, dense_nodes_per_cycle, asked)
         folded = fold_dense(netlist, plan_schedule(netlist), dense_nodes_per_cycle)
-        design = emit_stream(netlist, family, outputs=chosen, folded=folded, top=core_top)
-    wrapped = wrap_pixels(design, netlist, stream, pixels_per_cycle) if stream else Wrapped(design.files, {}, {})
-    manifest = _manifest(model, netlist, design, family, folded)
+        schedule = folded.schedule
+        design = emit_folded(netlist, folded, family, outputs=chosen, top=core_top)
+    wrapped = wrap_pixels(design, netlist, stream, schedule) if stream else Wrapped(design.files, {}, {})
+    manifest = _manifest(model, netlist, design, schedule, family, folded)
     manifest |= {
         "name": top,
         "interface": interface,
@@ -185,9 +188,14 @@ def _folded_figures(folded: FoldedDense) -> dict[str, Any]:
 
 
 def _manifest(
-    model: BaseModel, netlist: ConvolutionalNetlist, design: StreamDesign, family: Target, folded: FoldedDense | None
+    model: BaseModel,
+    netlist: ConvolutionalNetlist,
+    design: Design,
+    schedule: Schedule,
+    family: Target,
+    folded: FoldedDense | None,
 ) -> dict[str, Any]:
-    schedule, size, form = design.schedule, netlist.size, netlist.input
+    size, form, kernels = netlist.size, netlist.input, kernel_luts(netlist, schedule)
     words = schedule.words[0]
     return {
         "target": "verilog",
@@ -206,7 +214,7 @@ def _manifest(
         },
         "output": output_ports(design.head.outputs, netlist.dense.head),
         "latency_cycles": design.latency_cycles,
-        "initiation_interval": schedule.initiation_interval,
+        "initiation_interval": design.initiation_interval,
         "convolution": {
             "form": STREAMING if folded is None else FOLDED,
             "pixels": schedule.pixels,
@@ -234,8 +242,8 @@ def _manifest(
         },
         "netlist": {
             "comparators": words.pixels * len(netlist.compare_channel),
-            "luts": design.luts,
-            "kernel_luts": design.luts - netlist.dense.luts,
+            "luts": kernels + netlist.dense.luts,
+            "kernel_luts": kernels,
             "dense_luts": netlist.dense.luts,
             "classes": netlist.dense.head.classes,
         },

@@ -13,8 +13,8 @@ from difflut.export.circuit.netlist import Head, InputFormat, Netlist
 from difflut.export.interfaces.axi_stream import emit_wrapper
 from difflut.export.interfaces.framing import Framing, Layout, PixelFraming, Stream, plan_framing
 from difflut.export.interfaces.registers import c_header, register_map
-from difflut.export.verilog.netlist import VerilogDesign
-from difflut.export.verilog.stream import StreamDesign
+from difflut.export.schedule.stream.plan import Schedule
+from difflut.export.verilog.design import Design
 
 CORE_SUFFIX = "_core"
 HEADER_FOLDER = "sw"
@@ -44,7 +44,7 @@ def core_digest(files: Mapping[str, str]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def wrap(design: VerilogDesign, netlist: Netlist, stream: Stream) -> Wrapped:
+def wrap(design: Design, netlist: Netlist, stream: Stream) -> Wrapped:
     """Wrap a core, whose name ends in `CORE_SUFFIX` and whose only result is `stream.output`.
 
     Raises:
@@ -62,21 +62,19 @@ def wrap(design: VerilogDesign, netlist: Netlist, stream: Stream) -> Wrapped:
     return _wrap(design, netlist, netlist.head, framing, stream.output)
 
 
-def wrap_pixels(
-    design: StreamDesign, netlist: ConvolutionalNetlist, stream: Stream, pixels_per_word: int = 1
-) -> Wrapped:
+def wrap_pixels(design: Design, netlist: ConvolutionalNetlist, stream: Stream, schedule: Schedule) -> Wrapped:
     """Wrap a streaming core, whose name ends in `CORE_SUFFIX` and whose only result is `stream.output`.
 
     Args:
         design: the core.
         netlist: what it was emitted from.
         stream: width and output of the streams.
-        pixels_per_word: how many pixels of a row, one behind the other, the core takes at once.
+        schedule: when the core takes and gives what.
 
     Raises:
         ConfigError: a row is not made of whole words.
     """
-    form = netlist.input
+    form, pixels_per_word = netlist.input, schedule.words[0].pixels
     if netlist.size.columns % pixels_per_word:
         raise ConfigError(
             f"interface axi-stream: rows of {netlist.size.columns} pixels are not made of whole words of {pixels_per_word}; "
@@ -87,8 +85,8 @@ def wrap_pixels(
         Layout(*_result(netlist.dense.head, stream), stream.width_bits),
         design.latency_cycles,
         word_values=netlist.size.channels * pixels_per_word,
-        pause_cycles=design.schedule.pause_cycles,
-        interval_cycles=design.schedule.initiation_interval,
+        pause_cycles=schedule.pause_cycles,
+        interval_cycles=design.initiation_interval,
     )
     return _wrap(design, netlist, netlist.dense.head, framing, stream.output)
 
@@ -99,7 +97,7 @@ def _result(head: Head, stream: Stream) -> tuple[int, int]:
 
 
 def _wrap(
-    design: VerilogDesign | StreamDesign,
+    design: Design,
     netlist: Netlist | ConvolutionalNetlist,
     head: Head,
     framing: Framing,
