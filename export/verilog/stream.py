@@ -146,12 +146,12 @@ class _Emitter:
         instance = write_encoder(self.writer, pixel, self.target, wires)
         if instance is not None:
             self.parts["encoder"] = (instance.name,)
-        bits = Scope(pixel, wires.at(wires.last_rank)).bits(pixel.head.nets)
+        terms = Scope(pixel, wires.at(wires.last_rank)).terms(pixel.head.nets)
         return {
             "encoder": instance,
             "encoder_range": names.vector(max(1, pixel.comparators)),
-            "pixel_range": names.vector(len(bits)),
-            "pixel_words": rows.words(bits),
+            "pixel_range": names.vector(len(pixel.head.nets)),
+            "pixel_bits": names.concatenation(terms),
         }
 
     def _layer(self, number: int) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from difflut.export.interfaces.registers import register_map
 from difflut.export.interfaces.wrapper import wrap_pixels
 from difflut.export.proof.build import prove
 from difflut.export.proof.streams import induction, prove_streams
+from difflut.export.schedule.stream.plan import plan_schedule
 from difflut.export.verilog.stream import emit_stream
 from difflut.report.facts import read_facts
 from difflut.report.page import draw, render
@@ -168,8 +169,9 @@ def test_words_of_several_pixels() -> None:
 def test_rows_are_made_of_whole_words() -> None:
     netlist = read_netlist(pixel_bundle("colours"))
     assert isinstance(netlist, ConvolutionalNetlist)
+    schedule = plan_schedule(netlist, 2)
     with pytest.raises(ConfigError) as caught:
-        wrap_pixels(emit_stream(netlist, top="stack_core"), netlist, Stream(), pixels_per_word=2)
+        wrap_pixels(emit_stream(netlist, schedule, top="stack_core"), netlist, Stream(), schedule)
     assert str(caught.value) == (
         "interface axi-stream: rows of 5 pixels are not made of whole words of 2; use the plain interface, or a number of "
         "pixels a cycle that divides a row"

@@ -137,13 +137,18 @@ def test_a_wrong_comparison_has_a_counterexample(plan: int, change: str) -> None
     require_prover()
     build, netlist = built(plan)
     texts = sources(build)
-    found = re.search(r"(in_codes\[\d+:\d+\])(.*?>= (\d+)'h([0-9a-f]+))", texts["stack"])
-    assert found is not None
-    other = next(port for port in re.findall(r"in_codes\[\d+:\d+\]", texts["stack"]) if port != found[1])
-    moved = found[2].replace(f"{found[3]}'h{found[4]}", f"{found[3]}'h{int(found[4], 16) - 1:x}")
-    texts["stack"] = texts["stack"].replace(
-        found[0], found[1] + moved if change == "threshold" else other + found[2], 1
-    )
+    if change == "threshold":  # an address that another threshold would tell otherwise
+        found = re.search(r"T0 = (\d+)'h([0-9a-f]+)", texts["stack_encoder"])
+        assert found is not None
+        old, new = found[0], f"T0 = {found[1]}'h{int(found[2], 16) ^ 1:x}"
+    else:
+        width = 2 * netlist.input.width_bits
+        half = width // 2
+        old = ".in_codes(in_codes)"
+        new = f".in_codes({{in_codes[{half - 1}:0], in_codes[{width - 1}:{half}]}})"
+    changed = "stack_encoder" if change == "threshold" else "stack"
+    assert texts[changed].count(old) == 1
+    texts[changed] = texts[changed].replace(old, new)
     claim, example = prove_part(pixel_part(read_top(texts, "stack"), netlist))
     assert claim.verdict == REFUTED and example is not None and len(example.codes) == 2
 
@@ -152,10 +157,10 @@ def test_a_wrong_comparison_has_a_counterexample(plan: int, change: str) -> None
     ("old", "new"),
     [
         (r"(collected2\[0\] <= |collected2\[\d+:0\] <= \{?.*?)bits2\[(\d)\]", r"\1~bits2[\2]"),
-        (r"pixel2 == \d+'h?d?(\w+)\) collected2", r"pixel2 == 1) collected2"),
-        (r"if \(valid2 & pixel2", r"if (pixel2"),
-        (r"else if \(valid2\) pixel2", r"else pixel2"),
-        (r"if \(rst\) pixel2 <= ", r"if (1'b0) pixel2 <= "),
+        (r"word2 == \d+'h?d?(\w+)\) collected2", r"word2 == 1) collected2"),
+        (r"if \(valid2 & word2", r"if (word2"),
+        (r"else if \(valid2\) word2", r"else word2"),
+        (r"if \(rst\) word2 <= ", r"if (1'b0) word2 <= "),
     ],
     ids=["inverted", "another pixel", "not valid", "counts cycles", "not reset"],
 )
