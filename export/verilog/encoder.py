@@ -14,10 +14,10 @@ import numpy as np
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.families.family import Target
 from difflut.export.schedule.encoder.plan import EncoderPlan, plan_encoder
-from difflut.export.verilog import lut6, names, rows
+from difflut.export.verilog import lut6, names, ports, rows
 from difflut.export.verilog.design import Instance
 from difflut.export.verilog.wires import Wires
-from difflut.export.verilog.writer import CLOCK, ModuleWriter, vector_in, vector_out
+from difflut.export.verilog.writer import ModuleWriter
 
 
 def write_encoder(writer: ModuleWriter, netlist: Netlist, target: Target, wires: Wires) -> Instance | None:
@@ -33,10 +33,10 @@ def write_encoder(writer: ModuleWriter, netlist: Netlist, target: Target, wires:
         "encoder",
         "encoder",
         [
-            CLOCK if registered else None,
-            vector_in("in_codes", form.features * form.width_bits),
-            vector_out("out_now", bits) if now else None,
-            vector_out("out_bits", bits, register=True) if registered else None,
+            ports.CLOCK if registered else None,
+            ports.vector_in("in_codes", form.features * form.width_bits),
+            ports.vector_out("out_now", bits) if now else None,
+            ports.vector_out("out_bits", bits, register=True) if registered else None,
         ],
         comparators=bits,
         form=form,
@@ -45,11 +45,11 @@ def write_encoder(writer: ModuleWriter, netlist: Netlist, target: Target, wires:
         registered=registered is not None,
         **_context(plan_encoder(netlist, target)),
     )
-    connections = [("clk", "clk")] if registered else []
-    connections.append(("in_codes", "in_codes"))
-    connections += [("out_now", now.name)] if now else []
-    connections += [("out_bits", registered.name)] if registered else []
-    return Instance("encoder", module, tuple(connections))
+    connections = {"clk": "clk"} if registered else {}
+    connections["in_codes"] = "in_codes"
+    connections |= {"out_now": now.name} if now else {}
+    connections |= {"out_bits": registered.name} if registered else {}
+    return Instance("encoder", module, connections)
 
 
 def source_names(plan: EncoderPlan) -> list[str]:

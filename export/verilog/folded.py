@@ -21,22 +21,11 @@ from difflut.export.schedule.folded.pipeline import PIPELINE
 from difflut.export.schedule.folded.plan import FoldedDense, Keeper
 from difflut.export.schedule.head.outputs import Outputs
 from difflut.export.schedule.head.plan import HeadPlan, plan_head
-from difflut.export.verilog import names
+from difflut.export.verilog import names, ports
 from difflut.export.verilog.counters import Counter
-from difflut.export.verilog.design import Design, Instance, Port
+from difflut.export.verilog.design import Design, Instance
 from difflut.export.verilog.head import HeadPrinter
-from difflut.export.verilog.writer import (
-    CLOCK,
-    ModuleWriter,
-    flag_in,
-    flag_out,
-    primitive_models,
-    reset,
-    result_ports,
-    straight,
-    vector_in,
-    vector_out,
-)
+from difflut.export.verilog.writer import ModuleWriter, primitive_models
 
 
 def emit_folded_dense(folded: FoldedDense, dense: Netlist, target: Target, outputs: Outputs | None, top: str) -> Design:
@@ -91,7 +80,7 @@ class _Emitter:
         self.writer.write(
             "folded_dense",
             "",
-            [CLOCK, reset(), _START, *doubled, *result_ports(self.head), flag_out("out_valid")],
+            [ports.CLOCK, ports.reset(), _START, *doubled, *ports.results(self.head), ports.flag_out("out_valid")],
             [memory, *lanes, argmax],
             edges=PIPELINE,
             rows=program.rows,
@@ -123,12 +112,12 @@ class _Emitter:
     def _bits(self) -> str:
         """The module of what an input of a lane reads."""
         layout, numbers = self.layout, (len(self.banks) - 1).bit_length()
-        ports = [port for bank in self.banks for port in bank["ports"]]
-        address = vector_in("in_address", layout.address_bits)
+        written = [port for bank in self.banks for port in bank["ports"]]
+        address = ports.vector_in("in_address", layout.address_bits)
         return self.writer.write(
             "folded_bits",
             "bits",
-            [CLOCK, flag_in("in_half"), *ports, address, flag_out("out_bit", register=True)],
+            [ports.CLOCK, ports.flag_in("in_half"), *written, address, ports.flag_out("out_bit", register=True)],
             edges=PIPELINE,
             banks=self.banks,
             place_bits=max(1, *(bank.place_bits for bank in layout.banks)),
@@ -138,38 +127,39 @@ class _Emitter:
 
     def _lane(self, bits: str) -> str:
         """The module of a lane."""
-        width = self.layout.address_bits
-        ports = [flag_in("in_half"), *(port for bank in self.banks for port in bank["ports"])]
-
-        def input_(number: int) -> Instance:
+        width, inputs = self.layout.address_bits, self.program.inputs
+        shared = [ports.CLOCK, ports.flag_in("in_half"), *(port for bank in self.banks for port in bank["ports"])]
+        copies = []
+        for number in range(inputs):
             address = f"in_addresses{names.part(number * width, width)}"
-            ends = ("in_address", address), ("out_bit", f"bits[{number}]")
-            return Instance(f"input{number}", bits, (("clk", "clk"), *straight(ports), *ends))
-
-        addresses, table = vector_in("in_addresses", self.lane_bits), vector_in("in_table", self.table_bits)
+            ends = {"in_address": address, "out_bit": f"bits[{number}]"}
+            copies.append(Instance(f"input{number}", bits, ports.straight(shared) | ends))
+        own = [ports.vector_in("in_addresses", self.lane_bits), ports.vector_in("in_table", self.table_bits)]
         return self.writer.write(
             "folded_lane",
             "lane",
-            [CLOCK, *ports, addresses, table, flag_out("out_node", register=True)],
-            [input_(number) for number in range(self.program.inputs)],
+            [*shared, *own, ports.flag_out("out_node", register=True)],
+            copies,
             edges=PIPELINE,
-            inputs=self.program.inputs,
-            inputs_range=names.vector(self.program.inputs),
+            inputs=inputs,
+            inputs_range=names.vector(inputs),
         )
 
     def _lane_instance(self, lane: str, number: int) -> Instance:
         addresses = f"connections{names.part(number * self.lane_bits, self.lane_bits)}"
         table = f"tables{names.part(number * self.table_bits, self.table_bits)}"
-        ends = ("in_addresses", addresses), ("in_table", table), ("out_node", f"nodes[{number}]")
-        written = [end for bank in self.banks for end in self._written(bank)]
-        return Instance(f"lane{number}", lane, (("clk", "clk"), ("in_half", "half1"), *written, *ends))
+        connections = {"clk": "clk", "in_half": "half1"}
+        for bank in self.banks:
+            connections |= self._written(bank)
+        ends = {"in_addresses": addresses, "in_table": table, "out_node": f"nodes[{number}]"}
+        return Instance(f"lane{number}", lane, connections | ends)
 
-    def _written(self, bank: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    def _written(self, bank: dict[str, Any]) -> dict[str, str]:
         """What writes a bank: what comes from outside, or the results."""
         if bank["doubled"]:
-            return straight(bank["ports"])
+            return ports.straight(bank["ports"])
         row = f"row{PIPELINE.results}{bank['half_range']}"
-        return tuple(zip((port.name for port in bank["ports"]), ("write_results", row, "nodes"), strict=True))
+        return dict(zip((port.name for port in bank["ports"]), ("write_results", row, "nodes"), strict=True))
 
     def _memory(self) -> Instance:
         """The program."""
@@ -177,16 +167,16 @@ class _Emitter:
             "folded_program",
             "program",
             [
-                CLOCK,
-                vector_in("in_row", self.row.width_bits),
-                vector_in("in_table_row", self.row.width_bits),
-                vector_out(
+                ports.CLOCK,
+                ports.vector_in("in_row", self.row.width_bits),
+                ports.vector_in("in_table_row", self.row.width_bits),
+                ports.vector_out(
                     "out_connections",
                     self.connection_bits,
                     register=True,
                     comment="the mark of the last row of a score, then the address of each input of each lane",
                 ),
-                vector_out("out_tables", self.tables_bits, register=True),
+                ports.vector_out("out_tables", self.tables_bits, register=True),
             ],
             rows=self.program.rows,
             connection_range=names.vector(self.connection_bits),
@@ -194,13 +184,11 @@ class _Emitter:
             connections=list(_connections(self.folded)),
             tables=list(_tables(self.program.tables)),
         )
-        given = ("clk", "clk"), ("in_row", "row"), ("in_table_row", f"row{PIPELINE.table_row}")
-        return Instance(
-            "program_memory", module, (*given, ("out_connections", "connections"), ("out_tables", "tables"))
-        )
+        given = {"clk": "clk", "in_row": "row", "in_table_row": f"row{PIPELINE.table_row}"}
+        return Instance("program_memory", module, given | {"out_connections": "connections", "out_tables": "tables"})
 
 
-_START = flag_in(
+_START = ports.flag_in(
     "in_start", "one cycle, when all bits of an image are written, or will be before the first row reads them"
 )
 
@@ -212,11 +200,18 @@ def write_keepers(writer: ModuleWriter, folded: FoldedDense) -> list[dict[str, A
 
 def _keeper(writer: ModuleWriter, keeper: Keeper, bank: dict[str, Any]) -> dict[str, Any]:
     width, words, place = keeper.bank.width_bits, keeper.words, keeper.map
-    outputs = [vector_out("out_address", bank["address_bits"]), vector_out("out_word", width)]
+    outputs = [ports.vector_out("out_address", bank["address_bits"]), ports.vector_out("out_word", width)]
     module = writer.write(
         "folded_keep",
         f"dense_keep{place}",
-        [CLOCK, reset(), flag_in("in_valid"), vector_in("in_bits", words * width), flag_out("out_write"), *outputs],
+        [
+            ports.CLOCK,
+            ports.reset(),
+            ports.flag_in("in_valid"),
+            ports.vector_in("in_bits", words * width),
+            ports.flag_out("out_write"),
+            *outputs,
+        ],
         bank=bank,
         map=place,
         channels=len(keeper.channels),
@@ -228,12 +223,10 @@ def _keeper(writer: ModuleWriter, keeper: Keeper, bank: dict[str, Any]) -> dict[
     )
     spare = words * width - len(keeper.channels)
     bits = [f"bits{place}[{channel}]" for channel in reversed(keeper.channels)]
-    given = (
-        ("in_valid", f"valid{place}"),
-        ("in_bits", names.concatenation([*([f"{spare}'d0"] if spare else []), *bits])),
-    )
-    written = [(f"out_{what}", f"{what}{place}") for what in ("write", "address", "word")]
-    instance = Instance(f"keep{place}", module, (("clk", "clk"), ("rst", "rst"), *given, *written))
+    given = {"clk": "clk", "rst": "rst", "in_valid": f"valid{place}"}
+    given["in_bits"] = names.concatenation([*([f"{spare}'d0"] if spare else []), *bits])
+    written = {f"out_{what}": f"{what}{place}" for what in ("write", "address", "word")}
+    instance = Instance(f"keep{place}", module, given | written)
     return {"map": place, "bank": bank, "instance": instance}
 
 
@@ -246,16 +239,16 @@ def _banks(folded: FoldedDense) -> list[dict[str, Any]]:
 def _bank(bank: Bank, number: str) -> dict[str, Any]:
     doubled = bank.halves > 1
     address_bits = bank.word_bits + doubled
-    ports: list[Port] = [
-        flag_in(f"in_write{bank.name}"),
-        vector_in(f"in_address{bank.name}", address_bits),
-        vector_in(f"in_word{bank.name}", bank.width_bits),
+    written = [
+        ports.flag_in(f"in_write{bank.name}"),
+        ports.vector_in(f"in_address{bank.name}", address_bits),
+        ports.vector_in(f"in_word{bank.name}", bank.width_bits),
     ]
     return {
         "name": bank.name,
         "number": number,
         "doubled": doubled,
-        "ports": ports,
+        "ports": written,
         "address_bits": address_bits,
         "word_range": names.vector(bank.width_bits),
         "write_range": names.vector(address_bits),

@@ -16,18 +16,9 @@ from difflut.export.schedule.head.compressors import Adder, Chain, Compressor, T
 from difflut.export.schedule.head.counter import DROPPED, CounterPlan, Level
 from difflut.export.schedule.head.plan import HeadPlan
 from difflut.export.schedule.head.selection import Comparison
-from difflut.export.verilog import names
+from difflut.export.verilog import names, ports
 from difflut.export.verilog.design import Instance
-from difflut.export.verilog.writer import (
-    CLOCK,
-    ModuleWriter,
-    flag_in,
-    flag_out,
-    result_ports,
-    straight,
-    vector_in,
-    vector_out,
-)
+from difflut.export.verilog.writer import ModuleWriter
 
 
 def bits_of(vector: str, bits: Sequence[int]) -> str:
@@ -53,28 +44,28 @@ class HeadPrinter:
         """Emit the sums of all groups; the instance between `in_bits`, group after group, and the vector `scores`."""
         score = self.plan.score_bits
         counters = {size: self._counter(size) for size in self.plan.counters}
-        clock = [CLOCK] if any(self.plan.sum_registers) else []
+        clock = [ports.CLOCK] if any(self.plan.sum_registers) else []
         instances, paddings = [], []
         first = 0
         for k, size in enumerate(self.plan.sizes):
             count, low = size.bit_length(), k * score
-            ends = (
-                ("in_bits", f"in_bits{names.part(first, size)}"),
-                ("out_count", f"out_scores{names.part(low, count)}"),
-            )
-            instances.append(Instance(f"class{k}", counters[size], (*straight(clock), *ends)))
+            ends = {
+                "in_bits": f"in_bits{names.part(first, size)}",
+                "out_count": f"out_scores{names.part(low, count)}",
+            }
+            instances.append(Instance(f"class{k}", counters[size], ports.straight(clock) | ends))
             spare = score - count
             paddings.append(f"assign out_scores{names.part(low + count, spare)} = {spare}'d0;" if spare else "")
             first += size
         module = self._writer.write(
             "group_sum",
             "group_sum",
-            [*clock, vector_in("in_bits", first), vector_out("out_scores", len(self.plan.sizes) * score)],
+            [*clock, ports.vector_in("in_bits", first), ports.vector_out("out_scores", len(self.plan.sizes) * score)],
             instances,
             cycles=sum(self.plan.sum_registers),
             paddings=paddings,
         )
-        return Instance("group_sum", module, (*straight(clock), ("in_bits", in_bits), ("out_scores", "scores")))
+        return Instance("group_sum", module, ports.straight(clock) | {"in_bits": in_bits, "out_scores": "scores"})
 
     def _counter(self, size: int) -> str:
         """Emit the module that counts the ones of `size` bits and return its name."""
@@ -87,7 +78,11 @@ class HeadPrinter:
         return self._writer.write(
             "count",
             f"count{size}",
-            [CLOCK if cycles else None, vector_in("in_bits", size), vector_out("out_count", counter.width_bits)],
+            [
+                ports.CLOCK if cycles else None,
+                ports.vector_in("in_bits", size),
+                ports.vector_out("out_count", counter.width_bits),
+            ],
             [instance for level in levels for instance in level["instances"]],
             size=size,
             cycles=cycles,
@@ -122,7 +117,7 @@ class HeadPrinter:
                 Instance(
                     f"compress{number}_{len(instances)}",
                     self._compressor(item.compressor),
-                    (("in_bits", bits_of(source, item.inputs)), ("out_bits", joined)),
+                    {"in_bits": bits_of(source, item.inputs), "out_bits": joined},
                 )
             )
         for (first, low), length in _runs(level.passed):
@@ -148,7 +143,7 @@ class HeadPrinter:
             return self._writer.write(
                 "compress",
                 compressor.name,
-                [vector_in("in_bits", len(inputs)), vector_out("out_bits", len(outputs))],
+                [ports.vector_in("in_bits", len(inputs)), ports.vector_out("out_bits", len(outputs))],
                 weights=", ".join(str(1 << weight - base) for weight in inputs),
                 outputs=len(outputs),
                 **(self._chain(compressor) if isinstance(compressor, Chain) else _full_adder(compressor)),
@@ -203,12 +198,12 @@ class HeadPrinter:
             return None
         levels, scores, result = self._levels()
         cycles = sum(plan.selection_registers)
-        results = result_ports(plan)
-        clock = [CLOCK] if cycles else []
+        results = ports.results(plan)
+        clock = [ports.CLOCK] if cycles else []
         module = self._writer.write(
             "argmax",
             "argmax",
-            [*clock, vector_in("in_scores", width), *(replace(port, comment="") for port in results)],
+            [*clock, ports.vector_in("in_scores", width), *(replace(port, comment="") for port in results)],
             [instance for level in levels for instance in level["instances"]],
             top=plan.outputs.top,
             classes=plan.selection.classes,
@@ -217,7 +212,7 @@ class HeadPrinter:
             levels=levels,
             result=result,
         )
-        return Instance("argmax", module, (*straight(clock), ("in_scores", "scores"), *straight(results)))
+        return Instance("argmax", module, ports.straight(clock) | {"in_scores": "scores"} | ports.straight(results))
 
     def _levels(self) -> tuple[list[dict[str, Any]], str, str]:
         """The levels of comparisons, and where the scores and the indices of the best stand behind them."""
@@ -266,7 +261,7 @@ class HeadPrinter:
         instance = None
         if self._primitives:
             level, number = place.split("_")
-            ends = ("in_left", left), ("in_right", right), ("out_greater", f"right{level}[{number}]")
+            ends = {"in_left": left, "in_right": right, "out_greater": f"right{level}[{number}]"}
             instance = Instance(f"compare{place}", self._greater(bits), ends)
         return {"left": left, "right": right, "instance": instance}
 
@@ -293,8 +288,8 @@ class HeadPrinter:
                 continue
             choose = f"right{number}[{right[lane]}]"
             if chosen:
-                sides = ("in_left_bits", values[lane]), ("in_right_bits", values[other[lane]])
-                ends = (("in_right", choose), *sides, ("out_bits", driven + part))
+                sides = {"in_left_bits": values[lane], "in_right_bits": values[other[lane]]}
+                ends = {"in_right": choose, **sides, "out_bits": driven + part}
                 instances.append(Instance(f"choose_{name}_{position}", self._choose(width), ends))
             else:
                 statements.append({"part": part, "value": f"{choose} ? {values[other[lane]]} : {values[lane]}"})
@@ -320,7 +315,7 @@ class HeadPrinter:
             return self._writer.write(
                 "greater",
                 f"greater{bits}",
-                [vector_in("in_left", bits), vector_in("in_right", bits), flag_out("out_greater")],
+                [ports.vector_in("in_left", bits), ports.vector_in("in_right", bits), ports.flag_out("out_greater")],
                 bits=bits,
                 chain_range=names.vector(length),
                 init=names.literal(_greater_init(), 64),
@@ -343,11 +338,11 @@ class HeadPrinter:
                     pins += [f"in_left_bits[{low + 1}]", f"in_right_bits[{low + 1}]", "1'b1"]
                     second = f"out_bits[{low + 1}]"
                 pairs.append({"pins": pins, "first": f"out_bits[{low}]", "second": second})
-            sides = vector_in("in_left_bits", bits), vector_in("in_right_bits", bits)
+            sides = ports.vector_in("in_left_bits", bits), ports.vector_in("in_right_bits", bits)
             return self._writer.write(
                 "choose",
                 f"choose{bits}",
-                [flag_in("in_right"), *sides, vector_out("out_bits", bits)],
+                [ports.flag_in("in_right"), *sides, ports.vector_out("out_bits", bits)],
                 bits=bits,
                 init=names.literal(_choose_init(), 64),
                 pairs=pairs,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from difflut.export.circuit.netlist import Netlist
-from difflut.export.verilog import names
+from difflut.export.verilog import names, ports
 from difflut.export.verilog.lut_stage import delays, lut_stage
 from difflut.export.verilog.wires import Scope, plan
-from difflut.export.verilog.writer import CLOCK, ModuleWriter, vector_in, vector_out
+from difflut.export.verilog.writer import ModuleWriter
 
 
 def write_kernel(writer: ModuleWriter, number: int, kernel: Netlist) -> str:
@@ -24,7 +24,7 @@ def write_kernel(writer: ModuleWriter, number: int, kernel: Netlist) -> str:
     return writer.write(
         "kernel",
         f"kernel{number}",
-        [CLOCK, vector_in("in_bits", bits), vector_out("out_bits", kernel.head.classes)],
+        [ports.CLOCK, ports.vector_in("in_bits", bits), ports.vector_out("out_bits", kernel.head.classes)],
         luts=kernel.luts,
         levels=wires.last_rank,
         in_range=names.vector(bits),

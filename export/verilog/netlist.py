@@ -17,23 +17,13 @@ from difflut.export.families.family import GENERIC, Target
 from difflut.export.schedule.head.outputs import Outputs
 from difflut.export.schedule.head.plan import HeadPlan, plan_head
 from difflut.export.schedule.packing import pair_luts
-from difflut.export.verilog import names, rows
+from difflut.export.verilog import names, ports, rows
 from difflut.export.verilog.design import Design, Instance, Probe
 from difflut.export.verilog.encoder import write_encoder
 from difflut.export.verilog.head import HeadPrinter
 from difflut.export.verilog.lut_stage import delays, lut_stage
 from difflut.export.verilog.wires import Scope, Vector, plan
-from difflut.export.verilog.writer import (
-    CLOCK,
-    ModuleWriter,
-    flag_in,
-    flag_out,
-    primitive_models,
-    reset,
-    result_ports,
-    vector_in,
-    vector_out,
-)
+from difflut.export.verilog.writer import ModuleWriter, primitive_models
 
 
 def emit(
@@ -106,9 +96,9 @@ class _Emitter:
             "stage",
             f"stage{stage}",
             [
-                CLOCK if registered else None,
-                *(vector_in(vector.name, vector.width_bits) for vector in inputs),
-                vector_out("out_bits", bits.width_bits, register=registered),
+                ports.CLOCK if registered else None,
+                *(ports.vector_in(vector.name, vector.width_bits) for vector in inputs),
+                ports.vector_out("out_bits", bits.width_bits, register=registered),
             ],
             stage=stage,
             luts=bits.width_bits,
@@ -118,9 +108,9 @@ class _Emitter:
             logic=lut_stage(self.netlist, self.wires, bits, inputs, partner),
         )
         self._used |= {vector.name for vector in inputs}
-        connections = [("clk", "clk")] if registered else []
-        connections += [(vector.name, vector.name) for vector in inputs]
-        return Instance(f"stage{stage}", module, (*connections, ("out_bits", bits.name)))
+        clock = {"clk": "clk"} if registered else {}
+        read = {vector.name: vector.name for vector in inputs}
+        return Instance(f"stage{stage}", module, clock | read | {"out_bits": bits.name})
 
     def _inputs_read(self, stage: int) -> list[Vector]:
         """The vectors of which LUTs of `stage` read at least one net."""
@@ -153,12 +143,12 @@ class _Emitter:
             "top",
             "",
             [
-                CLOCK,
-                reset("synchronous, active high; clears only the valid bits, never the data"),
-                flag_in("in_valid"),
-                vector_in("in_codes", form.features * width, comment=f"code i at [{width}*i +: {width}]"),
-                flag_out("out_valid"),
-                *result_ports(head),
+                ports.CLOCK,
+                ports.reset("synchronous, active high; clears only the valid bits, never the data"),
+                ports.flag_in("in_valid"),
+                ports.vector_in("in_codes", form.features * width, comment=f"code i at [{width}*i +: {width}]"),
+                ports.flag_out("out_valid"),
+                *ports.results(head),
             ],
             instances,
             form=form,

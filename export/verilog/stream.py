@@ -21,7 +21,7 @@ from difflut.export.schedule.folded.plan import FoldedDense
 from difflut.export.schedule.head.outputs import Outputs
 from difflut.export.schedule.stream.plan import Schedule, kernel_luts
 from difflut.export.schedule.stream.words import Words
-from difflut.export.verilog import names, netlist, rows
+from difflut.export.verilog import names, netlist, ports, rows
 from difflut.export.verilog.counters import Counter
 from difflut.export.verilog.design import Design, Instance, Port
 from difflut.export.verilog.encoder import write_encoder
@@ -29,16 +29,9 @@ from difflut.export.verilog.folded import emit_folded_dense, write_keepers
 from difflut.export.verilog.kernel import write_kernel
 from difflut.export.verilog.windows import write_windows
 from difflut.export.verilog.wires import Scope, plan
-from difflut.export.verilog.writer import (
-    CLOCK,
-    ModuleWriter,
-    flag_in,
-    flag_out,
-    reset,
-    result_ports,
-    straight,
-    vector_in,
-)
+from difflut.export.verilog.writer import ModuleWriter
+
+_CLOCKED = {"clk": "clk", "rst": "rst"}
 
 
 def emit_stream(
@@ -162,31 +155,30 @@ class _Emitter:
         module, kernels = write_windows(self.writer, number, layer, circuit.maps, words[layer.source], steps, kernel)
         self.parts[f"layer {number}"] = (f"map{number}",)
         self.parts[f"kernel {number}"] = tuple(f"map{number}.{name}" for name in kernels)
-        ends = [
-            (f"{direction}_{what}", f"{what}{place}")
+        ends = {
+            f"{direction}_{what}": f"{what}{place}"
             for direction, place in (("in", layer.source), ("out", number))
             for what in ("valid", "bits")
-        ]
+        }
         return {
             "number": number,
             "range": names.vector(words[number].pixels * circuit.maps[number].channels),
-            "instance": Instance(f"map{number}", module, (("clk", "clk"), ("rst", "rst"), *ends)),
+            "instance": Instance(f"map{number}", module, _CLOCKED | ends),
         }
 
     def _dense(self, keepers: list[dict[str, Any]]) -> Instance:
         """The dense part, which starts when all its bits are kept."""
         start = f"finished[{self.schedule.collect_cycles - 1}]"
         if self.folded is None:
-            given = [("in_valid", start), ("in_codes", "dense_bits")]
+            given = {"in_valid": start, "in_codes": "dense_bits"}
         else:
-            given = [("in_start", start)]
-            given += [
-                (f"in_{what}{keeper['map']}", f"{what}{keeper['map']}")
+            given = {"in_start": start} | {
+                f"in_{what}{keeper['map']}": f"{what}{keeper['map']}"
                 for keeper in keepers
                 for what in ("write", "address", "word")
-            ]
-        results = [*straight(result_ports(self.dense.head)), ("out_valid", "out_valid")]
-        return Instance("dense", self.dense.top, (("clk", "clk"), ("rst", "rst"), *given, *results))
+            }
+        results = ports.straight(ports.results(self.dense.head)) | {"out_valid": "out_valid"}
+        return Instance("dense", self.dense.top, _CLOCKED | given | results)
 
     def _top(
         self,
@@ -237,13 +229,13 @@ class _Emitter:
         if pixels > 1:
             codes = f"the code of colour c of the word's pixel p, the leftmost first, at [{width}*({colours}*p + c) +: {width}]"
         return [
-            CLOCK,
-            reset("synchronous, active high; what has been taken of an image is forgotten"),
-            flag_in("in_valid"),
-            flag_out("in_ready"),
-            vector_in("in_codes", pixels * colours * width, comment=codes),
-            flag_out("out_valid"),
-            *result_ports(self.dense.head),
+            ports.CLOCK,
+            ports.reset("synchronous, active high; what has been taken of an image is forgotten"),
+            ports.flag_in("in_valid"),
+            ports.flag_out("in_ready"),
+            ports.vector_in("in_codes", pixels * colours * width, comment=codes),
+            ports.flag_out("out_valid"),
+            *ports.results(self.dense.head),
         ]
 
 

@@ -9,10 +9,10 @@ from difflut.export.circuit.circuit import MapSize, WindowLayer
 from difflut.export.schedule.stream.lanes import Lanes
 from difflut.export.schedule.stream.plan import LayerSchedule
 from difflut.export.schedule.stream.words import Words
-from difflut.export.verilog import names, rows
+from difflut.export.verilog import names, ports, rows
 from difflut.export.verilog.counters import Counter
 from difflut.export.verilog.design import Instance
-from difflut.export.verilog.writer import CLOCK, ModuleWriter, flag_in, flag_out, reset, vector_in, vector_out
+from difflut.export.verilog.writer import ModuleWriter
 
 
 def write_windows(
@@ -47,12 +47,12 @@ def write_windows(
         "stream_map",
         f"map{number}",
         [
-            CLOCK,
-            reset(),
-            flag_in("in_valid"),
-            vector_in("in_bits", channels),
-            flag_out("out_valid"),
-            vector_out("out_bits", lanes.count * size.channels),
+            ports.CLOCK,
+            ports.reset(),
+            ports.flag_in("in_valid"),
+            ports.vector_in("in_bits", channels),
+            ports.flag_out("out_valid"),
+            ports.vector_out("out_bits", lanes.count * size.channels),
         ],
         kernels,
         number=number,
@@ -98,8 +98,8 @@ def _kernel(lane: int, lanes: Lanes, size: MapSize, module: str) -> Instance:
     """The kernel of a lane."""
     suffix = _suffix(lane, lanes)
     out = names.part(lane * size.channels, size.channels) if lanes.count > 1 else ""
-    bits = ("in_bits", f"kernel_bits{suffix}"), ("out_bits", f"out_bits{out}")
-    return Instance(f"kernel{suffix}", module, (("clk", "clk"), *bits))
+    bits = {"in_bits": f"kernel_bits{suffix}", "out_bits": f"out_bits{out}"}
+    return Instance(f"kernel{suffix}", module, {"clk": "clk"} | bits)
 
 
 def _vectors(height: int, channels: int, words: int) -> dict[str, Any]:
