@@ -36,12 +36,7 @@ def write_windows(
         kernel: the module of its kernel.
     """
     source, size, lanes = maps[layer.source], maps[number], steps.lanes
-    channels = words.pixels * source.channels
-    count, row, column = Counter(words.total + steps.flush), Counter(source.rows), Counter(words.row)
-    row_masks = _masks(source.rows, layer.window[0], layer.padding[0], _multiples(size.rows, layer.stride[0]))
-    masks: list[tuple[str, int, Collection[int], int]] = []
-    masks += [("row", place, inside, source.rows) for place, inside in row_masks.items()]
-    masks += [("column", place, lanes.inside[place], words.row) for place in lanes.masked]
+    count = Counter(words.total + steps.flush)
     kernels = [_kernel(lane, lanes, size, kernel) for lane in range(lanes.count)]
     module = writer.write(
         "stream_map",
@@ -50,7 +45,7 @@ def write_windows(
             ports.CLOCK,
             ports.reset(),
             ports.flag_in("in_valid"),
-            ports.vector_in("in_bits", channels),
+            ports.vector_in("in_bits", words.pixels * source.channels),
             ports.flag_out("out_valid"),
             ports.vector_out("out_bits", lanes.count * size.channels),
         ],
@@ -61,33 +56,40 @@ def write_windows(
         output=size,
         word=words.pixels,
         row_words=words.row,
-        lead=steps.lead,
-        flush=steps.flush,
-        levels=steps.register_levels,
+        steps=steps,
         count=count,
-        row=row,
-        column=column,
+        row=Counter(source.rows),
+        column=Counter(words.row),
         words=count.literal(words.total) if steps.flush else "",
         lead_literal=count.literal(steps.lead),
-        row_out=_bits(_multiples(size.rows, layer.stride[0]), source.rows),
-        column_out=_bits(lanes.centres, words.row),
-        masks=[
-            {"axis": axis, "place": place, "table": _bits(inside, length), "range": names.vector(length)}
-            for axis, place, inside, length in masks
-        ],
-        row_range=names.vector(source.rows),
-        column_range=names.vector(words.row),
-        **_vectors(layer.window[0], channels, lanes.words),
-        lanes=[
-            {
-                "suffix": _suffix(lane, lanes),
-                "words": rows.words(_window_bits(layer, source, words, lanes, lane, set(row_masks)) or ["1'b0"]),
-            }
-            for lane in range(lanes.count)
-        ],
+        **_vectors(layer.window[0], words.pixels * source.channels, lanes.words),
+        **_positions(layer, source, size, words, lanes),
         kernel_range=names.vector(max(1, layer.kernel.comparators)),
     )
     return module, tuple(instance.name for instance in kernels)
+
+
+def _positions(layer: WindowLayer, source: MapSize, size: MapSize, words: Words, lanes: Lanes) -> dict[str, Any]:
+    """Which words are the centre of positions, and what their windows hold beyond the border of the map."""
+    centres = _multiples(size.rows, layer.stride[0])
+    row_masks = _masks(source.rows, layer.window[0], layer.padding[0], centres)
+    masks: list[tuple[str, int, Collection[int], int]] = []
+    masks += [("row", place, inside, source.rows) for place, inside in row_masks.items()]
+    masks += [("column", place, lanes.inside[place], words.row) for place in lanes.masked]
+    windows = [_window_bits(layer, source, words, lanes, lane, set(row_masks)) for lane in range(lanes.count)]
+    return {
+        "row_range": names.vector(source.rows),
+        "column_range": names.vector(words.row),
+        "row_out": _bits(centres, source.rows),
+        "column_out": _bits(lanes.centres, words.row),
+        "masks": [
+            {"axis": axis, "place": place, "table": _bits(inside, length), "range": names.vector(length)}
+            for axis, place, inside, length in masks
+        ],
+        "lanes": [
+            {"suffix": _suffix(lane, lanes), "words": rows.words(bits or ["1'b0"])} for lane, bits in enumerate(windows)
+        ],
+    }
 
 
 def _suffix(lane: int, lanes: Lanes) -> str:
