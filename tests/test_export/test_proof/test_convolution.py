@@ -45,14 +45,15 @@ SIGNED = Plan(
     options={"input_format": InputFormat(12, True, 8.0)},
 )
 
-# Plans and how many pixels a cycle their circuits take; of the last one's map 1 the rows end within a word.
-BUILDS = ((TWO, 1), (SIGNED, 1), (SIGNED, 2))
+# Plans, how many pixels a cycle their circuits take, and the family; of map 1 of SIGNED the rows end within a word of two.
+# On xcup the encoder consists of primitives.
+BUILDS = ((TWO, 1, "generic"), (SIGNED, 1, "generic"), (SIGNED, 2, "generic"), (TWO, 1, "xcup"))
 
 
 @cache
 def built(number: int) -> tuple[bundle.Bundle, ConvolutionalNetlist]:
-    plan, pixels = BUILDS[number]
-    build = make_stream_bundle(made(plan), pixels_per_cycle=pixels)
+    plan, pixels, fpga = BUILDS[number]
+    build = make_stream_bundle(made(plan), pixels_per_cycle=pixels, fpga=fpga)
     netlist = read_netlist(build)
     assert isinstance(netlist, ConvolutionalNetlist)
     return build, netlist
