@@ -5,6 +5,7 @@ Templates hold boilerplate; whatever needs a computation is computed by the back
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -18,6 +19,7 @@ class TemplateError(DifflutError):
     """A template is missing, malformed, or uses a name that it was not given; names the template and the line."""
 
 
+@cache
 def _environment(directory: Path) -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(directory),

@@ -16,7 +16,6 @@ from difflut.check.builds import load_build_model, read_netlist, rtl_interface, 
 from difflut.check.records import RtlOutputs, keep, now
 from difflut.data import Split
 from difflut.errors import ConfigError, DataError, InputShapeError
-from difflut.export import verilog
 from difflut.export.builds import bundle
 from difflut.export.builds.make import MODELS_FOLDER
 from difflut.export.circuit.circuit import Circuit
@@ -28,6 +27,7 @@ from difflut.export.schedule.head.outputs import parse_outputs
 from difflut.export.schedule.head.plan import plan_head
 from difflut.export.schedule.pipelining import parse_plan
 from difflut.export.schedule.timing import find_levels
+from difflut.export.verilog.netlist import emit
 from difflut.models.base_model import BaseModel
 from difflut.sim import (
     Comparison,
@@ -300,7 +300,7 @@ def _explain(
     outputs = parse_outputs(build.manifest.get("outputs", "both"), subject.netlist.head.classes)
     levels = find_levels(subject.netlist, plan_head(subject.netlist.head, family, outputs))
     plan = parse_plan(",".join(build.manifest["pipeline"]["registers_after"]), levels)
-    design = verilog.BACKENDS[build.manifest["target"]](
+    design = emit(
         subject.netlist,
         family,
         outputs=outputs,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from itertools import zip_longest
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from difflut._version import __version__
 from difflut.export.builds.info import (
@@ -37,6 +38,7 @@ from difflut.export.circuit.netlist import Head
 from difflut.export.interfaces.framing import Layout, PixelFraming
 from difflut.export.interfaces.wrapper import Streams, Wrapped
 from difflut.export.passes.pipelines import PassReport
+from difflut.export.schedule.estimate import ENCODER, LAYER, Part
 from difflut.export.schedule.folded.plan import FoldedDense
 from difflut.export.schedule.forms import Planned, Streamed
 from difflut.export.schedule.head.outputs import Outputs
@@ -89,7 +91,7 @@ def describe(
         initiation_interval=design.initiation_interval,
         schedule=_schedule(streamed, design) if streamed else WholeSamples(),
         netlist=_netlist(planned),
-        parts=tuple(PartInfo(**asdict(part), instances=design.parts.get(part.name, ())) for part in planned.parts()),
+        parts=_parts(planned, design),
         passes=tuple(
             PassInfo(
                 name=report.name,
@@ -216,6 +218,31 @@ def _netlist(planned: Planned) -> NetlistInfo:
         features_read=read,
         classes=body.head.classes,
         score_width_bits=body.head.score_width_bits,
+    )
+
+
+def _parts(planned: Planned, design: Design) -> tuple[PartInfo, ...]:
+    """The parts of the circuit and the instances that compute them; those of a layer are the stages that hold LUTs of it."""
+    body, in_body = planned.circuit.body, "body, " if planned.circuit.layers else ""
+    stages, layers = body.stage[body.comparators :], body.lut_layer
+
+    def instances(part: Part) -> tuple[str, ...]:
+        if part.kind == LAYER and part.layer is not None:
+            names = [f"{in_body}stage {stage}" for stage in np.unique(stages[layers == part.layer]).tolist()]
+        else:
+            names = ["encoder" if part.kind == ENCODER else part.name, f"{in_body}{part.name}"]
+        return tuple(place for name in dict.fromkeys(names) for place in design.parts.get(name, ()))
+
+    return tuple(
+        PartInfo(
+            name=part.name,
+            kind=part.kind,
+            luts=part.luts,
+            copies=part.copies,
+            lut6=part.lut6,
+            instances=instances(part),
+        )
+        for part in planned.parts()
     )
 
 

@@ -245,7 +245,7 @@ class PartInfo(_Record, frozen=True):
     """
 
     name: Text
-    kind: Literal["encoder", "kernel", "layer", "group sum", "argmax"]
+    kind: Annotated[str, Meta(pattern=r"\A(encoder|kernel|layer|group sum|argmax)\Z")]
     luts: Count
     copies: Positive = 1
     lut6: Count | None = None

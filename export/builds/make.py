@@ -17,7 +17,7 @@ from difflut.export.builds.info import BuildInfo
 from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.text import to_text
 from difflut.export.families.family import GENERIC, find_target
-from difflut.export.frontend.maps import trace_circuit
+from difflut.export.frontend.trace import trace_circuit
 from difflut.export.frontend.trace import trace
 from difflut.export.interfaces.framing import Stream
 from difflut.export.interfaces.wrapper import HEADER_FOLDER, Plain, Wrapped, choose_interface

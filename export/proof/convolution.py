@@ -173,9 +173,9 @@ def kernel_part(circuit: Circuit, kernel: Netlist, number: int) -> Part:
 
 
 def pixel_part(circuit: Circuit, netlist: WindowedCircuit, pixels: int = 1) -> Part:
-    """The register `bits0` of the top module, behind the comparisons."""
+    """The signal `bits0` of the top module, which the encoder's registers drive."""
     if "bits0" not in circuit.names:
-        raise ProofError(f"module {circuit.top} has no register bits0")
+        raise ProofError(f"module {circuit.top} has no signal bits0")
     own = pixel_netlist(netlist, pixels)
     what = f"its {own.head.classes} bits are the comparisons of its codes"
     return Part(
@@ -210,11 +210,11 @@ def _part_of(circuit: Circuit, port: str, outputs: Sequence[Bit]) -> Circuit:
 
 
 def read_top(sources: Mapping[str, str], top: str) -> Circuit:
-    """The top module alone: of the others only the ports, so that what they give may be anything."""
+    """The top module and the encoder: of the others only the ports, so that what they give may be anything."""
     if top not in sources:
         raise ProofError(f"the build has no module {top}")
     used = set(re.findall(rf"^  ({re.escape(top)}_\w+) \w+ \($", sources[top], re.MULTILINE))
-    stubs = {name: _stub(text) for name, text in sources.items() if name in used}
+    stubs = {name: text if name == f"{top}_encoder" else _stub(text) for name, text in sources.items() if name in used}
     return read_back({top: sources[top], **stubs}, top)
 
 
@@ -255,11 +255,11 @@ def prove_kept(circuit: Circuit, netlist: WindowedCircuit, place: int, words: Wo
         return Claim(f"kept bits of map {place}", statement, OPEN, why)
 
     names = circuit.names
-    needed = ("dense_bits", f"bits{place}", f"valid{place}", f"{unit}{place}")
+    needed = ("dense_bits", f"bits{place}", f"valid{place}", f"word{place}")
     missing = [name for name in needed if name not in names]
     if missing:
         return open_(f"the RTL has no signal {missing[0]}")
-    bits, counter = names[f"bits{place}"], names[f"{unit}{place}"]
+    bits, counter = names[f"bits{place}"], names[f"word{place}"]
     if (
         len(bits) != words.pixels * netlist.maps[place].channels
         or len(names["dense_bits"]) != len(netlist.body_bits)

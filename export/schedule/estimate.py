@@ -31,6 +31,7 @@ class Part:
         luts: LUTs of the netlist in one copy; 0 for what is planned from words, the encoder and the head.
         lut6: the estimated six-input LUTs of all copies; None for what lies in memory.
         copies: how often it is built.
+        layer: the model's layer that it is, -1 for LUTs of the export; None for what is no layer.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Part:
     luts: int
     lut6: int | None
     copies: int = 1
+    layer: int | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,13 @@ def netlist_parts(netlist: Netlist, family: Target, outputs: Outputs | None = No
     """The parts of a netlist with an encoder and a head, in the order of the way through it."""
     estimate = estimate_luts(netlist, family, outputs)
     layers = [
-        Part(f"layer {layer.layer}" if layer.layer > 0 else "LUTs of the export", LAYER, layer.luts, layer.lut6)
+        Part(
+            f"layer {layer.layer}" if layer.layer > 0 else "LUTs of the export",
+            LAYER,
+            layer.luts,
+            layer.lut6,
+            layer=layer.layer,
+        )
         for layer in sorted(estimate.layers, key=lambda layer: layer.layer)
     ]
     head = head_parts(plan_head(netlist.head, family, outputs), family)

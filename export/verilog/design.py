@@ -44,12 +44,12 @@ class Instance:
     Attributes:
         name: its identifier.
         module: the name of its module.
-        connections: the expression at each of its ports.
+        connections: the expression at each port of its module, by name.
     """
 
     name: str
     module: str
-    connections: tuple[tuple[str, str], ...] = ()
+    connections: Mapping[str, str]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The encoder module's long lists: the planned LUTs, level by level, and the comparators' outputs.
+"""The encoder module: the planned LUTs, level by level, and the comparators' outputs.
 
 The cells of level l of the plan drive words of `rows.WORD_BITS` bits, `lut<l>_<w>`, in their order: cell j is bit
 i % WORD_BITS of word i // WORD_BITS, i being `j - plan.level_starts[l]`. `source_names` says the same as text. A word is a
@@ -9,8 +9,47 @@ from __future__ import annotations
 
 from typing import Any
 
-from difflut.export.schedule.encoder.plan import EncoderPlan
-from difflut.export.verilog import lut6, names, rows
+import numpy as np
+
+from difflut.export.circuit.netlist import Netlist
+from difflut.export.families.family import Target
+from difflut.export.schedule.encoder.plan import EncoderPlan, plan_encoder
+from difflut.export.verilog import lut6, names, ports, rows
+from difflut.export.verilog.design import Instance
+from difflut.export.verilog.wires import Wires
+from difflut.export.verilog.writer import ModuleWriter
+
+
+def write_encoder(writer: ModuleWriter, netlist: Netlist, target: Target, wires: Wires) -> Instance | None:
+    """Write the comparators of a netlist as a module; its instance, between `in_codes` and their vectors.
+
+    None if nothing reads a comparator.
+    """
+    now, registered = wires.encoder_now, wires.encoder
+    if now is None and registered is None:
+        return None
+    form, bits = netlist.input, netlist.comparators
+    module = writer.write(
+        "encoder",
+        "encoder",
+        [
+            ports.CLOCK if registered else None,
+            ports.vector_in("in_codes", form.features * form.width_bits),
+            ports.vector_out("out_now", bits) if now else None,
+            ports.vector_out("out_bits", bits, register=True) if registered else None,
+        ],
+        comparators=bits,
+        form=form,
+        features_read=len(np.unique(netlist.compare_feature)),
+        now=now is not None,
+        registered=registered is not None,
+        **_context(plan_encoder(netlist, target)),
+    )
+    connections = {"clk": "clk"} if registered else {}
+    connections["in_codes"] = "in_codes"
+    connections |= {"out_now": now.name} if now else {}
+    connections |= {"out_bits": registered.name} if registered else {}
+    return Instance("encoder", module, connections)
 
 
 def source_names(plan: EncoderPlan) -> list[str]:
@@ -23,11 +62,11 @@ def source_names(plan: EncoderPlan) -> list[str]:
     return expressions
 
 
-def context(plan: EncoderPlan) -> dict[str, Any]:
+def _context(plan: EncoderPlan) -> dict[str, Any]:
     """What `encoder.v.j2` needs about the LUTs of a plan."""
     sources = source_names(plan)
     starts = plan.level_starts.tolist()
-    instances = plan.target.instances == "xilinx"
+    instances = plan.target.instances is not None
     levels = []
     for level in range(plan.levels):
         cells = range(starts[level], starts[level + 1])

@@ -7,21 +7,18 @@ With primitives, every shape of compressor is a module of its own; otherwise a c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 from difflut.export.families.family import Target
 from difflut.export.schedule.head.compressors import Adder, Chain, Compressor, Table
 from difflut.export.schedule.head.counter import DROPPED, CounterPlan, Level
 from difflut.export.schedule.head.plan import HeadPlan
 from difflut.export.schedule.head.selection import Comparison
-from difflut.export.verilog import names
-
-
-class WriteFile(Protocol):
-    """Renders a template into a file of its own and returns the module's name."""
-
-    def __call__(self, template: str, *, suffix: str | None = None, **context: object) -> str: ...
+from difflut.export.verilog import names, ports
+from difflut.export.verilog.design import Instance
+from difflut.export.verilog.writer import ModuleWriter
 
 
 def bits_of(vector: str, bits: Sequence[int]) -> str:
@@ -36,34 +33,66 @@ def bits_of(vector: str, bits: Sequence[int]) -> str:
 
 
 class HeadPrinter:
-    """Prints the modules of one head; `write` receives them."""
+    """Prints the modules of one head."""
 
-    def __init__(self, plan: HeadPlan, target: Target, write: WriteFile) -> None:
-        self.plan, self.target, self._write = plan, target, write
+    def __init__(self, plan: HeadPlan, target: Target, writer: ModuleWriter) -> None:
+        self.plan, self.target, self._writer = plan, target, writer
         self._modules: dict[str, str] = {}
-        self._primitives = target.instances == "xilinx"
+        self._primitives = target.instances is not None
 
-    def counter(self, size: int) -> str:
+    def group_sum(self, in_bits: str) -> Instance:
+        """Emit the sums of all groups; the instance between `in_bits`, group after group, and the vector `scores`."""
+        score = self.plan.score_bits
+        counters = {size: self._counter(size) for size in self.plan.counters}
+        clock = [ports.CLOCK] if any(self.plan.sum_registers) else []
+        instances, paddings = [], []
+        first = 0
+        for k, size in enumerate(self.plan.sizes):
+            count, low = size.bit_length(), k * score
+            ends = {
+                "in_bits": f"in_bits{names.part(first, size)}",
+                "out_count": f"out_scores{names.part(low, count)}",
+            }
+            instances.append(Instance(f"class{k}", counters[size], ports.straight(clock) | ends))
+            spare = score - count
+            paddings.append(f"assign out_scores{names.part(low + count, spare)} = {spare}'d0;" if spare else "")
+            first += size
+        module = self._writer.write(
+            "group_sum",
+            "group_sum",
+            [*clock, ports.vector_in("in_bits", first), ports.vector_out("out_scores", len(self.plan.sizes) * score)],
+            instances,
+            cycles=sum(self.plan.sum_registers),
+            paddings=paddings,
+        )
+        return Instance("group_sum", module, ports.straight(clock) | {"in_bits": in_bits, "out_scores": "scores"})
+
+    def _counter(self, size: int) -> str:
         """Emit the module that counts the ones of `size` bits and return its name."""
         counter = self.plan.counters[size]
         levels = [
             self._level(counter, number, level, registered)
             for number, (level, registered) in enumerate(zip(counter.levels, self.plan.sum_registers, strict=True), 1)
         ]
-        return self._write(
+        cycles = sum(self.plan.sum_registers)
+        return self._writer.write(
             "count",
-            suffix=f"count{size}",
+            f"count{size}",
+            [
+                ports.CLOCK if cycles else None,
+                ports.vector_in("in_bits", size),
+                ports.vector_out("out_count", counter.width_bits),
+            ],
+            [instance for level in levels for instance in level["instances"]],
             size=size,
-            cycles=sum(self.plan.sum_registers),
-            bits_range=names.vector(size),
-            count_range=names.vector(counter.width_bits),
+            cycles=cycles,
             tables=[] if self._primitives else list(_tables(counter)),
             levels=levels,
         )
 
     def _level(self, counter: CounterPlan, number: int, level: Level, registered: bool) -> dict[str, Any]:
         source = f"level{number - 1}" if number > 1 else "in_bits"
-        instances: list[dict[str, str]] = []
+        instances: list[Instance] = []
         statements: list[dict[str, str]] = []
         dropped = 0
         primitives = self._primitives and bool(level.placed)
@@ -85,12 +114,11 @@ class HeadPrinter:
                 bits_of(driven, item.outputs) if DROPPED not in item.outputs else names.concatenation(outputs[::-1])
             )
             instances.append(
-                {
-                    "module": self._compressor(item.compressor),
-                    "name": f"compress{number}_{len(instances)}",
-                    "inputs": bits_of(source, item.inputs),
-                    "outputs": joined,
-                }
+                Instance(
+                    f"compress{number}_{len(instances)}",
+                    self._compressor(item.compressor),
+                    {"in_bits": bits_of(source, item.inputs), "out_bits": joined},
+                )
             )
         for (first, low), length in _runs(level.passed):
             statements.append({"part": names.part(low, length), "value": source + names.part(first, length)})
@@ -108,27 +136,20 @@ class HeadPrinter:
 
     def _compressor(self, compressor: Compressor) -> str:
         """The module of a compressor's shape, emitted once."""
-        if compressor.name not in self._modules:
-            base = min(compressor.inputs)
-            context: dict[str, Any] = {
-                "weights": ", ".join(str(1 << weight - base) for weight in compressor.inputs),
-                "outputs": len(compressor.outputs),
-                "in_range": names.vector(len(compressor.inputs)),
-                "out_range": names.vector(len(compressor.outputs)),
-                "positions": [],
-            }
-            if isinstance(compressor, Chain):
-                context |= self._chain(compressor)
-            else:
-                assert isinstance(compressor, Table) and len(compressor.inputs) == 3
-                init = sum(
-                    (address.bit_count() >> 1 & 1) << address + 32 | (address.bit_count() & 1) << address
-                    for address in range(8)
-                )
-                context |= {"init": names.literal(init, 64)}
-            context["inputs"] = context.get("inputs") or _pins([f"in_bits[{i}]" for i in range(3)])
-            self._modules[compressor.name] = self._write("compress", suffix=compressor.name, **context)
-        return self._modules[compressor.name]
+        inputs, outputs = compressor.inputs, compressor.outputs
+
+        def print_() -> str:
+            base = min(inputs)
+            return self._writer.write(
+                "compress",
+                compressor.name,
+                [ports.vector_in("in_bits", len(inputs)), ports.vector_out("out_bits", len(outputs))],
+                weights=", ".join(str(1 << weight - base) for weight in inputs),
+                outputs=len(outputs),
+                **(self._chain(compressor) if isinstance(compressor, Chain) else _full_adder(compressor)),
+            )
+
+        return self._once(compressor.name, print_)
 
     def _chain(self, chain: Chain) -> dict[str, Any]:
         length = len(chain.positions)
@@ -167,8 +188,34 @@ class HeadPrinter:
             )
         return carries
 
-    def selection(self) -> str:
-        """Emit argmax or top-k and return the module's name; there must be a level."""
+    def selection(self) -> Instance | None:
+        """Emit argmax or top-k; the instance between the vector `scores` and the ports of the results.
+
+        None if there is nothing to select.
+        """
+        plan, width = self.plan, self.plan.selection.classes * self.plan.score_bits
+        if not plan.selection.levels:
+            return None
+        levels, scores, result = self._levels()
+        cycles = sum(plan.selection_registers)
+        results = ports.results(plan)
+        clock = [ports.CLOCK] if cycles else []
+        module = self._writer.write(
+            "argmax",
+            "argmax",
+            [*clock, ports.vector_in("in_scores", width), *(replace(port, comment="") for port in results)],
+            [instance for level in levels for instance in level["instances"]],
+            top=plan.outputs.top,
+            classes=plan.selection.classes,
+            scores=scores if plan.outputs.scores else "",
+            port=results[-1].name,
+            levels=levels,
+            result=result,
+        )
+        return Instance("argmax", module, ports.straight(clock) | {"in_scores": "scores"} | ports.straight(results))
+
+    def _levels(self) -> tuple[list[dict[str, Any]], str, str]:
+        """The levels of comparisons, and where the scores and the indices of the best stand behind them."""
         plan, score, index = self.plan, self.plan.score_bits, self.plan.class_bits
         selection = plan.selection
         lanes: Sequence[int] = range(selection.classes)
@@ -179,50 +226,44 @@ class HeadPrinter:
         for number, (level, after, registered) in enumerate(
             zip(selection.levels, selection.lanes, plan.selection_registers, strict=True), 1
         ):
-            right = {lane: i for i, c in enumerate(level) for lane in (c.left, c.right)}
             vectors = []
             if plan.outputs.scores and registered:
                 vectors.append(_plain(f"scores{number}", [scores], selection.classes * score))
                 scores = f"scores{number}"
-            sides = {c.left: (c, True) for c in level} | {c.right: (c, False) for c in level}
             later = {lane for following in selection.levels[number:] for c in following for lane in (c.left, c.right)}
             compete = [lane for lane in after if lane in later]
             for name, values, width, kept in (("best", best, score, compete), ("index", numbers, index, after)):
                 if kept:
-                    vector = self._candidates(f"{name}{number}", values, width, kept, sides, right, number, registered)
-                    vectors.append(vector)
+                    vectors.append(self._candidates(f"{name}{number}", values, width, kept, level, number, registered))
+            comparisons = [self._comparison(c, f"{number}_{i}", best, numbers) for i, c in enumerate(level)]
+            some = [*(item["instance"] for item in comparisons), *(item for v in vectors for item in v["instances"])]
             levels.append(
                 {
                     "number": number,
                     "registered": registered,
                     "right_range": names.vector(len(level)),
-                    "comparisons": [self._comparison(c, best, numbers) for c in level],
+                    "comparisons": comparisons,
                     "vectors": vectors,
+                    "instances": some,
                 }
             )
             best = {lane: f"best{number}{names.part(score * i, score)}" for i, lane in enumerate(compete)}
             numbers = {lane: f"index{number}{names.part(index * i, index)}" for i, lane in enumerate(after)}
-        top = plan.outputs.top
-        return self._write(
-            "argmax",
-            top=top,
-            classes=selection.classes,
-            cycles=sum(plan.selection_registers),
-            scores=scores if plan.outputs.scores else "",
-            scores_range=names.vector(selection.classes * score),
-            index_range=names.vector(max(top, 1) * index),
-            port="out_top" if top else "out_class",
-            levels=levels,
-            result=names.concatenation([numbers[lane] for lane in reversed(selection.ranks)]),
-        )
+        return levels, scores, names.concatenation([numbers[lane] for lane in reversed(selection.ranks)])
 
-    def _comparison(self, c: Comparison, best: dict[int, str], numbers: dict[int, str]) -> dict[str, str]:
+    def _comparison(self, c: Comparison, place: str, best: dict[int, str], numbers: dict[int, str]) -> dict[str, Any]:
+        """A comparison, the `place` (level_number)."""
         left, right = best[c.left], best[c.right]
         bits = self.plan.score_bits
         if c.by_index:  # of equal scores the lower index wins, so the indices compare the other way round
             left, right = f"{{{left}, {numbers[c.right]}}}", f"{{{right}, {numbers[c.left]}}}"
             bits += self.plan.class_bits
-        return {"left": left, "right": right, "module": self._greater(bits) if self._primitives else ""}
+        instance = None
+        if self._primitives:
+            level, number = place.split("_")
+            ends = {"in_left": left, "in_right": right, "out_greater": f"right{level}[{number}]"}
+            instance = Instance(f"compare{place}", self._greater(bits), ends)
+        return {"left": left, "right": right, "instance": instance}
 
     def _candidates(
         self,
@@ -230,36 +271,28 @@ class HeadPrinter:
         values: dict[int, str],
         width: int,
         after: Sequence[int],
-        sides: dict[int, tuple[Comparison, bool]],
-        right: dict[int, int],
+        level: Sequence[Comparison],
         number: int,
         registered: bool,
     ) -> dict[str, Any]:
-        """The vector of scores or indices after a level."""
-        parts, instances = [], []
+        """The vector of scores or indices after a level: a lane changes places with its other one if the right-hand wins."""
+        right = {lane: i for i, c in enumerate(level) for lane in (c.left, c.right)}
+        other = {c.left: c.right for c in level} | {c.right: c.left for c in level}
+        chosen = self._primitives and name.startswith("best")  # by a module, which indices do not need
+        driven = f"next_{name}" if chosen and registered and any(lane in other for lane in after) else name
+        statements, instances = [], []
         for position, lane in enumerate(after):
-            if lane not in sides:
-                parts.append(values[lane])
+            part = names.part(width * position, width)
+            if lane not in other:
+                statements.append({"part": part, "value": values[lane]})
                 continue
-            c, is_left = sides[lane]
-            winner, loser = (c.right, c.left) if is_left else (c.left, c.right)
             choose = f"right{number}[{right[lane]}]"
-            if self._primitives and name.startswith("best"):
-                parts.append("")
-                instances.append(
-                    {
-                        "module": self._choose(width),
-                        "name": f"choose_{name}_{position}",
-                        "choose": choose,
-                        "left": values[loser],
-                        "right": values[winner],
-                        "part": names.part(width * position, width),
-                    }
-                )
+            if chosen:
+                sides = {"in_left_bits": values[lane], "in_right_bits": values[other[lane]]}
+                ends = {"in_right": choose, **sides, "out_bits": driven + part}
+                instances.append(Instance(f"choose_{name}_{position}", self._choose(width), ends))
             else:
-                parts.append(f"{choose} ? {values[winner]} : {values[loser]}")
-        statements = [{"part": names.part(width * i, width), "value": value} for i, value in enumerate(parts) if value]
-        driven = f"next_{name}" if instances and registered else name
+                statements.append({"part": part, "value": f"{choose} ? {values[other[lane]]} : {values[lane]}"})
         return {
             "name": name,
             "range": names.vector(width * len(after)),
@@ -279,11 +312,11 @@ class HeadPrinter:
                 pairs.append(_pins(pins))
             last = length - 1
             size = self.target.carry_bits
-            return self._write(
+            return self._writer.write(
                 "greater",
-                suffix=f"greater{bits}",
+                f"greater{bits}",
+                [ports.vector_in("in_left", bits), ports.vector_in("in_right", bits), ports.flag_out("out_greater")],
                 bits=bits,
-                range=names.vector(bits),
                 chain_range=names.vector(length),
                 init=names.literal(_greater_init(), 64),
                 pairs=pairs,
@@ -305,11 +338,12 @@ class HeadPrinter:
                     pins += [f"in_left_bits[{low + 1}]", f"in_right_bits[{low + 1}]", "1'b1"]
                     second = f"out_bits[{low + 1}]"
                 pairs.append({"pins": pins, "first": f"out_bits[{low}]", "second": second})
-            return self._write(
+            sides = ports.vector_in("in_left_bits", bits), ports.vector_in("in_right_bits", bits)
+            return self._writer.write(
                 "choose",
-                suffix=f"choose{bits}",
+                f"choose{bits}",
+                [ports.flag_in("in_right"), *sides, ports.vector_out("out_bits", bits)],
                 bits=bits,
-                range=names.vector(bits),
                 init=names.literal(_choose_init(), 64),
                 pairs=pairs,
             )
@@ -325,6 +359,16 @@ class HeadPrinter:
 def _pins(pins: list[str]) -> list[str]:
     """The six pins of a LUT6_2 that uses some for two functions: the others are 0, I5 is 1."""
     return pins if len(pins) == 6 else [*pins, *["1'b0"] * (5 - len(pins)), "1'b1"]
+
+
+def _full_adder(compressor: Compressor) -> dict[str, Any]:
+    """What `compress.v.j2` needs for a table of three bits, in one LUT6_2."""
+    assert isinstance(compressor, Table) and len(compressor.inputs) == 3
+    init = sum(
+        (address.bit_count() >> 1 & 1) << address + 32 | (address.bit_count() & 1) << address for address in range(8)
+    )
+    inputs = _pins([f"in_bits[{i}]" for i in range(3)])
+    return {"positions": [], "init": names.literal(init, 64), "inputs": inputs}
 
 
 def _greater_init() -> int:

@@ -37,8 +37,8 @@ def words(expressions: list[str]) -> list[Word]:
     return result
 
 
-def table_constants(netlist: Netlist, luts: IntArray, wanted: npt.NDArray[np.bool_]) -> str:
-    """The localparams T0, T1, ...: the `wanted` tables of `luts`, each with the node of the model that it comes from."""
+def table_constants(netlist: Netlist, luts: IntArray, wanted: npt.NDArray[np.bool_], first: int = 0) -> str:
+    """The localparams T<first> and on: the `wanted` tables of `luts`, each with the node of the model that it is."""
     offsets, all_words = netlist.table_offsets.tolist(), netlist.lut_tables.tolist()
     inputs = netlist.lut_inputs.tolist()
     layer, node = netlist.lut_layer.tolist(), netlist.lut_node.tolist()
@@ -48,7 +48,7 @@ def table_constants(netlist: Netlist, luts: IntArray, wanted: npt.NDArray[np.boo
         size = 1 << inputs[lut]
         table = sum(word << 64 * i for i, word in enumerate(all_words[offsets[lut] : offsets[lut + 1]]))
         origin = f" // layer {layer[lut]}, node {node[lut]}" if layer[lut] > 0 else ""
-        lines.append(f"  localparam [{size - 1}:0] T{position} = {names.literal(table, size)};{origin}")
+        lines.append(f"  localparam [{size - 1}:0] T{first + position} = {names.literal(table, size)};{origin}")
     return "\n".join(lines)
 
 

@@ -13,7 +13,8 @@ from tools import require_tool
 
 from difflut.export.circuit.netlist import FIRST_NET, InputFormat, Netlist
 from difflut.export.circuit.simulate import simulate, simulate_nets
-from difflut.export.verilog.netlist import VerilogDesign, emit
+from difflut.export.verilog.design import Design
+from difflut.export.verilog.netlist import emit
 
 _TESTBENCH = """\
 module testbench;
@@ -49,7 +50,7 @@ class Trace:
     probes: list[list[str]]
 
 
-def write(design: VerilogDesign, folder: Path) -> list[Path]:
+def write(design: Design, folder: Path) -> list[Path]:
     """Write the files of a design and return their paths."""
     files = {**design.files, **design.models}
     paths = [folder / name for name in sorted(files)]
@@ -58,7 +59,7 @@ def write(design: VerilogDesign, folder: Path) -> list[Path]:
     return paths
 
 
-def port_widths(design: VerilogDesign) -> dict[str, int]:
+def port_widths(design: Design) -> dict[str, int]:
     """The output ports of a design that carry results, and their widths."""
     head = design.head
     widths = {}
@@ -72,7 +73,7 @@ def port_widths(design: VerilogDesign) -> dict[str, int]:
 
 
 def run(
-    design: VerilogDesign,
+    design: Design,
     netlist: Netlist,
     rst: Bits,
     valid: Bits,
@@ -126,9 +127,7 @@ def binary(values: Any, width_bits: int) -> str:
     return "".join(f"{int(value):0{width_bits}b}" for value in reversed(values))
 
 
-def check_cycles(
-    netlist: Netlist, codes: npt.NDArray[np.int64], folder: Path, seed: int = 0, **options: Any
-) -> VerilogDesign:
+def check_cycles(netlist: Netlist, codes: npt.NDArray[np.int64], folder: Path, seed: int = 0, **options: Any) -> Design:
     """Emit `netlist`, run it with bubbles, and compare every output and probe in every cycle with `simulate`.
 
     Each clock edge gets codes, valid or not, so the data path is compared in every cycle. `options` are those of `emit`.

@@ -10,13 +10,15 @@ from typing import Any
 import icarus
 import numpy as np
 import numpy.typing as npt
+from edited_designs import edited
 
 from difflut.export.circuit.netlist import Head, InputFormat, Netlist, NetlistBuilder
 from difflut.export.families.family import find_target
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.proof.read_back import read_back
 from difflut.export.proof.rtl import RtlOutcome, prove_rtl
-from difflut.export.verilog.netlist import VerilogDesign, emit
+from difflut.export.verilog.design import Design
+from difflut.export.verilog.netlist import emit
 
 Mutation = tuple[str, str, str]  # file, regular expression, replacement (of the first match)
 
@@ -33,21 +35,21 @@ def staged_netlist(group: int = 22, classes: int = 3, seed: int = 0) -> Netlist:
     return assign_stages(builder.finish(Head(np.arange(classes + 1) * group, last)))
 
 
-def emitted(netlist: Netlist, fpga: str = "generic", **options: Any) -> VerilogDesign:
+def emitted(netlist: Netlist, fpga: str = "generic", **options: Any) -> Design:
     """The design for a family, without probes, so that changed texts need not keep any signal."""
     return replace(emit(netlist, find_target(fpga), **options), probes=())
 
 
-def mutated(design: VerilogDesign, mutation: Mutation) -> VerilogDesign:
+def mutated(design: Design, mutation: Mutation) -> Design:
     """The design with the first match in one file replaced."""
     file, pattern, replacement = mutation
     name = f"{design.top}{file}.v"
     text, count = re.subn(pattern, replacement, design.files[name], count=1)
     assert count == 1 and text != design.files[name], f"{pattern} does not occur in {name}"
-    return replace(design, files={**design.files, name: text})
+    return edited(design, {name: text})
 
 
-def prove(design: VerilogDesign, netlist: Netlist) -> RtlOutcome:
+def prove(design: Design, netlist: Netlist) -> RtlOutcome:
     """Read the text back and prove it."""
     return prove_rtl(read_back(design.files, design.top), netlist, design.latency_cycles)
 
@@ -58,7 +60,7 @@ def some_codes(netlist: Netlist, samples: int, seed: int = 0) -> npt.NDArray[np.
     return np.random.default_rng(seed).integers(form.lowest, form.highest + 1, (samples, form.features))
 
 
-def simulated(design: VerilogDesign, netlist: Netlist, codes: npt.NDArray[np.int64], folder: Path) -> icarus.Trace:
+def simulated(design: Design, netlist: Netlist, codes: npt.NDArray[np.int64], folder: Path) -> icarus.Trace:
     """What Icarus shows in each cycle; the reset comes at the start and once in the middle of a full pipeline."""
     folder.mkdir(exist_ok=True)
     edges = len(codes)
@@ -68,7 +70,7 @@ def simulated(design: VerilogDesign, netlist: Netlist, codes: npt.NDArray[np.int
     return icarus.run(design, netlist, rst, valid, codes, folder)
 
 
-def function_changed(right: VerilogDesign, wrong: VerilogDesign, netlist: Netlist, folder: Path) -> bool:
+def function_changed(right: Design, wrong: Design, netlist: Netlist, folder: Path) -> bool:
     """Whether Icarus shows another output in any cycle after the pipeline was filled."""
     codes = some_codes(netlist, 2500)
     a = simulated(right, netlist, codes, folder / "right")

@@ -13,7 +13,8 @@ from icarus import call
 from tools import require_tool
 
 from difflut.export.circuit.circuit import Circuit
-from difflut.export.verilog.stream import StreamDesign
+from difflut.export.schedule.stream.words import plan_words
+from difflut.export.verilog.design import Design
 
 _TESTBENCH = """\
 module testbench;
@@ -75,14 +76,14 @@ class Answer:
     ports: dict[str, str]
 
 
-def send(design: StreamDesign, netlist: Circuit, images: Sequence[Image], folder: Path) -> list[Answer]:
+def send(design: Design, netlist: Circuit, images: Sequence[Image], folder: Path) -> list[Answer]:
     """Reset the design, send images, and give one answer for each that was not cut short.
 
     A cut image's words are `len(gaps)`, and a reset follows, with another word offered in it.
     """
     form, size, head = netlist.input, netlist.size, netlist.body.head
-    words = design.schedule.words[0]
-    width = words.pixels * size.channels * form.width_bits
+    width = next(port.width_bits for port in design.module(design.top).ports if port.name == "in_codes")
+    words = plan_words(netlist, width // (size.channels * form.width_bits))[0]
     lines, reset, beyond = [], True, np.random.default_rng(len(images))
     for image in images:
         pixels = image.codes.reshape(size).transpose(1, 2, 0)  # (rows, columns, colours)

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.export.errors import NetlistError
-from difflut.export.schedule.folded.program import RESULT_ROWS, Program
+from difflut.export.schedule.folded.pipeline import PIPELINE
+from difflut.export.schedule.folded.program import Program
 
 
 def interpret(program: Program, features: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
@@ -30,7 +31,7 @@ def interpret(program: Program, features: npt.NDArray[np.integer]) -> npt.NDArra
     given: list[npt.NDArray[np.int64]] = []
     for row in range(program.rows):
         reads = program.reads[row]
-        written = program.features + max(0, min(row - RESULT_ROWS + 1, program.result_rows)) * program.lanes
+        written = program.features + max(0, min(row - PIPELINE.result_rows + 1, program.result_rows)) * program.lanes
         if int(reads.max()) >= written:
             raise NetlistError(f"row {row} reads bit {reads.max()}; at that time there are bits 0 to {written - 1}")
         address = np.tensordot(weights, bits[reads], axes=(0, 1))  # (lanes, N)

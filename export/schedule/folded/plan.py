@@ -15,13 +15,9 @@ import numpy.typing as npt
 
 from difflut.export.circuit.circuit import Circuit
 from difflut.export.schedule.folded.memory import Bank, Layout, make_layout
+from difflut.export.schedule.folded.pipeline import PIPELINE
 from difflut.export.schedule.folded.program import Program, make_program
 from difflut.export.schedule.stream.plan import Schedule
-
-# Clock edges of the pipeline in `folded_dense.v.j2`, from the one that takes the start: until the first row reads its bits,
-# and from the last row's number to the last score.
-READ_EDGES = 2
-SCORE_EDGES = 7
 
 
 @dataclass(frozen=True)
@@ -71,6 +67,11 @@ class FoldedDense:
     def connection_bits(self) -> int:
         """Bits of the memory of connections, with the mark of each score's last row."""
         return int(self.program.reads.size) * self.layout.address_bits + self.program.rows
+
+    @property
+    def score_cycles(self) -> int:
+        """From the edge that takes the start to the one that shows the scores."""
+        return self.program.rows + PIPELINE.scores
 
 
 def nodes_per_cycle(netlist: Circuit, schedule: Schedule, cycles: int) -> int:
@@ -133,10 +134,10 @@ def _timing(keepers: tuple[Keeper, ...], schedule: Schedule, rows: int) -> Sched
     taken = [schedule.taken[keeper.map] for keeper in keepers]
     # Edges relative to the last pixel's: the last word is written, and can be read an edge later.
     written = max(int(some[-1]) + keeper.words for some, keeper in zip(taken, keepers, strict=True))
-    start = max(1, written + 1 - (schedule.pixels - 1) - READ_EDGES)
+    start = max(1, written + 1 - (schedule.pixels - 1) - PIPELINE.read)
     # The first word of the image after the next is written after the last row has read its bits.
     first = schedule.pause_cycles + 2 + min(int(some[0]) for some in taken)
-    last_read = start + READ_EDGES + rows - 1
+    last_read = start + PIPELINE.read + rows - 1
     return replace(
         schedule,
         collect_cycles=start,

@@ -6,7 +6,7 @@ A *row* is what happens in one cycle: each *lane* looks one table up. Two kinds 
 - rows of what each score counts, score after score: its LUTs, bits as they are, and constants. A net that is counted
   twice, or by two scores, is looked up twice, so that all lanes of a row simply add ones to one score.
 
-A result can be read `RESULT_ROWS` rows after the one that makes it; where nothing else is left to do, rows stay idle.
+A result can be read `PIPELINE.result_rows` rows after the one that makes it; where nothing else is left to do, rows stay idle.
 """
 
 from __future__ import annotations
@@ -20,10 +20,7 @@ import numpy.typing as npt
 from difflut.export.circuit.analysis import levels
 from difflut.export.circuit.netlist import CONST0, CONST1, FIRST_NET, InputFormat, Netlist
 from difflut.export.errors import NetlistError
-
-# From the row that makes a result to the first that reads it. The pipeline of the hardware makes it: connections, words,
-# again words, bits, the result, then the memory is written (`folded_dense.v.j2`).
-RESULT_ROWS = 5
+from difflut.export.schedule.folded.pipeline import PIPELINE
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +119,7 @@ class _Schedule:
             placed = self._add(read[level == one].tolist())
             for net, row, lane in placed:
                 self.bit[net] = netlist.input.features + row * self.lanes + lane
-                self.ready[net] = row + RESULT_ROWS
+                self.ready[net] = row + PIPELINE.result_rows
 
     def scores(self) -> None:
         """Rows of what each score counts."""

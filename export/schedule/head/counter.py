@@ -146,7 +146,7 @@ class CounterPlan:
 @lru_cache(maxsize=256)
 def plan_counter(size: int, target: Target) -> CounterPlan:
     """The cheapest counter found for a target."""
-    if target.dual_output and target.carry_bits and target.instances == "xilinx":
+    if target.dual_output and target.carry_bits and target.instances:
         shapes = _search_chains(size, target.carry_bits)
         plan = _place(size, shapes)
     else:

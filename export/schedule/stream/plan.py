@@ -140,6 +140,13 @@ def plan_schedule(netlist: Circuit, pixels_per_cycle: int = 1) -> Schedule:
     )
 
 
+def kernel_luts(netlist: Circuit, schedule: Schedule) -> int:
+    """LUTs of all kernels, each as often as it is built."""
+    return sum(
+        layer.kernel.luts * steps.lanes.count for layer, steps in zip(netlist.layers, schedule.layers, strict=True)
+    )
+
+
 def _check_padding(number: int, layer: WindowLayer) -> None:
     for axis, what in enumerate(("rows", "columns")):
         if 2 * layer.padding[axis] >= layer.window[axis]:

@@ -16,8 +16,8 @@ from difflut.check.verification import VerificationReport, verify
 from difflut.data import Split
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle
-from difflut.export.schedule.forms import Folded
 from difflut.export.builds.make import make_build
+from difflut.export.schedule.forms import Folded
 from difflut.sim import ProtocolError
 from difflut.training import predict_scores
 

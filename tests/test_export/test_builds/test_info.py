@@ -69,7 +69,11 @@ def test_every_key_is_needed_and_no_other_is_taken(described: BuildInfo) -> None
     known = list(places(json.loads(content)))
     assert len(known) > 60
     for place in known:
-        if isinstance(place[-1], str) and place[-1] not in OPTIONAL | {"format", "digest", "form"} and place[-2:-1] != ("pipeline",):
+        if (
+            isinstance(place[-1], str)
+            and place[-1] not in OPTIONAL | {"format", "digest", "form"}
+            and place[-2:-1] != ("pipeline",)
+        ):
             with pytest.raises(BundleError):
                 from_bytes(changed(content, place, lambda inner, key: inner.pop(key)), SOURCE)
     for place in {place[:-1] for place in known if isinstance(place[-1], str)}:

@@ -145,7 +145,7 @@ def test_unedited_rtl_agrees(tmp_path: Path) -> None:
         ("stack_map1", "ROW_IN2 = 6'h1f", "ROW_IN2 = 6'h3f"),  # nor the lower one
         ("stack_map1", "older <= lines[next_address]", "older <= lines[address]"),
         ("stack_map2", "ROW_OUT = 6'h15", "ROW_OUT = 6'h2a"),  # rows that are no positions
-        ("stack", "bits0[3:0] <= {\n      in_codes[15:8]", "bits0[3:0] <= {\n      in_codes[7:0]"),
+        ("stack", ".in_codes(in_codes)", ".in_codes({in_codes[7:0], in_codes[15:8]})"),
         ("stack", "assign in_ready = pause == 3'd0", "assign in_ready = 1'b1"),
         ("stack", "      count <= 5'd0;\n", ""),  # the reset does not forget a half image
         ("stack_map1", "count <= 6'd0;\n      row", "row"),

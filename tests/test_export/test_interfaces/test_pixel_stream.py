@@ -22,7 +22,7 @@ from difflut.data import Split
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle
 from difflut.export.builds.make import make_build
-from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.simulate import Outputs
 from difflut.export.circuit.simulate_circuit import simulate_convolution
 from difflut.export.interfaces import frame_order, pack_samples, unpack_results
@@ -32,6 +32,7 @@ from difflut.export.interfaces.registers import register_map
 from difflut.export.interfaces.wrapper import wrap_pixels
 from difflut.export.proof.build import prove
 from difflut.export.proof.streams import induction, prove_streams
+from difflut.export.schedule.stream.plan import plan_schedule
 from difflut.export.verilog.stream import emit_stream
 from difflut.report.facts import read_facts
 from difflut.report.page import draw, render
@@ -53,7 +54,7 @@ def samples(shape: str) -> npt.NDArray[np.int64]:
 @cache
 def expected(shape: str) -> Outputs:
     netlist = read_netlist(pixel_bundle(shape))
-    assert isinstance(netlist, ConvolutionalNetlist)
+    assert isinstance(netlist, Circuit)
     return simulate_convolution(netlist, samples(shape))
 
 
@@ -167,9 +168,10 @@ def test_words_of_several_pixels() -> None:
 
 def test_rows_are_made_of_whole_words() -> None:
     netlist = read_netlist(pixel_bundle("colours"))
-    assert isinstance(netlist, ConvolutionalNetlist)
+    assert isinstance(netlist, Circuit)
+    schedule = plan_schedule(netlist, 2)
     with pytest.raises(ConfigError) as caught:
-        wrap_pixels(emit_stream(netlist, top="stack_core"), netlist, Stream(), pixels_per_word=2)
+        wrap_pixels(emit_stream(netlist, schedule, top="stack_core"), netlist, Stream(), schedule)
     assert str(caught.value) == (
         "interface axi-stream: rows of 5 pixels are not made of whole words of 2; use the plain interface, or a number of "
         "pixels a cycle that divides a row"

@@ -15,9 +15,8 @@ from tools import require_prover
 from difflut.check.builds import read_netlist
 from difflut.export.builds import bundle
 from difflut.export.builds.bundle import pack_netlist
-from difflut.export.schedule.forms import Folded, Streaming
-from difflut.export.builds.make import make_build
-from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.builds.make_stream import make_stream_bundle
+from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.circuit_text import to_text
 from difflut.export.errors import BundleError
 from difflut.export.proof.build import prove
@@ -46,16 +45,17 @@ SIGNED = Plan(
     options={"input_format": InputFormat(12, True, 8.0)},
 )
 
-# Plans and how many pixels a cycle their circuits take; of the last one's map 1 the rows end within a word.
-BUILDS = ((TWO, 1), (SIGNED, 1), (SIGNED, 2))
+# Plans, how many pixels a cycle their circuits take, and the family; of map 1 of SIGNED the rows end within a word of two.
+# On xcup the encoder consists of primitives.
+BUILDS = ((TWO, 1, "generic"), (SIGNED, 1, "generic"), (SIGNED, 2, "generic"), (TWO, 1, "xcup"))
 
 
 @cache
-def built(number: int) -> tuple[bundle.Bundle, ConvolutionalNetlist]:
-    plan, pixels = BUILDS[number]
-    build = make_build(made(plan), form=Streaming(pixels))
+def built(number: int) -> tuple[bundle.Bundle, Circuit]:
+    plan, pixels, fpga = BUILDS[number]
+    build = make_stream_bundle(made(plan), pixels_per_cycle=pixels, fpga=fpga)
     netlist = read_netlist(build)
-    assert isinstance(netlist, ConvolutionalNetlist)
+    assert isinstance(netlist, Circuit)
     return build, netlist
 
 
@@ -138,13 +138,18 @@ def test_a_wrong_comparison_has_a_counterexample(plan: int, change: str) -> None
     require_prover()
     build, netlist = built(plan)
     texts = sources(build)
-    found = re.search(r"(in_codes\[\d+:\d+\])(.*?>= (\d+)'h([0-9a-f]+))", texts["stack"])
-    assert found is not None
-    other = next(port for port in re.findall(r"in_codes\[\d+:\d+\]", texts["stack"]) if port != found[1])
-    moved = found[2].replace(f"{found[3]}'h{found[4]}", f"{found[3]}'h{int(found[4], 16) - 1:x}")
-    texts["stack"] = texts["stack"].replace(
-        found[0], found[1] + moved if change == "threshold" else other + found[2], 1
-    )
+    if change == "threshold":  # an address that another threshold would tell otherwise
+        found = re.search(r"T0 = (\d+)'h([0-9a-f]+)", texts["stack_encoder"])
+        assert found is not None
+        old, new = found[0], f"T0 = {found[1]}'h{int(found[2], 16) ^ 1:x}"
+    else:
+        width = 2 * netlist.input.width_bits
+        half = width // 2
+        old = ".in_codes(in_codes)"
+        new = f".in_codes({{in_codes[{half - 1}:0], in_codes[{width - 1}:{half}]}})"
+    changed = "stack_encoder" if change == "threshold" else "stack"
+    assert texts[changed].count(old) == 1
+    texts[changed] = texts[changed].replace(old, new)
     claim, example = prove_part(pixel_part(read_top(texts, "stack"), netlist))
     assert claim.verdict == REFUTED and example is not None and len(example.codes) == 2
 
@@ -153,10 +158,10 @@ def test_a_wrong_comparison_has_a_counterexample(plan: int, change: str) -> None
     ("old", "new"),
     [
         (r"(collected2\[0\] <= |collected2\[\d+:0\] <= \{?.*?)bits2\[(\d)\]", r"\1~bits2[\2]"),
-        (r"pixel2 == \d+'h?d?(\w+)\) collected2", r"pixel2 == 1) collected2"),
-        (r"if \(valid2 & pixel2", r"if (pixel2"),
-        (r"else if \(valid2\) pixel2", r"else pixel2"),
-        (r"if \(rst\) pixel2 <= ", r"if (1'b0) pixel2 <= "),
+        (r"word2 == \d+'h?d?(\w+)\) collected2", r"word2 == 1) collected2"),
+        (r"if \(valid2 & word2", r"if (word2"),
+        (r"else if \(valid2\) word2", r"else word2"),
+        (r"if \(rst\) word2 <= ", r"if (1'b0) word2 <= "),
     ],
     ids=["inverted", "another pixel", "not valid", "counts cycles", "not reset"],
 )
@@ -192,7 +197,7 @@ def test_a_wrong_bit_of_a_word_is_not_proved(old: str, new: str) -> None:
 
 def test_folded_circuits_are_refused(tmp_path: Path) -> None:
     require_prover()
-    bundle.write(make_build(made(SIGNED), form=Folded(nodes_per_cycle=1)), tmp_path / "net")
+    bundle.write(make_stream_bundle(made(SIGNED), dense_nodes_per_cycle=1), tmp_path / "net")
     with pytest.raises(
         BundleError, match=r"net: its dense part is folded into memories, for which there is no proof yet; check"
     ):
@@ -231,7 +236,7 @@ def test_a_wrong_dense_part_has_a_counterexample() -> None:
     wrong = [claim.subject for claim in outcome.claims if claim.verdict != PROVED]
     assert wrong and all(subject.startswith("dense part, ") for subject in wrong)
     assert outcome.counterexample is not None and outcome.counterexample.part == "dense part"
-    assert len(outcome.counterexample.codes) == len(netlist.dense_bits)
+    assert len(outcome.counterexample.codes) == len(netlist.body_bits)
 
 
 def test_a_netlist_of_another_geometry_is_not_proved(tmp_path: Path) -> None:

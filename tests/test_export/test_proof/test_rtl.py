@@ -5,11 +5,11 @@ A mutant counts only if Icarus, on its own, shows that its function changed.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from edited_designs import edited
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from netlists import netlists, staged_netlists
@@ -25,7 +25,7 @@ from difflut.export.proof.read_back import read_back
 from difflut.export.proof.report import Counterexample
 from difflut.export.proof.rtl import run_circuit
 from difflut.export.schedule.head.outputs import parse_outputs
-from difflut.export.verilog.netlist import VerilogDesign
+from difflut.export.verilog.design import Design
 
 
 @pytest.mark.parametrize("fpga", TARGETS)
@@ -205,7 +205,7 @@ def test_wrong_rtl_is_not_proved_and_an_input_shows_it(name: str, tmp_path: Path
         assert claim.verdict == "refuted" and claim.detail.startswith("wrong after")
 
 
-def shows_a_difference(design: VerilogDesign, netlist: Netlist, found: Counterexample, folder: Path) -> bool:
+def shows_a_difference(design: Design, netlist: Netlist, found: Counterexample, folder: Path) -> bool:
     """Whether Icarus, fed with the counterexample between other codes, gives another answer than the netlist."""
     codes = np.array([found.codes])
     expected = simulate(netlist, codes)
@@ -261,7 +261,7 @@ def test_equal_functions_written_otherwise_are_proved() -> None:
     start = text.index("T5[{1'b1, ")
     rest = text[start + len("T5[{1'b1, ") : text.index("}]", start)]
     text = text.replace(f"T5[{{1'b1, {rest}}}]", f"T5[{{1'b1, {rest}}}] : T5[{{1'b0, {rest}}}])")
-    design = replace(design, files={**design.files, "toy_stage3.v": text})
+    design = edited(design, {"toy_stage3.v": text})
     outcome = prove(design, netlist)
     assert [claim for claim in outcome.claims if claim.verdict != "proved"] == []
 

@@ -15,7 +15,8 @@ from difflut.export.circuit.netlist import Head, InputFormat, Netlist, NetlistBu
 from difflut.export.circuit.simulate import simulate
 from difflut.export.errors import NetlistError
 from difflut.export.schedule.folded.interpret import interpret
-from difflut.export.schedule.folded.program import RESULT_ROWS, make_program
+from difflut.export.schedule.folded.pipeline import PIPELINE
+from difflut.export.schedule.folded.program import make_program
 
 
 def on_bits(netlist: Netlist) -> Netlist:
@@ -47,8 +48,8 @@ def test_rows() -> None:
     assert (flat.rows, flat.result_rows, flat.idle_lanes) == (20, 0, 30)
     assert flat.last.tolist() == [False, True] * 10
     deep = make_program(on_bits(layered_netlist((3, 10), comparators=90)), 4)
-    assert (deep.rows, deep.result_rows) == (RESULT_ROWS + 10, 1)
-    assert deep.last.tolist() == [True] + [False] * (RESULT_ROWS - 1) + [True] * 10
+    assert (deep.rows, deep.result_rows) == (PIPELINE.result_rows + 10, 1)
+    assert deep.last.tolist() == [True] + [False] * (PIPELINE.result_rows - 1) + [True] * 10
 
 
 def test_constants_and_repeated_nets_count() -> None:

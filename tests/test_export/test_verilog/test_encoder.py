@@ -8,6 +8,7 @@ from pathlib import Path
 import icarus
 import numpy as np
 import pytest
+from edited_designs import edited
 from icarus import check_cycles
 from netlists import codes_for
 
@@ -109,7 +110,7 @@ def test_a_flipped_table_bit_is_noticed(family: str, tmp_path: Path, monkeypatch
     position = re.search(r"(?:T0 = |INIT\()\d+'h([0-9a-f]+)", text)
     assert position is not None
     digit = position.end(1) - 1
-    design.files[name] = text[:digit] + f"{int(text[digit], 16) ^ 1:x}" + text[digit + 1 :]
+    design = edited(design, {name: text[:digit] + f"{int(text[digit], 16) ^ 1:x}" + text[digit + 1 :]})
     monkeypatch.setattr(icarus, "emit", lambda *_, **__: design)
     with pytest.raises(AssertionError, match="at edge"):
         check_cycles(netlist, np.concatenate([every_code(netlist), codes_for(netlist, 50)]), tmp_path, target=target)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from convolutions import LONG, Plan, Step, made, plans
+from edited_designs import edited
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from icarus import binary
@@ -18,11 +19,13 @@ from small_models import random_codes
 from streams import Answer, Image, gaps, send
 
 from difflut.export.circuit.circuit import Circuit
-from difflut.export.frontend.trace import trace_circuit
-from difflut.export.passes import pipelines
+from difflut.export.frontend.maps import trace_convolution
+from difflut.export.passes.parts import optimise
 from difflut.export.schedule.folded.plan import FoldedDense, fold_dense, nodes_per_cycle
-from difflut.export.schedule.stream.plan import plan_schedule, stage_kernels
-from difflut.export.verilog.stream import StreamDesign, emit_stream
+from difflut.export.schedule.stream.kernels import stage_kernels
+from difflut.export.schedule.stream.plan import plan_schedule
+from difflut.export.verilog.design import Design
+from difflut.export.verilog.stream import emit_folded
 from difflut.training import predict_scores
 
 # One map and one level; two maps, levels that wait for each other, words of several bits. LONG has more rows than pixels.
@@ -37,16 +40,16 @@ class Folded:
     plan: Plan
     netlist: Circuit
     dense: FoldedDense
-    design: StreamDesign
+    design: Design
 
 
 def folded(plan: Plan, nodes: int) -> Folded:
-    netlist = stage_kernels(pipelines.run(trace_circuit(made(plan)))[0])
+    netlist = stage_kernels(optimise(trace_convolution(made(plan)))[0])
     dense = fold_dense(netlist, plan_schedule(netlist), nodes)
-    return Folded(plan, netlist, dense, emit_stream(netlist, folded=dense))
+    return Folded(plan, netlist, dense, emit_folded(netlist, dense))
 
 
-def run(made_: Folded, design: StreamDesign, folder: Path) -> tuple[list[Answer], list[int]]:
+def run(made_: Folded, design: Design, folder: Path) -> tuple[list[Answer], list[int]]:
     """The answers to images back to back, with gaps, and around a reset in mid image; which of them are wrong."""
     model, netlist = made(made_.plan), made_.netlist
     random = np.random.default_rng(made_.plan.seed)
@@ -166,6 +169,6 @@ def replaced(old: str, new: str) -> Callable[[str], str]:
 def test_wrong_rtl_is_found(tmp_path: Path, file: str, edit: Callable[[str], str]) -> None:
     made_ = folded(TWO, 2)
     name = f"stack_{file}.v"
-    files = {**made_.design.files, name: edit(made_.design.files[name])}
-    assert files != made_.design.files
-    assert run(made_, replace(made_.design, files=files), tmp_path)[1]
+    wrong = edit(made_.design.files[name])
+    assert wrong != made_.design.files[name]
+    assert run(made_, edited(made_.design, {name: wrong}), tmp_path)[1]

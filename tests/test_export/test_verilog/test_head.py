@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from edited_designs import edited
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from icarus import call, check_cycles, write
@@ -152,7 +153,7 @@ def test_a_wrong_table_in_a_chain_is_noticed(tmp_path: Path, monkeypatch: pytest
     name = "counting_chain0_6c.v"
     wrong = re.sub(r"INIT\(64'h6996", "INIT(64'h6997", design.files[name])
     assert wrong != design.files[name]
-    design.files[name] = wrong
+    design = edited(design, {name: wrong})
     monkeypatch.setattr("icarus.emit", lambda *_, **__: design)
     every = np.arange(128)[:, None] >> np.arange(7) & 1
     with pytest.raises(AssertionError, match="out_scores at edge"):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from edited_designs import edited
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from icarus import call, check_cycles, write
@@ -69,9 +69,9 @@ def test_a_register_that_is_missing_is_noticed(tmp_path: Path) -> None:
     every = np.stack(np.meshgrid(np.arange(16), np.arange(16)), axis=-1).reshape(-1, 2)
     with pytest.MonkeyPatch.context() as patch:
         text = emit(netlist, **emit_options(wrong)).files["tiny_argmax.v"]
-        whole = emit(netlist)
-        files = {**whole.files, "tiny_argmax.v": text.replace("(\n", "(\n    input wire clk,\n", 1)}
-        patch.setattr("icarus.emit", lambda *_, **__: replace(whole, files=files))
+        wrong_text = text.replace("(\n", "(\n    input wire clk,\n", 1)
+        design = edited(emit(netlist), {"tiny_argmax.v": wrong_text})
+        patch.setattr("icarus.emit", lambda *_, **__: design)
         with pytest.raises(AssertionError, match="at edge"):
             check_cycles(netlist, every, tmp_path)
 

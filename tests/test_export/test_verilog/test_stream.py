@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from convolutions import Plan, Step, made, plans
+from edited_designs import edited
 from hypothesis import given, settings
 from icarus import binary
 from small_models import random_codes
@@ -16,25 +17,27 @@ from streams import Answer, Image, gaps, send
 
 from difflut.errors import ConfigError
 from difflut.export.circuit.circuit import Circuit
-from difflut.export.frontend.trace import trace_circuit
-from difflut.export.passes import pipelines
-from difflut.export.schedule.stream.plan import stage_kernels
+from difflut.export.frontend.maps import trace_convolution
+from difflut.export.passes.parts import optimise
+from difflut.export.schedule.stream.kernels import stage_kernels
+from difflut.export.schedule.stream.plan import Schedule, plan_schedule
 from difflut.export.schedule.stream.words import plan_words
-from difflut.export.verilog.stream import StreamDesign, emit_stream
+from difflut.export.verilog.design import Design
+from difflut.export.verilog.stream import emit_stream
 from difflut.input_format import InputFormat
 from difflut.models import BaseModel
 from difflut.training import predict_scores
 
 
 def staged(model: BaseModel) -> Circuit:
-    return stage_kernels(pipelines.run(trace_circuit(model))[0])
+    return stage_kernels(optimise(trace_convolution(model))[0])
 
 
 @dataclass(frozen=True)
 class Run:
     """What a design gave for images of which one was cut short, and what PyTorch gives for the others."""
 
-    design: StreamDesign
+    design: Design
     answers: list[Answer]
     expected: list[dict[str, str]]
 
@@ -45,13 +48,20 @@ class Run:
         return [number for number, (answer, ports) in enumerate(pairs) if answer.ports != ports]
 
 
-def run_stream(model: BaseModel, folder: Path, netlist: Circuit, design: StreamDesign, seed: int = 0) -> Run:
+def run_stream(
+    model: BaseModel,
+    folder: Path,
+    netlist: Circuit,
+    schedule: Schedule,
+    design: Design,
+    seed: int = 0,
+) -> Run:
     """Images back to back, with gaps, after a pause, and around a reset in mid image."""
     random = np.random.default_rng(seed)
     codes = random_codes(model, 9, seed)
     scores, classes = predict_scores(model, codes)
     rows = codes.reshape(9, -1).numpy().astype(np.int64)
-    words = design.schedule.words[0].total
+    words = schedule.words[0].total
     none = np.zeros(words, np.int64)
     pause = none.copy()
     pause[0] = design.latency_cycles + 3
@@ -78,14 +88,15 @@ def run_stream(model: BaseModel, folder: Path, netlist: Circuit, design: StreamD
 
 def check_stream(model: BaseModel, folder: Path, netlist: Circuit, pixels_per_cycle: int = 1, seed: int = 0) -> Run:
     """Every output of every image, and when it came."""
-    design = emit_stream(netlist, pixels_per_cycle=pixels_per_cycle)
-    run = run_stream(model, folder, netlist, design, seed)
+    schedule = plan_schedule(netlist, pixels_per_cycle)
+    design = emit_stream(netlist, schedule)
+    run = run_stream(model, folder, netlist, schedule, design, seed)
     assert len(run.answers) == 8
     assert not run.wrong, (pixels_per_cycle, run.wrong)
     assert {answer.edge - answer.last_word for answer in run.answers} == {design.latency_cycles}
     ends = [answer.last_word for answer in run.answers]
-    assert {ends[1] - ends[0], ends[2] - ends[1]} == {design.schedule.initiation_interval}
-    words = design.schedule.words[0]
+    assert {ends[1] - ends[0], ends[2] - ends[1]} == {design.initiation_interval}
+    words = schedule.words[0]
     assert words.total == words.rows * -(-words.columns // pixels_per_cycle)
     return run
 
@@ -155,15 +166,16 @@ TWO = Plan((2, 6, 5), (Step(4, (3, 3), padding=(1, 1)), Step(3, (2, 2), (2, 1)))
 def test_wrong_lanes_are_found(tmp_path: Path, file: str, old: str, new: str) -> None:
     model = made(TWO)
     netlist = staged(model)
-    design = emit_stream(netlist, pixels_per_cycle=2)
+    schedule = plan_schedule(netlist, 2)
+    design = emit_stream(netlist, schedule)
     assert old in design.files[f"{file}.v"]
-    edited = {**design.files, f"{file}.v": design.files[f"{file}.v"].replace(old, new, 1)}
-    assert run_stream(model, tmp_path, netlist, replace(design, files=edited)).wrong
+    wrong = edited(design, {f"{file}.v": design.files[f"{file}.v"].replace(old, new, 1)})
+    assert run_stream(model, tmp_path, netlist, schedule, wrong).wrong
 
 
 def test_too_much_padding_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
-        emit_stream(staged(made(Plan((1, 4, 4), (Step(2, (1, 2), padding=(0, 1)),)))))
+        plan_schedule(staged(made(Plan((1, 4, 4), (Step(2, (1, 2), padding=(0, 1)),)))))
     assert str(caught.value) == (
         "layer 1 pads a window of 2 columns with 1 on each side; in a stream twice the padding must be less than the window, "
         "as each pixel gives one position at most: use --conv unrolled"
