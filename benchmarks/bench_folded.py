@@ -16,8 +16,8 @@ from pathlib import Path
 from bench_convolution import show_simulation
 
 from difflut.export.builds import bundle
-from difflut.export.schedule.forms import Folded
 from difflut.export.builds.make import make_build
+from difflut.export.schedule.forms import Folded
 from difflut.models import get_model
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import jinja2
 
 from difflut.errors import DifflutError
+from difflut.quoting import FILTERS
 
 _DIRECTORY = Path(__file__).parent
 
@@ -21,7 +22,7 @@ class TemplateError(DifflutError):
 
 @cache
 def _environment(directory: Path) -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(directory),
         undefined=jinja2.StrictUndefined,
         autoescape=False,
@@ -29,6 +30,8 @@ def _environment(directory: Path) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters |= FILTERS
+    return environment
 
 
 def _place(error: Exception, directory: Path) -> str:

@@ -19,6 +19,8 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from difflut.errors import ConfigError
+from difflut.export.builds import design_info
+from difflut.export.builds.design_info import DESIGN_FILE, DesignInfo
 from difflut.export.builds.info import MANIFEST, BuildInfo, from_bytes, to_bytes
 from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.text import from_text
@@ -80,6 +82,11 @@ class Build:
         return {name: self.text(name) for name in names}
 
     @cached_property
+    def design(self) -> DesignInfo:
+        """The hierarchy of the core."""
+        return design_info.from_bytes(self.text(DESIGN_FILE).encode())
+
+    @cached_property
     def circuit(self) -> Circuit:
         """What was emitted."""
         return from_text(self.text(NETLIST_FILE))
@@ -87,6 +94,8 @@ class Build:
     @cached_property
     def traced(self) -> Circuit:
         """What was traced, before the passes."""
+        if TRACED_FILE not in self.files:
+            raise BundleError(f"{self.info.name}: the build has no {TRACED_FILE}; export again with this version")
         return from_text(lzma.decompress(self.files[TRACED_FILE]).decode())
 
 

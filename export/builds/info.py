@@ -39,11 +39,11 @@ PortBits = Annotated[int, Meta(ge=1, le=1 << 28)]
 Amount = Annotated[float, Meta(ge=0, le=1e12)]
 
 
-class _Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What all parts of `build.json` have in common: unknown keys are refused, None is left out."""
 
 
-class ModelInfo(_Record, frozen=True, rename={"class_name": "class"}):
+class ModelInfo(Record, frozen=True, rename={"class_name": "class"}):
     """The model that a build was made from.
 
     Attributes:
@@ -59,7 +59,7 @@ class ModelInfo(_Record, frozen=True, rename={"class_name": "class"}):
     trained: dict[str, Any]
 
 
-class InputInfo(_Record, frozen=True):
+class InputInfo(Record, frozen=True):
     """The input port.
 
     Attributes:
@@ -81,7 +81,7 @@ class InputInfo(_Record, frozen=True):
     meaning: Text
 
 
-class ScoresPort(_Record, frozen=True):
+class ScoresPort(Record, frozen=True):
     """The port with all scores: score k at bits [width_bits*k +: width_bits]."""
 
     port: Identifier
@@ -89,7 +89,7 @@ class ScoresPort(_Record, frozen=True):
     width_bits: PortBits
 
 
-class ClassPort(_Record, frozen=True):
+class ClassPort(Record, frozen=True):
     """The port with the class index."""
 
     port: Identifier
@@ -97,7 +97,7 @@ class ClassPort(_Record, frozen=True):
     ties: Text
 
 
-class TopPort(_Record, frozen=True):
+class TopPort(Record, frozen=True):
     """The port with the best classes, rank i at bits [width_bits*i +: width_bits]."""
 
     port: Identifier
@@ -106,7 +106,7 @@ class TopPort(_Record, frozen=True):
     order: Text
 
 
-class OutputInfo(_Record, frozen=True, rename={"best": "class"}):
+class OutputInfo(Record, frozen=True, rename={"best": "class"}):
     """The result ports that there are; `classes` is the number of classes whatever the ports."""
 
     classes: Size
@@ -127,7 +127,7 @@ class OutputInfo(_Record, frozen=True, rename={"best": "class"}):
         return tuple(found)
 
 
-class WholeSamples(_Record, frozen=True, tag_field="takes", tag="samples"):
+class WholeSamples(Record, frozen=True, tag_field="takes", tag="samples"):
     """A sample enters in one cycle, a new one each cycle; every node is built at every position."""
 
     form: ClassVar[str] = "unrolled"
@@ -135,7 +135,7 @@ class WholeSamples(_Record, frozen=True, tag_field="takes", tag="samples"):
     provable: ClassVar[bool] = True
 
 
-class BankInfo(_Record, frozen=True):
+class BankInfo(Record, frozen=True):
     """One memory of a folded body; `map` is what it holds, None for results of earlier rows."""
 
     words: Positive
@@ -143,7 +143,7 @@ class BankInfo(_Record, frozen=True):
     map: Count | None = None
 
 
-class ProgramInfo(_Record, frozen=True):
+class ProgramInfo(Record, frozen=True):
     """A body that is a program in memories, looked up `nodes_per_cycle` LUTs at a time."""
 
     nodes_per_cycle: Positive
@@ -157,7 +157,7 @@ class ProgramInfo(_Record, frozen=True):
     banks: tuple[BankInfo, ...]
 
 
-class MapInfo(_Record, frozen=True):
+class MapInfo(Record, frozen=True):
     """One map of bits of an image, and the kernel that makes it.
 
     Attributes:
@@ -179,7 +179,7 @@ class MapInfo(_Record, frozen=True):
     registers: Cycles
 
 
-class Pixels(_Record, frozen=True, tag_field="takes", tag="pixels"):
+class Pixels(Record, frozen=True, tag_field="takes", tag="pixels"):
     """An image enters pixel by pixel; each kernel is built once for each position that it makes in a cycle.
 
     Attributes:
@@ -221,7 +221,7 @@ class Pixels(_Record, frozen=True, tag_field="takes", tag="pixels"):
         return self.program is None
 
 
-class NetlistInfo(_Record, frozen=True):
+class NetlistInfo(Record, frozen=True):
     """What was emitted: comparators and LUTs as they are built, codes of a sample and how many of them are read."""
 
     comparators: Count
@@ -232,7 +232,7 @@ class NetlistInfo(_Record, frozen=True):
     score_width_bits: PortBits
 
 
-class PartInfo(_Record, frozen=True):
+class PartInfo(Record, frozen=True):
     """One part of the circuit.
 
     Attributes:
@@ -252,7 +252,7 @@ class PartInfo(_Record, frozen=True):
     instances: tuple[Text, ...] = ()
 
 
-class PassInfo(_Record, frozen=True):
+class PassInfo(Record, frozen=True):
     """What one pass changed; `part` names a part of a circuit that has several."""
 
     name: Text
@@ -263,7 +263,7 @@ class PassInfo(_Record, frozen=True):
     part: Text | None = None
 
 
-class PipelineInfo(_Record, frozen=True):
+class PipelineInfo(Record, frozen=True):
     """Where registers are: what was asked for, all levels, and those with a register behind them."""
 
     spec: Text
@@ -273,7 +273,7 @@ class PipelineInfo(_Record, frozen=True):
     latency_cycles: Cycles | None = None
 
 
-class StageInfo(_Record, frozen=True):
+class StageInfo(Record, frozen=True):
     """One register-to-register stage; `register_bits` stand at its end, 0 if it ends at a port without a register."""
 
     levels: tuple[Text, ...]
@@ -281,14 +281,14 @@ class StageInfo(_Record, frozen=True):
     register_bits: Count
 
 
-class PathInfo(_Record, frozen=True):
+class PathInfo(Record, frozen=True):
     """The longest path: the number of its stage, and from its end back to where it starts."""
 
     stage: Count
     path: tuple[Text, ...]
 
 
-class TimingInfo(_Record, frozen=True):
+class TimingInfo(Record, frozen=True):
     """The estimated clock of the core; of a streaming circuit that of its body."""
 
     estimate: Text
@@ -297,7 +297,7 @@ class TimingInfo(_Record, frozen=True):
     critical_path: PathInfo
 
 
-class LayoutInfo(_Record, frozen=True):
+class LayoutInfo(Record, frozen=True):
     """How many numbers a frame has, the bits and bytes of each, and its beats."""
 
     count: Size
@@ -306,7 +306,7 @@ class LayoutInfo(_Record, frozen=True):
     beats: Size
 
 
-class RegisterInfo(_Record, frozen=True):
+class RegisterInfo(Record, frozen=True):
     """One register of the AXI4-Lite block; `value` is what a constant reads."""
 
     name: Identifier
@@ -316,7 +316,7 @@ class RegisterInfo(_Record, frozen=True):
     value: Count | None = None
 
 
-class AxiStreamInfo(_Record, frozen=True):
+class AxiStreamInfo(Record, frozen=True):
     """The streams and registers around the core.
 
     Attributes:
@@ -345,7 +345,7 @@ class AxiStreamInfo(_Record, frozen=True):
     word_values: Size | None = None
 
 
-class BuildInfo(_Record, frozen=True):
+class BuildInfo(Record, frozen=True):
     """`build.json`.
 
     Attributes:

@@ -9,16 +9,16 @@ from typing import Any
 
 from difflut._version import __version__
 from difflut.errors import ConfigError
-from difflut.export.builds import bundle
+from difflut.export.builds import bundle, design_info
 from difflut.export.builds.bundle import Build, pack_netlist
 from difflut.export.builds.describe import describe
+from difflut.export.builds.design_info import DESIGN_FILE
 from difflut.export.builds.fusesoc import core_file, core_name
 from difflut.export.builds.info import BuildInfo
 from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.text import to_text
 from difflut.export.families.family import GENERIC, find_target
-from difflut.export.frontend.trace import trace_circuit
-from difflut.export.frontend.trace import trace
+from difflut.export.frontend.trace import trace, trace_circuit
 from difflut.export.interfaces.framing import Stream
 from difflut.export.interfaces.wrapper import HEADER_FOLDER, Plain, Wrapped, choose_interface
 from difflut.export.passes import pipelines
@@ -81,6 +81,7 @@ def make_build(
         **_hardware_files(info, wrapped, design.models),
         bundle.NETLIST_FILE: to_text(planned.circuit).encode(),
         bundle.TRACED_FILE: pack_netlist(to_text(traced)),
+        DESIGN_FILE: design_info.to_bytes(design),
         bundle.MODEL_FILE: model.checkpoint_bytes(frozen=True),
     }
     return Build.of(info, files)
