@@ -32,16 +32,16 @@ from difflut.data import load_cifar10
 from difflut.export.builds import bundle
 from difflut.export.builds.make import make_build
 from difflut.export.frontend.trace import trace
-from difflut.export.schedule.forms import STREAMING, UNROLLED
+from difflut.export.schedule.forms import Form, Streaming
 from difflut.models import BaseModel, CIFAR10Conv, get_model
 from difflut.sim import run_rtl
 from difflut.training import predict_scores
 
 
-def make(name: str, form: str, fpga: str, pixels: int) -> bundle.Bundle:
+def make(name: str, form: str, fpga: str, pixels: int) -> bundle.Build:
     """The build of a form."""
     model = get_model(name, pretrained=True)
-    if form == STREAMING:
+    if form == Streaming.name:
         return make_build(model, fpga=fpga, form=Streaming(pixels))
     return make_build(model, fpga=fpga)
 
@@ -50,14 +50,13 @@ def measure(name: str, form: str, fpga: str, pixels: int) -> dict[str, Any]:
     """The figures of a form, taken in this process."""
     trace(small_model())
     before = time.process_time()
-    manifest = make(name, form, fpga, pixels).manifest
-    described = manifest.get("convolution", {})
+    info = make(name, form, fpga, pixels).info
     return {
-        "buffers": described.get("line_buffer_bits", 0),
-        "windows": described.get("window_bits", 0),
-        "luts": manifest["netlist"]["luts"],
-        "latency": manifest["latency_cycles"],
-        "interval": manifest["initiation_interval"],
+        "buffers": info.pixels.line_buffer_bits if info.pixels else 0,
+        "windows": info.pixels.window_bits if info.pixels else 0,
+        "luts": info.netlist.luts,
+        "latency": info.latency_cycles,
+        "interval": info.initiation_interval,
         "seconds": time.process_time() - before,
         "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
@@ -71,7 +70,7 @@ def images_of(model: BaseModel, count: int, data: Path | None) -> torch.Tensor:
     return torch.randint(form.lowest, form.highest + 1, (count, *model.input_shape), generator=generator)
 
 
-def simulate(made: bundle.Bundle, model: BaseModel, codes: torch.Tensor) -> tuple[float, int]:
+def simulate(made: bundle.Build, model: BaseModel, codes: torch.Tensor) -> tuple[float, int]:
     """Compare the RTL in Verilator with PyTorch; seconds of CPU time, the compilation's included, and the latency."""
     scores, classes = predict_scores(model, codes)
     interface = rtl_interface(made)
@@ -87,7 +86,7 @@ def simulate(made: bundle.Bundle, model: BaseModel, codes: torch.Tensor) -> tupl
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, result.latency_cycles
 
 
-def show_simulation(made: bundle.Bundle, model: BaseModel, images: int, data: Path | None) -> None:
+def show_simulation(made: bundle.Build, model: BaseModel, images: int, data: Path | None) -> None:
     """Run `simulate` and say what came out."""
     seconds, latency = simulate(made, model, images_of(model, images, data))
     kind = "random images" if data is None else "test images"
@@ -108,8 +107,8 @@ def write_small(folder: Path, fpga: str, choices: list[int]) -> None:
     model = small_model()
     for pixels in choices:
         made = make_build(model, fpga=fpga, form=Streaming(pixels))
-        bundle.write(made, folder / (STREAMING if pixels == 1 else f"{STREAMING}-{pixels}"))
-    bundle.write(make_build(model, fpga=fpga), folder / UNROLLED)
+        bundle.write(made, folder / (Streaming.name if pixels == 1 else f"{Streaming.name}-{pixels}"))
+    bundle.write(make_build(model, fpga=fpga), folder / Form.name)
 
 
 def main() -> None:
@@ -132,8 +131,8 @@ def main() -> None:
     print(
         f"{'form':<12}{'pixels':>7}{'LUTs':>8}{'latency':>9}{'interval':>10}{'buffers':>9}{'windows':>9}{'seconds':>9}{'MB':>7}"
     )
-    for form in (UNROLLED, STREAMING):
-        for pixels in options.pixels if form == STREAMING else (0,):
+    for form in (Form.name, Streaming.name):
+        for pixels in options.pixels if form == Streaming.name else (0,):
             command = [sys.executable, __file__, "--model", options.model, "--fpga", options.fpga, "--form", form]
             command += ["--pixels", str(pixels)]
             row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -143,7 +142,7 @@ def main() -> None:
                 flush=True,
             )
     if options.simulate:
-        made = make(options.model, STREAMING, options.fpga, options.pixels[-1])
+        made = make(options.model, Streaming.name, options.fpga, options.pixels[-1])
         show_simulation(made, get_model(options.model, pretrained=True), options.simulate, options.data)
 
 

@@ -39,9 +39,10 @@ def main() -> None:
         before = time.process_time()
         made = make_build(model, fpga=options.fpga, form=Folded(cycles))
         seconds = time.process_time() - before
-        dense = made.manifest["convolution"]["folded"]
-        row = (cycles, dense["nodes_per_cycle"], made.manifest["latency_cycles"], made.manifest["initiation_interval"],
-               dense["table_bits"], dense["connection_bits"], dense["copies"], dense["copy_bits"], f"{seconds:.1f}")  # fmt: skip
+        dense = made.info.folded
+        assert dense is not None
+        row = (cycles, dense.nodes_per_cycle, made.info.latency_cycles, made.info.initiation_interval,
+               dense.table_bits, dense.connection_bits, dense.copies, dense.copy_bits, f"{seconds:.1f}")  # fmt: skip
         print("".join(f"{value:>{len(name) + 3}}" for value, name in zip(row, columns, strict=True)), flush=True)
         if options.out:
             bundle.write(made, options.out / f"folded{cycles}")

@@ -34,13 +34,13 @@ def main() -> None:
     codes = mnist_test().x.reshape(-1, 784).numpy()[: options.images]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        bundle.write(made.bundle, folder / "net")
+        bundle.write(made, folder / "net")
         sources = sorted((folder / "net" / "rtl").glob("*.v"))
-        result = run_rtl(sources, rtl_interface(made.bundle), codes, build_dir=folder / "sim")
-    expected = simulate(made.netlist, codes.astype(np.int64))
+        result = run_rtl(sources, rtl_interface(made), codes, build_dir=folder / "sim")
+    expected = simulate(made.circuit.body, codes.astype(np.int64))
     if not compare(expected.scores, expected.classes, result.scores, result.classes).ok:
         raise SystemExit("the RTL disagrees with the netlist; the figures would mean nothing")
-    _, _, printed = measure(made.netlist, "words", "recommended", samples=50000)
+    _, _, printed = measure(made.circuit.body, "words", "recommended", samples=50000)
     speed = int(re.split(r"\s+", printed)[0])
     print(f"| {options.model} | measured | target |\n| --- | ---: | ---: |")
     print(f"| Verilator build, wall s | {result.build_seconds:.1f} | 40 |")

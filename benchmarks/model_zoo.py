@@ -69,8 +69,8 @@ def checked_cells(name: str, model: BaseModel, records: dict[str, dict[str, Any]
 
 def exported_cells(model: BaseModel) -> tuple[str, ...]:
     """The cells under `EXPORTED`, from an export in memory."""
-    manifest = make_build(model).manifest
-    return (str(manifest["latency_cycles"]), f"{manifest['netlist']['lut6']['total']:,}")
+    info = make_build(model).info
+    return (str(info.latency_cycles), f"{info.lut6:,}")
 
 
 def rows(with_export: bool) -> list[tuple[str, ...]]:

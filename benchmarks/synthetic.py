@@ -22,7 +22,7 @@ from netlists import layered_netlist
 from difflut.export.circuit.rules import check
 from difflut.export.circuit.text import from_text, to_text
 from difflut.export.passes.pipelines import run
-from difflut.export.schedule.estimate import summarise
+from difflut.export.schedule.estimate import netlist_parts
 
 T = TypeVar("T")
 started = time.process_time()
@@ -51,7 +51,7 @@ def main() -> None:
     netlist, reports = step("passes", lambda: run(raw))
     for report in reports:
         print(f"  {report.name:<18} {report.luts_before:>8} -> {report.luts_after:>8} LUTs   {report.seconds:.2f} s")
-    step("summary", lambda: summarise(netlist))
+    step("estimate", lambda: netlist_parts(netlist, GENERIC))
     text = step("to_text", lambda: to_text(netlist))
     print(f"  {len(text) / 1e6:.1f} MB")
     if not options.no_verilog:

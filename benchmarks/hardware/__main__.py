@@ -154,14 +154,13 @@ def listed(counts: Mapping[str, int]) -> str:
 def ours(model: BaseModel, folder: Path, images: int) -> Row:
     """Export, simulate, synthesise."""
     made = make_build(model, fpga=FPGA, outputs="class")
-    bundle.write(made.bundle, folder)
-    names = sorted(name for name in made.bundle.files if name.startswith("rtl/") and name.endswith(".v"))
-    sources = [(folder / name).absolute() for name in names]
-    interface = rtl_interface(made.bundle)
-    models = [(folder / name).absolute() for name in made.bundle.files if name.startswith("sim/")]  # of primitives
+    bundle.write(made, folder)
+    sources = [(folder / name).absolute() for name in made.rtl]
+    interface = rtl_interface(made)
+    models = [(folder / name).absolute() for name in made.files if name.startswith("sim/")]  # of primitives
     check(model, [*sources, *models], interface, folder / bundle.WORK_FOLDER, images)
     top = interface.top
-    modules = yosys.instantiated(made.bundle.text(f"rtl/{top}.v"), [source.stem for source in sources])
+    modules = yosys.instantiated(made.text(f"rtl/{top}.v"), [source.stem for source in sources])
     report = synthesis(yosys.Design(model.name, top, tuple(sources), modules), folder.with_name("difflut_synthesis"))
     return row_of(model, DESIGNS[0], report, _our_part, interface.latency_cycles)
 

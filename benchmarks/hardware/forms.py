@@ -18,7 +18,6 @@ from difflut.export.builds import bundle
 from difflut.export.builds.make import make_build
 from difflut.export.flows import yosys
 from difflut.export.flows.cells import Usage, count_types, usage
-from difflut.export.schedule.forms import UNROLLED, parse_form
 from difflut.models import get_model
 
 NAME = "cifar10_conv"
@@ -33,22 +32,19 @@ RAMB36E2 are block RAM (bits of maps, connections, tables). The unrolled form ta
 FORMS = ("folded=32", "streaming", "folded=1024", "folded=4096")
 
 
-def make(form: str) -> bundle.Bundle:
+def make(form: str) -> bundle.Build:
     """The build of a form."""
-    model, asked = get_model(NAME, pretrained=True), parse_form(form)
-    if asked.name == UNROLLED:
-        return make_build(model, fpga=FPGA)
-    return make_build(model, fpga=FPGA, form=Folded(asked.cycles))
+    return make_build(get_model(NAME, pretrained=True), fpga=FPGA, form=form)
 
 
-def cells(build: bundle.Bundle, folder: Path) -> Mapping[str, int]:
+def cells(build: bundle.Build, folder: Path) -> Mapping[str, int]:
     """The cells of the flattened design by type, from an earlier run if that was of the same build."""
     work = folder.with_name(folder.name + " synthesis")
     file = work / "cells.json"
     if not file.exists() or json.loads(file.read_text())["digest"] != build.digest:
         bundle.write(build, folder)
-        top = str(build.manifest["name"])
-        sources = tuple((folder / name).absolute() for name in bundle.rtl_files(build))
+        top = build.info.name
+        sources = tuple((folder / name).absolute() for name in build.rtl)
         work.mkdir(exist_ok=True)
         flat = yosys.flatten(yosys.find_yosys(), yosys.Design(top, top, sources, ()), FPGA, work)
         file.write_text(json.dumps({"digest": build.digest, "cells": count_types(flat, top)}))
@@ -57,17 +53,16 @@ def cells(build: bundle.Bundle, folder: Path) -> Mapping[str, int]:
     return found
 
 
-def row(form: str, build: bundle.Bundle, counted: Usage) -> str:
+def row(form: str, build: bundle.Build, counted: Usage) -> str:
     """A row of the table."""
     memories = {kind: count for kind, count in counted.others.items() if kind.startswith("RAM")}
     rest = {kind: count for kind, count in counted.others.items() if kind not in memories}
     if rest:
         raise SystemExit(f"{form}: cells that the table has no place for: {rest}")
     memory = ", ".join(f"{count:,} {kind}" for kind, count in memories.items()) or "none"
-    manifest = build.manifest
     return (
         f"| {form} | {counted.luts:,} | {sum(counted.carries.values()):,} | {counted.flip_flops:,} | {memory} | "
-        f"{manifest['initiation_interval']:,} | {manifest['latency_cycles']:,} |"
+        f"{build.info.initiation_interval:,} | {build.info.latency_cycles:,} |"
     )
 
 

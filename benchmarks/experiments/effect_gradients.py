@@ -1,6 +1,6 @@
 """How large the gradient is at every layer of a deep network, with each gradient stabilisation.
 
-    python benchmarks/effect_gradients.py --data mnist/ [--steps 550] [--seeds 0 1 2]
+    python benchmarks/experiments/effect_gradients.py --data mnist/ [--steps 550] [--seeds 0 1 2]
 
 Measured on a batch of training images at initialisation and after `--steps` steps of Adam: the Euclidean norm of the
 loss's gradient by a layer's node outputs (what its nodes get, stabilised) and by its tables (what the optimizer gets).
@@ -10,16 +10,19 @@ Writes docs/images/gradients.png and its table into docs/training-aids.md.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import torch
-from documents import ROOT, replace_block, write_figure
 from torch import Tensor
 
 from difflut.data import Dataset, load_mnist
 from difflut.models import BaseModel, get_model
 from difflut.models.comparison import GRADIENT_KINDS
 from difflut.training import recipe_for
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from documents import ROOT, replace_block, write_figure  # noqa: E402
 
 BATCH = 100
 # Per kind: the norms (seeds, layers) by the node outputs and by the tables.

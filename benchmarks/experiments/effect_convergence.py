@@ -1,6 +1,6 @@
 """How fast a deep network converges from nodes that pass an input through, and from random ones.
 
-    python benchmarks/effect_convergence.py
+    python benchmarks/experiments/effect_convergence.py
 
 Draws the histories in benchmarks/model_zoo.json, which benchmarks/train_zoo.py measured: docs/images/convergence.png and
 its table in docs/training-aids.md.
@@ -8,12 +8,15 @@ its table in docs/training-aids.md.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from documents import ROOT, replace_block, write_figure
-from train_zoo import read_results
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from documents import ROOT, replace_block, write_figure  # noqa: E402
+from train_zoo import read_results  # noqa: E402
 
 NAMES = ("mnist_gradnorm_none", "mnist_residual_init")
 # Per model: (seeds, epochs).

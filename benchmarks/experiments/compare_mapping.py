@@ -1,7 +1,7 @@
 """LUT layers alone: what the passes leave against what Yosys makes of the same tables.
 
-    python benchmarks/compare_mapping.py --cones     difflogic-like networks, six- and four-input LUTs
-    python benchmarks/compare_mapping.py --wide      single nodes of 5 to 8 inputs in LUTs of four inputs
+    python benchmarks/experiments/compare_mapping.py --cones     difflogic-like networks, six- and four-input LUTs
+    python benchmarks/experiments/compare_mapping.py --wide      single nodes of 5 to 8 inputs in LUTs of four inputs
 
 The netlist goes to Yosys as BLIF, comparators as inputs, what the head counts as outputs, so encoder and head are left out.
 Figures of --wide are cells a node, of 100 nodes (20 of 7 and of 8 inputs) with random tables, or the first
@@ -18,13 +18,15 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from bench_passes import difflogic
 
 from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
 from difflut.export.circuit.simulate import simulate
 from difflut.export.families.family import find_target
 from difflut.export.passes.collapse_cones import collapse_cones
 from difflut.export.passes.pipelines import default, run
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from bench_passes import difflogic  # noqa: E402
 
 NODES = 100
 MAPPERS = {

@@ -1,6 +1,6 @@
 """What an inexact pass could save: LUT addresses that training images hardly ever produce, taken as don't-cares.
 
-    python benchmarks/compare_unseen.py NAME --data mnist/ [--fewer-than 1 60 600]
+    python benchmarks/experiments/compare_unseen.py NAME --data mnist/ [--fewer-than 1 60 600]
 
 For each node, the addresses that fewer than so many training images produce may get any value; the largest set of inputs
 that the node can then do without is removed, as `use_dont_cares` does it exactly. Prints what the passes leave of the
@@ -20,8 +20,7 @@ from difflut.export.families.family import GENERIC
 from difflut.export.frontend.trace import trace
 from difflut.export.passes import pipelines
 from difflut.export.passes.use_dont_cares import smallest
-from difflut.export.schedule.estimate import summarise
-from difflut.export.schedule.head.outputs import parse_outputs
+from difflut.export.schedule.estimate import estimate_luts
 from difflut.layers import LUTLayer
 from difflut.models import BaseModel, get_model
 from difflut.training import predict_scores
@@ -61,12 +60,12 @@ def shrink(model: BaseModel, counts: dict[LUTLayer, Tensor], fewer_than: int) ->
 def row(label: str, model: BaseModel, test: Dataset) -> str:
     """A row of the table for the model as it is."""
     netlist, _ = pipelines.run(trace(model), pipelines.default(GENERIC))
-    summary = summarise(netlist, GENERIC, parse_outputs("both", netlist.head.classes)).to_json()
+    total = estimate_luts(netlist).total
     classes = predict_scores(model, test.test.x)[0].argmax(dim=1)
     accuracy = 100 * float((classes == test.test.y).double().mean())
     return (
-        f"| {label} | {summary['comparators']:,} | {summary['luts']:,} | {len(netlist.lut_fanin):,} | "
-        f"{summary['lut6']['total']:,} | {accuracy:.2f} % |"
+        f"| {label} | {netlist.comparators:,} | {netlist.luts:,} | {len(netlist.lut_fanin):,} | "
+        f"{total:,} | {accuracy:.2f} % |"
     )
 
 

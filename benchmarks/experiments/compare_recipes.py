@@ -1,6 +1,6 @@
 """Short trainings that settled how the MNIST models are built and trained; accuracies on held-out training images.
 
-    python benchmarks/compare_recipes.py --data mnist/ [--epochs 5] [--variant NAME]
+    python benchmarks/experiments/compare_recipes.py --data mnist/ [--epochs 5] [--variant NAME]
 
 Each variant differs in one thing from "base": 2 x 4,000 DWN stable nodes, 196 candidates in the first layer, tau 10,
 shifts by one pixel. The test images are not used.

@@ -1,6 +1,6 @@
 """Accuracy when node outputs flip at test time: what bit-flip training buys.
 
-    python benchmarks/effect_bitflip.py [--checkpoints build/zoo] [--data mnist/] [--draws 5]
+    python benchmarks/experiments/effect_bitflip.py [--checkpoints build/zoo] [--data mnist/] [--draws 5]
 
 Without options it measures the shipped weights on the MNIST test images in the package. With `--checkpoints` it measures
 every NAME.SEED.safetensors that benchmarks/train_zoo.py left there. Writes docs/images/bitflip.png and its table into
@@ -10,18 +10,21 @@ docs/training-aids.md.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from documents import ROOT, replace_block, write_figure
 from torch import Tensor
 
 from difflut.data import Split, load_mnist, mnist_test
 from difflut.models import BaseModel, get_model
 from difflut.models.comparison import BIT_FLIP_PERCENT
 from difflut.training import accuracy
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from documents import ROOT, replace_block, write_figure  # noqa: E402
 
 RATES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
 # Per model: for every checkpoint a list of accuracies (rates, draws).

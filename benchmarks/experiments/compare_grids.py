@@ -1,6 +1,6 @@
 """Trainings with thresholds on grids of the pixel's upper bits: accuracy against the encoder's LUTs.
 
-    python benchmarks/compare_grids.py --data mnist/ --checkpoints DIR [--zoo] [--seeds 1] [--grid none --grid 5 ...]
+    python benchmarks/experiments/compare_grids.py --data mnist/ --checkpoints DIR [--zoo] [--seeds 1] [--grid none --grid 5 ...]
 
 2 x 4,000 DWN stable nodes, 3 thermometer bits a pixel, shifts by one pixel. Short trainings have 196 candidates in the first
 layer and 4 epochs; their accuracy is that on 5,000 held-out training images after the last epoch, not the best one, and no
