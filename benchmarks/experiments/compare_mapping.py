@@ -26,7 +26,7 @@ from difflut.export.passes.collapse_cones import collapse_cones
 from difflut.export.passes.pipelines import default, run
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from bench_passes import difflogic  # noqa: E402
+from bench_passes import difflogic
 
 NODES = 100
 MAPPERS = {

@@ -24,7 +24,7 @@ from difflut.models.comparison import BIT_FLIP_PERCENT
 from difflut.training import accuracy
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from documents import ROOT, replace_block, write_figure  # noqa: E402
+from documents import ROOT, replace_block, write_figure
 
 RATES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
 # Per model: for every checkpoint a list of accuracies (rates, draws).

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from documents import ROOT, replace_block, write_figure  # noqa: E402
-from train_zoo import read_results  # noqa: E402
+from documents import ROOT, replace_block, write_figure
+from train_zoo import read_results
 
 NAMES = ("mnist_gradnorm_none", "mnist_residual_init")
 # Per model: (seeds, epochs).

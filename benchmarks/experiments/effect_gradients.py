@@ -22,7 +22,7 @@ from difflut.models.comparison import GRADIENT_KINDS
 from difflut.training import recipe_for
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from documents import ROOT, replace_block, write_figure  # noqa: E402
+from documents import ROOT, replace_block, write_figure
 
 BATCH = 100
 # Per kind: the norms (seeds, layers) by the node outputs and by the tables.
