@@ -112,7 +112,7 @@ class Ports(Protocol):
 
 
 class ProbeLike(Protocol):
-    """An RTL signal that carries known nets; `difflut.export.verilog.netlist.Probe` is one."""
+    """An RTL signal that carries known nets; `difflut.export.verilog.design.Probe` is one."""
 
     @property
     def signal(self) -> str:
