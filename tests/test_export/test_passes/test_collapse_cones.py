@@ -8,6 +8,7 @@ from netlists import layered_netlist, netlists_with_codes
 from rewrites import equal_after
 
 from difflut.export.circuit import tables as tt
+from difflut.export.circuit.bits import unpack
 from difflut.export.circuit.netlist import CONST0, CONST1, InputFormat, Netlist, NetlistBuilder
 from difflut.export.families.family import TARGETS, find_target
 from difflut.export.passes import collapse_cones as module
@@ -126,8 +127,6 @@ def test_tables_with_inputs_at_other_places(data: st.DataObject, k: int) -> None
     words = data.draw(st.lists(st.integers(0, 2**64 - 1), min_size=1 << (k - 6), max_size=1 << (k - 6)))
     places = data.draw(st.lists(st.integers(0, k - 1), min_size=k, max_size=k))
     table = np.array([words], np.uint64)
-    before, after = (
-        tt.unpacked(each)[0].tolist() for each in (table, tt.rearranged(table, np.array([places], np.int64)))
-    )
+    before, after = (unpack(each)[0].tolist() for each in (table, tt.rearranged(table, np.array([places], np.int64))))
     for address in range(1 << k):
         assert after[address] == before[sum((address >> place & 1) << i for i, place in enumerate(places))]

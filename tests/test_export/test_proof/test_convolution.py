@@ -245,7 +245,7 @@ def test_a_netlist_of_another_geometry_is_not_proved(tmp_path: Path) -> None:
     build, netlist = built(1)
     for number, other in enumerate(
         (
-            replace(netlist, compare_threshold=netlist.compare_threshold - 1),
+            replace(netlist, image=replace(netlist.image, compare_threshold=netlist.compare_threshold - 1)),
             replace(netlist, layers=(replace(netlist.layers[0], stride=(2, 1)),)),
         )
     ):
