@@ -13,9 +13,7 @@ from difflut.check.builds import read_netlist
 from difflut.check.records import RtlOutputs, keep
 from difflut.export.builds import bundle
 from difflut.export.builds.make import make_build
-from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.simulate import simulate
-from difflut.export.circuit.simulate_circuit import simulate_convolution
 from difflut.models import BaseModel
 
 SAMPLES, RANDOM = 60, 20
@@ -33,7 +31,7 @@ def outputs_of(build: bundle.Bundle, model: BaseModel) -> RtlOutputs:
     """What right RTL returns; a quarter of the labels are wrong."""
     codes = random_codes(model, SAMPLES + RANDOM, seed=3).reshape(SAMPLES + RANDOM, -1).numpy()
     netlist = read_netlist(build)
-    expected = simulate(netlist, codes) if isinstance(netlist, Netlist) else simulate_convolution(netlist, codes)
+    expected = simulate(netlist, codes)
     labels = expected.classes[:SAMPLES].copy()
     labels[::4] = (labels[::4] + 1) % model.num_classes
     manifest = build.manifest["output"]

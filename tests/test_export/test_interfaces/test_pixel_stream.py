@@ -23,8 +23,7 @@ from difflut.errors import ConfigError
 from difflut.export.builds import bundle
 from difflut.export.builds.make import make_build
 from difflut.export.circuit.circuit import Circuit
-from difflut.export.circuit.simulate import Outputs
-from difflut.export.circuit.simulate_circuit import simulate_convolution
+from difflut.export.circuit.simulate import Outputs, simulate
 from difflut.export.interfaces import frame_order, pack_samples, unpack_results
 from difflut.export.interfaces.axi_stream import emit_for_proof, emit_wrapper
 from difflut.export.interfaces.framing import Layout, PixelFraming, Stream, framing_of
@@ -55,7 +54,7 @@ def samples(shape: str) -> npt.NDArray[np.int64]:
 def expected(shape: str) -> Outputs:
     netlist = read_netlist(pixel_bundle(shape))
     assert isinstance(netlist, Circuit)
-    return simulate_convolution(netlist, samples(shape))
+    return simulate(netlist, samples(shape))
 
 
 def run(build: bundle.Bundle, shape: str, folder: Path, **options: object) -> tuple[RtlResult, Comparison]:

@@ -17,7 +17,7 @@ from difflut.export.builds import bundle
 from difflut.export.builds.bundle import pack_netlist
 from difflut.export.builds.make_stream import make_stream_bundle
 from difflut.export.circuit.circuit import Circuit
-from difflut.export.circuit.circuit_text import to_text
+from difflut.export.circuit.text import to_text
 from difflut.export.errors import BundleError
 from difflut.export.proof.build import prove
 from difflut.export.proof.convolution import (

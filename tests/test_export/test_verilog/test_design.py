@@ -16,13 +16,12 @@ from yosys import run_yosys
 
 from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
 from difflut.export.families.family import find_target
-from difflut.export.frontend.maps import trace_convolution
+from difflut.export.frontend.trace import trace_circuit
+from difflut.export.passes import pipelines
 from difflut.export.passes.assign_stages import assign_stages
-from difflut.export.passes.parts import optimise
 from difflut.export.schedule.folded.plan import fold_dense
 from difflut.export.schedule.head.outputs import Outputs, parse_outputs
-from difflut.export.schedule.stream.kernels import stage_kernels
-from difflut.export.schedule.stream.plan import plan_schedule
+from difflut.export.schedule.stream.plan import plan_schedule, stage_kernels
 from difflut.export.verilog.design import Design, Module
 from difflut.export.verilog.netlist import emit
 from difflut.export.verilog.stream import emit_folded, emit_stream
@@ -52,7 +51,7 @@ def designs(fpga: str) -> Iterator[Design]:
     head = (False,) * len(emit(whole(), family).head.registers)
     yield emit(whole(), family, head_registers=head, top=f"{fpga}_combinational")
     yield emit(constants(), family, top=f"{fpga}_constants")
-    circuit = stage_kernels(optimise(trace_convolution(made(IMAGES)), family)[0])
+    circuit = stage_kernels(pipelines.run(trace_circuit(made(IMAGES)), pipelines.default(family))[0])
     staged = replace(circuit, body=assign_stages(circuit.body))
     for pixels in (1, 2, 6):
         yield emit_stream(staged, plan_schedule(staged, pixels), family, top=f"{fpga}_stream{pixels}")

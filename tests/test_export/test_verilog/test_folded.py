@@ -19,11 +19,10 @@ from small_models import random_codes
 from streams import Answer, Image, gaps, send
 
 from difflut.export.circuit.circuit import Circuit
-from difflut.export.frontend.maps import trace_convolution
-from difflut.export.passes.parts import optimise
+from difflut.export.frontend.trace import trace_circuit
+from difflut.export.passes import pipelines
 from difflut.export.schedule.folded.plan import FoldedDense, fold_dense, nodes_per_cycle
-from difflut.export.schedule.stream.kernels import stage_kernels
-from difflut.export.schedule.stream.plan import plan_schedule
+from difflut.export.schedule.stream.plan import plan_schedule, stage_kernels
 from difflut.export.verilog.design import Design
 from difflut.export.verilog.stream import emit_folded
 from difflut.training import predict_scores
@@ -44,7 +43,7 @@ class Folded:
 
 
 def folded(plan: Plan, nodes: int) -> Folded:
-    netlist = stage_kernels(optimise(trace_convolution(made(plan)))[0])
+    netlist = stage_kernels(pipelines.run(trace_circuit(made(plan)))[0])
     dense = fold_dense(netlist, plan_schedule(netlist), nodes)
     return Folded(plan, netlist, dense, emit_folded(netlist, dense))
 

@@ -17,10 +17,9 @@ from streams import Answer, Image, gaps, send
 
 from difflut.errors import ConfigError
 from difflut.export.circuit.circuit import Circuit
-from difflut.export.frontend.maps import trace_convolution
-from difflut.export.passes.parts import optimise
-from difflut.export.schedule.stream.kernels import stage_kernels
-from difflut.export.schedule.stream.plan import Schedule, plan_schedule
+from difflut.export.frontend.trace import trace_circuit
+from difflut.export.passes import pipelines
+from difflut.export.schedule.stream.plan import Schedule, plan_schedule, stage_kernels
 from difflut.export.schedule.stream.words import plan_words
 from difflut.export.verilog.design import Design
 from difflut.export.verilog.stream import emit_stream
@@ -30,7 +29,7 @@ from difflut.training import predict_scores
 
 
 def staged(model: BaseModel) -> Circuit:
-    return stage_kernels(optimise(trace_convolution(model))[0])
+    return stage_kernels(pipelines.run(trace_circuit(model))[0])
 
 
 @dataclass(frozen=True)
