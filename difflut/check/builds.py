@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,16 @@ from difflut.models.base_model import BaseModel
 from difflut.sim import RtlInterface, StreamInterface
 
 
-def load_build_model(directory: Path, model_class: str | None = None) -> BaseModel:
-    """The PyTorch model that a build was made from.
+@dataclass(frozen=True, eq=False)
+class OpenedBuild:
+    """A build that was read, and the PyTorch model that it was made from."""
+
+    build: Build
+    model: BaseModel
+
+
+def open_build(directory: Path, model_class: str | None = None) -> OpenedBuild:
+    """Read a build and load its model.
 
     Args:
         directory: a build directory.
@@ -34,7 +43,7 @@ def load_build_model(directory: Path, model_class: str | None = None) -> BaseMod
             f"{directory}: its model {name!r} is not in the zoo; name its class with --model module:Class (it was "
             f"exported as {recorded})"
         )
-    return load_model(str(Path(directory) / MODEL_FILE), model_class)
+    return OpenedBuild(build, load_model(str(Path(directory) / MODEL_FILE), model_class))
 
 
 def stream_interface(build: Build) -> StreamInterface:

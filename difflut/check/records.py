@@ -5,6 +5,7 @@ Free of torch: `difflut report` reads it. `difflut prove` and `difflut synth` ke
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -18,11 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.export.builds import bundle
+from difflut.export.builds.stored import VERIFICATION, read_object
 from difflut.files import WriteError, write_atomically
+from difflut.locks import locked
 
 REPORT_FILE = "report.json"
 OUTPUTS_FILE = "outputs.npz"
 _PREFIX = "verify-"
+_OUTPUTS_DIGEST = "outputs_sha256"
 _ARRAYS = ("scores", "classes", "top", "labels")
 
 IntArray = npt.NDArray[np.int64]
@@ -85,18 +89,24 @@ def keep(directory: Path, report: Mapping[str, Any], outputs: RtlOutputs | None)
     """
     name = f"{_PREFIX}{report['simulator']}{'-waves' if report.get('waves') else ''}"
     folder = Path(directory) / bundle.WORK_FOLDER / name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / OUTPUTS_FILE).unlink(missing_ok=True)
-    except OSError as error:
-        raise WriteError(f"cannot write to {folder}: {error.strerror}; make the build directory writable") from error
+    content = io.BytesIO()
     if outputs is not None:
         arrays = {key: getattr(outputs, key) for key in _ARRAYS if getattr(outputs, key) is not None}
-        content = io.BytesIO()
         np.savez_compressed(content, **arrays)
-        write_atomically(folder / OUTPUTS_FILE, content.getvalue())
-    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(folder / REPORT_FILE, text.encode())
+    # The digest ties the two files together: a run that is cut off between them leaves no pair of two runs.
+    named = {**report, _OUTPUTS_DIGEST: _digest(content.getvalue()) if outputs is not None else None}
+    text = json.dumps(named, indent=2, ensure_ascii=False) + "\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder):
+            (folder / OUTPUTS_FILE).unlink(missing_ok=True)
+            if outputs is not None:
+                write_atomically(folder / OUTPUTS_FILE, content.getvalue())
+            write_atomically(folder / REPORT_FILE, text.encode())
+    except WriteError:
+        raise
+    except OSError as error:
+        raise WriteError(f"cannot write to {folder}: {error.strerror}; make the build directory writable") from error
     return folder
 
 
@@ -104,21 +114,43 @@ def kept(directory: Path) -> list[Record]:
     """Every verification kept in a build, whatever build it was made on; compare the digests. Damaged ones are left out."""
     found = []
     for path in sorted((Path(directory) / bundle.WORK_FOLDER).glob(f"{_PREFIX}*/{REPORT_FILE}")):
-        try:
-            report = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(report, dict) and {"digest", "date", "steps", "simulator"} <= report.keys():
-            found.append(Record(path.parent, report, _read_outputs(path.with_name(OUTPUTS_FILE))))
+        report = read_object(path, VERIFICATION)
+        if report is not None and report["steps"]:
+            digest = report.pop(_OUTPUTS_DIGEST, None)
+            found.append(Record(path.parent, report, _read_outputs(path.with_name(OUTPUTS_FILE), digest)))
     return found
 
 
-def _read_outputs(path: Path) -> RtlOutputs | None:
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read_outputs(path: Path, digest: str | None) -> RtlOutputs | None:
+    """What the RTL returned; None if there is no such file, or it is damaged or that of another run."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        content = path.read_bytes()
+        if _digest(content) != digest:
+            return None
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {key: file[key].astype(np.int64) for key in _ARRAYS if key in file}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None
-    if "labels" not in arrays or len(arrays) == 1:
+    if "labels" not in arrays or len(arrays) == 1 or not _are_outputs(arrays):
         return None
     return RtlOutputs(arrays.get("scores"), arrays.get("classes"), arrays.get("top"), arrays["labels"])
+
+
+def _are_outputs(arrays: Mapping[str, IntArray]) -> bool:
+    """Whether arrays have the shapes of `RtlOutputs`, and class indices are some."""
+    labels = arrays["labels"]
+    outputs = {key: array for key, array in arrays.items() if key != "labels"}
+    lengths = {array.shape[:1] for array in outputs.values()}
+    return (
+        len(lengths) == 1
+        and all(array.ndim == (1 if key in ("classes", "labels") else 2) for key, array in arrays.items())
+        and len(labels) <= lengths.pop()[0]
+        and all(
+            key == "scores" or not array.size or 0 <= array.min() <= array.max() < 1 << 16
+            for key, array in arrays.items()
+        )
+    )

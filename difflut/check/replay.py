@@ -10,7 +10,6 @@ from difflut.check.builds import rtl_interface
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle
 from difflut.export.circuit.simulate import simulate
-from difflut.export.circuit.text import from_text
 from difflut.export.proof.build import WORK, load_counterexample
 from difflut.sim import ProtocolError, compare, run_rtl
 
@@ -28,6 +27,7 @@ class Replayed:
         return asdict(self)
 
 
+@bundle.uses_build
 def replay(directory: Path, file: Path, *, simulator: str = "verilator", waves: bool = False) -> Replayed:
     """Run a build's RTL on the codes in `file` and compare its outputs with the netlist's.
 
@@ -39,10 +39,10 @@ def replay(directory: Path, file: Path, *, simulator: str = "verilator", waves: 
     if simulator == "none":
         raise ConfigError("a replay runs the RTL; give the simulator verilator or icarus")
     build = bundle.read(directory)
-    if "convolution" in build.manifest:
+    if build.circuit.layers:
         raise ConfigError(f"{directory}: a streaming circuit is proved part by part, so there is no image to replay")
     codes = load_counterexample(file)
-    expected = simulate(from_text(build.text(bundle.NETLIST_FILE)), codes)
+    expected = simulate(build.circuit, codes)
     sources = sorted(Path(directory) / name for name in build.files if name.startswith(("rtl/", "sim/")))
     interface = rtl_interface(build)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,14 +10,17 @@ from typing import Any
 
 import torch
 
-from difflut.check.builds import load_build_model, rtl_interface
+from difflut.check.builds import OpenedBuild, open_build, rtl_interface
 from difflut.check.verification import RANDOM_SAMPLES
 from difflut.data import Split
-from difflut.errors import ConfigError
+from difflut.errors import ConfigError, UnknownNameError
 from difflut.export.builds import bundle
+from difflut.export.builds.stored import FLOW_REPORT, read_object
+from difflut.export.builds.values import check_netlist_text
 from difflut.export.errors import BundleError
 from difflut.export.flows import netlist, yosys
 from difflut.export.flows.reports import REPORT, save_report
+from difflut.locks import locked
 from difflut.sim import compare, mismatching, run_rtl
 from difflut.training import predict_scores
 
@@ -60,6 +62,7 @@ class NetlistCheck:
         return {**asdict(self), "ok": self.ok}
 
 
+@bundle.uses_build
 def check_netlist(
     directory: Path,
     fpga: str | None = None,
@@ -69,6 +72,7 @@ def check_netlist(
     simulator: str = "verilator",
     model_class: str | None = None,
     seed: int = 0,
+    opened: OpenedBuild | None = None,
 ) -> NetlistCheck:
     """Compare the netlist of an earlier `yosys.synthesise` with PyTorch, and add the outcome to that report, as `check`.
 
@@ -80,23 +84,26 @@ def check_netlist(
         simulator: "verilator" or "icarus".
         model_class: `module:Class` of the model if it is not in the zoo.
         seed: of the random codes and of the gaps in `in_valid`.
+        opened: the build and its model, if they were read already.
 
     Raises:
         BundleError: the directory is not a complete, unedited build, or was not synthesised since it was made.
         ConfigError: the interface is not the plain one, or no sample is asked for.
         ToolError: a tool is missing or failed.
     """
-    build = bundle.read(directory)
-    if build.manifest["interface"] != "plain":
-        raise ConfigError(f"the netlist check drives the plain interface; the build has {build.manifest['interface']}")
+    opened = opened or open_build(directory, model_class)
+    build, model = opened.build, opened.model
+    if build.info.axi_stream is not None:
+        raise ConfigError(f"the netlist check drives the plain interface; the build has {build.info.interface}")
     if data is not None and images < 1:
         raise ConfigError(f"images is {images}; at least 1 must be checked")
-    family = fpga or str(build.manifest.get("fpga", "generic"))
+    family = fpga or build.info.fpga
+    if family not in yosys.COMMANDS:
+        raise UnknownNameError(f"unknown FPGA family {family!r}; known: {', '.join(yosys.COMMANDS)}")
     folder = Path(directory) / bundle.WORK_FOLDER / f"{yosys.FLOW}-{family}"
-    report = _fresh_report(folder, build)
-    top = str(build.manifest["name"])
+    _fresh_report(folder, build)
+    top = build.info.name
 
-    model = load_build_model(directory, model_class)
     form = model.input_format
     generator = torch.Generator().manual_seed(seed)
     shape = (RANDOM_SAMPLES, *model.input_shape)
@@ -107,50 +114,53 @@ def check_netlist(
         codes = torch.cat([form.quantize(data.x[:taken]).reshape(taken, *model.input_shape).to(torch.int32), codes])
     scores, classes = (values.numpy() for values in predict_scores(model, codes))
 
-    tool = yosys.find_yosys()
-    digest = hashlib.sha256((folder / netlist.NETLIST).read_bytes()).hexdigest()
-    source = netlist.write_simulated(tool, top, family, folder)
-    result = run_rtl(
-        [source],
-        rtl_interface(build),
-        codes.reshape(len(codes), -1).numpy(),
-        simulator=simulator,
-        build_dir=folder / "simulation",
-        seed=seed,
-    )
-    outputs = (result.scores, result.classes, result.top)
-    comparison = compare(scores, classes, *outputs)
-    check = NetlistCheck(
-        netlist=digest,
-        images=taken,
-        random=RANDOM_SAMPLES,
-        mismatches=int(mismatching(scores, classes, *outputs).any(axis=1).sum()),
-        first_mismatch=str(comparison.first) if comparison.first else "",
-        simulator=simulator,
-        latency_cycles=result.latency_cycles,
-        proof=_prove(tool, build, family, folder, directory, int(report["total"]["luts"])),
-    )
-    save_report(folder, {**report, "check": check.to_json()})
+    with locked(folder):  # a synthesis at the same time waits
+        report = _fresh_report(folder, build)
+        tool = yosys.find_yosys()
+        synthesised = (folder / netlist.NETLIST).read_bytes()
+        check_netlist_text(str(folder / netlist.NETLIST), synthesised)
+        digest = hashlib.sha256(synthesised).hexdigest()
+        source = netlist.write_simulated(tool, top, family, folder)
+        result = run_rtl(
+            [source],
+            rtl_interface(build),
+            codes.reshape(len(codes), -1).numpy(),
+            simulator=simulator,
+            build_dir=folder / "simulation",
+            seed=seed,
+        )
+        outputs = (result.scores, result.classes, result.top)
+        comparison = compare(scores, classes, *outputs)
+        check = NetlistCheck(
+            netlist=digest,
+            images=taken,
+            random=RANDOM_SAMPLES,
+            mismatches=int(mismatching(scores, classes, *outputs).any(axis=1).sum()),
+            first_mismatch=str(comparison.first) if comparison.first else "",
+            simulator=simulator,
+            latency_cycles=result.latency_cycles,
+            proof=_prove(tool, build, family, folder, directory, int(report["total"]["luts"])),
+        )
+        save_report(folder, {**report, "check": check.to_json()})
     return check
 
 
-def _fresh_report(folder: Path, build: bundle.Bundle) -> dict[str, Any]:
-    try:
-        report: dict[str, Any] = json.loads((folder / REPORT).read_bytes())
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{folder}: holds no finished synthesis; run difflut synth first") from error
+def _fresh_report(folder: Path, build: bundle.Build) -> dict[str, Any]:
+    report = read_object(folder / REPORT, {**FLOW_REPORT, "total": {"luts": int}})
+    if report is None:
+        raise BundleError(f"{folder}: holds no finished synthesis; run difflut synth first")
     if report.get("digest") != build.digest:
         raise BundleError(f"{folder}: is a synthesis of an earlier build; run difflut synth again")
     return report
 
 
-def _prove(tool: yosys.Yosys, build: bundle.Bundle, fpga: str, folder: Path, directory: Path, luts: int) -> str:
+def _prove(tool: yosys.Yosys, build: bundle.Build, fpga: str, folder: Path, directory: Path, luts: int) -> str:
     if luts > PROVED_LUTS:
         return f"not attempted: {luts:,} LUTs, more than {PROVED_LUTS}"
     if yosys.LIBRARIES.get(fpga) and any(name.startswith("sim/") for name in build.files):
         return f"not attempted: the RTL itself instantiates cells of {fpga}"
-    sources = [Path(os.path.abspath(directory)) / name for name in bundle.rtl_files(build)]
-    proved, unproved = netlist.prove_netlist(tool, str(build.manifest["name"]), fpga, folder, sources)
+    sources = [Path(os.path.abspath(directory)) / name for name in build.rtl]
+    proved, unproved = netlist.prove_netlist(tool, build.info.name, fpga, folder, sources)
     if unproved:
         return f"not proved: {unproved} of {proved + unproved} outputs and registers"
     return f"proved: {proved} outputs and registers, once equal, stay equal for all inputs"

@@ -12,22 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from difflut.check.builds import load_build_model, read_netlist, rtl_interface, stream_interface, words_of
+from difflut.check.builds import OpenedBuild, open_build, rtl_interface, stream_interface, words_of
 from difflut.check.records import RtlOutputs, keep, now
 from difflut.data import Split
 from difflut.errors import ConfigError, DataError, InputShapeError
 from difflut.export.builds import bundle
-from difflut.export.builds.make import MODELS_FOLDER
+from difflut.export.builds.bundle import MODELS_FOLDER, RTL_FOLDER
+from difflut.export.builds.frames import frame_order
 from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.simulate import simulate, simulate_nets
-from difflut.export.families.family import GENERIC, find_target
-from difflut.export.interfaces import frame_order
-from difflut.export.schedule.head.outputs import parse_outputs
-from difflut.export.schedule.head.plan import plan_head
-from difflut.export.schedule.pipelining import parse_plan
-from difflut.export.schedule.timing import find_levels
-from difflut.export.verilog.netlist import emit
 from difflut.models.base_model import BaseModel
 from difflut.sim import (
     Comparison,
@@ -46,7 +40,7 @@ SAMPLES, RANDOM_SAMPLES = 1000, 100
 WAVES_SAMPLES, WAVES_RANDOM_SAMPLES = 8, 4
 NO_SIMULATOR = "none"
 # The folders whose Verilog is simulated: the design, and models of the primitives that it instantiates.
-_COMPILED = ("rtl/", f"{MODELS_FOLDER}/")
+_COMPILED = (RTL_FOLDER, MODELS_FOLDER)
 WORK = Path(bundle.WORK_FOLDER) / "simulation"
 
 
@@ -111,6 +105,7 @@ class VerificationReport:
         return asdict(self)
 
 
+@bundle.uses_build
 def verify(
     directory: Path,
     *,
@@ -121,6 +116,7 @@ def verify(
     model_class: str | None = None,
     seed: int = 0,
     waves: bool = False,
+    opened: OpenedBuild | None = None,
 ) -> VerificationReport:
     """Compare a build's netlist (all samples) and its RTL (the first `samples`) with PyTorch.
 
@@ -136,19 +132,19 @@ def verify(
         model_class: `module:Class` of the model if it is not in the zoo.
         seed: of the random codes and the gaps in `in_valid`.
         waves: whether to keep a waveform file, FST, of the whole run.
+        opened: the build and its model, if they were read already.
 
     Raises:
         BundleError: if the directory is not a complete, unedited build.
     """
-    build = bundle.read(directory)
     samples = (WAVES_SAMPLES if waves else SAMPLES) if samples is None else samples
     if samples < 1:
         raise ConfigError(f"samples is {samples}; at least 1 sample must be checked")
     if data is not None and len(data) == 0:
         raise DataError("the data hold no sample; a verification that checks nothing proves nothing")
-    model = load_build_model(directory, model_class)
-    netlist = read_netlist(build)
-    subject = _Subject(model, netlist, data, seed, WAVES_RANDOM_SAMPLES if waves else RANDOM_SAMPLES)
+    opened = opened or open_build(directory, model_class)
+    build, netlist = opened.build, opened.build.circuit
+    subject = _Subject(opened.model, netlist, data, seed, WAVES_RANDOM_SAMPLES if waves else RANDOM_SAMPLES)
 
     netlist_step = subject.judge("netlist", len(data) if data else 0, simulate(netlist, subject.codes))
     digest, name = build.digest, data_name if data is not None else "random codes"
@@ -156,7 +152,7 @@ def verify(
         if waves:
             raise ConfigError("waves come from a simulation of the RTL; give a simulator, or no waves")
         report = VerificationReport(
-            build=build.manifest["name"],
+            build=build.info.name,
             digest=digest,
             data=name,
             pytorch_accuracy={netlist_step.name: subject.pytorch_accuracy(netlist_step.images)},
@@ -177,8 +173,8 @@ def verify(
     interface = rtl_interface(build)
     codes = subject.codes[chosen]
     run = (
-        partial(run_stream, sources, stream_interface(build), frame_order(build.manifest, codes))
-        if "stream" in build.manifest
+        partial(run_stream, sources, stream_interface(build), frame_order(build.info, codes))
+        if build.info.axi_stream is not None
         else partial(run_rtl, sources, interface, words_of(codes, interface))
     )
     result = run(simulator=simulator, build_dir=work, seed=seed, waves=waves)
@@ -188,7 +184,7 @@ def verify(
         found = _explain(comparison, subject, chosen, build, sources, interface, simulator, work)
     rtl_step = subject.judge("RTL", images, result, chosen, found)
     report = VerificationReport(
-        build=build.manifest["name"],
+        build=build.info.name,
         digest=digest,
         data=name,
         pytorch_accuracy={step.name: subject.pytorch_accuracy(step.images) for step in (netlist_step, rtl_step)},
@@ -284,7 +280,7 @@ def _explain(
     comparison: Comparison,
     subject: _Subject,
     chosen: npt.NDArray[np.int64],
-    build: bundle.Bundle,
+    build: bundle.Build,
     sources: Sequence[Path],
     interface: RtlInterface,
     simulator: str,
@@ -293,35 +289,19 @@ def _explain(
     """Say which node of which layer is the first that the RTL computes wrong, by reading its registers."""
     assert comparison.first is not None
     message = str(comparison.first)
-    if not isinstance(subject.netlist, Netlist):
+    probes, netlist = build.design.found_probes, build.circuit.body
+    if build.circuit.layers:
         return f"{message}; in a streaming circuit the first wrong node is not looked for"
-    wrapped = interface.top != build.manifest["name"]
-    family = find_target(build.manifest.get("fpga", GENERIC.name))
-    outputs = parse_outputs(build.manifest.get("outputs", "both"), subject.netlist.head.classes)
-    levels = find_levels(subject.netlist, plan_head(subject.netlist.head, family, outputs))
-    plan = parse_plan(",".join(build.manifest["pipeline"]["registers_after"]), levels)
-    design = emit(
-        subject.netlist,
-        family,
-        outputs=outputs,
-        head_registers=plan.head_registers,
-        last_registered=plan.registers_last_cells,
-        top=interface.top,
-    )
-    if {f"rtl/{name}" for name in design.files} != {
-        name for name in build.files if name.startswith(f"rtl/{interface.top}")
-    }:
-        return message + "; the first wrong node is not known: this difflut names the RTL's parts differently"
     codes = subject.codes[chosen][comparison.first.sample : comparison.first.sample + 1]
     debug: RtlResult = run_rtl(
-        sources, interface, codes, simulator=simulator, build_dir=work.with_name("debug"), probes=design.probes
+        sources, interface, codes, simulator=simulator, build_dir=work.with_name("debug"), probes=probes
     )
-    nets = simulate_nets(subject.netlist, codes)[0]
-    difference = locate(subject.netlist, design.probes, nets, [values[0] for values in debug.probe_values])
+    nets = simulate_nets(netlist, codes)[0]
+    difference = locate(netlist, probes, nets, [values[0] for values in debug.probe_values])
     if difference is None:
         rest = (
             "the group sum, the argmax, the control or the streams"
-            if wrapped
+            if build.info.axi_stream is not None
             else "the group sum, the argmax or the control"
         )
         return f"{message}; every comparator and node is right, so the fault lies in {rest}"

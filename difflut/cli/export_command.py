@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,7 +134,7 @@ def command(
         if not proof.ok:
             click.echo(f"the build stays in {directory}, but it is not proved to compute what the model does", err=True)
             sys.exit(1)
-    click.echo(f"next: difflut verify {directory}")
+    click.echo(f"next: difflut verify {shlex.quote(str(directory))}")
 
 
 def lines(info: BuildInfo) -> Iterator[str]:

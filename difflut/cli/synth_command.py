@@ -118,12 +118,12 @@ def _yosys(directory: Path, report: Report, as_json: bool, options: dict[str, An
 
 
 def _check(directory: Path, fpga: str, options: dict[str, Any]) -> NetlistCheck:
-    from difflut.check.builds import load_build_model
+    from difflut.check.builds import open_build
     from difflut.check.synthesis_check import check_netlist
 
-    data = None
+    data, opened = None, open_build(directory, options["model_class"])
     if options["check"]:
-        data, _ = labelled_test_samples(load_build_model(directory, options["model_class"]), None)
+        data, _ = labelled_test_samples(opened.model, None)
     return check_netlist(
         directory,
         fpga,
@@ -131,6 +131,7 @@ def _check(directory: Path, fpga: str, options: dict[str, Any]) -> NetlistCheck:
         images=options["check"],
         simulator=options["simulator"] or "verilator",
         model_class=options["model_class"],
+        opened=opened,
     )
 
 

@@ -72,14 +72,12 @@ def command(
                 f"  {replayed.difference}" if replayed.difference else "  agrees: this input shows no difference"
             )
         sys.exit(1 if replayed.difference else 0)
-    from difflut.check.builds import load_build_model
+    from difflut.check.builds import open_build
     from difflut.check.verification import verify
 
-    split, data_name = None, "random codes"
+    split, data_name, opened = None, "random codes", open_build(directory, model_class)
     if not random_only:
-        split, data_name = labelled_test_samples(
-            load_build_model(directory, model_class), data_dir, dataset, data_note, download
-        )
+        split, data_name = labelled_test_samples(opened.model, data_dir, dataset, data_note, download)
     report = verify(
         directory,
         data=split,
@@ -89,6 +87,7 @@ def command(
         model_class=model_class,
         seed=seed,
         waves=waves,
+        opened=opened,
     )
     if as_json:
         print_json(report.to_json())

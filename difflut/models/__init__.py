@@ -5,11 +5,15 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from importlib.resources import as_file, files
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from difflut.errors import CheckpointError, ConfigError, UnknownNameError
@@ -107,12 +111,30 @@ def model_factory(reference: str) -> Callable[[], BaseModel]:
         return _entry(reference).make
     module_name, _, class_name = reference.partition(":")
     try:
-        found = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"cannot load model {reference!r}: {error}; expected an importable module:Class") from error
+        found = getattr(_import_named(module_name), class_name)
+    except (ImportError, AttributeError, ValueError, OSError) as error:
+        raise ConfigError(
+            f"cannot load model {reference!r}: {error}; expected an importable module:Class, installed, in the working directory "
+            f"or where PYTHONPATH says"
+        ) from error
     if not (isinstance(found, type) and issubclass(found, BaseModel)):
         raise ConfigError(f"{reference!r} is not a subclass of difflut.models.BaseModel")
     return found
+
+
+def _import_named(module: str) -> ModuleType:
+    """Import a module that the user named as code.
+
+    If only the working directory has it, that is searched from then on, after all else: the module may import its neighbours,
+    now or when its functions run.
+    """
+    name = module.partition(".")[0]
+    importlib.invalidate_caches()
+    if find_spec(name) is None:
+        here = os.getcwd()
+        if PathFinder.find_spec(name, [here]) is not None:
+            sys.path.append(here)
+    return importlib.import_module(module)
 
 
 def load_model(reference: str, model_class: str | None = None) -> BaseModel:

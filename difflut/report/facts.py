@@ -123,6 +123,7 @@ class Facts:
         return self.measured.outputs if self.measured else None
 
 
+@bundle.uses_build
 def read_facts(directory: Path) -> Facts:
     """Read a build and what verification, proof and synthesis left in it.
 
@@ -204,7 +205,7 @@ def _missing(
 
 def _verify_options(model: ModelInfo) -> str:
     """What `difflut verify` must be told: where the samples are unless the package ships them, and the user's own class."""
-    own = "" if model.class_name.startswith("difflut.models.") else f" --model {model.class_name}"
+    own = "" if model.class_name.startswith("difflut.models.") else f" --model {shlex.quote(model.class_name)}"
     return own + ("" if model.trained.get("data") == "MNIST" else " --data DIR")
 
 

@@ -6,35 +6,39 @@ file under a listed folder is refused.
 
 from __future__ import annotations
 
-import hashlib
 import lzma
 import os
-import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path, PurePosixPath
+from typing import Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
 from difflut.errors import ConfigError
-from difflut.export.builds import design_info
+from difflut.export.builds import design_info, writing
 from difflut.export.builds.design_info import DESIGN_FILE, DesignInfo
-from difflut.export.builds.info import MANIFEST, BuildInfo, from_bytes, to_bytes
+from difflut.export.builds.info import BuildInfo, from_bytes, to_bytes
+from difflut.export.builds.values import ValueRefused, check_file_names, check_hdl
+from difflut.export.builds.writing import EXCHANGE_FOLDER, STAGING_FOLDER, digest_of, write_files
 from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.text import from_text
 from difflut.export.errors import BundleError
-from difflut.files import WriteError, current_umask
+from difflut.locks import locked
 
+MANIFEST, WORK_FOLDER = writing.MANIFEST, writing.WORK_FOLDER
 RTL_FOLDER = "rtl/"
-# What tools may add to a build directory; nothing in it is part of the export.
-WORK_FOLDER = "work"
-# The netlist that was emitted, and the one that was traced, before the passes (xz-compressed): what `prove` compares.
+# Simulation models of the primitives that the RTL instantiates, where there are any.
+MODELS_FOLDER = "sim/"
+Options = ParamSpec("Options")
+Result = TypeVar("Result")
+# The circuit that was emitted, and the one that was traced, before the passes (xz-compressed): what `prove` compares.
 NETLIST_FILE = "verify/netlist.txt"
+TRACED_FILE = "verify/traced.txt.xz"
 # The PyTorch model that was exported.
 MODEL_FILE = "verify/model.safetensors"
-TRACED_FILE = "verify/traced.txt.xz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +56,7 @@ class Build:
     @classmethod
     def of(cls, info: BuildInfo, files: Mapping[str, bytes]) -> Build:
         """A build of these files, whose digests are put into its description."""
-        digests = {name: _digest(files[name]) for name in sorted(files)}
+        digests = {name: digest_of(files[name]) for name in sorted(files)}
         return cls(msgspec.structs.replace(info, files=digests), files)
 
     @cached_property
@@ -63,7 +67,7 @@ class Build:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of `build.json`, and so of everything."""
-        return _digest(self.manifest_bytes)
+        return digest_of(self.manifest_bytes)
 
     def text(self, name: str) -> str:
         """A file's content as text.
@@ -105,76 +109,106 @@ def pack_netlist(text: str) -> bytes:
 
 
 def write(build: Build, directory: Path) -> None:
-    """Write a build directory whole; an earlier build there is replaced only once the new one is complete.
+    """Write a build directory whole. Of what is there, only unedited files of an earlier export are replaced.
+
+    The work folder stays as it is, and a link to a directory stays a link. An export that is cut off leaves the old build, the
+    new one, or one that `read` refuses and the next export completes. While a command uses a build, an export waits.
 
     Raises:
-        BundleError: if the directory holds something else than a build.
-        WriteError: if it cannot be written; an existing build is then left as it was.
+        BundleError: the directory holds something else than a build, or files that the user added or edited; or the build has
+            names that none may have.
+        WriteError: it cannot be written; an existing build is then left as it was.
     """
-    directory = Path(os.path.abspath(directory))
-    replaced = directory.exists()
-    if replaced and not _is_replaceable(directory):
-        raise BundleError(
-            f"{directory}: exists and is not a difflut build (it has no {MANIFEST}); choose another --out, or empty it"
-        )
-    temporary: Path | None = None
+    _check_place(directory)
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}.", suffix=".partial"))
-        new, old = temporary / "new", temporary / "old"
-        for name, content in {**build.files, MANIFEST: build.manifest_bytes}.items():
-            path = new / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        new.chmod(0o777 & ~current_umask())
-        if replaced:
-            directory.rename(old)
-        try:
-            new.rename(directory)
-        except OSError:
-            if replaced:
-                old.rename(directory)
-            raise
-    except OSError as error:
-        raise WriteError(
-            f"cannot write {directory}: {error.strerror or error}; choose a place that is writable and has space"
-        ) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+        from_bytes(build.manifest_bytes)  # what is written can be read
+        check_file_names(build.info.files)
+        for name, content in build.files.items():
+            check_hdl(name, content)
+    except ValueRefused as error:
+        raise BundleError(f"{directory}: not written: {error}; give the model another name") from None
+    write_files({**build.files, MANIFEST: build.manifest_bytes}, directory)
+
+
+def is_build(folder: Path) -> bool:
+    """Whether a folder has the manifest of a build, of any version; nothing else of it is checked."""
+    try:
+        path = folder / MANIFEST
+        return path.is_file() and writing.listed_files(path.read_bytes()) is not None
+    except OSError:
+        return False
+
+
+def uses_build(
+    function: Callable[Concatenate[Path, Options], Result],
+) -> Callable[Concatenate[Path, Options], Result]:
+    """Decorate a function of a build directory: while it runs, no export replaces the build."""
+
+    @wraps(function)
+    def run(directory: Path, /, *args: Options.args, **kwargs: Options.kwargs) -> Result:
+        with ExitStack() as held:
+            with suppress(OSError):  # of what is no readable directory; the function says so
+                held.enter_context(locked(Path(directory), shared=True))
+            return function(directory, *args, **kwargs)
+
+    return run
 
 
 def read(directory: str | os.PathLike[str]) -> Build:
-    """Read a build directory and check every digest.
+    """Read a build directory and check every digest, and that names and Verilog are such as an export writes.
 
     Raises:
-        BundleError: if it is no build directory, or a file is missing, edited or was added.
+        BundleError: if it is no build directory, a file is missing, edited or was added, an export was interrupted, or a value
+            is none that a build may have; if anything in the directory is a link or no regular file.
     """
     folder = Path(directory)
-    info = from_bytes(_read_manifest(folder), folder / MANIFEST)
+    _check_place(folder)
+    if not folder.is_dir():
+        raise BundleError(f"{folder}: no such directory; expected one made by `difflut export`")
+    if os.path.lexists(folder / EXCHANGE_FOLDER):
+        raise BundleError(
+            f"{folder}: an export into it was interrupted before its end; export again, which finishes it"
+        )
+    content = _read_manifest(folder)
+    present = _present(folder)
     files: dict[str, bytes] = {}
-    for name, digest in info.files.items():
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts:
-            raise BundleError(f"{folder / MANIFEST}: names the file {name!r} outside the build; export again")
-        try:
-            files[name] = (folder / path).read_bytes()
-        except OSError as error:
-            raise BundleError(f"{folder / name}: cannot be read ({error.strerror}); export again") from error
-        if _digest(files[name]) != digest:
-            raise BundleError(
-                f"{folder / name}: differs from what was exported (its digest is not the one in {MANIFEST}); export again "
-                f"instead of editing the build"
-            )
-    for added in sorted(_present(folder) - set(files) - {MANIFEST}):
+    try:
+        info = from_bytes(content)
+        check_file_names(info.files)
+        for name, digest in info.files.items():
+            files[name] = _read_file(folder / name, digest)
+            check_hdl(name, files[name])
+    except ValueRefused as error:
+        raise BundleError(f"{folder}: {error}; export again") from error.__cause__
+    for added in sorted(present - set(files) - {MANIFEST}):
         raise BundleError(f"{folder / added}: is not part of the export; move it elsewhere or into {WORK_FOLDER}/")
     return Build(info, files)
 
 
+def _read_file(path: Path, digest: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error.strerror}); export again") from error
+    if digest_of(content) != digest:
+        raise BundleError(
+            f"{path}: differs from what was exported (its digest is not the one in {MANIFEST}); export again instead of "
+            f"editing the build"
+        )
+    return content
+
+
+def _check_place(directory: Path) -> None:
+    if not str(directory).isprintable():
+        raise BundleError(
+            f"{str(directory)!r}: has a line end or another character that does not print; choose another directory"
+        )
+
+
 def _read_manifest(folder: Path) -> bytes:
     path = folder / MANIFEST
-    if not folder.is_dir():
-        raise BundleError(f"{folder}: no such directory; expected one made by `difflut export`")
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise _special(path)
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
@@ -184,22 +218,34 @@ def _read_manifest(folder: Path) -> bytes:
 
 
 def _present(folder: Path) -> set[str]:
+    """The files outside the work folder, as relative paths; raises BundleError at a link or special file anywhere.
+
+    A link could name any file of the user's, to be read as part of the build or, in the work folder, to be overwritten.
+    """
     found = set()
-    for path in folder.rglob("*"):
-        relative = path.relative_to(folder)
-        if path.is_file() and relative.parts[0] != WORK_FOLDER:
-            found.add(relative.as_posix())
-    return found
+    waiting = [folder]
+    while waiting:
+        try:
+            entries = list(os.scandir(waiting.pop()))
+        except FileNotFoundError:
+            continue  # a temporary folder of another run, which ended
+        except OSError as error:
+            raise BundleError(f"{folder}: cannot be listed ({error.strerror}: {error.filename!r})") from error
+        for entry in entries:
+            path = Path(entry.path)
+            if entry.is_dir(follow_symlinks=False):
+                if path != folder / STAGING_FOLDER:
+                    waiting.append(path)
+            elif entry.is_file(follow_symlinks=False):
+                found.add(path.relative_to(folder).as_posix())
+            elif os.path.lexists(path):
+                raise _special(path)
+    return {name for name in found if PurePosixPath(name).parts[0] != WORK_FOLDER}
 
 
-def _is_replaceable(directory: Path) -> bool:
-    if not directory.is_dir():
-        return False
-    return (directory / MANIFEST).is_file() or not any(directory.iterdir())
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _special(path: Path) -> BundleError:
+    kind = "a symbolic link" if path.is_symlink() else "no regular file"
+    return BundleError(f"{str(path)!r}: is {kind}, which a build may not hold; remove it, or put a copy there")
 
 
 def default_directory(name: str) -> Path:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from difflut.export.builds.info import Cycles, Identifier, PortBits, Record, Text
+from difflut.export.builds.info import Cycles, Identifier, Path, PortBits, Record
 from difflut.export.errors import BundleError
 from difflut.export.verilog.design import Design, Probe
 
@@ -35,7 +35,7 @@ class ModuleInfo(Record, frozen=True):
 class ProbeInfo(Record, frozen=True):
     """An RTL signal that carries nets of the netlist, bit 0 first; see `difflut.export.verilog.design.Probe`."""
 
-    signal: Text
+    signal: Path
     stage_cycles: Cycles
     nets: tuple[Annotated[int, Meta(ge=0, lt=1 << 31)], ...]
 

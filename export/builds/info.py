@@ -7,29 +7,27 @@ The classes here are the specification of the format. A key that is missing, unk
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from difflut.errors import ConfigError
-from difflut.export.errors import BundleError
+from difflut.export.builds.values import LONGEST_NAME, LONGEST_TEXT, ValueRefused, check_texts
+from difflut.export.builds.writing import FORMAT, MANIFEST
 from difflut.export.families.family import find_target
 from difflut.export.schedule.head.outputs import parse_outputs
 
-FORMAT = "difflut-build"
 FORMAT_VERSION = 2
-MANIFEST = "build.json"
 
 # A name of Verilog that needs no escape; tools and scripts get it as it is.
-Identifier = Annotated[str, Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\Z", max_length=255)]
-# A path below the build directory: no hidden file, no way out of it.
-FileName = Annotated[
-    str, Meta(pattern=r"\A[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*\Z", max_length=255)
-]
+Identifier = Annotated[str, Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\Z", max_length=LONGEST_NAME)]
+# Names of instances, joined by dots.
+Path = Annotated[str, Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z", max_length=LONGEST_TEXT)]
+Word = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.+-]*\Z", max_length=LONGEST_NAME)]
 Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
-Text = Annotated[str, Meta(max_length=4096)]
+# A line for people; `check_texts` sees to it that it prints.
+Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 # More than any circuit has, less than would make a tool run for ever.
 Count = Annotated[int, Meta(ge=0, le=1 << 40)]
 Positive = Annotated[int, Meta(ge=1, le=1 << 40)]
@@ -249,7 +247,7 @@ class PartInfo(Record, frozen=True):
     luts: Count
     copies: Positive = 1
     lut6: Count | None = None
-    instances: tuple[Text, ...] = ()
+    instances: tuple[Path, ...] = ()
 
 
 class PassInfo(Record, frozen=True):
@@ -267,8 +265,8 @@ class PipelineInfo(Record, frozen=True):
     """Where registers are: what was asked for, all levels, and those with a register behind them."""
 
     spec: Text
-    levels: tuple[Text, ...]
-    registers_after: tuple[Text, ...]
+    levels: tuple[Word, ...]
+    registers_after: tuple[Word, ...]
     fmax_mhz: Amount | None = None
     latency_cycles: Cycles | None = None
 
@@ -276,7 +274,7 @@ class PipelineInfo(Record, frozen=True):
 class StageInfo(Record, frozen=True):
     """One register-to-register stage; `register_bits` stand at its end, 0 if it ends at a port without a register."""
 
-    levels: tuple[Text, ...]
+    levels: tuple[Word, ...]
     delay_ns: Amount
     register_bits: Count
 
@@ -309,7 +307,7 @@ class LayoutInfo(Record, frozen=True):
 class RegisterInfo(Record, frozen=True):
     """One register of the AXI4-Lite block; `value` is what a constant reads."""
 
-    name: Identifier
+    name: Annotated[str, Meta(pattern=r"\A[A-Z][A-Z0-9_]*\Z", max_length=40)]
     offset: Count
     access: Annotated[str, Meta(pattern=r"\A(constant|counter|write)\Z")]
     meaning: Text
@@ -372,7 +370,7 @@ class BuildInfo(Record, frozen=True):
     target: Literal["verilog"]
     fpga: Identifier
     interface: Annotated[str, Meta(pattern=r"\A(plain|axi-stream)\Z")]
-    outputs: Text
+    outputs: Word
     model: ModelInfo
     input: InputInfo
     output: OutputInfo
@@ -382,11 +380,11 @@ class BuildInfo(Record, frozen=True):
     netlist: NetlistInfo
     parts: tuple[PartInfo, ...]
     passes: tuple[PassInfo, ...]
-    versions: dict[str, Text]
+    versions: dict[Word, Word]
     pipeline: PipelineInfo | None = None
     timing: TimingInfo | None = None
     axi_stream: AxiStreamInfo | None = None
-    files: dict[FileName, Digest] = {}
+    files: dict[str, Digest] = {}
 
     @property
     def pixels(self) -> Pixels | None:
@@ -409,43 +407,38 @@ class BuildInfo(Record, frozen=True):
 
 
 def to_bytes(info: BuildInfo) -> bytes:
-    """`build.json`; the same description gives the same bytes."""
+    """`build.json`; the same description gives the same bytes.
+
+    Raises:
+        ValueRefused: it has a text that cannot be written.
+    """
     described: dict[str, Any] = msgspec.to_builtins(info)
+    check_texts(described)
     content = {"format": FORMAT, "format_version": FORMAT_VERSION, **described, "digest": _digest(described)}
     return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
 
 
-def from_bytes(content: bytes, source: Path) -> BuildInfo:
+def from_bytes(content: bytes) -> BuildInfo:
     """Read `build.json`.
 
-    Args:
-        content: the file.
-        source: its path, for messages.
-
     Raises:
-        BundleError: it is no description of a build, of another version, or edited; says where.
+        ValueRefused: it is no description of a build, of another version, or edited; says where.
     """
-    again = "export again"
     try:
         raw = msgspec.json.decode(content)
         if not isinstance(raw, dict) or raw.pop("format", None) != FORMAT:
-            raise BundleError(
-                f"{source}: is no difflut build description; expected a directory made by `difflut export`"
-            )
+            raise ValueRefused(f"{MANIFEST}: is no difflut build description; expected one made by `difflut export`")
         version, digest = raw.pop("format_version", None), raw.pop("digest", None)
         if version != FORMAT_VERSION:
-            raise BundleError(
-                f"{source}: build format {version!r:.20}, this difflut reads {FORMAT_VERSION}; {again} with this version"
-            )
+            raise ValueRefused(f"{MANIFEST}: has build format {version!r:.20}, this difflut reads {FORMAT_VERSION}")
+        check_texts(raw)
         info = msgspec.convert(raw, BuildInfo)
         find_target(info.fpga)
         parse_outputs(info.outputs, info.output.classes)
     except (msgspec.DecodeError, ConfigError, RecursionError, UnicodeDecodeError) as error:
-        raise BundleError(f"{source}: cannot be read: {error}; {again}") from error
+        raise ValueRefused(f"{MANIFEST}: cannot be read: {error}") from error
     if digest != _digest(raw):
-        raise BundleError(
-            f"{source}: was edited (its content does not have the digest that it names); {again} instead of editing the build"
-        )
+        raise ValueRefused(f"{MANIFEST}: was edited: its content does not have the digest that it names")
     return info
 
 

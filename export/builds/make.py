@@ -10,7 +10,7 @@ from typing import Any
 from difflut._version import __version__
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle, design_info
-from difflut.export.builds.bundle import Build, pack_netlist
+from difflut.export.builds.bundle import MODELS_FOLDER, RTL_FOLDER, Build, pack_netlist
 from difflut.export.builds.describe import describe
 from difflut.export.builds.design_info import DESIGN_FILE
 from difflut.export.builds.fusesoc import core_file, core_name
@@ -30,8 +30,6 @@ from difflut.hdl_templates import render
 from difflut.models.base_model import BaseModel
 
 TARGETS = ("verilog",)
-# Simulation models of the primitives that the RTL instantiates, where there are any.
-MODELS_FOLDER = "sim"
 
 
 def make_build(
@@ -107,8 +105,8 @@ def export_model(model: BaseModel, out: str | os.PathLike[str], **options: Any) 
 
 def _hardware_files(info: BuildInfo, wrapped: Wrapped, models: Mapping[str, str]) -> dict[str, bytes]:
     """The files of a build that people, hardware tools and drivers read, by path."""
-    rtl = {f"rtl/{name}": content for name, content in wrapped.rtl.items()}
-    simulation = {f"{MODELS_FOLDER}/{name}": content for name, content in models.items()}
+    rtl = {f"{RTL_FOLDER}{name}": content for name, content in wrapped.rtl.items()}
+    simulation = {f"{MODELS_FOLDER}{name}": content for name, content in models.items()}
     headers = {f"{HEADER_FOLDER}/{name}": content for name, content in wrapped.headers.items()}
     core = core_file(
         info.name,

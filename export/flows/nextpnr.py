@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -23,10 +22,11 @@ from difflut.export.errors import ToolError
 from difflut.export.flows import yosys
 from difflut.export.flows.cells import Usage, count_types, usage
 from difflut.export.flows.devices import Device, find_device
-from difflut.export.flows.reports import fresh_folder, save_report
+from difflut.export.flows.reports import flow_folder, save_report
 from difflut.export.flows.routed import Clock, Resource, overfull, read_clocks, read_utilisation
 from difflut.export.flows.shell import PINS, make_shell
 from difflut.export.flows.tools import Tool, find_tool
+from difflut.files import write_atomically
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
 
 FLOW = "nextpnr"
@@ -175,6 +175,7 @@ class RoutedReport:
         return values
 
 
+@bundle.uses_build
 def implement(
     directory: Path,
     device: str | None = None,
@@ -202,61 +203,78 @@ def implement(
         ToolError: a tool is missing. Its subclasses: ToolFailure if one failed, DoesNotFit if the device is too small.
     """
     build = bundle.read(directory)
-    own = str(build.manifest.get("fpga", "generic"))
+    own = build.info.fpga
     part = find_device(device, own)
     family = FAMILIES[part.family]
     _check(build, own, part, family, freq_mhz, seeds, pins)
     place, pack, synthesiser = find_tool(family.nextpnr), find_tool(family.packer), yosys.find_yosys()
-    estimated = own == part.family and "timing" in build.manifest  # a folded circuit has no estimate
-    estimate = float(build.manifest["timing"]["fmax_mhz"]) if estimated else None
+    timing = build.info.timing if own == part.family else None  # a folded circuit has no estimate
+    estimate = timing.fmax_mhz if timing else None
     asked = freq_mhz or estimate or 100.0
 
-    folder = fresh_folder(Path(directory), f"{FLOW}-{part.slug}")
+    given = None if pins is None else _read_pins(pins)  # now, since it may lie in the flow's own folder
     started = time.perf_counter()
-    top = str(build.manifest["name"])
-    sources = [Path(os.path.abspath(directory)) / name for name in bundle.rtl_files(build)]
-    shell = None if pins is not None or build.manifest["interface"] != "plain" else make_shell(build)
-    constraints = f"pins{family.constraints[1]}"
-    if pins is not None:
-        shutil.copyfile(pins, folder / constraints)
-    if shell is not None:
-        top = shell.module
-        (folder / "shell.v").write_text(shell.text, encoding="utf-8")
-        sources.append((folder / "shell.v").absolute())
-        if part.pins:
-            places = [f'IO_LOC "{port}" {part.pins[port]};\n' for port in PINS]
-            (folder / constraints).write_text("".join(places), encoding="ascii")
-    design = yosys.Design(str(build.manifest["name"]), top, tuple(sources), ())
-    modules = yosys.flatten(synthesiser, design, part.family, folder, options=part.synthesis, report=report)
-    options = [*part.options, "--json", "flat.json", "--freq", f"{asked:g}", "--timing-allow-fail"]
-    options += family.pins(constraints) if (folder / constraints).exists() else family.unconstrained
-    placements = tuple(_place(place, family, part, options, seed, folder, shell is not None, report) for seed in seeds)
-    best = max(range(len(placements)), key=lambda position: placements[position].mhz)
-    bitstream = f"{build.manifest['name']}{family.bitstream}"
-    _run(pack, family.pack(placements[best].routed, bitstream, part), folder, "pack.log", bitstream, report)
-    result = RoutedReport(
-        build=str(build.manifest["name"]),
-        digest=build.digest,
-        fpga=part.family,
-        device=part.part,
-        tools={"yosys": synthesiser.text, place.name: place.version, pack.name: pack.version},
-        command=yosys.command(part.family, part.synthesis),
-        asked_mhz=asked,
-        shell=None if shell is None else shell.registers,
-        total=usage(count_types(modules, top)),
-        placements=placements,
-        best=best,
-        bitstream=bitstream,
-        estimated_mhz=estimate,
-        seconds=round(time.perf_counter() - started, 1),
-        folder=str(folder),
-    )
-    save_report(folder, result.to_json())
+    place_of_all = Path(directory) / bundle.WORK_FOLDER / f"{FLOW}-{part.slug}"
+    with flow_folder(place_of_all, _products(family, build.info.name)) as folder:
+        top = build.info.name
+        sources = [Path(os.path.abspath(directory)) / name for name in build.rtl]
+        shell = None if given is not None or build.info.axi_stream is not None else make_shell(build)
+        constraints = f"pins{family.constraints[1]}"
+        if given is not None:
+            write_atomically(folder / constraints, given)
+        if shell is not None:
+            top = shell.module
+            write_atomically(folder / "shell.v", shell.text.encode())
+            sources.append((folder / "shell.v").absolute())
+            if part.pins:
+                places = [f'IO_LOC "{port}" {part.pins[port]};\n' for port in PINS]
+                write_atomically(folder / constraints, "".join(places).encode())
+        design = yosys.Design(build.info.name, top, tuple(sources), ())
+        modules = yosys.flatten(synthesiser, design, part.family, folder, options=part.synthesis, report=report)
+        options = [*part.options, "--json", "flat.json", "--freq", f"{asked:g}", "--timing-allow-fail"]
+        options += family.pins(constraints) if (folder / constraints).exists() else family.unconstrained
+        placements = tuple(
+            _place(place, family, part, options, seed, folder, shell is not None, report) for seed in seeds
+        )
+        best = max(range(len(placements)), key=lambda position: placements[position].mhz)
+        bitstream = f"{build.info.name}{family.bitstream}"
+        _run(pack, family.pack(placements[best].routed, bitstream, part), folder, "pack.log", bitstream, report)
+        result = RoutedReport(
+            build=build.info.name,
+            digest=build.digest,
+            fpga=part.family,
+            device=part.part,
+            tools={"yosys": synthesiser.text, place.name: place.version, pack.name: pack.version},
+            command=yosys.command(part.family, part.synthesis),
+            asked_mhz=asked,
+            shell=None if shell is None else shell.registers,
+            total=usage(count_types(modules, top)),
+            placements=placements,
+            best=best,
+            bitstream=bitstream,
+            estimated_mhz=estimate,
+            seconds=round(time.perf_counter() - started, 1),
+            folder=str(folder),
+        )
+        save_report(folder, result.to_json())
     return result
 
 
+def _read_pins(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); expected a file of pin constraints") from error
+
+
+def _products(family: Family, name: str) -> tuple[str, ...]:
+    """What the flow writes into its folder, as patterns."""
+    seeds = ("seed*.log", "seed*.report.json", f"seed*{family.routed[1]}")
+    return (*seeds, "flat.*", "shell.v", f"pins{family.constraints[1]}", "pack.log", f"{name}{family.bitstream}")
+
+
 def _check(
-    build: bundle.Bundle,
+    build: bundle.Build,
     own: str,
     part: Device,
     family: Family,
@@ -278,7 +296,7 @@ def _check(
         raise ConfigError(f"{pins}: a file of pins for {part.part} ends in {ending}")
     if pins is not None and not pins.is_file():
         raise ConfigError(f"{pins}: no such file; expected pin constraints of the top for {part.part}")
-    if pins is None and not family.unconstrained and build.manifest["interface"] != "plain":
+    if pins is None and not family.unconstrained and build.info.axi_stream is not None:
         raise ConfigError(
             f"nextpnr places no port of {part.part} by itself, and only plain interfaces get a shell; give --pins FILE{ending}"
         )

@@ -9,15 +9,12 @@ leaves `in_ready` open: it must not be given the next image's first pixel within
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 
-from difflut.export.builds import bundle
-from difflut.export.circuit.text import from_text
+from difflut.export.builds.bundle import Build
 from difflut.hdl_templates import render
 
 PINS = ("clk", "rst", "in_bit", "in_last", "out_bit", "out_valid")
@@ -47,15 +44,12 @@ class Shell:
         return self.in_bits + 2 * sum(width for _, width in self.outputs) + 3
 
 
-def make_shell(build: bundle.Bundle) -> Shell:
+def make_shell(build: Build) -> Shell:
     """The shell of a build with the plain interface."""
-    manifest = build.manifest
-    width, features = int(manifest["input"]["width_bits"]), int(manifest["input"]["features"])
-    read = np.arange(features)  # of a pixel
-    if "convolution" not in manifest:
-        read = np.unique(from_text(build.text(bundle.NETLIST_FILE)).body.compare_feature)
-    outputs = _outputs(manifest["output"])
-    top = str(manifest["name"])
+    info = build.info
+    width, features = info.input.width_bits, info.input.features
+    read = np.arange(features) if info.pixels else np.unique(build.circuit.body.compare_feature)
+    outputs, top = info.output.ports, info.name
     in_bits = max(width * len(read), 1)
     module = f"{top}_shell"
     text = render(
@@ -73,16 +67,6 @@ def make_shell(build: bundle.Bundle) -> Shell:
         },
     )
     return Shell(module, text, tuple(int(feature) for feature in read), in_bits, outputs)
-
-
-def _outputs(manifest: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
-    """The result ports and their widths in the order in which they are shifted out."""
-    found = []
-    for kind, count in (("scores", "classes"), ("class", None), ("top", "count")):
-        if kind in manifest:
-            port = manifest[kind]
-            found.append((str(port["port"]), int(port["width_bits"]) * int(port[count] if count else 1)))
-    return tuple(found)
 
 
 def _slices(read: list[bool], width: int) -> list[dict[str, int | str]]:

@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -27,15 +26,17 @@ from difflut.export.errors import ToolError
 from difflut.export.families.family import find_target
 from difflut.export.flows.cells import Usage, count_parts, count_types, usage
 from difflut.export.flows.clock import LongestPath, longest_path
-from difflut.export.flows.reports import REPORT, save_report
+from difflut.export.flows.reports import flow_folder, save_report
+from difflut.files import write_atomically
 from difflut.hdl_templates import render
-from difflut.sim.process import ToolFailure, clean_environment, run_logged
+from difflut.quoting import yosys as line
+from difflut.sim.process import ToolFailure, clean_environment, python_command, run_captured, run_logged
 
 FLOW = "yosys"
 VARIABLE = "DIFFLUT_YOSYS"
 LEAST_VERSION = (0, 60)
 _INSTALL = "pip install 'difflut[synth]'"
-_PROGRAM = "import sys; from pyosys import libyosys; libyosys.run_pass('script ' + sys.argv[1], libyosys.Design())"
+_PROGRAM = "from pyosys import libyosys; libyosys.run_pass('script ' + sys.argv[1], libyosys.Design())"
 _PASS = re.compile(rb"^[\d.]+ (Executing [^\n]*)", re.MULTILINE)
 
 # The synthesis command of each FPGA family; `-flatten` keeps modules with the attribute keep_hierarchy.
@@ -141,14 +142,12 @@ def find_yosys() -> Yosys:
     if chosen and shutil.which(chosen) is None:
         raise ToolError(f"{VARIABLE}={chosen} is not an executable file")
     if not chosen and importlib.util.find_spec("pyosys") is not None:
-        return _checked(
-            Yosys((sys.executable, "-c", _PROGRAM), _version(metadata.version("pyosys"))), "the package pyosys"
-        )
+        return _checked(Yosys(python_command(_PROGRAM), _version(metadata.version("pyosys"))), "the package pyosys")
     executable = chosen or shutil.which("yosys")
     if executable is None:
         raise ToolError(f"Yosys is missing; install it: {_INSTALL}")
     try:
-        printed = subprocess.run([executable, "-V"], capture_output=True, text=True, timeout=60, check=False).stdout
+        _, printed = run_captured([executable, "-V"], timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ToolError(f"cannot run `{executable} -V`: {error}") from error
     if not printed.startswith("Yosys "):
@@ -170,6 +169,7 @@ def _version(text: str) -> tuple[int, int]:
     return int(numbers[0]), int(numbers[1]) if len(numbers) > 1 else 0
 
 
+@bundle.uses_build
 def synthesise(directory: Path, fpga: str | None = None, report: Report = lambda line: None) -> SynthesisReport:
     """Synthesise a build directory; the results go to `work/yosys-<fpga>/` in it.
 
@@ -184,9 +184,9 @@ def synthesise(directory: Path, fpga: str | None = None, report: Report = lambda
         ToolError: Yosys is missing, too old, or failed.
     """
     build = bundle.read(directory)
-    family = fpga or str(build.manifest.get("fpga", "generic"))
-    top = str(build.manifest["name"])
-    names = bundle.rtl_files(build)
+    family = fpga or build.info.fpga
+    top = build.info.name
+    names = list(build.rtl)
     modules = instantiated(build.text(f"rtl/{top}.v"), [Path(name).stem for name in names])
     sources = tuple(Path(os.path.abspath(directory)) / name for name in names)
     folder = Path(directory) / bundle.WORK_FOLDER / f"{FLOW}-{family}"
@@ -207,25 +207,24 @@ def run(
     if fpga not in COMMANDS:
         raise UnknownNameError(f"unknown FPGA family {fpga!r}; known: {', '.join(COMMANDS)}")
     tool = find_yosys()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / REPORT).unlink(missing_ok=True)
-    started = time.perf_counter()
-    apart = _run_once(tool, design, fpga, folder, "parts", design.modules, report)
-    flat = flatten(tool, design, fpga, folder, report=report)
-    total = usage(count_types(flat, design.top))
-    result = SynthesisReport(
-        build=design.name,
-        digest=digest,
-        fpga=fpga,
-        command=command(fpga),
-        tools={"yosys": tool.text},
-        total=total,
-        parts={name: usage(types) for name, types in count_parts(apart, design.top).items()},
-        path=longest_path(flat[design.top], find_target(fpga).delays, total.luts),
-        seconds=round(time.perf_counter() - started, 1),
-        folder=str(folder),
-    )
-    save_report(folder, result.to_json())
+    with flow_folder(folder):
+        started = time.perf_counter()
+        apart = _run_once(tool, design, fpga, folder, "parts", design.modules, report)
+        flat = flatten(tool, design, fpga, folder, report=report)
+        total = usage(count_types(flat, design.top))
+        result = SynthesisReport(
+            build=design.name,
+            digest=digest,
+            fpga=fpga,
+            command=command(fpga),
+            tools={"yosys": tool.text},
+            total=total,
+            parts={name: usage(types) for name, types in count_parts(apart, design.top).items()},
+            path=longest_path(flat[design.top], find_target(fpga).delays, total.luts),
+            seconds=round(time.perf_counter() - started, 1),
+            folder=str(folder),
+        )
+        save_report(folder, result.to_json())
     return result
 
 
@@ -257,17 +256,29 @@ def command(fpga: str, options: str = "") -> str:
 
 
 def script(design: Design, fpga: str, name: str, kept: Sequence[str], options: str = "") -> str:
-    """The Yosys script of one run; `kept` modules stay apart."""
-    lines = [f"read_verilog -lib {library}" for library in LIBRARIES.get(fpga, ())]
-    lines += [f'read_verilog "{source}"' for source in design.sources]
-    lines += [f"hierarchy -check -top {design.top}", "proc"]
-    lines += [f"setattr -mod -set keep_hierarchy 1 {module}" for module in kept]
+    """The Yosys script of one run, on the copies that `copy_sources` makes; `kept` modules stay apart."""
+    lines = [line("read_verilog -lib", library) for library in LIBRARIES.get(fpga, ())]
+    lines += [line("read_verilog", source) for source in _copies(design.sources)]
+    lines += [line("hierarchy -check -top", design.top), "proc"]
+    lines += [line("setattr -mod -set keep_hierarchy 1", module) for module in kept]
     # Flattened first, a module a node is no module when the slow passes come.
     lines += ["techmap -map table_reads.v", "flatten", "opt_clean"]
-    lines += [f"{command(fpga, options)} -top {design.top}", "check", f"write_json {name}.json"]
+    lines += [line(f"{command(fpga, options)} -top", design.top), "check", line("write_json", f"{name}.json")]
     if name == "flat":
-        lines.append(f"write_verilog -noattr {name}.v")
+        lines.append(line("write_verilog -noattr", f"{name}.v"))
     return "\n".join(lines) + "\n"
+
+
+def copy_sources(sources: Sequence[Path], folder: Path) -> list[str]:
+    """Copy Verilog files into a folder under plain names, which a script can hold whatever theirs are; the names."""
+    copies = _copies(sources)
+    for source, copy in zip(sources, copies, strict=True):
+        write_atomically(folder / copy, source.read_bytes())
+    return copies
+
+
+def _copies(sources: Sequence[Path]) -> list[str]:
+    return [f"source{number}.v" for number in range(len(sources))]
 
 
 def _run_once(
@@ -284,8 +295,9 @@ def _run_once(
     log, result, source = folder / f"{name}.log", folder / f"{name}.json", folder / f"{name}.ys"
     for old in (log, result, folder / f"{name}.v"):
         old.unlink(missing_ok=True)
-    (folder / "table_reads.v").write_text(render("yosys_lut_map.v.j2", {}), encoding="utf-8")
-    source.write_text(script(design, fpga, name, kept, options), encoding="utf-8")
+    write_atomically(folder / "table_reads.v", render("yosys_lut_map.v.j2", {}).encode())
+    copy_sources(design.sources, folder)
+    write_atomically(source, script(design, fpga, name, kept, options).encode())
     call = [*tool.command, source.name]
 
     def poll() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import lzma
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -15,30 +15,36 @@ from typing import Any
 import numpy as np
 
 from difflut.export.builds import bundle
-from difflut.export.circuit.circuit import Circuit
+from difflut.export.builds.bundle import Build
+from difflut.export.builds.stored import PROOF_REPORT, read_object
+from difflut.export.circuit.circuit import BODY
 from difflut.export.circuit.netlist import Netlist
-from difflut.export.circuit.text import from_text
 from difflut.export.errors import BundleError
-from difflut.export.families.family import GENERIC, find_target
+from difflut.export.families.family import find_target
 from difflut.export.passes import pipelines
-from difflut.export.proof.convolution import NOT_PROVED, prove_convolution
+from difflut.export.proof.convolution import prove_convolution
+from difflut.export.proof.core_ports import core_ports, prove_ports
 from difflut.export.proof.errors import ProofError
+from difflut.export.proof.expected import absent, core_claims, stream_claims
 from difflut.export.proof.graph import Graph
 from difflut.export.proof.passes import prove_pass
 from difflut.export.proof.read_back import read_back
 from difflut.export.proof.report import OPEN, PROVED, Claim, Counterexample, ProofReport
 from difflut.export.proof.rtl import Progress, prove_rtl
 from difflut.export.proof.solver import require_sat
+from difflut.export.proof.stream_top import StreamTiming
 from difflut.export.proof.streams import prove_streams
 from difflut.export.proof.yosys import require_yosys
-from difflut.files import write_atomically
+from difflut.export.schedule.head.outputs import Outputs, parse_outputs
+from difflut.files import WriteError, write_atomically
+from difflut.locks import locked
 
 WORK = Path(bundle.WORK_FOLDER) / "proof"
 REPORT_FILE = "report.json"
 COUNTEREXAMPLE_FILE = "counterexample.npz"
 ASSUMPTIONS = (
     "Yosys' Verilog front end, and what the Yosys manual says that its cells compute",
-    "a single clock, and registers that have taken over a value at least once since power-up",
+    "a single clock, and registers that have taken over a value at least once since power-up; of a streaming circuit, a reset",
     "difflut's proof program, NumPy and the SAT solver",
 )
 _SYNCHRONOUS = "the RTL is a synchronous circuit of one clock"
@@ -54,6 +60,7 @@ def silent(what: str, done: int, total: int) -> None:
     """Progress for nobody."""
 
 
+@bundle.uses_build
 def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     """Prove a build directory and store the report in its work folder.
 
@@ -68,25 +75,23 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     require_yosys()
     require_sat()
     build = bundle.read(directory)
-    if "folded" in build.manifest.get("convolution", {}):
+    if not build.info.schedule.provable:
         raise BundleError(
             f"{directory}: its dense part is folded into memories, for which there is no proof yet; check it with `difflut "
             f"verify`, or prove an export with --conv streaming"
         )
     started = perf_counter()
-    streaming = bundle.CONVOLUTION_FILE in build.files
-    claims, found, read_seconds = (_prove_parts if streaming else _prove_whole)(build, progress)
-    sources = {name: build.text(name) for name in build.files if name.startswith("rtl/")}
-    if "stream" in build.manifest:
+    claims, found = _passes(build, progress)
+    rtl, example, read_seconds = (_whole if build.info.pixels is None else _streamed)(build, progress)
+    claims, found = claims + rtl, found or example
+    if build.info.axi_stream is not None:
         progress("streams", 0, 1)
-        claims += prove_streams({PurePosixPath(name).name: text for name, text in sources.items()}, build.manifest)
+        claims += prove_streams({PurePosixPath(name).name: text for name, text in build.rtl.items()}, build.info)
         progress("streams", 1, 1)
-    work = Path(directory) / WORK
     if found is not None and not found.part:
         found = replace(found, file=(WORK / COUNTEREXAMPLE_FILE).as_posix())
-        _save(found, work / COUNTEREXAMPLE_FILE)
     report = ProofReport(
-        build=build.manifest["name"],
+        build=build.info.name,
         digest=build.digest,
         date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         claims=claims,
@@ -94,14 +99,27 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
         assumptions=ASSUMPTIONS,
         seconds=round(perf_counter() - started, 2),
         read_seconds=round(read_seconds, 2),
-        not_covered=NOT_PROVED if streaming else (),
     )
-    work.mkdir(parents=True, exist_ok=True)
-    if found is None or found.part:
-        (work / COUNTEREXAMPLE_FILE).unlink(missing_ok=True)
-    content = json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n"
-    write_atomically(work / REPORT_FILE, content.encode())
+    _keep(report, Path(directory) / WORK)
     return report
+
+
+def _keep(report: ProofReport, folder: Path) -> None:
+    """Write the report and its counterexample; of two proofs at once the later pair stays."""
+    content = json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n"
+    found = report.counterexample
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder):
+            if found is None or found.part:
+                (folder / COUNTEREXAMPLE_FILE).unlink(missing_ok=True)
+            else:
+                _save(found, folder / COUNTEREXAMPLE_FILE)
+            write_atomically(folder / REPORT_FILE, content.encode())
+    except WriteError:
+        raise
+    except OSError as error:
+        raise WriteError(f"cannot write to {folder}: {error.strerror}; make the build directory writable") from error
 
 
 def stored_report(directory: Path, digest: str) -> Mapping[str, Any] | None:
@@ -112,11 +130,7 @@ def stored_report(directory: Path, digest: str) -> Mapping[str, Any] | None:
 
 def read_report(directory: Path) -> Mapping[str, Any] | None:
     """The report of the last proof in a build directory, of whatever build, as JSON; None if there is none."""
-    try:
-        report = json.loads((Path(directory) / WORK / REPORT_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return report if isinstance(report, dict) and {"digest", "date", "claims", "ok"} <= report.keys() else None
+    return read_object(Path(directory) / WORK / REPORT_FILE, PROOF_REPORT)
 
 
 def load_counterexample(path: Path) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
@@ -127,89 +141,91 @@ def load_counterexample(path: Path) -> np.ndarray[tuple[int, int], np.dtype[np.i
     """
     try:
         with np.load(path, allow_pickle=False) as data:
-            codes = data["codes"]
-    except (OSError, KeyError, ValueError) as error:
+            codes = np.atleast_2d(data["codes"])
+        if codes.shape[0] != 1 or codes.ndim != 2 or codes.dtype.kind not in "iu":
+            raise ValueError(f"codes of shape {codes.shape} and type {codes.dtype}")
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise BundleError(
             f"{path}: no stored counterexample ({error}); expected a file that `difflut prove` wrote"
         ) from error
-    return np.atleast_2d(codes).astype(np.int64)
+    return codes.astype(np.int64)
 
 
-def _prove_whole(build: bundle.Bundle, progress: Progress) -> tuple[list[Claim], Counterexample | None, float]:
-    """The claims about a circuit that takes whole samples, a counterexample, and how long Yosys read."""
-    netlist = from_text(build.text(bundle.NETLIST_FILE)).body
-    claims, found = [_NO_TRACE], None
-    if bundle.TRACED_FILE in build.files:
-        claims, found = _passes(build, from_text(_traced(build)).body, netlist, progress)
+def _whole(build: Build, progress: Progress) -> tuple[list[Claim], Counterexample | None, float]:
+    """The claims about the RTL of whole samples, a counterexample, and how long Yosys read."""
+    netlist, outputs, claims, found = build.circuit.body, _outputs(build), list[Claim](), None
     progress("reading the RTL", 0, 1)
     reading = perf_counter()
-    sources = {name: build.text(name) for name in build.files if name.startswith("rtl/")}
     try:
-        circuit = read_back(sources, bundle.core_name(build.manifest))
+        circuit = read_back(build.rtl, build.info.core)
         read_seconds = perf_counter() - reading
         progress("reading the RTL", 1, 1)
-        outcome = prove_rtl(circuit, netlist, build.manifest["latency_cycles"], progress)
-        return [*claims, *outcome.claims], found or outcome.counterexample, read_seconds
+        form = netlist.input
+        ports = prove_ports("ports", circuit, *core_ports(form.features * form.width_bits, outputs, netlist.head))
+        claims.append(ports)
+        if ports.verdict == PROVED:
+            outcome = prove_rtl(circuit, netlist, build.info.latency_cycles, progress)
+            claims += outcome.claims
+            found = outcome.counterexample
+        claims += absent(core_claims(netlist, outputs), claims)
+        return claims, found, read_seconds
     except ProofError as error:
         return [*claims, Claim("RTL", _SYNCHRONOUS, OPEN, str(error))], found, perf_counter() - reading
 
 
-def _prove_parts(build: bundle.Bundle, progress: Progress) -> tuple[list[Claim], Counterexample | None, float]:
-    """The same of a streaming circuit, part by part."""
-    netlist = from_text(build.text(bundle.CONVOLUTION_FILE))
-    claims: list[Claim] = [_NO_TRACE]
-    found: Counterexample | None = None
-    if bundle.TRACED_FILE in build.files:
-        claims, found = _passes_of_parts(build, from_text(_traced(build)), netlist, progress)
-    sources = {PurePosixPath(name).stem: build.text(name) for name in build.files if name.startswith("rtl/")}
-    latency = build.manifest["convolution"]["dense_latency_cycles"]
+def _streamed(build: Build, progress: Progress) -> tuple[list[Claim], Counterexample | None, float]:
+    """The same of a circuit that images enter pixel by pixel."""
+    info, pixels, circuit, outputs = build.info, build.info.pixels, build.circuit, _outputs(build)
+    assert pixels is not None  # what it is called for
+    timing = StreamTiming(
+        pause=pixels.pause_cycles,
+        dense_latency=pixels.body_latency_cycles,
+        latency=info.latency_cycles,
+        interval=info.initiation_interval,
+    )
+    word = pixels.pixels_per_cycle
     try:
-        outcome = prove_convolution(
-            sources,
-            bundle.core_name(build.manifest),
-            netlist,
-            latency,
-            progress,
-            build.manifest["convolution"]["pixels_per_cycle"],
-        )
-        return [*claims, *outcome.claims], found or outcome.counterexample, 0.0
+        outcome = prove_convolution(build.rtl, info.core, circuit, outputs, timing, progress, word)
+        claims = [*outcome.claims, *absent(stream_claims(circuit, outputs, word), outcome.claims)]
+        return claims, outcome.counterexample, 0.0
     except ProofError as error:
-        return [*claims, Claim("RTL", _SYNCHRONOUS, OPEN, str(error))], found, 0.0
+        return [Claim("RTL", _SYNCHRONOUS, OPEN, str(error))], None, 0.0
 
 
-def _traced(build: bundle.Bundle) -> str:
-    return lzma.decompress(build.files[bundle.TRACED_FILE]).decode()
+def _outputs(build: Build) -> Outputs:
+    """The results that `build.json` says the circuit gives."""
+    return parse_outputs(build.info.outputs, build.info.output.classes)
 
 
-def _passes_of_parts(
-    build: bundle.Bundle, traced: Circuit, netlist: Circuit, progress: Progress
-) -> tuple[list[Claim], Counterexample | None]:
-    """The passes of each kernel and of the dense part; all else of the netlist must be as it was traced."""
-    statement = "geometry, comparisons and kept bits are those that were traced"
-    geometry = all(
-        (a.source, a.window, a.stride, a.padding) == (b.source, b.window, b.stride, b.padding)
-        for a, b in zip(traced.layers, netlist.layers, strict=False)
-    ) and len(traced.layers) == len(netlist.layers)
-    rest = replace(traced, layers=netlist.layers, body=netlist.body) == netlist
-    claims = [Claim("geometry", statement, PROVED if geometry and rest else OPEN, "by value")]
-    pairs = [
-        (f"kernel {n}", a.kernel, b.kernel)
-        for n, (a, b) in enumerate(zip(traced.layers, netlist.layers, strict=False), 1)
-    ]
-    for part, before, after in [*pairs, ("dense part", traced.body, netlist.body)]:
-        made, found = _passes(build, before, after, progress)
-        claims += [replace(claim, subject=f"{part}, {claim.subject}") for claim in made]
+def _passes(build: Build, progress: Progress) -> tuple[list[Claim], Counterexample | None]:
+    """The passes of each part of the circuit; all else of it must be as it was traced."""
+    if bundle.TRACED_FILE not in build.files:
+        return [_NO_TRACE], None
+    traced, circuit = build.traced, build.circuit
+    claims: list[Claim] = []
+    if circuit.layers or traced.layers:
+        same = len(traced.layers) == len(circuit.layers) and all(
+            replace(before, kernel=after.kernel) == after
+            for before, after in zip(traced.layers, circuit.layers, strict=True)
+        )
+        same = same and replace(traced, layers=circuit.layers, body=circuit.body) == circuit
+        statement = "geometry, comparisons and kept bits are those that were traced"
+        claims.append(Claim("geometry", statement, PROVED if same else OPEN, "by value"))
+    for (name, before), (_, after) in zip(traced.parts(), circuit.parts(), strict=False):
+        part = "" if not circuit.layers else "dense part" if name == BODY else name
+        made, found = _passes_of_part(build, before, after, progress)
+        claims += [replace(claim, subject=f"{part}, {claim.subject}" if part else claim.subject) for claim in made]
         if found is not None:
-            return claims, replace(found, claim=f"{part}, {found.claim}", part=part)
+            return claims, replace(found, claim=f"{part}, {found.claim}", part=part) if part else found
     return claims, None
 
 
-def _passes(
-    build: bundle.Bundle, traced: Netlist, netlist: Netlist, progress: Progress
+def _passes_of_part(
+    build: Build, traced: Netlist, netlist: Netlist, progress: Progress
 ) -> tuple[list[Claim], Counterexample | None]:
     """Run the passes again on the traced netlist and prove each of them; the last result must be what was emitted."""
     current = traced
-    steps = pipelines.default(find_target(build.manifest.get("fpga", GENERIC.name)))
+    steps = pipelines.default(find_target(build.info.fpga))
     claims: list[Claim] = []
     common = Graph()
     for number, step in enumerate(steps):
@@ -217,7 +233,7 @@ def _passes(
         result = pipelines.result_of(step, current).netlist
         if result == current:
             continue
-        outcome = prove_pass(current, result, getattr(step, "__name__", repr(step)), common)
+        outcome = prove_pass(current, result, pipelines.name_of(step), common)
         claims.append(outcome.claim)
         if outcome.counterexample is not None:
             return claims, outcome.counterexample
@@ -239,5 +255,4 @@ def _save(found: Counterexample, path: Path) -> None:
         expected_scores=np.array([found.expected_scores], np.int64),
         expected_classes=np.array([found.expected_class], np.int64),
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content.getvalue())

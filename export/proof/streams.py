@@ -6,9 +6,7 @@ anything, as late as the real one, takes the place of the core, which is proved 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from difflut.export.errors import ToolError
@@ -17,6 +15,8 @@ from difflut.export.interfaces.framing import framing_of
 from difflut.export.interfaces.registers import Register
 from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim
 from difflut.export.proof.yosys import require_yosys, run_script
+from difflut.files import scratch
+from difflut.quoting import yosys
 
 MOST_STEPS = 4
 STATEMENTS = {
@@ -81,20 +81,19 @@ def induction(subject: str, sources: Mapping[str, str], top: str, most_steps: in
 
 
 def _run(sources: Mapping[str, str], top: str, most_steps: int) -> list[str]:
-    with tempfile.TemporaryDirectory(prefix="difflut-streams-") as name:
-        folder = Path(name)
+    with scratch("streams") as folder:
         files: Sequence[str] = [f"source{number}.v" for number in range(len(sources))]
         for file, text in zip(files, sources.values(), strict=True):
             (folder / file).write_text(text, encoding="utf-8")
         script = [
-            *(f"read_verilog -formal {file}" for file in files),
-            f"hierarchy -check -top {top}",
+            *(yosys("read_verilog -formal", file) for file in files),
+            yosys("hierarchy -check -top", top),
             "proc",
             "flatten",
             "memory",
             "async2sync",
             "chformal -lower",
             "opt_clean",
-            f"sat -tempinduct -prove-asserts -set-assumes -seq 1 -maxsteps {most_steps} {top}",
+            yosys("sat -tempinduct -prove-asserts -set-assumes -seq 1 -maxsteps", str(most_steps), top),
         ]
         return run_script(script, folder)[1]
