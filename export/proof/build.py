@@ -33,7 +33,7 @@ from difflut.export.proof.report import OPEN, PROVED, Claim, Counterexample, Pro
 from difflut.export.proof.rtl import Progress, prove_rtl
 from difflut.export.proof.solver import require_sat
 from difflut.export.proof.stream_top import StreamTiming
-from difflut.export.proof.streams import prove_streams
+from difflut.export.proof.streams import not_proved, prove_streams
 from difflut.export.proof.yosys import require_yosys
 from difflut.export.schedule.head.outputs import Outputs, parse_outputs
 from difflut.files import WriteError, write_atomically
@@ -84,7 +84,9 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     claims, found = _passes(build, progress)
     rtl, example, read_seconds = (_whole if build.info.pixels is None else _streamed)(build, progress)
     claims, found = claims + rtl, found or example
+    not_covered: tuple[str, ...] = ()
     if build.info.axi_stream is not None:
+        not_covered = not_proved(build.info)
         progress("streams", 0, 1)
         claims += prove_streams({PurePosixPath(name).name: text for name, text in build.rtl.items()}, build.info)
         progress("streams", 1, 1)
@@ -99,6 +101,7 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
         assumptions=ASSUMPTIONS,
         seconds=round(perf_counter() - started, 2),
         read_seconds=round(read_seconds, 2),
+        not_covered=not_covered,
     )
     _keep(report, Path(directory) / WORK)
     return report
