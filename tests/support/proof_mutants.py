@@ -9,8 +9,7 @@ from convolutions import Plan, Stack, Step, made
 from small_models import Chain, fitted
 
 from difflut.export.builds import bundle
-from difflut.export.builds.make import make_bundle
-from difflut.export.builds.make_stream import make_stream_bundle
+from difflut.export.builds.make import make_build
 
 Change = tuple[str, str, str]  # file, text, replacement of its first occurrence
 
@@ -113,13 +112,13 @@ class Layers(Stack):
 @cache
 def streaming_build() -> bundle.Bundle:
     """A streaming circuit of two layers, of which the first has borders and makes steps after the last pixel."""
-    return make_stream_bundle(made(PLAN))
+    return make_build(made(PLAN), form="streaming")
 
 
 @cache
 def plain_build(outputs: str = "both", fpga: str = "generic", pipeline: str = "levels") -> bundle.Bundle:
     """A circuit that takes whole samples."""
-    return make_bundle(fitted(Chain()), outputs=outputs, fpga=fpga, pipeline=pipeline).bundle
+    return make_build(fitted(Chain()), outputs=outputs, fpga=fpga, pipeline=pipeline)
 
 
 def changed(build: bundle.Bundle, changes: Sequence[Change]) -> bundle.Bundle:

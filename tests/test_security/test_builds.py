@@ -26,11 +26,11 @@ from small_models import Chain, fitted
 from stream_builds import Signed
 
 from difflut.export.builds import bundle
-from difflut.export.builds.make import make_bundle
-from difflut.export.builds.make_stream import make_stream_bundle
+from difflut.export.builds.make import make_build
 from difflut.export.builds.values import check_file_names, check_hdl, check_manifest, check_netlist_text
 from difflut.export.errors import BundleError
 from difflut.export.interfaces.framing import Stream
+from difflut.export.schedule.forms import Folded
 
 # P is the canary: a file that no command may make.
 ATTACKS = (
@@ -59,11 +59,11 @@ def builds() -> dict[str, bundle.Bundle]:
     model = fitted(Chain())
     stack = made_convolution(Plan((2, 4, 3), (Step(2, (3, 3), padding=(1, 1)),), bits=2))
     return {
-        "plain": make_bundle(model).bundle,
-        "top": make_bundle(model, outputs="top-2", fpga="xc7").bundle,
-        "axi": make_bundle(fitted(Signed()), interface="axi-stream", stream=Stream(8, "scores")).bundle,
-        "streaming": make_stream_bundle(stack, interface="axi-stream", stream=Stream(8, "class")),
-        "folded": make_stream_bundle(stack, dense_nodes_per_cycle=1),
+        "plain": make_build(model),
+        "top": make_build(model, outputs="top-2", fpga="xc7"),
+        "axi": make_build(fitted(Signed()), interface="axi-stream", stream=Stream(8, "scores")),
+        "streaming": make_build(stack, interface="axi-stream", stream=Stream(8, "class"), form="streaming"),
+        "folded": make_build(stack, form=Folded(nodes_per_cycle=1)),
     }
 
 

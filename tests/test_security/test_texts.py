@@ -21,7 +21,7 @@ from difflut.check.builds import load_build_model
 from difflut.check.records import kept
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle
-from difflut.export.builds.make import export_model, make_bundle
+from difflut.export.builds.make import export_model, make_build
 from difflut.export.builds.stored import FLOW_REPORT, PROOF_REPORT, VERIFICATION, fits
 from difflut.export.errors import BundleError
 from difflut.export.flows.reports import find_reports
@@ -252,7 +252,7 @@ def _places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     ],
 )
 def test_stored_outputs_are_data(tmp_path: Path, arrays: dict[str, Any]) -> None:
-    build = make_bundle(fitted(Chain())).bundle
+    build = make_build(fitted(Chain()))
     bundle.write(build, tmp_path / "net")
     place = tmp_path / "net" / "work" / "verify-icarus"
     place.mkdir(parents=True)
@@ -276,7 +276,7 @@ def test_a_counterexample_is_data(tmp_path: Path, codes: Any) -> None:
 def test_the_class_in_a_build_is_no_code(tmp_path: Path) -> None:
     """What a build says of its model's class is shown, never imported."""
     (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'P')!r}, 'w')\n")
-    build = make_bundle(fitted(Chain())).bundle
+    build = make_build(fitted(Chain()))
     manifest = json.loads(json.dumps(build.manifest))
     manifest["model"]["class"] = "evil:Net; touch P"
     bundle.write(bundle.Bundle(manifest, build.files), tmp_path / "net")

@@ -14,8 +14,8 @@ from tools import require_prover
 
 from difflut.check.builds import read_netlist
 from difflut.export.builds import bundle
-from difflut.export.builds.make_stream import make_stream_bundle
-from difflut.export.circuit.circuit import ConvolutionalNetlist
+from difflut.export.builds.make import make_build
+from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.circuit_text import to_text
 from difflut.export.errors import BundleError
 from difflut.export.proof.build import pack_netlist, prove
@@ -30,6 +30,7 @@ from difflut.export.proof.convolution import (
 from difflut.export.proof.read_back import read_back, read_modules
 from difflut.export.proof.report import OPEN, PROVED, REFUTED
 from difflut.export.proof.stream_top import StreamTiming, prove_kept, prove_wiring
+from difflut.export.schedule.forms import Folded, Streaming
 from difflut.export.schedule.head.outputs import Outputs
 from difflut.export.schedule.stream.words import plan_words
 from difflut.input_format import InputFormat
@@ -49,11 +50,11 @@ BUILDS = ((TWO, 1), (SIGNED, 1), (SIGNED, 2))
 
 
 @cache
-def built(number: int) -> tuple[bundle.Bundle, ConvolutionalNetlist]:
+def built(number: int) -> tuple[bundle.Bundle, Circuit]:
     plan, pixels = BUILDS[number]
-    build = make_stream_bundle(made(plan), pixels_per_cycle=pixels)
+    build = make_build(made(plan), form=Streaming(pixels))
     netlist = read_netlist(build)
-    assert isinstance(netlist, ConvolutionalNetlist)
+    assert isinstance(netlist, Circuit)
     return build, netlist
 
 
@@ -206,7 +207,7 @@ def test_a_wrong_bit_of_a_word_is_not_proved(old: str, new: str) -> None:
 
 def test_folded_circuits_are_refused(tmp_path: Path) -> None:
     require_prover()
-    bundle.write(make_stream_bundle(made(SIGNED), dense_nodes_per_cycle=1), tmp_path / "net")
+    bundle.write(make_build(made(SIGNED), form=Folded(nodes_per_cycle=1)), tmp_path / "net")
     with pytest.raises(
         BundleError, match=r"net: its dense part is folded into memories, for which there is no proof yet; check"
     ):
