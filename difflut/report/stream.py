@@ -59,7 +59,9 @@ def times(pair: Pair) -> str:
 
 
 def read_maps(netlist: Circuit) -> tuple[MapFacts, ...]:
-    """Every map of a netlist, the encoded image first."""
+    """Every map of a circuit, the encoded image first; none of one that takes whole samples."""
+    if not netlist.layers:
+        return ()
     bits = np.zeros(int(netlist.map_offsets[-1]), np.int64)
     bits[netlist.body_bits] = 1
     parts = np.split(bits, netlist.map_offsets[1:-1])
