@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from convolutions import Plan, Step, made
 
-from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build
 from difflut.export.builds.make import make_build
 from difflut.export.interfaces.framing import Stream
+from difflut.export.schedule.forms import Folded, Form, Streaming
 from difflut.input_format import InputFormat
 
 MODEL = "convolutions:Stack"
@@ -32,7 +32,7 @@ SHAPES: dict[str, tuple[Plan, Stream]] = {
 }
 
 # How a shape is built, if not as a circuit that takes a pixel a cycle.
-OPTIONS: dict[str, dict[str, Any]] = {"words": {"pixels_per_cycle": 2}, "folded": {"dense_nodes_per_cycle": 1}}
+FORMS: dict[str, Form] = {"words": Streaming(2), "folded": Folded(nodes_per_cycle=1)}
 
 # What is wrong -> shape, part of the wrapper, text, replacement. Every one changes what a stream shows; see the tests.
 FAULTS: dict[str, tuple[str, str, str, str]] = {
@@ -53,17 +53,17 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
 
 
 @cache
-def pixel_bundle(shape: str = "narrow") -> bundle.Bundle:
+def pixel_bundle(shape: str = "narrow") -> Build:
     """The build of a shape."""
     plan, stream = SHAPES[shape]
-    return make_build(made(plan), interface="axi-stream", stream=stream, **OPTIONS.get(shape, {}))
+    return make_build(made(plan), interface="axi-stream", stream=stream, form=FORMS.get(shape, Streaming()))
 
 
-def broken(fault: str) -> bundle.Bundle:
+def broken(fault: str) -> Build:
     """A build with a fault, digests and all."""
     shape, part, old, new = FAULTS[fault]
     right = pixel_bundle(shape)
     name = f"rtl/stack{part}.v"
     text = right.text(name)
     assert text.count(old) == 1, f"{fault}: {old!r} occurs {text.count(old)} times in {name}"
-    return bundle.Bundle(right.manifest, {**right.files, name: text.replace(old, new).encode()})
+    return Build.of(right.info, {**right.files, name: text.replace(old, new).encode()})

@@ -8,7 +8,7 @@ from functools import cache
 from convolutions import Plan, Stack, Step, made
 from small_models import Chain, fitted
 
-from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build
 from difflut.export.builds.make import make_build
 
 Change = tuple[str, str, str]  # file, text, replacement of its first occurrence
@@ -110,22 +110,22 @@ class Layers(Stack):
 
 
 @cache
-def streaming_build() -> bundle.Bundle:
+def streaming_build() -> Build:
     """A streaming circuit of two layers, of which the first has borders and makes steps after the last pixel."""
     return make_build(made(PLAN), form="streaming")
 
 
 @cache
-def plain_build(outputs: str = "both", fpga: str = "generic", pipeline: str = "levels") -> bundle.Bundle:
+def plain_build(outputs: str = "both", fpga: str = "generic", pipeline: str = "levels") -> Build:
     """A circuit that takes whole samples."""
     return make_build(fitted(Chain()), outputs=outputs, fpga=fpga, pipeline=pipeline)
 
 
-def changed(build: bundle.Bundle, changes: Sequence[Change]) -> bundle.Bundle:
+def changed(build: Build, changes: Sequence[Change]) -> Build:
     """A build with other texts, digests and all."""
     files = dict(build.files)
     for module, old, new in changes:
         text = files[f"rtl/{module}.v"].decode()
         assert old in text and old != new, f"{old!r} does not occur in {module}.v"
         files[f"rtl/{module}.v"] = text.replace(old, new, 1).encode()
-    return bundle.Bundle(build.manifest, files)
+    return Build.of(build.info, files)

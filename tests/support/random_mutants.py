@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build
 
 Match = re.Match[str]
 # Comments, and wires that only tell linters that something is not read, change nothing.
@@ -56,11 +56,11 @@ OPERATORS: dict[str, tuple[str, Callable[[Match], str]]] = {
 class Mutant:
     """A build with one place changed, and which."""
 
-    build: bundle.Bundle
+    build: Build
     place: str
 
 
-def mutants(build: bundle.Bundle, count: int, seed: int) -> Iterator[Mutant]:
+def mutants(build: Build, count: int, seed: int) -> Iterator[Mutant]:
     """So many changes of a build's RTL, each operator in turn in files and places drawn at random."""
     draw = random.Random(seed)
     places: dict[str, list[tuple[str, Match]]] = {}
@@ -84,5 +84,5 @@ def mutants(build: bundle.Bundle, count: int, seed: int) -> Iterator[Mutant]:
                 changed = text[: found.start()] + new + text[found.end() :]
                 line = 1 + text[: found.start()].count("\n")
                 place = f"{file}:{line}, {operator}: {found[0]!r} -> {new!r}"
-                yield Mutant(bundle.Bundle(build.manifest, {**build.files, file: changed.encode()}), place)
+                yield Mutant(Build.of(build.info, {**build.files, file: changed.encode()}), place)
                 count -= 1

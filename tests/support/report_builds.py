@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from small_models import fitted, random_codes
 
-from difflut.check.builds import read_netlist
 from difflut.check.records import RtlOutputs, keep
 from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build
 from difflut.export.builds.make import make_build
 from difflut.export.circuit.simulate import simulate
 from difflut.models import BaseModel
@@ -19,33 +19,29 @@ from difflut.models import BaseModel
 SAMPLES, RANDOM = 60, 20
 
 
-def export(model: BaseModel, folder: Path, **options: Any) -> bundle.Bundle:
-    """Write a build of a fitted model, `streaming` or not, and return it."""
-    streaming = options.pop("streaming", False)
-    made = make_build(model, **options) if streaming else make_build(model, **options)
+def export(model: BaseModel, folder: Path, **options: Any) -> Build:
+    """Write a build of a fitted model and return it."""
+    made = make_build(model, **options)
     bundle.write(made, folder)
     return made
 
 
-def outputs_of(build: bundle.Bundle, model: BaseModel) -> RtlOutputs:
+def outputs_of(build: Build, model: BaseModel) -> RtlOutputs:
     """What right RTL returns; a quarter of the labels are wrong."""
     codes = random_codes(model, SAMPLES + RANDOM, seed=3).reshape(SAMPLES + RANDOM, -1).numpy()
-    netlist = read_netlist(build)
-    expected = simulate(netlist, codes)
+    expected = simulate(build.circuit, codes)
     labels = expected.classes[:SAMPLES].copy()
     labels[::4] = (labels[::4] + 1) % model.num_classes
-    manifest = build.manifest["output"]
+    ports = build.info.output
     return RtlOutputs(
-        scores=expected.scores if "scores" in manifest else None,
-        classes=expected.classes if "class" in manifest else None,
-        top=np.argsort(-expected.scores, axis=1, kind="stable")[:, : manifest["top"]["count"]]
-        if "top" in manifest
-        else None,
+        scores=expected.scores if ports.scores else None,
+        classes=expected.classes if ports.best else None,
+        top=np.argsort(-expected.scores, axis=1, kind="stable")[:, : ports.top.count] if ports.top else None,
         labels=labels,
     )
 
 
-def verification(build: bundle.Bundle, outputs: RtlOutputs | None, **changes: Any) -> dict[str, Any]:
+def verification(build: Build, outputs: RtlOutputs | None, **changes: Any) -> dict[str, Any]:
     """A kept report as `difflut verify` writes it."""
     steps = [{"name": "netlist", "images": 100, "random": RANDOM, "mismatches": 0, "accuracy": 0.75}]
     if outputs is not None:
@@ -58,19 +54,19 @@ def verification(build: bundle.Bundle, outputs: RtlOutputs | None, **changes: An
             {"name": "RTL", "images": len(outputs.labels), "random": RANDOM, "mismatches": 0, "accuracy": right}
         )
     return {
-        "build": build.manifest["name"],
+        "build": build.info.name,
         "digest": build.digest,
         "data": "made-up samples",
         "date": "2026-01-02T03:04:05+00:00",
         "steps": steps,
         "simulator": "icarus" if outputs is not None else "none",
-        "latency_cycles": build.manifest["latency_cycles"],
+        "latency_cycles": build.info.latency_cycles,
         "waves": None,
         **changes,
     }
 
 
-def complete(model: BaseModel, folder: Path, **options: Any) -> bundle.Bundle:
+def complete(model: BaseModel, folder: Path, **options: Any) -> Build:
     """A build with a verification, a proof and a synthesis report."""
     build = export(model if model.fitted else fitted(model), folder, **options)
     outputs = outputs_of(build, model)
@@ -82,13 +78,13 @@ def complete(model: BaseModel, folder: Path, **options: Any) -> bundle.Bundle:
     return build
 
 
-def synthesis(build: bundle.Bundle) -> dict[str, Any]:
+def synthesis(build: Build) -> dict[str, Any]:
     """A report as `difflut synth --flow yosys` writes it."""
     cells = {"luts": 12, "carries": {"CCU2C": 3}, "muxes": 1, "flip_flops": 7}
     return {
         "flow": "yosys",
         "status": "done",
-        "build": build.manifest["name"],
+        "build": build.info.name,
         "digest": build.digest,
         "fpga": "ecp5",
         "command": "synth_ecp5",

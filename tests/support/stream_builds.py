@@ -7,7 +7,7 @@ from pathlib import Path
 
 from small_models import Chain, fitted
 
-from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build
 from difflut.export.builds.make import make_build
 from difflut.export.interfaces.framing import Stream
 from difflut.input_format import InputFormat
@@ -65,21 +65,21 @@ FAULTS = {
 
 
 @cache
-def stream_bundle(shape: str = "narrow", seed: int = 0) -> bundle.Bundle:
+def stream_bundle(shape: str = "narrow", seed: int = 0) -> Build:
     """The build of a shape."""
     return make_build(fitted(Signed(), seed), interface="axi-stream", stream=SHAPES[shape])
 
 
-def broken(fault: str) -> bundle.Bundle:
+def broken(fault: str) -> Build:
     """The narrow build with a fault, digests and all."""
     made = stream_bundle("narrow")
     part, old, new = FAULTS[fault]
     name = f"rtl/chain_{part}.v"
     text = made.text(name)
     assert text.count(old) == 1, f"{fault}: {old!r} occurs {text.count(old)} times in {name}"
-    return bundle.Bundle(made.manifest, {**made.files, name: text.replace(old, new).encode()})
+    return Build.of(made.info, {**made.files, name: text.replace(old, new).encode()})
 
 
-def rtl(made: bundle.Bundle) -> dict[str, str]:
+def rtl(made: Build) -> dict[str, str]:
     """File name -> text of the RTL."""
     return {Path(name).name: made.text(name) for name in made.files if name.startswith("rtl/")}
