@@ -16,7 +16,9 @@ from difflut.errors import ConfigError
 from difflut.export.builds import bundle
 from difflut.export.builds.bundle import MODEL_FILE, NETLIST_FILE, Build
 from difflut.export.builds.make import export_model, make_build
+from difflut.export.families.family import find_target
 from difflut.export.schedule.pipelining import Pipeline, parse_plan
+from difflut.export.schedule.timing import analyse
 from difflut.export.verilog.netlist import emit
 from difflut.input_format import InputFormat
 
@@ -93,11 +95,15 @@ def test_the_pipeline_in_the_build(spec: str) -> None:
 @pytest.mark.parametrize("fpga", ["generic", "xc7", "xcup", "ice40", "ecp5", "gowin"])
 def test_the_estimate_in_the_build(fpga: str) -> None:
     made = make_build(fitted(Chain()), fpga=fpga, pipeline=Pipeline("auto", latency_cycles=3))
+    assert made.info.pipeline is not None
     manifest = json.loads(made.manifest_bytes)
     assert (manifest["fpga"], manifest["latency_cycles"]) == (fpga, 3)
     assert (made.info.pipeline.fmax_mhz, made.info.pipeline.latency_cycles) == (None, 3)
     timing = manifest["timing"]
-    assert [len(stage["levels"]) for stage in timing["stages"]] == [len(s.levels) for s in made.timing.stages]
+    netlist, family = made.circuit.body, find_target(fpga)
+    plan = parse_plan(",".join(made.info.pipeline.registers_after), levels_of(netlist, family))
+    estimated = analyse(netlist, family, plan).stages
+    assert [len(stage["levels"]) for stage in timing["stages"]] == [len(stage.levels) for stage in estimated]
     slowest = max(stage["delay_ns"] for stage in timing["stages"])
     assert timing["fmax_mhz"] == pytest.approx(1e3 / slowest, abs=0.2)
     critical = timing["critical_path"]
