@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from difflut.errors import ConfigError
+from difflut.export.build_values import check_file_names, check_hdl, check_manifest
 from difflut.export.errors import BundleError
 from difflut.files import WriteError, current_umask
 
@@ -87,9 +88,10 @@ def write(bundle: Bundle, directory: Path) -> None:
     """Write a build directory whole; an earlier build there is replaced only once the new one is complete.
 
     Raises:
-        BundleError: if the directory holds something else than a build.
+        BundleError: if the directory holds something else than a build, or the build has names that none may have.
         WriteError: if it cannot be written; an existing build is then left as it was.
     """
+    check_values(bundle.manifest, bundle.files)
     directory = Path(os.path.abspath(directory))
     replaced = directory.exists()
     if replaced and not _is_replaceable(directory):
@@ -123,24 +125,40 @@ def write(bundle: Bundle, directory: Path) -> None:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def check_values(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+    """Refuse names, paths and Verilog that no build may have; see `build_values`."""
+    check_manifest(manifest)
+    check_file_names({name: _digest(content) for name, content in files.items()})
+    for name, content in files.items():
+        check_hdl(name, content)
+
+
 def read(directory: str | os.PathLike[str]) -> Bundle:
-    """Read a build directory and check every digest.
+    """Read a build directory and check every digest, and that names and Verilog are such as an export writes.
 
     Raises:
-        BundleError: if it is no build directory, or a file is missing, edited or was added.
+        BundleError: if it is no build directory, a file is missing, edited or was added, or a value is none that a build
+            may have; if anything in the directory is a link or no regular file.
     """
     folder = Path(directory)
+    if not str(folder).isprintable():
+        raise BundleError(f"{str(folder)!r}: a path with a line end or the like; rename the directory")
+    if not folder.is_dir():
+        raise BundleError(f"{folder}: no such directory; expected one made by `difflut export`")
+    present = _present(folder)
     manifest = _read_manifest(folder)
     listed: Mapping[str, str] = manifest.pop("files")
     for name in ("format", "format_version"):
         manifest.pop(name)
+    try:
+        check_file_names(listed)
+        check_manifest(manifest)
+    except BundleError as error:
+        raise BundleError(f"{folder / MANIFEST}: {str(error).removeprefix(f'{MANIFEST}: ')}") from None
     files: dict[str, bytes] = {}
     for name, digest in listed.items():
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts:
-            raise BundleError(f"{folder / MANIFEST}: names the file {name!r} outside the build; export again")
         try:
-            files[name] = (folder / path).read_bytes()
+            files[name] = (folder / name).read_bytes()
         except OSError as error:
             raise BundleError(f"{folder / name}: cannot be read ({error.strerror}); export again") from error
         if _digest(files[name]) != digest:
@@ -148,20 +166,19 @@ def read(directory: str | os.PathLike[str]) -> Bundle:
                 f"{folder / name}: differs from what was exported (its digest is not the one in {MANIFEST}); export again "
                 f"instead of editing the build"
             )
-    for added in sorted(_present(folder) - set(files) - {MANIFEST}):
+        check_hdl(name, files[name])
+    for added in sorted(present - set(files) - {MANIFEST}):
         raise BundleError(f"{folder / added}: is not part of the export; move it elsewhere or into {WORK_FOLDER}/")
     return Bundle(manifest, files)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
-    if not folder.is_dir():
-        raise BundleError(f"{folder}: no such directory; expected one made by `difflut export`")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BundleError(f"{folder}: has no {MANIFEST}; expected a directory made by `difflut export`") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path}: cannot be read ({error}); export again") from error
     if (
         not isinstance(manifest, dict)
@@ -177,12 +194,29 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _present(folder: Path) -> set[str]:
+    """The files outside the work folder, as relative paths; raises BundleError at a link or special file anywhere.
+
+    A link could name any file of the user's, to be read as part of the build or, in the work folder, to be overwritten.
+    """
     found = set()
-    for path in folder.rglob("*"):
-        relative = path.relative_to(folder)
-        if path.is_file() and relative.parts[0] != WORK_FOLDER:
-            found.add(relative.as_posix())
-    return found
+    waiting = [folder]
+    while waiting:
+        try:
+            entries = list(os.scandir(waiting.pop()))
+        except OSError as error:
+            raise BundleError(f"{folder}: cannot be listed ({error.strerror}: {error.filename!r})") from error
+        for entry in entries:
+            path = Path(entry.path)
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(path)
+            elif entry.is_file(follow_symlinks=False):
+                found.add(path.relative_to(folder).as_posix())
+            else:
+                kind = "a symbolic link" if entry.is_symlink() else "no regular file"
+                raise BundleError(
+                    f"{str(path)!r}: is {kind}, which a build may not hold; remove it, or put a copy there"
+                )
+    return {name for name in found if PurePosixPath(name).parts[0] != WORK_FOLDER}
 
 
 def _is_replaceable(directory: Path) -> bool:

@@ -28,7 +28,7 @@ def core_file(
     Args:
         name: the top module, and the core's name.
         version: of difflut.
-        description: one line without double quotes.
+        description: one line.
         fpga: the FPGA family; for one that FuseSoC has no tool for there is no target `synth`.
         sources: the RTL, relative to the file.
         models: simulation models of primitives, left out of synthesis.

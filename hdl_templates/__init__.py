@@ -10,6 +10,7 @@ from pathlib import Path
 import jinja2
 
 from difflut.errors import DifflutError
+from difflut.quoting import FILTERS
 
 _DIRECTORY = Path(__file__).parent
 
@@ -19,7 +20,7 @@ class TemplateError(DifflutError):
 
 
 def _environment(directory: Path) -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(directory),
         undefined=jinja2.StrictUndefined,
         autoescape=False,
@@ -27,6 +28,8 @@ def _environment(directory: Path) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters |= FILTERS
+    return environment
 
 
 def _place(error: Exception, directory: Path) -> str:

@@ -1,7 +1,8 @@
 """Compiles Verilog sources into a simulator that cocotb can drive, once for the same sources and options.
 
 The tools run in a temporary folder, on copies with plain relative names, so the user's paths may hold spaces and
-non-ASCII characters, which make and Verilator cannot handle; only the finished simulator is moved to the user's folder.
+non-ASCII characters, which make and Verilator cannot handle; the finished simulator is kept in the user's cache
+(`difflut.sim.cache`), since a folder that somebody else packed must not say what is executed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import hashlib
 import json
 import os
 import re
-import shlex
 import shutil
 import sys
 import tempfile
@@ -23,7 +23,9 @@ from typing import Any
 
 from difflut.errors import ConfigError
 from difflut.export.errors import ToolError
-from difflut.files import WriteError, write_atomically
+from difflut.files import WriteError
+from difflut.quoting import make, shell
+from difflut.sim import cache
 from difflut.sim.interface import Ports, ProbeLike
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
 from difflut.sim.toolchain import Cocotb, Icarus, Verilator
@@ -48,8 +50,8 @@ class Simulator:
     """A compiled simulator.
 
     Attributes:
-        command: runs it; the working directory must be `folder`.
-        folder: holds the simulator, its logs and its waveforms.
+        command: runs it; it writes waveforms into the working directory.
+        folder: is for its logs and its waveforms.
         environment: variables that it needs.
         waves: the file that a run writes waveforms to, if the build was asked for them.
     """
@@ -83,11 +85,12 @@ def build_verilator(
     flags = [*VERILATOR_FLAGS, *(["--trace-fst"] if waves else [])]
     access = _access_rules(interface, probes)
     digest = _digest(sources, interface.top, flags, MAKE_VARIABLES, access, asdict(tool), asdict(cocotb))
-    simulator = folder / "simulator"
-    if not _is_current(folder, digest, simulator):
+    simulator = cache.find(digest, "simulator")
+    if simulator is None:
         with _workspace(sources) as work:
             run = partial(_step, log=_fresh_log(folder), cwd=work, poll=poll)
-            _install(_verilate(work, sources, interface.top, flags, access, tool, cocotb, run), simulator, digest)
+            product = _verilate(work, sources, interface.top, flags, access, tool, cocotb, run)
+            simulator = cache.install(product, digest, "simulator")
     waves_options = ["--trace", "--trace-file", WAVES_FILE] if waves else []
     random_start = ["+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFE + 1}"]
     environment = {
@@ -121,8 +124,8 @@ def _verilate(
         environment["VERILATOR_ROOT"] = str(work / "verilator_root")
         # The package's makefile names tools of the machine that it was built on, and leaves CFG_CXXFLAGS_PCH_I empty,
         # without which builds large enough for precompiled headers fail.
-        settings += ["CFG_CXXFLAGS_PCH_I=-include", f"CXX={tool.compiler}", f"LINK={tool.compiler}"]
-        settings += [f"PYTHON3={shlex.quote(sys.executable)}"]
+        settings += ["CFG_CXXFLAGS_PCH_I=-include", f"CXX={make(tool.compiler)}", f"LINK={make(tool.compiler)}"]
+        settings += [f"PYTHON3={make(shell(sys.executable))}"]
         if "--trace-fst" in flags and (tool.root / "include" / "fstcpp").is_dir():
             shutil.copytree(_COMPRESSION, work / "fst", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
             flags = [*flags, "-CFLAGS", "-I../fst"]
@@ -158,16 +161,16 @@ def build_icarus(
     dump = f'module waves_dump; initial begin $dumpfile("{WAVES_FILE}"); $dumpvars(0, {interface.top}); end endmodule\n'
     if waves:
         flags += ["-s", "waves_dump"]
-    digest = _digest(sources, flags, asdict(tool))
-    program = folder / "simulator.vvp"
-    if not _is_current(folder, digest, program):
+    digest = _digest(sources, flags, asdict(tool), waves)
+    program = cache.find(digest, "simulator.vvp")
+    if program is None:
         with _workspace(sources) as work:
             (work / "waves_dump.v").write_text(dump, encoding="ascii")
             command = [tool.iverilog, *flags, "-o", "simulator.vvp", *_to_compile(sources)]
             command += ["waves_dump.v"] if waves else []
             product, log = work / "simulator.vvp", _fresh_log(folder)
             _step("Icarus Verilog", command, product, log=log, cwd=work, environment=clean_environment(), poll=poll)
-            _install(product, program, digest)
+            program = cache.install(product, digest, "simulator.vvp")
     return Simulator(
         (tool.vvp, "-n", "-m", cocotb.icarus_library, str(program), "-fst" if waves else "-none"),
         folder,
@@ -266,33 +269,14 @@ def _digest(sources: Sequence[Path], *options: Any) -> str:
     return hashlib.sha256(json.dumps([contents, options], default=str).encode()).hexdigest()
 
 
-def _is_current(folder: Path, digest: str, product: Path) -> bool:
-    try:
-        return (folder / "build.digest").read_text(encoding="ascii").strip() == digest and product.is_file()
-    except (OSError, ValueError):
-        return False
-
-
 def _fresh_log(folder: Path) -> Path:
-    """Forget the build that is about to be replaced and start an empty log."""
+    """An empty log."""
     log = folder / "build.log"
     try:
-        (folder / "build.digest").unlink(missing_ok=True)
         log.write_bytes(b"")
     except OSError as error:
         raise WriteError(f"cannot write {log}: {error.strerror}; choose a build folder that is writable") from error
     return log
-
-
-def _install(product: Path, destination: Path, digest: str) -> None:
-    # Through a temporary name: a simulator that is running now keeps its file.
-    partial = destination.with_name(destination.name + ".partial")
-    try:
-        shutil.copy(product, partial)
-        os.replace(partial, destination)
-    except OSError as error:
-        raise WriteError(f"cannot write {destination}: {error.strerror}") from error
-    write_atomically(destination.parent / "build.digest", f"{digest}\n".encode())
 
 
 def _processors() -> int:

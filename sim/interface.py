@@ -74,8 +74,7 @@ class RtlInterface:
         return PORTS_DRIVEN
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", self.top):
-            raise ConfigError(f"top module {self.top!r} is not a plain Verilog identifier")
+        check_top(self.top)
         for field in fields(self):
             if field.name not in _COUNTS:
                 continue
@@ -86,6 +85,12 @@ class RtlInterface:
                 raise ConfigError(f"interface of {self.top}: {field.name} must be <= {MAX_FIELD_BITS}, got {value}")
         if not self.result_ports:
             raise ConfigError(f"interface of {self.top}: no port for a result; expected scores, best or ranks")
+
+
+def check_top(name: str) -> None:
+    """Refuse the name of a top module that is no plain Verilog identifier, with a ConfigError."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", name):
+        raise ConfigError(f"top module {name!r} is not a plain Verilog identifier")
 
 
 # Fields that are integers, and the least value of each.

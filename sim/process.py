@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ SHOWN_COLUMNS = 160
 _ERROR_LINE = re.compile(
     r"%Error|\berror:|\bError:|[A-Za-z]Error\b|\bsorry:|\bundefined reference\b|: No such file", re.IGNORECASE
 )
+# Lists of folders. An empty or relative entry would mean the folder that the tool runs in, which may be somebody else's.
+_SEARCH_PATHS = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "PERL5LIB")
 _FOREIGN_VARIABLES = ("COCOTB_", "GPI_", "PYGPI_", "VERILATOR_", "MAKE", "MFLAGS", "GNUMAKEFLAGS")
 
 
@@ -49,9 +52,24 @@ def log_excerpt(log: Path) -> list[str]:
 
 
 def clean_environment(**changes: str) -> dict[str, str]:
-    """The environment for a tool: the user's, less what would steer cocotb, Verilator or make, with `changes`."""
+    """The environment for a tool: the user's, less what would steer cocotb, Verilator or make, with `changes`.
+
+    Search paths have absolute entries only.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN_VARIABLES)}
+    for name in _SEARCH_PATHS:
+        folders = [os.path.abspath(folder) for folder in kept.pop(name, "").split(os.pathsep) if folder]
+        if folders:
+            kept[name] = os.pathsep.join(folders)
     return {**kept, **changes}
+
+
+def python_command(program: str) -> tuple[str, ...]:
+    """The command that runs a Python program of one line, without importing from the folder that it runs in.
+
+    (`-P` is unknown to Python 3.10, and `-I` would leave out PYTHONPATH.)
+    """
+    return sys.executable, "-c", f"import sys; sys.path = [path for path in sys.path if path]; {program}"
 
 
 def run_logged(

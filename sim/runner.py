@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+import difflut
 from difflut.errors import ConfigError
 from difflut.files import WriteError
 from difflut.sim import protocol, vectors
@@ -227,7 +229,7 @@ def simulate(built: Simulator, bench: Bench[Recorded], stimulus: Any, samples: i
             lines = progress.read_text(encoding="ascii").split()
             bar.update((int(lines[-1]) if lines else 0) - bar.n)
 
-        status = run_logged(built.command, log=log, cwd=folder, environment=environment, poll=show_progress)
+        status = _run(built, log, environment, show_progress)
     # The simulator's exit status is no evidence: cocotb ends with 0 after a failed test as well.
     if not recording_file.is_file():
         raise ToolFailure(f"the simulator ended (exit status {status}) without writing its results", built.command, log)
@@ -241,6 +243,16 @@ def simulate(built: Simulator, bench: Bench[Recorded], stimulus: Any, samples: i
     return recording
 
 
+def _run(built: Simulator, log: Path, environment: dict[str, str], poll: Callable[[], None]) -> int:
+    """Run a simulator in an empty folder, as cocotb imports modules from where it runs; returns the exit status."""
+    with tempfile.TemporaryDirectory(dir=built.folder, prefix="run-") as name:
+        try:
+            return run_logged(built.command, log=log, cwd=Path(name), environment=environment, poll=poll)
+        finally:
+            if built.waves is not None and (Path(name) / built.waves.name).is_file():
+                os.replace(Path(name) / built.waves.name, built.waves)
+
+
 def _bar(description: str, **options: Any) -> Any:
     """A progress bar on stderr; silent when stderr is not a terminal."""
     return tqdm(desc=description, disable=None, leave=False, **options)
@@ -251,9 +263,15 @@ def _cocotb_environment(cocotb: Cocotb, bench: Bench[Any]) -> dict[str, str]:
     return {
         "GPI_USERS": f"{cocotb.python_library};{cocotb.entry_point}",
         "PYGPI_PYTHON_BIN": sys.executable,
-        "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+        "PYTHONPATH": os.pathsep.join(_import_paths()),
         "COCOTB_TEST_MODULES": bench.module,
         "COCOTB_TOPLEVEL": bench.top,
         "TOPLEVEL_LANG": "verilog",
         "COCOTB_ANSI_OUTPUT": "0",
     }
+
+
+def _import_paths() -> list[str]:
+    """Where this process imports from, the working directory aside, and where difflut lies."""
+    home = Path(difflut.__file__).parent.parent
+    return list(dict.fromkeys([*(os.path.abspath(path) for path in sys.path if path), str(home)]))

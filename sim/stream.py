@@ -13,7 +13,7 @@ import numpy.typing as npt
 from difflut.errors import ConfigError
 from difflut.export.interfaces.framing import Framing
 from difflut.sim import stream_protocol
-from difflut.sim.interface import as_codes
+from difflut.sim.interface import as_codes, check_top
 from difflut.sim.runner import Bench, RtlResult, build, check_options, simulate
 from difflut.sim.stream_vectors import StreamRecording, StreamStimulus, make_stimulus
 from difflut.sim.toolchain import find_cocotb
@@ -34,6 +34,9 @@ class StreamInterface:
         output: what a result is, "scores" or "class".
         constants: byte address -> what a constant register must read.
         counters: name in lower case -> byte address of the counters.
+
+    Raises:
+        ConfigError: `top` is no plain Verilog identifier.
     """
 
     top: str
@@ -41,6 +44,9 @@ class StreamInterface:
     output: str
     constants: dict[int, int]
     counters: dict[str, int]
+
+    def __post_init__(self) -> None:
+        check_top(self.top)
 
     @property
     def driven_ports(self) -> tuple[str, ...]:

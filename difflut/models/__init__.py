@@ -5,11 +5,14 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.resources import as_file, files
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from difflut.errors import CheckpointError, ConfigError, UnknownNameError
@@ -107,12 +110,37 @@ def model_factory(reference: str) -> Callable[[], BaseModel]:
         return _entry(reference).make
     module_name, _, class_name = reference.partition(":")
     try:
-        found = getattr(importlib.import_module(module_name), class_name)
+        found = getattr(_import_named(module_name), class_name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"cannot load model {reference!r}: {error}; expected an importable module:Class") from error
+        raise ConfigError(
+            f"cannot load model {reference!r}: {error}; expected an importable module:Class. Of the working directory only "
+            f"this module is imported; what else it needs must be installed or lie where PYTHONPATH says"
+        ) from error
     if not (isinstance(found, type) and issubclass(found, BaseModel)):
         raise ConfigError(f"{reference!r} is not a subclass of difflut.models.BaseModel")
     return found
+
+
+class _WorkingDirectory:
+    """Finds one module, or package, in the working directory: the one that the user named, and nothing beside it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
+        """The specification of the module, None of any other."""
+        return PathFinder.find_spec(name, [os.getcwd()]) if name == self.name else None
+
+
+def _import_named(module: str) -> ModuleType:
+    """Import a module that the user named as code, if need be from the working directory, which is searched last."""
+    finder = _WorkingDirectory(module.partition(".")[0])
+    sys.meta_path.append(finder)
+    try:
+        importlib.invalidate_caches()
+        return importlib.import_module(module)
+    finally:
+        sys.meta_path.remove(finder)
 
 
 def load_model(reference: str, model_class: str | None = None) -> BaseModel:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from difflut.quoting import comment
+
 # Verilog-2001 and SystemVerilog: an export must also compile in a project that reads all files as SystemVerilog.
 _RESERVED_WORDS = """
     accept_on alias always always_comb always_ff always_latch and assert assign assume automatic before begin bind bins
@@ -66,6 +68,4 @@ def zero_extended(expression: str, width_bits: int, to_bits: int) -> str:
     return expression if width_bits == to_bits else f"{{{to_bits - width_bits}'d0, {expression}}}"
 
 
-def comment(text: str) -> str:
-    """`text` as it may stand in a one-line comment: printable ASCII, no line end, no trailing backslash."""
-    return re.sub(r"[^ -~]+", " ", text).rstrip("\\ ")
+__all__ = ["RESERVED", "comment", "concatenation", "identifier", "literal", "part", "vector", "zero_extended"]

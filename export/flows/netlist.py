@@ -9,7 +9,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from difflut.export.flows.yosys import MODELS, Yosys
+from difflut.export.flows.yosys import MODELS, Yosys, copy_sources
+from difflut.quoting import yosys
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
 
 NETLIST = "flat.v"
@@ -23,7 +24,7 @@ def write_simulated(tool: Yosys, top: str, fpga: str, folder: Path) -> Path:
     Raises:
         ToolFailure: Yosys failed, for example because a cell has no model.
     """
-    lines = [*_read_gate(top, fpga), "opt_clean -purge", f"write_verilog -noattr {SIMULATED}"]
+    lines = [*_read_gate(top, fpga), "opt_clean -purge", yosys("write_verilog -noattr", SIMULATED)]
     (folder / SIMULATED).unlink(missing_ok=True)
     command, log = _run(tool, lines, "simulated", folder)
     if not (folder / SIMULATED).is_file():
@@ -51,9 +52,10 @@ def prove_netlist(tool: Yosys, top: str, fpga: str, folder: Path, sources: Seque
     Raises:
         ToolFailure: Yosys failed or compared nothing.
     """
-    lines = [f'read_verilog "{source}"' for source in sources]
-    lines += [f"hierarchy -check -top {top}", "proc", "flatten", "memory_map", "opt_clean", f"rename {top} gold"]
-    lines += ["design -stash gold", *_read_gate(top, fpga), "opt_clean", f"rename {top} gate"]
+    lines = [yosys("read_verilog", source) for source in copy_sources(sources, folder)]
+    lines += [yosys("hierarchy -check -top", top), "proc", "flatten", "memory_map", "opt_clean"]
+    lines += [yosys("rename", top, "gold"), "design -stash gold"]
+    lines += [*_read_gate(top, fpga), "opt_clean", yosys("rename", top, "gate")]
     lines += ["design -copy-from gold -as gold gold", "equiv_make gold gate equiv", "hierarchy -top equiv", "opt_clean"]
     lines += ["equiv_simple -undef", "equiv_induct -undef", "equiv_status"]
     command, log = _run(tool, lines, "equivalence", folder)
@@ -66,8 +68,8 @@ def prove_netlist(tool: Yosys, top: str, fpga: str, folder: Path, sources: Seque
 
 def _read_gate(top: str, fpga: str) -> list[str]:
     # Deferred: only the cells that the netlist has are compiled. Others hold memories that take minutes.
-    models = [f"read_verilog -defer -overwrite {model}" for model in MODELS[fpga]]
-    return [f"read_verilog {NETLIST}", *models, f"hierarchy -check -top {top}", "proc", "flatten"]
+    models = [yosys("read_verilog -defer -overwrite", model) for model in MODELS[fpga]]
+    return [yosys("read_verilog", NETLIST), *models, yosys("hierarchy -check -top", top), "proc", "flatten"]
 
 
 def _run(tool: Yosys, lines: Sequence[str], name: str, folder: Path) -> tuple[list[str], Path]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from importlib import metadata
 
 from difflut.export.errors import ToolError
+from difflut.sim.process import python_command
 
 INSTALL = "pip install 'difflut[pnr]'"
 
@@ -61,9 +61,9 @@ def find_tool(name: str) -> Tool:
     if importlib.util.find_spec(package.module.partition(".")[0]) is None:
         raise ToolError(f"{name} is missing: it is not on PATH, and {INSTALL} brings it as a Python package")
     call = "tool(sys.argv[1:])" if package.arguments else "tool()"
-    program = f"import sys; from {package.module} import {package.function} as tool; sys.exit({call})"
+    program = f"from {package.module} import {package.function} as tool; sys.exit({call})"
     version = f"{package.distribution} {metadata.version(package.distribution)}"
-    return Tool(name, (sys.executable, "-c", program), version)
+    return Tool(name, python_command(program), version)
 
 
 def _printed_version(executable: str) -> str:

@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -29,13 +28,14 @@ from difflut.export.flows.clock import LongestPath, longest_path
 from difflut.export.flows.reports import REPORT, save_report
 from difflut.export.targets import find_target
 from difflut.hdl_templates import render
-from difflut.sim.process import ToolFailure, clean_environment, run_logged
+from difflut.quoting import yosys as line
+from difflut.sim.process import ToolFailure, clean_environment, python_command, run_logged
 
 FLOW = "yosys"
 VARIABLE = "DIFFLUT_YOSYS"
 LEAST_VERSION = (0, 60)
 _INSTALL = "pip install 'difflut[synth]'"
-_PROGRAM = "import sys; from pyosys import libyosys; libyosys.run_pass('script ' + sys.argv[1], libyosys.Design())"
+_PROGRAM = "from pyosys import libyosys; libyosys.run_pass('script ' + sys.argv[1], libyosys.Design())"
 _PASS = re.compile(rb"^[\d.]+ (Executing [^\n]*)", re.MULTILINE)
 
 # The synthesis command of each FPGA family; `-flatten` keeps modules with the attribute keep_hierarchy.
@@ -141,9 +141,7 @@ def find_yosys() -> Yosys:
     if chosen and shutil.which(chosen) is None:
         raise ToolError(f"{VARIABLE}={chosen} is not an executable file")
     if not chosen and importlib.util.find_spec("pyosys") is not None:
-        return _checked(
-            Yosys((sys.executable, "-c", _PROGRAM), _version(metadata.version("pyosys"))), "the package pyosys"
-        )
+        return _checked(Yosys(python_command(_PROGRAM), _version(metadata.version("pyosys"))), "the package pyosys")
     executable = chosen or shutil.which("yosys")
     if executable is None:
         raise ToolError(f"Yosys is missing; install it: {_INSTALL}")
@@ -257,17 +255,29 @@ def command(fpga: str, options: str = "") -> str:
 
 
 def script(design: Design, fpga: str, name: str, kept: Sequence[str], options: str = "") -> str:
-    """The Yosys script of one run; `kept` modules stay apart."""
-    lines = [f"read_verilog -lib {library}" for library in LIBRARIES.get(fpga, ())]
-    lines += [f'read_verilog "{source}"' for source in design.sources]
-    lines += [f"hierarchy -check -top {design.top}", "proc"]
-    lines += [f"setattr -mod -set keep_hierarchy 1 {module}" for module in kept]
+    """The Yosys script of one run, on the copies that `copy_sources` makes; `kept` modules stay apart."""
+    lines = [line("read_verilog -lib", library) for library in LIBRARIES.get(fpga, ())]
+    lines += [line("read_verilog", source) for source in _copies(design.sources)]
+    lines += [line("hierarchy -check -top", design.top), "proc"]
+    lines += [line("setattr -mod -set keep_hierarchy 1", module) for module in kept]
     # Flattened first, a module a node is no module when the slow passes come.
     lines += ["techmap -map table_reads.v", "flatten", "opt_clean"]
-    lines += [f"{command(fpga, options)} -top {design.top}", "check", f"write_json {name}.json"]
+    lines += [line(f"{command(fpga, options)} -top", design.top), "check", line("write_json", f"{name}.json")]
     if name == "flat":
-        lines.append(f"write_verilog -noattr {name}.v")
+        lines.append(line("write_verilog -noattr", f"{name}.v"))
     return "\n".join(lines) + "\n"
+
+
+def copy_sources(sources: Sequence[Path], folder: Path) -> list[str]:
+    """Copy Verilog files into a folder under plain names, which a script can hold whatever theirs are; the names."""
+    copies = _copies(sources)
+    for source, copy in zip(sources, copies, strict=True):
+        shutil.copyfile(source, folder / copy)
+    return copies
+
+
+def _copies(sources: Sequence[Path]) -> list[str]:
+    return [f"source{number}.v" for number in range(len(sources))]
 
 
 def _run_once(
@@ -285,6 +295,7 @@ def _run_once(
     for old in (log, result, folder / f"{name}.v"):
         old.unlink(missing_ok=True)
     (folder / "table_reads.v").write_text(render("yosys_lut_map.v.j2", {}), encoding="utf-8")
+    copy_sources(design.sources, folder)
     source.write_text(script(design, fpga, name, kept, options), encoding="utf-8")
     call = [*tool.command, source.name]
 

@@ -13,6 +13,7 @@ from difflut.export.proof.cells import WORD_CELLS
 from difflut.export.proof.circuit import Circuit
 from difflut.export.proof.yosys import require_yosys, run_script
 from difflut.hdl_templates import render
+from difflut.quoting import yosys
 
 _PRIMITIVES = re.compile(r"\b(LUT[1-6]|LUT6_2|CARRY4|CARRY8|MUXF[789]|FD[RSCP]E)\s*(#|[A-Za-z_]\w*\s*\()")
 _SHOWN_LINES = 8
@@ -41,8 +42,8 @@ def read_back(sources: Mapping[str, str], top: str) -> Circuit:
         (folder / "lut_map.v").write_text(render("yosys_lut_map.v.j2", {}), encoding="ascii")
         known = " ".join(f"t:{kind} %d" for kind in [*WORD_CELLS, "$dff", "$scopeinfo"])
         script = [
-            *(f"read_verilog {file}" for file in files),
-            f"hierarchy -check -top {top}",
+            *(yosys("read_verilog", file) for file in files),
+            yosys("hierarchy -check -top", top),
             "proc",
             "techmap -map lut_map.v t:$shiftx",
             "flatten",

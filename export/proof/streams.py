@@ -17,6 +17,7 @@ from difflut.export.interfaces.framing import framing_of
 from difflut.export.interfaces.registers import Register
 from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim
 from difflut.export.proof.yosys import require_yosys, run_script
+from difflut.quoting import yosys
 
 MOST_STEPS = 4
 STATEMENTS = {
@@ -87,14 +88,14 @@ def _run(sources: Mapping[str, str], top: str, most_steps: int) -> list[str]:
         for file, text in zip(files, sources.values(), strict=True):
             (folder / file).write_text(text, encoding="utf-8")
         script = [
-            *(f"read_verilog -formal {file}" for file in files),
-            f"hierarchy -check -top {top}",
+            *(yosys("read_verilog -formal", file) for file in files),
+            yosys("hierarchy -check -top", top),
             "proc",
             "flatten",
             "memory",
             "async2sync",
             "chformal -lower",
             "opt_clean",
-            f"sat -tempinduct -prove-asserts -set-assumes -seq 1 -maxsteps {most_steps} {top}",
+            yosys("sat -tempinduct -prove-asserts -set-assumes -seq 1 -maxsteps", str(most_steps), top),
         ]
         return run_script(script, folder)[1]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from difflut.export.errors import ToolError
+from difflut.sim.process import clean_environment, python_command
 
-_RUN = "import sys; from pyosys import libyosys; libyosys.run_pass('script ' + sys.argv[1], libyosys.Design())"
+_RUN = "from pyosys import libyosys; libyosys.run_pass('script ' + sys.argv[1], libyosys.Design())"
 
 
 def require_yosys() -> Path:
@@ -29,8 +29,9 @@ def run_script(lines: Sequence[str], folder: Path) -> tuple[int, list[str]]:
     """Run a script in a folder; the exit status, and what was printed, line by line."""
     (folder / "script.ys").write_text("\n".join(lines) + "\n", encoding="ascii")
     done = subprocess.run(
-        [sys.executable, "-c", _RUN, "script.ys"],
+        [*python_command(_RUN), "script.ys"],
         cwd=folder,
+        env=clean_environment(),
         capture_output=True,
         text=True,
         errors="replace",

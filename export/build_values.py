@@ -1,0 +1,159 @@
+"""What the values of a build may be: its file names, the names and texts of `build.json`, the words of its Verilog.
+
+A build may come from anybody. Its names become words of scripts, paths and identifiers, and its Verilog is compiled and run,
+so only what an export writes is taken: patterns for names, no path out of the directory, no Verilog that reaches out of the
+circuit (system tasks, directives, foreign functions). `bundle.write` keeps to the same rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from difflut.export.errors import BundleError
+
+LONGEST_NAME = 120
+LONGEST_TEXT = 4000
+LONGEST_PATH = 400
+
+_IDENTIFIER = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{LONGEST_NAME - 1}}}")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,119}")
+_REGISTER = re.compile(r"[A-Z][A-Z0-9_]{0,39}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+_RTL = re.compile(r"(?:rtl|sim)/[A-Za-z_][A-Za-z0-9_]*\.v")
+_HDL_FOLDERS = ("rtl/", "sim/")
+
+# Places in `build.json`, `*` for any one key or index: where a name is one of Verilog's, and where a text is for people.
+# Anywhere else a text is one word.
+_IDENTIFIERS = ("name", "core")
+_TEXTS = (
+    *("model.name", "model.class", "netlist.name", "passes.*.name", "passes.*.part", "pipeline.spec", "versions.*"),
+    *("input.meaning", "output.*.ties", "output.*.order", "stream.framing", "stream.registers.*.meaning"),
+    *("timing.estimate", "timing.critical_path.path.*"),
+)
+_FREE = ("model", "trained")  # the user's own notes
+
+Place = tuple[str, ...]
+
+
+def check_manifest(manifest: Mapping[str, Any]) -> None:
+    """Check every name and text of `build.json`, the file names aside.
+
+    Raises:
+        BundleError: names the first that an export would not write, and what is expected.
+    """
+    if "name" not in manifest:
+        raise BundleError("build.json has no name; expected that of the top module; export again")
+    for field in _IDENTIFIERS:
+        if field in manifest and not isinstance(manifest[field], str):
+            raise _refused((field,), manifest[field], f"a Verilog identifier of at most {LONGEST_NAME} characters")
+    for place, text in _texts(manifest):
+        problem = _problem(place, text)
+        if problem is not None:
+            raise _refused(place, text, problem)
+
+
+def check_file_names(names: Mapping[str, Any]) -> None:
+    """Check the file names of a build and the form of their digests.
+
+    Raises:
+        BundleError: a name is no plain relative path, or leads outside the build; a digest is none.
+    """
+    for name, digest in names.items():
+        parts = name.split("/")
+        plain = len(name) <= LONGEST_PATH and all(_PART.fullmatch(part) for part in parts)
+        if ".." in parts or name.startswith("/") or parts[0] in ("work", "build.json"):
+            raise BundleError(f"build.json: names the file {_shown(name)} outside the build; export again")
+        if not plain or (name.startswith(_HDL_FOLDERS) and not _RTL.fullmatch(name)):
+            raise BundleError(
+                f"build.json: names the file {_shown(name)}; expected a relative path of letters, digits, '_', '.' and '-', "
+                f"in rtl/ and sim/ a Verilog identifier and .v; export again"
+            )
+        if not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
+            raise BundleError(f"build.json: the digest of {name} is {_shown(digest)}; expected 64 hexadecimal digits")
+
+
+# What Verilog is made of where a character of it may mean another thing than itself.
+_HDL_TOKENS = re.compile(rb'//[^\n]*|/\*.*?\*/|"[A-Za-z0-9_ .]*"|[$`\\"]|/\*|\b(?:import|export)\b', re.DOTALL)
+# A backslash before a line end may continue a comment, so that tools see code where we do not.
+_HDL_CHARACTERS = re.compile(rb"[^\t\n -~]|\\[ \t]*\n")
+
+
+def check_hdl(name: str, content: bytes) -> None:
+    """Check that a Verilog file describes a circuit and nothing else, if `name` is one that tools compile.
+
+    Verilog can run commands and open files ($system, $fopen, `include, imported C functions); no export writes such a thing.
+
+    Raises:
+        BundleError: it has a system task, a directive, an escaped identifier, an import, or a character beyond ASCII.
+    """
+    if not name.startswith(_HDL_FOLDERS):
+        return
+    strange = _HDL_CHARACTERS.search(content)
+    found = strange or next(
+        (token for token in _HDL_TOKENS.finditer(content) if not _is_harmless(token[0])),
+        None,
+    )
+    if found is not None:
+        line = content.count(b"\n", 0, found.start()) + 1
+        raise BundleError(
+            f"{name}:{line}: has {found[0].decode('latin-1')!r}, which no export writes: Verilog with system tasks, "
+            f"directives, escaped names or imported functions can run commands; export again"
+        )
+
+
+def _is_harmless(token: bytes) -> bool:
+    return (
+        token.startswith(b"//")
+        or (token.startswith(b"/*") and len(token) > 3)
+        or (token.startswith(b'"') and len(token) > 1)
+    )
+
+
+def _texts(manifest: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """Every text and every key of a JSON object with its place."""
+    waiting: list[tuple[Place, Any]] = [((), manifest)]
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, str):
+            yield place, value
+        elif isinstance(value, Mapping):
+            yield from (((*place, "(key)"), key) for key in value)
+            waiting.extend(((*place, key), entry) for key, entry in value.items())
+        elif isinstance(value, list | tuple):
+            waiting.extend(((*place, str(index)), entry) for index, entry in enumerate(value))
+
+
+def _problem(place: Place, text: str) -> str | None:
+    """What is expected at a place of `build.json` where `text` is, None if `text` may be there."""
+    if place[:2] == _FREE:
+        return None if _is_encodable(text) else "text without halves of characters"
+    if place in {(name,) for name in _IDENTIFIERS}:
+        return None if _IDENTIFIER.fullmatch(text) else f"a Verilog identifier of at most {LONGEST_NAME} characters"
+    if _fits(place, ["stream", "registers", "*", "name"]):
+        return None if _REGISTER.fullmatch(text) else "a name of capital letters, digits and underscores"
+    if any(_fits(place, pattern.split(".")) for pattern in _TEXTS):
+        fits = text.isprintable() and len(text) <= LONGEST_TEXT
+        return None if fits else f"a line of at most {LONGEST_TEXT} printable characters"
+    return None if _WORD.fullmatch(text) else "one word of letters, digits, '_', '.', '+' and '-'"
+
+
+def _fits(place: Place, pattern: list[str]) -> bool:
+    return len(place) == len(pattern) and all(key in (part, "*") for part, key in zip(place, pattern, strict=True))
+
+
+def _is_encodable(text: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _refused(place: Place, value: object, expected: str) -> BundleError:
+    where = ".".join(part if part.isprintable() and len(part) <= LONGEST_NAME else _shown(part) for part in place)
+    return BundleError(f"build.json: {where} is {_shown(value)}; expected {expected}")
+
+
+def _shown(value: object) -> str:
+    """A value for a message: on one line, and not all of a long one."""
+    text = ascii(value)
+    return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}..."

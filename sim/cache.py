@@ -1,0 +1,127 @@
+"""Compiled simulators, kept between runs in the user's own cache directory.
+
+A build directory may come from somebody else, so nothing that lies in it is executed. What is executed lies in a directory
+that only the user can write, under the digest of everything that it was compiled from.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import shutil
+import stat
+import sys
+import tempfile
+import time
+import warnings
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+from difflut.files import WriteError
+
+VARIABLE = "DIFFLUT_CACHE_DIR"
+KEPT = 32  # simulators; the one that was used longest ago goes first
+_PARTIAL = "partial-"
+_STALE_SECONDS = 24 * 3600
+_ENTRY = re.compile(r"[0-9a-f]{64}")
+
+
+def find(digest: str, name: str) -> Path | None:
+    """The program `name` that was compiled from what has this SHA-256 digest, if it is kept."""
+    program = _simulators() / digest / name
+    try:
+        if not program.is_file():
+            return None
+        os.utime(program.parent)
+    except OSError:
+        return None
+    return program
+
+
+def install(product: Path, digest: str, name: str) -> Path:
+    """Keep a program under a digest and return its place; one that is running now keeps its file.
+
+    Raises:
+        WriteError: the cache cannot be written.
+    """
+    folder = _simulators()
+    try:
+        partial = Path(tempfile.mkdtemp(dir=folder, prefix=_PARTIAL))
+        try:
+            shutil.copy(product, partial / name)
+            try:
+                partial.rename(folder / digest)
+            except OSError:  # another run was faster, or an entry is damaged
+                os.makedirs(folder / digest, exist_ok=True)
+                os.replace(partial / name, folder / digest / name)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise WriteError(
+            f"cannot write {folder}: {error.strerror}; simulators are kept there; name another directory in {VARIABLE}"
+        ) from error
+    _prune(folder)
+    return folder / digest / name
+
+
+def _prune(folder: Path) -> None:
+    """Remove the simulators that were not used for longest, and what killed runs left."""
+    ages: list[tuple[float, Path]] = []
+    for entry in folder.iterdir():
+        try:
+            changed = entry.stat().st_mtime
+        except OSError:
+            continue
+        if _ENTRY.fullmatch(entry.name):
+            ages.append((changed, entry))
+        elif entry.name.startswith(_PARTIAL) and time.time() - changed > _STALE_SECONDS:
+            shutil.rmtree(entry, ignore_errors=True)
+    for _, entry in sorted(ages, reverse=True)[KEPT:]:
+        shutil.rmtree(entry, ignore_errors=True)
+
+
+def _simulators() -> Path:
+    """The folder of simulators; one for this process alone where the user's cache cannot be used."""
+    chosen = _cache_directory()
+    try:
+        folder = _private(_private(chosen, parents=True) / "simulators") if chosen else None
+    except OSError as error:
+        warnings.warn(f"simulators are not kept: {chosen}: {error.strerror or error}", stacklevel=2)
+        folder = None
+    return folder or _temporary()
+
+
+def _cache_directory() -> Path | None:
+    """The directory that DIFFLUT_CACHE_DIR names, else `difflut` in the platform's cache directory."""
+    named = os.environ.get(VARIABLE)
+    if named:
+        return Path(os.path.abspath(named))
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(base):
+        return Path(base) / "difflut"
+    home = os.path.expanduser("~")
+    if not os.path.isabs(home):
+        return None
+    return Path(home, *(("Library", "Caches") if sys.platform == "darwin" else (".cache",)), "difflut")
+
+
+def _private(folder: Path, parents: bool = False) -> Path:
+    """Make a directory, or make sure that an existing one is the user's and nobody else may write it."""
+    if parents:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    owner = os.geteuid() if hasattr(os, "geteuid") else found.st_uid
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o022:
+        raise PermissionError(0, "is no directory that only you can write", str(folder))
+    return folder
+
+
+@lru_cache(maxsize=1)
+def _temporary() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="difflut-simulators-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

@@ -1,0 +1,20 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def simulator_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Simulators that tests compile are kept for the session, apart from the user's."""
+    before = os.environ.get("DIFFLUT_CACHE_DIR")
+    os.environ["DIFFLUT_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["DIFFLUT_CACHE_DIR"]
+    else:
+        os.environ["DIFFLUT_CACHE_DIR"] = before
