@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.export import bundle
+from difflut.export.stored import VERIFICATION, read_object
 from difflut.files import WriteError, write_atomically
 
 REPORT_FILE = "report.json"
@@ -104,11 +105,8 @@ def kept(directory: Path) -> list[Record]:
     """Every verification kept in a build, whatever build it was made on; compare the digests. Damaged ones are left out."""
     found = []
     for path in sorted((Path(directory) / bundle.WORK_FOLDER).glob(f"{_PREFIX}*/{REPORT_FILE}")):
-        try:
-            report = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(report, dict) and {"digest", "date", "steps", "simulator"} <= report.keys():
+        report = read_object(path, VERIFICATION)
+        if report is not None and report["steps"]:
             found.append(Record(path.parent, report, _read_outputs(path.with_name(OUTPUTS_FILE))))
     return found
 
@@ -119,6 +117,22 @@ def _read_outputs(path: Path) -> RtlOutputs | None:
             arrays = {key: file[key].astype(np.int64) for key in _ARRAYS if key in file}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None
-    if "labels" not in arrays or len(arrays) == 1:
+    if "labels" not in arrays or len(arrays) == 1 or not _are_outputs(arrays):
         return None
     return RtlOutputs(arrays.get("scores"), arrays.get("classes"), arrays.get("top"), arrays["labels"])
+
+
+def _are_outputs(arrays: Mapping[str, IntArray]) -> bool:
+    """Whether arrays have the shapes of `RtlOutputs`, and class indices are some."""
+    labels = arrays["labels"]
+    outputs = {key: array for key, array in arrays.items() if key != "labels"}
+    lengths = {array.shape[:1] for array in outputs.values()}
+    return (
+        len(lengths) == 1
+        and all(array.ndim == (1 if key in ("classes", "labels") else 2) for key, array in arrays.items())
+        and len(labels) <= lengths.pop()[0]
+        and all(
+            key == "scores" or not array.size or 0 <= array.min() <= array.max() < 1 << 16
+            for key, array in arrays.items()
+        )
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,11 +12,13 @@ import torch
 
 from difflut.builds import load_build_model, rtl_interface
 from difflut.data import Split
-from difflut.errors import ConfigError
+from difflut.errors import ConfigError, UnknownNameError
 from difflut.export import bundle
+from difflut.export.build_values import check_netlist_text
 from difflut.export.errors import BundleError
 from difflut.export.flows import netlist, yosys
 from difflut.export.flows.reports import REPORT, save_report
+from difflut.export.stored import FLOW_REPORT, read_object
 from difflut.sim import compare, mismatching, run_rtl
 from difflut.training import predict_scores
 from difflut.verification import RANDOM_SAMPLES
@@ -92,6 +93,8 @@ def check_netlist(
     if data is not None and images < 1:
         raise ConfigError(f"images is {images}; at least 1 must be checked")
     family = fpga or str(build.manifest.get("fpga", "generic"))
+    if family not in yosys.COMMANDS:
+        raise UnknownNameError(f"unknown FPGA family {family!r}; known: {', '.join(yosys.COMMANDS)}")
     folder = Path(directory) / bundle.WORK_FOLDER / f"{yosys.FLOW}-{family}"
     report = _fresh_report(folder, build)
     top = str(build.manifest["name"])
@@ -108,7 +111,9 @@ def check_netlist(
     scores, classes = (values.numpy() for values in predict_scores(model, codes))
 
     tool = yosys.find_yosys()
-    digest = hashlib.sha256((folder / netlist.NETLIST).read_bytes()).hexdigest()
+    synthesised = (folder / netlist.NETLIST).read_bytes()
+    check_netlist_text(str(folder / netlist.NETLIST), synthesised)
+    digest = hashlib.sha256(synthesised).hexdigest()
     source = netlist.write_simulated(tool, top, family, folder)
     result = run_rtl(
         [source],
@@ -135,10 +140,9 @@ def check_netlist(
 
 
 def _fresh_report(folder: Path, build: bundle.Bundle) -> dict[str, Any]:
-    try:
-        report: dict[str, Any] = json.loads((folder / REPORT).read_bytes())
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{folder}: holds no finished synthesis; run difflut synth first") from error
+    report = read_object(folder / REPORT, {**FLOW_REPORT, "total": {"luts": int}})
+    if report is None:
+        raise BundleError(f"{folder}: holds no finished synthesis; run difflut synth first")
     if report.get("digest") != build.digest:
         raise BundleError(f"{folder}: is a synthesis of an earlier build; run difflut synth again")
     return report

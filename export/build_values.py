@@ -75,8 +75,11 @@ def check_file_names(names: Mapping[str, Any]) -> None:
             raise BundleError(f"build.json: the digest of {name} is {_shown(digest)}; expected 64 hexadecimal digits")
 
 
-# What Verilog is made of where a character of it may mean another thing than itself.
-_HDL_TOKENS = re.compile(rb'//[^\n]*|/\*.*?\*/|"[A-Za-z0-9_ .]*"|[$`\\"]|/\*|\b(?:import|export)\b', re.DOTALL)
+# In Verilog: what is passed over, and what would reach out of the circuit.
+_PASSED = rb'//[^\n]*|/\*.*?\*/|"[A-Za-z0-9_ .]*"'
+_REACHES_OUT = rb'(?P<found>[$`\\"]|/\*|\b(?:import|export)\b)'
+_HDL_TOKENS = re.compile(_PASSED + rb"|" + _REACHES_OUT, re.DOTALL)
+_NETLIST_TOKENS = re.compile(_PASSED + rb"|\\[^\s]+|\$(?:un)?signed\b|" + _REACHES_OUT, re.DOTALL)
 # A backslash before a line end may continue a comment, so that tools see code where we do not.
 _HDL_CHARACTERS = re.compile(rb"[^\t\n -~]|\\[ \t]*\n")
 
@@ -89,27 +92,28 @@ def check_hdl(name: str, content: bytes) -> None:
     Raises:
         BundleError: it has a system task, a directive, an escaped identifier, an import, or a character beyond ASCII.
     """
-    if not name.startswith(_HDL_FOLDERS):
-        return
-    strange = _HDL_CHARACTERS.search(content)
-    found = strange or next(
-        (token for token in _HDL_TOKENS.finditer(content) if not _is_harmless(token[0])),
-        None,
-    )
+    if name.startswith(_HDL_FOLDERS):
+        _check_tokens(name, content, _HDL_TOKENS)
+
+
+def check_netlist_text(name: str, content: bytes) -> None:
+    """The same of a netlist that Yosys wrote, which has escaped identifiers and marks signed values.
+
+    Raises:
+        BundleError: it has anything else that no netlist of Yosys has.
+    """
+    _check_tokens(name, content, _NETLIST_TOKENS)
+
+
+def _check_tokens(name: str, content: bytes, tokens: re.Pattern[bytes]) -> None:
+    found = _HDL_CHARACTERS.search(content)
+    found = found or next((token for token in tokens.finditer(content) if token["found"] is not None), None)
     if found is not None:
         line = content.count(b"\n", 0, found.start()) + 1
         raise BundleError(
             f"{name}:{line}: has {found[0].decode('latin-1')!r}, which no export writes: Verilog with system tasks, "
             f"directives, escaped names or imported functions can run commands; export again"
         )
-
-
-def _is_harmless(token: bytes) -> bool:
-    return (
-        token.startswith(b"//")
-        or (token.startswith(b"/*") and len(token) > 3)
-        or (token.startswith(b'"') and len(token) > 1)
-    )
 
 
 def _texts(manifest: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:

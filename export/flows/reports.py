@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from difflut.export import bundle
+from difflut.export.stored import FLOW_REPORT, read_object
 from difflut.files import write_atomically
 
 REPORT = "report.json"
@@ -62,10 +63,7 @@ def find_reports(directory: Path) -> list[FlowReport]:
     digest = bundle.read(directory).digest
     found = []
     for path in sorted((directory / bundle.WORK_FOLDER).glob(f"*/{REPORT}")):
-        try:
-            content = json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            continue
-        if isinstance(content, dict) and "flow" in content and "digest" in content:
+        content = read_object(path, FLOW_REPORT)
+        if content is not None:
             found.append(FlowReport(path, content, content["digest"] != digest))
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import lzma
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -29,6 +30,7 @@ from difflut.export.proof.rtl import Progress, prove_rtl
 from difflut.export.proof.solver import require_sat
 from difflut.export.proof.streams import prove_streams
 from difflut.export.proof.yosys import require_yosys
+from difflut.export.stored import PROOF_REPORT, read_object
 from difflut.export.targets import GENERIC, find_target
 from difflut.export.text import from_text
 from difflut.files import write_atomically
@@ -112,11 +114,7 @@ def stored_report(directory: Path, digest: str) -> Mapping[str, Any] | None:
 
 def read_report(directory: Path) -> Mapping[str, Any] | None:
     """The report of the last proof in a build directory, of whatever build, as JSON; None if there is none."""
-    try:
-        report = json.loads((Path(directory) / WORK / REPORT_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return report if isinstance(report, dict) and {"digest", "date", "claims", "ok"} <= report.keys() else None
+    return read_object(Path(directory) / WORK / REPORT_FILE, PROOF_REPORT)
 
 
 def load_counterexample(path: Path) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
@@ -127,12 +125,14 @@ def load_counterexample(path: Path) -> np.ndarray[tuple[int, int], np.dtype[np.i
     """
     try:
         with np.load(path, allow_pickle=False) as data:
-            codes = data["codes"]
-    except (OSError, KeyError, ValueError) as error:
+            codes = np.atleast_2d(data["codes"])
+        if codes.shape[0] != 1 or codes.ndim != 2 or codes.dtype.kind not in "iu":
+            raise ValueError(f"codes of shape {codes.shape} and type {codes.dtype}")
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise BundleError(
             f"{path}: no stored counterexample ({error}); expected a file that `difflut prove` wrote"
         ) from error
-    return np.atleast_2d(codes).astype(np.int64)
+    return codes.astype(np.int64)
 
 
 def pack_netlist(text: str) -> bytes:

@@ -135,9 +135,10 @@ def test_no_earlier_result_counts(tmp_path: Path) -> None:
         icarus(tmp_path, "no reset port")
 
 
-def test_the_simulator_is_reused_until_a_source_changes(tmp_path: Path) -> None:
-    built = tmp_path / "build" / "icarus" / "simulator.vvp"
+def test_the_simulator_is_reused_until_a_source_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIFFLUT_CACHE_DIR", str(tmp_path / "cache"))
     icarus(tmp_path)
+    (built,) = (tmp_path / "cache").glob("simulators/*/simulator.vvp")
     first = built.stat()
     icarus(tmp_path, samples=7)
     assert built.stat().st_ino == first.st_ino and built.stat().st_mtime_ns == first.st_mtime_ns
@@ -155,15 +156,16 @@ def test_a_failed_build_is_not_reused(tmp_path: Path) -> None:
     assert comparison.ok
 
 
-def test_verilator_agrees_in_a_folder_with_spaces(tmp_path: Path) -> None:
+def test_verilator_agrees_in_a_folder_with_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     require_verilator()
+    monkeypatch.setenv("DIFFLUT_CACHE_DIR", str(tmp_path / "cache"))
     folder = tmp_path / "größe und maß"
     sources = write_rtl(folder / "rtl")
     codes = sample_codes(500)
     result = run_rtl(sources, INTERFACE, codes, build_dir=folder / "build")
     assert compare(*reference(codes), result.scores, result.classes) == Comparison(500, 0, 0, None)
     assert result.latency_cycles == 3
-    simulator = folder / "build" / "verilator" / "simulator"
+    (simulator,) = (tmp_path / "cache").glob("simulators/*/simulator")
     first = simulator.stat()
     other = sample_codes(50, seed=2)
     again = run_rtl(sources, INTERFACE, other, build_dir=folder / "build", seed=7)
@@ -235,6 +237,7 @@ def test_a_temporary_folder_that_the_tools_cannot_use(tmp_path: Path, monkeypatc
     spaced = tmp_path / "a b"
     spaced.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(spaced))
+    monkeypatch.setenv("DIFFLUT_CACHE_DIR", str(tmp_path / "cache"))
     with pytest.raises(ToolError) as caught:
         icarus(tmp_path)
     assert str(caught.value) == (
