@@ -89,7 +89,6 @@ def markdown_code(text: str) -> str:
 
 FILTERS = {
     "tcl": tcl,
-    "shell": shell,
     "yaml": yaml,
     "comment": comment,
     "code": markdown_code,

@@ -35,17 +35,31 @@ _TEXTS = (
 )
 _FREE = ("model", "trained")  # the user's own notes
 
+_KEY = "(key)"  # the last step to the name of a field
+
 Place = tuple[str, ...]
+
+
+class ValueRefused(BundleError):
+    """A build has a value that no export writes."""
+
+
+def check_build(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+    """Check a build that is about to be written; raises ValueRefused as the functions below do."""
+    check_manifest(manifest)
+    check_file_names(dict.fromkeys(files, "0" * 64))
+    for name, content in files.items():
+        check_hdl(name, content)
 
 
 def check_manifest(manifest: Mapping[str, Any]) -> None:
     """Check every name and text of `build.json`, the file names aside.
 
     Raises:
-        BundleError: names the first that an export would not write, and what is expected.
+        ValueRefused: names the first that an export would not write, and what is expected.
     """
     if "name" not in manifest:
-        raise BundleError("build.json has no name; expected that of the top module; export again")
+        raise ValueRefused("build.json: has no name; expected that of the top module")
     for field in _IDENTIFIERS:
         if field in manifest and not isinstance(manifest[field], str):
             raise _refused((field,), manifest[field], f"a Verilog identifier of at most {LONGEST_NAME} characters")
@@ -59,20 +73,20 @@ def check_file_names(names: Mapping[str, Any]) -> None:
     """Check the file names of a build and the form of their digests.
 
     Raises:
-        BundleError: a name is no plain relative path, or leads outside the build; a digest is none.
+        ValueRefused: a name is no plain relative path, or leads outside the build; a digest is none.
     """
     for name, digest in names.items():
         parts = name.split("/")
         plain = len(name) <= LONGEST_PATH and all(_PART.fullmatch(part) for part in parts)
         if ".." in parts or name.startswith("/") or parts[0] in ("work", "build.json"):
-            raise BundleError(f"build.json: names the file {_shown(name)} outside the build; export again")
+            raise ValueRefused(f"build.json: names the file {_shown(name)} outside the build")
         if not plain or (name.startswith(_HDL_FOLDERS) and not _RTL.fullmatch(name)):
-            raise BundleError(
+            raise ValueRefused(
                 f"build.json: names the file {_shown(name)}; expected a relative path of letters, digits, '_', '.' and '-', "
-                f"in rtl/ and sim/ a Verilog identifier and .v; export again"
+                f"in rtl/ and sim/ a Verilog identifier and .v"
             )
         if not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
-            raise BundleError(f"build.json: the digest of {name} is {_shown(digest)}; expected 64 hexadecimal digits")
+            raise ValueRefused(f"build.json: the digest of {name} is {_shown(digest)}; expected 64 hexadecimal digits")
 
 
 # In Verilog: what is passed over, and what would reach out of the circuit.
@@ -90,7 +104,7 @@ def check_hdl(name: str, content: bytes) -> None:
     Verilog can run commands and open files ($system, $fopen, `include, imported C functions); no export writes such a thing.
 
     Raises:
-        BundleError: it has a system task, a directive, an escaped identifier, an import, or a character beyond ASCII.
+        ValueRefused: it has a system task, a directive, an escaped identifier, an import, or a character beyond ASCII.
     """
     if name.startswith(_HDL_FOLDERS):
         _check_tokens(name, content, _HDL_TOKENS)
@@ -100,7 +114,7 @@ def check_netlist_text(name: str, content: bytes) -> None:
     """The same of a netlist that Yosys wrote, which has escaped identifiers and marks signed values.
 
     Raises:
-        BundleError: it has anything else that no netlist of Yosys has.
+        ValueRefused: it has anything else that no netlist of Yosys has.
     """
     _check_tokens(name, content, _NETLIST_TOKENS)
 
@@ -110,9 +124,9 @@ def _check_tokens(name: str, content: bytes, tokens: re.Pattern[bytes]) -> None:
     found = found or next((token for token in tokens.finditer(content) if token["found"] is not None), None)
     if found is not None:
         line = content.count(b"\n", 0, found.start()) + 1
-        raise BundleError(
+        raise ValueRefused(
             f"{name}:{line}: has {found[0].decode('latin-1')!r}, which no export writes: Verilog with system tasks, "
-            f"directives, escaped names or imported functions can run commands; export again"
+            f"directives, escaped names or imported functions can run commands"
         )
 
 
@@ -124,7 +138,7 @@ def _texts(manifest: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
         if isinstance(value, str):
             yield place, value
         elif isinstance(value, Mapping):
-            yield from (((*place, "(key)"), key) for key in value)
+            yield from (((*place, _KEY), key) for key in value)
             waiting.extend(((*place, key), entry) for key, entry in value.items())
         elif isinstance(value, list | tuple):
             waiting.extend(((*place, str(index)), entry) for index, entry in enumerate(value))
@@ -145,16 +159,18 @@ def _problem(place: Place, text: str) -> str | None:
 
 
 def _fits(place: Place, pattern: list[str]) -> bool:
-    return len(place) == len(pattern) and all(key in (part, "*") for part, key in zip(place, pattern, strict=True))
+    return len(place) == len(pattern) and all(
+        step == wanted or (wanted == "*" and step != _KEY) for step, wanted in zip(place, pattern, strict=True)
+    )
 
 
 def _is_encodable(text: str) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def _refused(place: Place, value: object, expected: str) -> BundleError:
+def _refused(place: Place, value: object, expected: str) -> ValueRefused:
     where = ".".join(part if part.isprintable() and len(part) <= LONGEST_NAME else _shown(part) for part in place)
-    return BundleError(f"build.json: {where} is {_shown(value)}; expected {expected}")
+    return ValueRefused(f"build.json: {where} is {_shown(value)}; expected {expected}")
 
 
 def _shown(value: object) -> str:

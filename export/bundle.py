@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from difflut.errors import ConfigError
-from difflut.export.build_values import check_file_names, check_hdl, check_manifest
+from difflut.export.build_values import ValueRefused, check_build, check_file_names, check_hdl, check_manifest
 from difflut.export.errors import BundleError
 from difflut.files import WriteError, current_umask
 
@@ -91,7 +91,11 @@ def write(bundle: Bundle, directory: Path) -> None:
         BundleError: if the directory holds something else than a build, or the build has names that none may have.
         WriteError: if it cannot be written; an existing build is then left as it was.
     """
-    check_values(bundle.manifest, bundle.files)
+    _check_place(directory)
+    try:
+        check_build(bundle.manifest, bundle.files)
+    except ValueRefused as error:
+        raise BundleError(f"{directory}: not written: {error}; give the model another name") from None
     directory = Path(os.path.abspath(directory))
     replaced = directory.exists()
     if replaced and not _is_replaceable(directory):
@@ -125,14 +129,6 @@ def write(bundle: Bundle, directory: Path) -> None:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def check_values(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
-    """Refuse names, paths and Verilog that no build may have; see `build_values`."""
-    check_manifest(manifest)
-    check_file_names({name: _digest(content) for name, content in files.items()})
-    for name, content in files.items():
-        check_hdl(name, content)
-
-
 def read(directory: str | os.PathLike[str]) -> Bundle:
     """Read a build directory and check every digest, and that names and Verilog are such as an export writes.
 
@@ -141,39 +137,52 @@ def read(directory: str | os.PathLike[str]) -> Bundle:
             may have; if anything in the directory is a link or no regular file.
     """
     folder = Path(directory)
-    if not str(folder).isprintable():
-        raise BundleError(f"{str(folder)!r}: a path with a line end or the like; rename the directory")
+    _check_place(folder)
     if not folder.is_dir():
         raise BundleError(f"{folder}: no such directory; expected one made by `difflut export`")
-    present = _present(folder)
     manifest = _read_manifest(folder)
+    present = _present(folder)
     listed: Mapping[str, str] = manifest.pop("files")
     for name in ("format", "format_version"):
         manifest.pop(name)
+    files: dict[str, bytes] = {}
     try:
         check_file_names(listed)
         check_manifest(manifest)
-    except BundleError as error:
-        raise BundleError(f"{folder / MANIFEST}: {str(error).removeprefix(f'{MANIFEST}: ')}") from None
-    files: dict[str, bytes] = {}
-    for name, digest in listed.items():
-        try:
-            files[name] = (folder / name).read_bytes()
-        except OSError as error:
-            raise BundleError(f"{folder / name}: cannot be read ({error.strerror}); export again") from error
-        if _digest(files[name]) != digest:
-            raise BundleError(
-                f"{folder / name}: differs from what was exported (its digest is not the one in {MANIFEST}); export again "
-                f"instead of editing the build"
-            )
-        check_hdl(name, files[name])
+        for name, digest in listed.items():
+            files[name] = _read_file(folder / name, digest)
+            check_hdl(name, files[name])
+    except ValueRefused as error:
+        raise BundleError(f"{folder}: {error}; export again") from None
     for added in sorted(present - set(files) - {MANIFEST}):
         raise BundleError(f"{folder / added}: is not part of the export; move it elsewhere or into {WORK_FOLDER}/")
     return Bundle(manifest, files)
 
 
+def _read_file(path: Path, digest: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error.strerror}); export again") from error
+    if _digest(content) != digest:
+        raise BundleError(
+            f"{path}: differs from what was exported (its digest is not the one in {MANIFEST}); export again instead of "
+            f"editing the build"
+        )
+    return content
+
+
+def _check_place(directory: Path) -> None:
+    if not str(directory).isprintable():
+        raise BundleError(
+            f"{str(directory)!r}: has a line end or another character that does not print; choose another directory"
+        )
+
+
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise _special(path)
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -212,11 +221,13 @@ def _present(folder: Path) -> set[str]:
             elif entry.is_file(follow_symlinks=False):
                 found.add(path.relative_to(folder).as_posix())
             else:
-                kind = "a symbolic link" if entry.is_symlink() else "no regular file"
-                raise BundleError(
-                    f"{str(path)!r}: is {kind}, which a build may not hold; remove it, or put a copy there"
-                )
+                raise _special(path)
     return {name for name in found if PurePosixPath(name).parts[0] != WORK_FOLDER}
+
+
+def _special(path: Path) -> BundleError:
+    kind = "a symbolic link" if path.is_symlink() else "no regular file"
+    return BundleError(f"{str(path)!r}: is {kind}, which a build may not hold; remove it, or put a copy there")
 
 
 def _is_replaceable(directory: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -131,7 +132,7 @@ def command(
         if not proof.ok:
             click.echo(f"the build stays in {directory}, but it is not proved to compute what the model does", err=True)
             sys.exit(1)
-    click.echo(f"next: difflut verify {directory}")
+    click.echo(f"next: difflut verify {shlex.quote(str(directory))}")
 
 
 def _show_axi(described: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,11 +72,12 @@ def show(report: ProofReport, directory: Path) -> None:
         if found.part:
             click.echo(f"these are the inputs of the part {found.part!r} alone, so there is no image to replay")
         else:
-            click.echo(f"replay it: difflut verify {directory} --replay {directory / found.file}")
+            file = shlex.quote(str(directory / found.file))
+            click.echo(f"replay it: difflut verify {shlex.quote(str(directory))} --replay {file}")
     for text in report.not_covered:
         click.echo(f"  not covered: {text}")
     if report.not_covered:
-        click.echo(f"  `difflut verify {directory}` checks that by simulation, on images")
+        click.echo(f"  `difflut verify {shlex.quote(str(directory))}` checks that by simulation, on images")
     proved = sum(claim.verdict == "proved" for claim in report.claims)
     reading = f", of which Yosys read the RTL in {report.read_seconds:.1f} s" if report.read_seconds else ""
     took = f"in {report.seconds:.1f} s{reading}"

@@ -282,7 +282,7 @@ def _missing(
 
 def _verify_options(model: Mapping[str, Any]) -> str:
     """What `difflut verify` must be told: where the samples are unless the package ships them, and the user's own class."""
-    own = "" if model["class"].startswith("difflut.models.") else f" --model {model['class']}"
+    own = "" if model["class"].startswith("difflut.models.") else f" --model {shlex.quote(model['class'])}"
     return own + ("" if model["trained"].get("data") == "MNIST" else " --data DIR")
 
 

@@ -85,14 +85,15 @@ def syntheses(directory: Path) -> list[Synthesis]:
 
 def _read(path: Path, report: Mapping[str, Any]) -> Synthesis:
     parts = _object(report.get("parts"))
-    written = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc).isoformat(timespec="seconds")
+    written = _written(path)
     tools = [f"{name} {version}" for name, version in _object(report.get("tools")).items()]
     device = str(report.get("device") or "")
     routed = isinstance(report.get("mhz"), int | float)
     clock = report.get("mhz") if routed else _object(report.get("path")).get("fmax_mhz")
     placed = _object(report.get("utilisation"))
-    if isinstance(report.get("placements"), list):
-        placed = {"sites": _object(_object(report["placements"][int(report.get("best", 0))]).get("utilisation"))}
+    placements, best = report.get("placements", []), report.get("best", 0)
+    if 0 <= best < len(placements):
+        placed = {"sites": _object(_object(placements[best]).get("utilisation"))}
     return Synthesis(
         name=path.parent.name,
         family=str(report.get("fpga") or ""),
@@ -111,6 +112,14 @@ def _read(path: Path, report: Mapping[str, Any]) -> Synthesis:
         routed=routed,
         used=tuple(_used(placed.get("sites"))),
     )
+
+
+def _written(path: Path) -> str:
+    """When a file was written, UTC, ISO 8601; empty for a time that no calendar has, which a file may well claim."""
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, timezone.utc).isoformat(timespec="seconds")
+    except (OSError, OverflowError, ValueError):
+        return ""
 
 
 def _object(value: Any) -> Mapping[str, Any]:

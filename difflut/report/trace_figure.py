@@ -33,7 +33,7 @@ def draw_trace(trace: InputTrace, shape: tuple[int, ...], title: str) -> Figure:
     rows = -(-panels // _COLUMNS)
     columns = -(-panels // rows)
     figure = Figure(figsize=(2.5 * columns, 2.7 * rows + 0.4), layout="constrained")
-    figure.suptitle(title, fontsize=11, color=INK)
+    figure.suptitle(title, fontsize=11, color=INK, parse_math=False)
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     _sample(grid[0], trace.codes, shape)
     for axes, layer in zip(grid[1:], trace.layers, strict=False):
