@@ -94,8 +94,10 @@ _PASSED = rb'//[^\n]*|/\*.*?\*/|"[A-Za-z0-9_ .]*"'
 _REACHES_OUT = rb'(?P<found>[$`\\"]|/\*|\b(?:import|export)\b)'
 _HDL_TOKENS = re.compile(_PASSED + rb"|" + _REACHES_OUT, re.DOTALL)
 _NETLIST_TOKENS = re.compile(_PASSED + rb"|\\[^\s]+|\$(?:un)?signed\b|" + _REACHES_OUT, re.DOTALL)
-# A backslash before a line end may continue a comment, so that tools see code where we do not.
-_HDL_CHARACTERS = re.compile(rb"[^\t\n -~]|\\[ \t]*\n")
+_MARKS = (b"$", b"`", b"\\", b'"', b"/*", b"import", b"export")  # without any of them nothing can be found
+_HDL_CHARACTERS = bytes(range(ord(" "), ord("~") + 1)) + b"\t\n"
+# Beside characters beyond ASCII: a backslash before a line end may continue a comment, so that tools see code where we do not.
+_STRANGE = re.compile(rb"[^\t\n -~]|\\[ \t]*\n")
 
 
 def check_hdl(name: str, content: bytes) -> None:
@@ -120,7 +122,10 @@ def check_netlist_text(name: str, content: bytes) -> None:
 
 
 def _check_tokens(name: str, content: bytes, tokens: re.Pattern[bytes]) -> None:
-    found = _HDL_CHARACTERS.search(content)
+    plain = not content.translate(None, delete=_HDL_CHARACTERS)
+    if plain and not any(mark in content for mark in _MARKS):
+        return
+    found = _STRANGE.search(content)
     found = found or next((token for token in tokens.finditer(content) if token["found"] is not None), None)
     if found is not None:
         line = content.count(b"\n", 0, found.start()) + 1
