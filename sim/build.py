@@ -23,7 +23,7 @@ from typing import Any
 
 from difflut.errors import ConfigError
 from difflut.export.errors import ToolError
-from difflut.files import WriteError, write_atomically
+from difflut.files import WriteError, scratch, write_atomically
 from difflut.sim.interface import Ports, ProbeLike
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
 from difflut.sim.toolchain import Cocotb, Icarus, Verilator
@@ -48,7 +48,7 @@ class Simulator:
     """A compiled simulator.
 
     Attributes:
-        command: runs it; the working directory must be `folder`.
+        command: runs it, in any working directory; waveforms go there.
         folder: holds the simulator, its logs and its waveforms.
         environment: variables that it needs.
         waves: the file that a run writes waveforms to, if the build was asked for them.
@@ -231,13 +231,12 @@ def _to_compile(sources: Sequence[Path]) -> list[str]:
 
 @contextmanager
 def _workspace(sources: Sequence[Path]) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="difflut-sim-") as name:
-        if not re.fullmatch(r"[A-Za-z0-9_./+@,-]+", name):
+    with scratch("sim") as work:
+        if not re.fullmatch(r"[A-Za-z0-9_./+@,-]+", str(work)):
             raise ToolError(
                 f"the temporary folder {tempfile.gettempdir()!r} has characters that make and Verilator cannot handle; "
                 "set TMPDIR to a folder with a plain name"
             )
-        work = Path(name)
         for index, source in enumerate(sources):
             shutil.copyfile(source, work / _compiled_name(index, source))
         yield work

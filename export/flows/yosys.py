@@ -29,7 +29,7 @@ from difflut.export.flows.clock import LongestPath, longest_path
 from difflut.export.flows.reports import REPORT, save_report
 from difflut.export.targets import find_target
 from difflut.hdl_templates import render
-from difflut.sim.process import ToolFailure, clean_environment, run_logged
+from difflut.sim.process import ToolFailure, clean_environment, run_captured, run_logged
 
 FLOW = "yosys"
 VARIABLE = "DIFFLUT_YOSYS"
@@ -148,7 +148,7 @@ def find_yosys() -> Yosys:
     if executable is None:
         raise ToolError(f"Yosys is missing; install it: {_INSTALL}")
     try:
-        printed = subprocess.run([executable, "-V"], capture_output=True, text=True, timeout=60, check=False).stdout
+        _, printed = run_captured([executable, "-V"], timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ToolError(f"cannot run `{executable} -V`: {error}") from error
     if not printed.startswith("Yosys "):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from difflut.export.errors import ToolError
+from difflut.sim.process import run_captured
 
 _RUN = "import sys; from pyosys import libyosys; libyosys.run_pass('script ' + sys.argv[1], libyosys.Design())"
 
@@ -28,12 +28,5 @@ def require_yosys() -> Path:
 def run_script(lines: Sequence[str], folder: Path) -> tuple[int, list[str]]:
     """Run a script in a folder; the exit status, and what was printed, line by line."""
     (folder / "script.ys").write_text("\n".join(lines) + "\n", encoding="ascii")
-    done = subprocess.run(
-        [sys.executable, "-c", _RUN, "script.ys"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    return done.returncode, (done.stdout + done.stderr).splitlines()
+    status, printed = run_captured([sys.executable, "-c", _RUN, "script.ys"], cwd=folder)
+    return status, printed.splitlines()
