@@ -6,25 +6,26 @@ file under a listed folder is refused.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from difflut.errors import ConfigError
+from difflut.export import writing
 from difflut.export.errors import BundleError
-from difflut.files import WriteError, current_umask
+from difflut.export.writing import EXCHANGE_FOLDER, STAGING_FOLDER, digest_of, write_files
+from difflut.locks import locked
 
-MANIFEST = "build.json"
-FORMAT = "difflut-build"
 FORMAT_VERSION = 1
+MANIFEST, FORMAT = writing.MANIFEST, writing.FORMAT
 # What tools may add to a build directory; nothing in it is part of the export.
-WORK_FOLDER = "work"
+WORK_FOLDER = writing.WORK_FOLDER
+Options = ParamSpec("Options")
+Result = TypeVar("Result")
 # The netlist that was emitted, and the one that was traced, before the passes (xz-compressed): what `prove` compares.
 NETLIST_FILE = "verify/netlist.txt"
 # The PyTorch model that was exported.
@@ -52,14 +53,14 @@ class Bundle:
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
             **self.manifest,
-            "files": {name: _digest(self.files[name]) for name in sorted(self.files)},
+            "files": {name: digest_of(self.files[name]) for name in sorted(self.files)},
         }
         return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
     @property
     def digest(self) -> str:
         """SHA-256 of `build.json`, and so of everything."""
-        return _digest(self.manifest_bytes())
+        return digest_of(self.manifest_bytes())
 
     def text(self, name: str) -> str:
         """A file's content as text.
@@ -84,52 +85,52 @@ def core_name(manifest: Mapping[str, Any]) -> str:
 
 
 def write(bundle: Bundle, directory: Path) -> None:
-    """Write a build directory whole; an earlier build there is replaced only once the new one is complete.
+    """Write a build directory whole. Of what is there, only unedited files of an earlier export are replaced.
+
+    The work folder stays as it is, and a link to a directory stays a link. An export that is cut off leaves the old build, the
+    new one, or one that `read` refuses and the next export completes. While a command uses a build, an export waits.
 
     Raises:
-        BundleError: if the directory holds something else than a build.
-        WriteError: if it cannot be written; an existing build is then left as it was.
+        BundleError: the directory holds something else than a build, or files that the user added or edited.
+        WriteError: it cannot be written; an existing build is then left as it was.
     """
-    directory = Path(os.path.abspath(directory))
-    replaced = directory.exists()
-    if replaced and not _is_replaceable(directory):
-        raise BundleError(
-            f"{directory}: exists and is not a difflut build (it has no {MANIFEST}); choose another --out, or empty it"
-        )
-    temporary: Path | None = None
+    write_files({**bundle.files, MANIFEST: bundle.manifest_bytes()}, directory)
+
+
+def is_build(folder: Path) -> bool:
+    """Whether a folder has the manifest of a build, of any version; nothing else of it is checked."""
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}.", suffix=".partial"))
-        new, old = temporary / "new", temporary / "old"
-        for name, content in {**bundle.files, MANIFEST: bundle.manifest_bytes()}.items():
-            path = new / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        new.chmod(0o777 & ~current_umask())
-        if replaced:
-            directory.rename(old)
-        try:
-            new.rename(directory)
-        except OSError:
-            if replaced:
-                old.rename(directory)
-            raise
-    except OSError as error:
-        raise WriteError(
-            f"cannot write {directory}: {error.strerror or error}; choose a place that is writable and has space"
-        ) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+        return writing.listed_files((folder / MANIFEST).read_bytes()) is not None
+    except OSError:
+        return False
+
+
+def uses_build(
+    function: Callable[Concatenate[Path, Options], Result],
+) -> Callable[Concatenate[Path, Options], Result]:
+    """Decorate a function of a build directory: while it runs, no export replaces the build."""
+
+    @wraps(function)
+    def run(directory: Path, /, *args: Options.args, **kwargs: Options.kwargs) -> Result:
+        if not Path(directory).is_dir():
+            return function(directory, *args, **kwargs)  # which says so
+        with locked(Path(directory), shared=True):
+            return function(directory, *args, **kwargs)
+
+    return run
 
 
 def read(directory: str | os.PathLike[str]) -> Bundle:
     """Read a build directory and check every digest.
 
     Raises:
-        BundleError: if it is no build directory, or a file is missing, edited or was added.
+        BundleError: if it is no build directory, or a file is missing, edited or was added, or an export was interrupted.
     """
     folder = Path(directory)
+    if (folder / EXCHANGE_FOLDER).exists():
+        raise BundleError(
+            f"{folder}: an export into it was interrupted before its end; export again, which finishes it"
+        )
     manifest = _read_manifest(folder)
     listed: Mapping[str, str] = manifest.pop("files")
     for name in ("format", "format_version"):
@@ -143,7 +144,7 @@ def read(directory: str | os.PathLike[str]) -> Bundle:
             files[name] = (folder / path).read_bytes()
         except OSError as error:
             raise BundleError(f"{folder / name}: cannot be read ({error.strerror}); export again") from error
-        if _digest(files[name]) != digest:
+        if digest_of(files[name]) != digest:
             raise BundleError(
                 f"{folder / name}: differs from what was exported (its digest is not the one in {MANIFEST}); export again "
                 f"instead of editing the build"
@@ -180,19 +181,9 @@ def _present(folder: Path) -> set[str]:
     found = set()
     for path in folder.rglob("*"):
         relative = path.relative_to(folder)
-        if path.is_file() and relative.parts[0] != WORK_FOLDER:
+        if path.is_file() and relative.parts[0] not in (WORK_FOLDER, STAGING_FOLDER):
             found.add(relative.as_posix())
     return found
-
-
-def _is_replaceable(directory: Path) -> bool:
-    if not directory.is_dir():
-        return False
-    return (directory / MANIFEST).is_file() or not any(directory.iterdir())
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def default_directory(name: str) -> Path:

@@ -26,8 +26,9 @@ from difflut.export import bundle
 from difflut.export.errors import ToolError
 from difflut.export.flows.cells import Usage, count_parts, count_types, usage
 from difflut.export.flows.clock import LongestPath, longest_path
-from difflut.export.flows.reports import REPORT, save_report
+from difflut.export.flows.reports import flow_folder, save_report
 from difflut.export.targets import find_target
+from difflut.files import write_atomically
 from difflut.hdl_templates import render
 from difflut.sim.process import ToolFailure, clean_environment, run_captured, run_logged
 
@@ -170,6 +171,7 @@ def _version(text: str) -> tuple[int, int]:
     return int(numbers[0]), int(numbers[1]) if len(numbers) > 1 else 0
 
 
+@bundle.uses_build
 def synthesise(directory: Path, fpga: str | None = None, report: Report = lambda line: None) -> SynthesisReport:
     """Synthesise a build directory; the results go to `work/yosys-<fpga>/` in it.
 
@@ -207,25 +209,24 @@ def run(
     if fpga not in COMMANDS:
         raise UnknownNameError(f"unknown FPGA family {fpga!r}; known: {', '.join(COMMANDS)}")
     tool = find_yosys()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / REPORT).unlink(missing_ok=True)
-    started = time.perf_counter()
-    apart = _run_once(tool, design, fpga, folder, "parts", design.modules, report)
-    flat = flatten(tool, design, fpga, folder, report=report)
-    total = usage(count_types(flat, design.top))
-    result = SynthesisReport(
-        build=design.name,
-        digest=digest,
-        fpga=fpga,
-        command=command(fpga),
-        tools={"yosys": tool.text},
-        total=total,
-        parts={name: usage(types) for name, types in count_parts(apart, design.top).items()},
-        path=longest_path(flat[design.top], find_target(fpga).delays, total.luts),
-        seconds=round(time.perf_counter() - started, 1),
-        folder=str(folder),
-    )
-    save_report(folder, result.to_json())
+    with flow_folder(folder):
+        started = time.perf_counter()
+        apart = _run_once(tool, design, fpga, folder, "parts", design.modules, report)
+        flat = flatten(tool, design, fpga, folder, report=report)
+        total = usage(count_types(flat, design.top))
+        result = SynthesisReport(
+            build=design.name,
+            digest=digest,
+            fpga=fpga,
+            command=command(fpga),
+            tools={"yosys": tool.text},
+            total=total,
+            parts={name: usage(types) for name, types in count_parts(apart, design.top).items()},
+            path=longest_path(flat[design.top], find_target(fpga).delays, total.luts),
+            seconds=round(time.perf_counter() - started, 1),
+            folder=str(folder),
+        )
+        save_report(folder, result.to_json())
     return result
 
 
@@ -284,8 +285,8 @@ def _run_once(
     log, result, source = folder / f"{name}.log", folder / f"{name}.json", folder / f"{name}.ys"
     for old in (log, result, folder / f"{name}.v"):
         old.unlink(missing_ok=True)
-    (folder / "table_reads.v").write_text(render("yosys_lut_map.v.j2", {}), encoding="utf-8")
-    source.write_text(script(design, fpga, name, kept, options), encoding="utf-8")
+    write_atomically(folder / "table_reads.v", render("yosys_lut_map.v.j2", {}).encode())
+    write_atomically(source, script(design, fpga, name, kept, options).encode())
     call = [*tool.command, source.name]
 
     def poll() -> None:
