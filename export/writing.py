@@ -188,8 +188,8 @@ def _finish_exchange(folder: Path) -> None:
                 )
         kept = {MANIFEST, *(listed_files((new / MANIFEST).read_bytes()) or {})}
         for name, digest in old.items():
-            if name not in kept and _is_unedited(folder / name, digest):
-                _remove(folder, name)
+            if name not in kept:
+                _remove(folder, name, digest)
         for name in sorted(
             names, key=MANIFEST.__eq__
         ):  # the manifest last: until then the exchange is found unfinished
@@ -198,9 +198,10 @@ def _finish_exchange(folder: Path) -> None:
     shutil.rmtree(exchange)
 
 
-def _remove(folder: Path, name: str) -> None:
-    """Remove a file and the folders that are empty without it."""
-    (folder / name).unlink()
+def _remove(folder: Path, name: str, digest: str) -> None:
+    """Remove a file, unless it was edited, and the folders that are empty without it."""
+    if _is_unedited(folder / name, digest):
+        (folder / name).unlink()
     for parent in list((folder / name).parents)[: len(PurePosixPath(name).parts) - 1]:
         with suppress(OSError):
             parent.rmdir()
