@@ -14,11 +14,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
 from difflut.export.errors import ToolError
+from difflut.files import scratch
 
 SHOWN_LINES = 12
 SHOWN_COLUMNS = 160
@@ -109,14 +110,21 @@ def _guarded(
     Raises:
         _NotStarted: the tool cannot be started; when the guard finds that, on leaving.
     """
-    guard_end, own_end = os.pipe()
-    read_failure, write_failure = os.pipe()
-    try:
+    with ExitStack() as held:
+        # A killed tool cannot remove its own temporary files.
+        variables = {
+            **(os.environ if environment is None else environment),
+            "TMPDIR": str(held.enter_context(scratch("tool"))),
+        }
+        guard_end, own_end = os.pipe()
+        held.callback(os.close, own_end)
+        read_failure, write_failure = os.pipe()
+        held.callback(os.close, read_failure)
         try:
             process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _GUARD, str(write_failure), *command],
                 cwd=cwd,
-                env=None if environment is None else dict(environment),
+                env=variables,
                 stdin=guard_end,
                 stdout=output,
                 stderr=output,
@@ -138,9 +146,6 @@ def _guarded(
         number = os.read(read_failure, 16)
         if number:
             raise _NotStarted(int(number), os.strerror(int(number)))
-    finally:
-        os.close(own_end)
-        os.close(read_failure)
 
 
 def run_logged(

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,13 @@ def test_exit_status_and_output(tmp_path: Path, status: int) -> None:
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGABRT", "SIGSEGV"])
 def test_a_tool_that_a_signal_ends(tmp_path: Path, name: str) -> None:
     assert logged(tmp_path, "sh", "-c", f"kill -{name[3:]} $$") == -getattr(signal, name)
+
+
+def test_temporary_files_of_a_tool_go_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert logged(tmp_path, "sh", "-c", 'echo x > "$TMPDIR/cc123.s"; echo "$TMPDIR"') == 0
+    assert (tmp_path / "log").read_text().splitlines()[1].startswith(f"{tmp_path}/difflut-tool-")
+    assert os.listdir(tmp_path) == ["log"]
 
 
 def test_standard_input_is_empty(tmp_path: Path) -> None:
