@@ -53,20 +53,31 @@ def write_atomically(path: Path, content: bytes) -> None:
 def _is_written_to(path: Path) -> bool:
     """Whether a path is a named pipe or a character device, not a file to be replaced; raises for what is neither."""
     try:
-        mode = os.stat(path).st_mode
+        found = os.stat(path)
     except FileNotFoundError:
         return False
+    mode = found.st_mode
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
         raise WriteError(
             f"cannot write {path}: it is a socket or a block device; give a file, a named pipe or a character device"
         )
-    return not stat.S_ISREG(mode)
+    return not stat.S_ISREG(mode) or _standard_stream(found) is not None
+
+
+def _standard_stream(found: os.stat_result) -> int | None:
+    """The descriptor of standard output or error if that is the file: /dev/stdout, redirected to it."""
+    for handle in (1, 2):
+        with suppress(OSError):
+            if os.path.samestat(found, os.fstat(handle)):
+                return handle
+    return None
 
 
 def _write_into(path: Path, content: bytes) -> None:
-    with open(os.open(path, os.O_WRONLY), "wb") as file:
+    stream = _standard_stream(os.stat(path))  # opened anew, it would be written from its beginning
+    with open(os.open(path, os.O_WRONLY) if stream is None else os.dup(stream), "wb") as file:
         file.write(content)
 
 

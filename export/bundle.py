@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path, PurePosixPath
@@ -112,9 +113,9 @@ def uses_build(
 
     @wraps(function)
     def run(directory: Path, /, *args: Options.args, **kwargs: Options.kwargs) -> Result:
-        if not Path(directory).is_dir():
-            return function(directory, *args, **kwargs)  # which says so
-        with locked(Path(directory), shared=True):
+        with ExitStack() as held:
+            with suppress(OSError):  # of what is no readable directory; the function says so
+                held.enter_context(locked(Path(directory), shared=True))
             return function(directory, *args, **kwargs)
 
     return run
@@ -127,7 +128,7 @@ def read(directory: str | os.PathLike[str]) -> Bundle:
         BundleError: if it is no build directory, or a file is missing, edited or was added, or an export was interrupted.
     """
     folder = Path(directory)
-    if (folder / EXCHANGE_FOLDER).exists():
+    if os.path.lexists(folder / EXCHANGE_FOLDER):
         raise BundleError(
             f"{folder}: an export into it was interrupted before its end; export again, which finishes it"
         )

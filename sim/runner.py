@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -173,11 +174,15 @@ def build(
 ) -> Simulator:
     """Build a simulator, or find the one of an earlier run, with a progress bar; of two runs at once one waits."""
     folder = Path(build_dir)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"cannot create {folder}: {error.strerror}; choose a build folder that is writable") from error
-    with locked(folder), _bar("building the simulator", bar_format="{desc}: {elapsed}") as bar:
+    with ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(folder))
+        except OSError as error:
+            raise WriteError(
+                f"cannot create {folder}: {error.strerror}; choose a build folder that is writable"
+            ) from error
+        bar = held.enter_context(_bar("building the simulator", bar_format="{desc}: {elapsed}"))
         if simulator == "verilator":
             return build_verilator(
                 *(sources, interface, find_verilator(), cocotb),

@@ -153,6 +153,18 @@ def test_a_pipe_is_written_to(tmp_path: Path) -> None:
     assert (tmp_path / "pipe").is_fifo() and sorted(os.listdir(tmp_path)) == ["link", "pipe"]
 
 
+def test_standard_output_that_is_a_file(tmp_path: Path) -> None:
+    if not os.path.exists("/dev/stdout"):
+        pytest.skip("this system has no /dev/stdout")
+    program = (
+        "from pathlib import Path; from difflut.files import write_atomically; print('before', flush=True)\n"
+        "write_atomically(Path('/dev/stdout'), b'content\\n'); print('after')"
+    )
+    with (tmp_path / "file").open("wb") as file:
+        subprocess.run([sys.executable, "-c", program], stdout=file, check=True)
+    assert (tmp_path / "file").read_text() == "before\ncontent\nafter\n"
+
+
 def test_a_character_device_is_written_to() -> None:
     own, terminal = os.openpty()
     try:

@@ -212,7 +212,7 @@ def implement(
     estimate = float(build.manifest["timing"]["fmax_mhz"]) if estimated else None
     asked = freq_mhz or estimate or 100.0
 
-    given = None if pins is None else pins.read_bytes()  # it may lie in the flow's own folder
+    given = None if pins is None else _read_pins(pins)  # now, since it may lie in the flow's own folder
     started = time.perf_counter()
     place_of_all = Path(directory) / bundle.WORK_FOLDER / f"{FLOW}-{part.slug}"
     with flow_folder(place_of_all, _products(family, str(build.manifest["name"]))) as folder:
@@ -258,6 +258,13 @@ def implement(
         )
         save_report(folder, result.to_json())
     return result
+
+
+def _read_pins(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); expected a file of pin constraints") from error
 
 
 def _products(family: Family, name: str) -> tuple[str, ...]:
