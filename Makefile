@@ -68,5 +68,5 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.sim
 
-clean:  ## remove builds and caches, keep the virtual environment
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean:  ## remove caches, packages and the site; keep the virtual environment, and exports in build/ with what lies in them
+	rm -rf build/lib build/bdist.* build/site dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,6 +5,7 @@ Free of torch: `difflut report` reads it. `difflut prove` and `difflut synth` ke
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -20,10 +21,12 @@ import numpy.typing as npt
 from difflut.export import bundle
 from difflut.export.stored import VERIFICATION, read_object
 from difflut.files import WriteError, write_atomically
+from difflut.locks import locked
 
 REPORT_FILE = "report.json"
 OUTPUTS_FILE = "outputs.npz"
 _PREFIX = "verify-"
+_OUTPUTS_DIGEST = "outputs_sha256"
 _ARRAYS = ("scores", "classes", "top", "labels")
 
 IntArray = npt.NDArray[np.int64]
@@ -86,18 +89,24 @@ def keep(directory: Path, report: Mapping[str, Any], outputs: RtlOutputs | None)
     """
     name = f"{_PREFIX}{report['simulator']}{'-waves' if report.get('waves') else ''}"
     folder = Path(directory) / bundle.WORK_FOLDER / name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / OUTPUTS_FILE).unlink(missing_ok=True)
-    except OSError as error:
-        raise WriteError(f"cannot write to {folder}: {error.strerror}; make the build directory writable") from error
+    content = io.BytesIO()
     if outputs is not None:
         arrays = {key: getattr(outputs, key) for key in _ARRAYS if getattr(outputs, key) is not None}
-        content = io.BytesIO()
         np.savez_compressed(content, **arrays)
-        write_atomically(folder / OUTPUTS_FILE, content.getvalue())
-    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(folder / REPORT_FILE, text.encode())
+    # The digest ties the two files together: a run that is cut off between them leaves no pair of two runs.
+    named = {**report, _OUTPUTS_DIGEST: _digest(content.getvalue()) if outputs is not None else None}
+    text = json.dumps(named, indent=2, ensure_ascii=False) + "\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder):
+            (folder / OUTPUTS_FILE).unlink(missing_ok=True)
+            if outputs is not None:
+                write_atomically(folder / OUTPUTS_FILE, content.getvalue())
+            write_atomically(folder / REPORT_FILE, text.encode())
+    except WriteError:
+        raise
+    except OSError as error:
+        raise WriteError(f"cannot write to {folder}: {error.strerror}; make the build directory writable") from error
     return folder
 
 
@@ -107,13 +116,22 @@ def kept(directory: Path) -> list[Record]:
     for path in sorted((Path(directory) / bundle.WORK_FOLDER).glob(f"{_PREFIX}*/{REPORT_FILE}")):
         report = read_object(path, VERIFICATION)
         if report is not None and report["steps"]:
-            found.append(Record(path.parent, report, _read_outputs(path.with_name(OUTPUTS_FILE))))
+            digest = report.pop(_OUTPUTS_DIGEST, None)
+            found.append(Record(path.parent, report, _read_outputs(path.with_name(OUTPUTS_FILE), digest)))
     return found
 
 
-def _read_outputs(path: Path) -> RtlOutputs | None:
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read_outputs(path: Path, digest: str | None) -> RtlOutputs | None:
+    """What the RTL returned; None if there is no such file, or it is damaged or that of another run."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        content = path.read_bytes()
+        if _digest(content) != digest:
+            return None
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {key: file[key].astype(np.int64) for key in _ARRAYS if key in file}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None

@@ -28,6 +28,7 @@ class Replayed:
         return asdict(self)
 
 
+@bundle.uses_build
 def replay(directory: Path, file: Path, *, simulator: str = "verilator", waves: bool = False) -> Replayed:
     """Run a build's RTL on the codes in `file` and compare its outputs with the netlist's.
 

@@ -19,6 +19,7 @@ from difflut.export.errors import BundleError
 from difflut.export.flows import netlist, yosys
 from difflut.export.flows.reports import REPORT, save_report
 from difflut.export.stored import FLOW_REPORT, read_object
+from difflut.locks import locked
 from difflut.sim import compare, mismatching, run_rtl
 from difflut.training import predict_scores
 from difflut.verification import RANDOM_SAMPLES
@@ -61,6 +62,7 @@ class NetlistCheck:
         return {**asdict(self), "ok": self.ok}
 
 
+@bundle.uses_build
 def check_netlist(
     directory: Path,
     fpga: str | None = None,
@@ -96,7 +98,7 @@ def check_netlist(
     if family not in yosys.COMMANDS:
         raise UnknownNameError(f"unknown FPGA family {family!r}; known: {', '.join(yosys.COMMANDS)}")
     folder = Path(directory) / bundle.WORK_FOLDER / f"{yosys.FLOW}-{family}"
-    report = _fresh_report(folder, build)
+    _fresh_report(folder, build)
     top = str(build.manifest["name"])
 
     model = load_build_model(directory, model_class)
@@ -110,32 +112,34 @@ def check_netlist(
         codes = torch.cat([form.quantize(data.x[:taken]).reshape(taken, *model.input_shape).to(torch.int32), codes])
     scores, classes = (values.numpy() for values in predict_scores(model, codes))
 
-    tool = yosys.find_yosys()
-    synthesised = (folder / netlist.NETLIST).read_bytes()
-    check_netlist_text(str(folder / netlist.NETLIST), synthesised)
-    digest = hashlib.sha256(synthesised).hexdigest()
-    source = netlist.write_simulated(tool, top, family, folder)
-    result = run_rtl(
-        [source],
-        rtl_interface(build),
-        codes.reshape(len(codes), -1).numpy(),
-        simulator=simulator,
-        build_dir=folder / "simulation",
-        seed=seed,
-    )
-    outputs = (result.scores, result.classes, result.top)
-    comparison = compare(scores, classes, *outputs)
-    check = NetlistCheck(
-        netlist=digest,
-        images=taken,
-        random=RANDOM_SAMPLES,
-        mismatches=int(mismatching(scores, classes, *outputs).any(axis=1).sum()),
-        first_mismatch=str(comparison.first) if comparison.first else "",
-        simulator=simulator,
-        latency_cycles=result.latency_cycles,
-        proof=_prove(tool, build, family, folder, directory, int(report["total"]["luts"])),
-    )
-    save_report(folder, {**report, "check": check.to_json()})
+    with locked(folder):  # a synthesis at the same time waits
+        report = _fresh_report(folder, build)
+        tool = yosys.find_yosys()
+        synthesised = (folder / netlist.NETLIST).read_bytes()
+        check_netlist_text(str(folder / netlist.NETLIST), synthesised)
+        digest = hashlib.sha256(synthesised).hexdigest()
+        source = netlist.write_simulated(tool, top, family, folder)
+        result = run_rtl(
+            [source],
+            rtl_interface(build),
+            codes.reshape(len(codes), -1).numpy(),
+            simulator=simulator,
+            build_dir=folder / "simulation",
+            seed=seed,
+        )
+        outputs = (result.scores, result.classes, result.top)
+        comparison = compare(scores, classes, *outputs)
+        check = NetlistCheck(
+            netlist=digest,
+            images=taken,
+            random=RANDOM_SAMPLES,
+            mismatches=int(mismatching(scores, classes, *outputs).any(axis=1).sum()),
+            first_mismatch=str(comparison.first) if comparison.first else "",
+            simulator=simulator,
+            latency_cycles=result.latency_cycles,
+            proof=_prove(tool, build, family, folder, directory, int(report["total"]["luts"])),
+        )
+        save_report(folder, {**report, "check": check.to_json()})
     return check
 
 

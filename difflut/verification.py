@@ -111,6 +111,7 @@ class VerificationReport:
         return asdict(self)
 
 
+@bundle.uses_build
 def verify(
     directory: Path,
     *,

@@ -6,26 +6,28 @@ file under a listed folder is refused.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from difflut.errors import ConfigError
+from difflut.export import writing
 from difflut.export.build_values import ValueRefused, check_build, check_file_names, check_hdl, check_manifest
 from difflut.export.errors import BundleError
-from difflut.files import WriteError, current_umask
+from difflut.export.writing import EXCHANGE_FOLDER, STAGING_FOLDER, digest_of, write_files
+from difflut.locks import locked
 
-MANIFEST = "build.json"
-FORMAT = "difflut-build"
 FORMAT_VERSION = 1
+MANIFEST, FORMAT = writing.MANIFEST, writing.FORMAT
 # What tools may add to a build directory; nothing in it is part of the export.
-WORK_FOLDER = "work"
+WORK_FOLDER = writing.WORK_FOLDER
+Options = ParamSpec("Options")
+Result = TypeVar("Result")
 # The netlist that was emitted, and the one that was traced, before the passes (xz-compressed): what `prove` compares.
 NETLIST_FILE = "verify/netlist.txt"
 # The PyTorch model that was exported.
@@ -53,14 +55,14 @@ class Bundle:
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
             **self.manifest,
-            "files": {name: _digest(self.files[name]) for name in sorted(self.files)},
+            "files": {name: digest_of(self.files[name]) for name in sorted(self.files)},
         }
         return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
     @property
     def digest(self) -> str:
         """SHA-256 of `build.json`, and so of everything."""
-        return _digest(self.manifest_bytes())
+        return digest_of(self.manifest_bytes())
 
     def text(self, name: str) -> str:
         """A file's content as text.
@@ -85,61 +87,63 @@ def core_name(manifest: Mapping[str, Any]) -> str:
 
 
 def write(bundle: Bundle, directory: Path) -> None:
-    """Write a build directory whole; an earlier build there is replaced only once the new one is complete.
+    """Write a build directory whole. Of what is there, only unedited files of an earlier export are replaced.
+
+    The work folder stays as it is, and a link to a directory stays a link. An export that is cut off leaves the old build, the
+    new one, or one that `read` refuses and the next export completes. While a command uses a build, an export waits.
 
     Raises:
-        BundleError: if the directory holds something else than a build, or the build has names that none may have.
-        WriteError: if it cannot be written; an existing build is then left as it was.
+        BundleError: the directory holds something else than a build, or files that the user added or edited; or the build has
+            names that none may have.
+        WriteError: it cannot be written; an existing build is then left as it was.
     """
     _check_place(directory)
     try:
         check_build(bundle.manifest, bundle.files)
     except ValueRefused as error:
         raise BundleError(f"{directory}: not written: {error}; give the model another name") from None
-    directory = Path(os.path.abspath(directory))
-    replaced = directory.exists()
-    if replaced and not _is_replaceable(directory):
-        raise BundleError(
-            f"{directory}: exists and is not a difflut build (it has no {MANIFEST}); choose another --out, or empty it"
-        )
-    temporary: Path | None = None
+    write_files({**bundle.files, MANIFEST: bundle.manifest_bytes()}, directory)
+
+
+def is_build(folder: Path) -> bool:
+    """Whether a folder has the manifest of a build, of any version; nothing else of it is checked."""
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}.", suffix=".partial"))
-        new, old = temporary / "new", temporary / "old"
-        for name, content in {**bundle.files, MANIFEST: bundle.manifest_bytes()}.items():
-            path = new / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        new.chmod(0o777 & ~current_umask())
-        if replaced:
-            directory.rename(old)
-        try:
-            new.rename(directory)
-        except OSError:
-            if replaced:
-                old.rename(directory)
-            raise
-    except OSError as error:
-        raise WriteError(
-            f"cannot write {directory}: {error.strerror or error}; choose a place that is writable and has space"
-        ) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+        path = folder / MANIFEST
+        return path.is_file() and writing.listed_files(path.read_bytes()) is not None
+    except OSError:
+        return False
+
+
+def uses_build(
+    function: Callable[Concatenate[Path, Options], Result],
+) -> Callable[Concatenate[Path, Options], Result]:
+    """Decorate a function of a build directory: while it runs, no export replaces the build."""
+
+    @wraps(function)
+    def run(directory: Path, /, *args: Options.args, **kwargs: Options.kwargs) -> Result:
+        with ExitStack() as held:
+            with suppress(OSError):  # of what is no readable directory; the function says so
+                held.enter_context(locked(Path(directory), shared=True))
+            return function(directory, *args, **kwargs)
+
+    return run
 
 
 def read(directory: str | os.PathLike[str]) -> Bundle:
     """Read a build directory and check every digest, and that names and Verilog are such as an export writes.
 
     Raises:
-        BundleError: if it is no build directory, a file is missing, edited or was added, or a value is none that a build
-            may have; if anything in the directory is a link or no regular file.
+        BundleError: if it is no build directory, a file is missing, edited or was added, an export was interrupted, or a value
+            is none that a build may have; if anything in the directory is a link or no regular file.
     """
     folder = Path(directory)
     _check_place(folder)
     if not folder.is_dir():
         raise BundleError(f"{folder}: no such directory; expected one made by `difflut export`")
+    if os.path.lexists(folder / EXCHANGE_FOLDER):
+        raise BundleError(
+            f"{folder}: an export into it was interrupted before its end; export again, which finishes it"
+        )
     manifest = _read_manifest(folder)
     present = _present(folder)
     listed: Mapping[str, str] = manifest.pop("files")
@@ -164,7 +168,7 @@ def _read_file(path: Path, digest: str) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise BundleError(f"{path}: cannot be read ({error.strerror}); export again") from error
-    if _digest(content) != digest:
+    if digest_of(content) != digest:
         raise BundleError(
             f"{path}: differs from what was exported (its digest is not the one in {MANIFEST}); export again instead of "
             f"editing the build"
@@ -212,15 +216,18 @@ def _present(folder: Path) -> set[str]:
     while waiting:
         try:
             entries = list(os.scandir(waiting.pop()))
+        except FileNotFoundError:
+            continue  # a temporary folder of another run, which ended
         except OSError as error:
             raise BundleError(f"{folder}: cannot be listed ({error.strerror}: {error.filename!r})") from error
         for entry in entries:
             path = Path(entry.path)
             if entry.is_dir(follow_symlinks=False):
-                waiting.append(path)
+                if path != folder / STAGING_FOLDER:
+                    waiting.append(path)
             elif entry.is_file(follow_symlinks=False):
                 found.add(path.relative_to(folder).as_posix())
-            else:
+            elif os.path.lexists(path):
                 raise _special(path)
     return {name for name in found if PurePosixPath(name).parts[0] != WORK_FOLDER}
 
@@ -228,16 +235,6 @@ def _present(folder: Path) -> set[str]:
 def _special(path: Path) -> BundleError:
     kind = "a symbolic link" if path.is_symlink() else "no regular file"
     return BundleError(f"{str(path)!r}: is {kind}, which a build may not hold; remove it, or put a copy there")
-
-
-def _is_replaceable(directory: Path) -> bool:
-    if not directory.is_dir():
-        return False
-    return (directory / MANIFEST).is_file() or not any(directory.iterdir())
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def default_directory(name: str) -> Path:

@@ -23,7 +23,7 @@ from typing import Any
 
 from difflut.errors import ConfigError
 from difflut.export.errors import ToolError
-from difflut.files import WriteError
+from difflut.files import WriteError, scratch
 from difflut.quoting import make, shell
 from difflut.sim import cache
 from difflut.sim.interface import Ports, ProbeLike
@@ -50,7 +50,7 @@ class Simulator:
     """A compiled simulator.
 
     Attributes:
-        command: runs it; it writes waveforms into the working directory.
+        command: runs it, in any working directory; waveforms go there.
         folder: is for its logs and its waveforms.
         environment: variables that it needs.
         waves: the file that a run writes waveforms to, if the build was asked for them.
@@ -234,13 +234,12 @@ def _to_compile(sources: Sequence[Path]) -> list[str]:
 
 @contextmanager
 def _workspace(sources: Sequence[Path]) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="difflut-sim-") as name:
-        if not re.fullmatch(r"[A-Za-z0-9_./+@,-]+", name):
+    with scratch("sim") as work:
+        if not re.fullmatch(r"[A-Za-z0-9_./+@,-]+", str(work)):
             raise ToolError(
                 f"the temporary folder {tempfile.gettempdir()!r} has characters that make and Verilator cannot handle; "
                 "set TMPDIR to a folder with a plain name"
             )
-        work = Path(name)
         for index, source in enumerate(sources):
             shutil.copyfile(source, work / _compiled_name(index, source))
         yield work

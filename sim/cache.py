@@ -12,19 +12,15 @@ import re
 import shutil
 import stat
 import sys
-import tempfile
-import time
 import warnings
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import lru_cache
 from pathlib import Path
 
-from difflut.files import WriteError
+from difflut.files import WriteError, scratch
 
 VARIABLE = "DIFFLUT_CACHE_DIR"
 KEPT = 32  # simulators; the one that was used longest ago goes first
-_PARTIAL = "partial-"
-_STALE_SECONDS = 24 * 3600
 _ENTRY = re.compile(r"[0-9a-f]{64}")
 
 
@@ -48,16 +44,16 @@ def install(product: Path, digest: str, name: str) -> Path:
     """
     folder = _simulators()
     try:
-        partial = Path(tempfile.mkdtemp(dir=folder, prefix=_PARTIAL))
-        try:
-            shutil.copy(product, partial / name)
+        with scratch("install", folder) as partial:
+            (partial / digest).mkdir(mode=0o700)
+            shutil.copy(product, partial / digest / name)
             try:
-                partial.rename(folder / digest)
+                (partial / digest).rename(folder / digest)
             except OSError:  # another run was faster, or an entry is damaged
-                os.makedirs(folder / digest, exist_ok=True)
-                os.replace(partial / name, folder / digest / name)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+                (folder / digest).mkdir(mode=0o700, exist_ok=True)
+                os.replace(partial / digest / name, folder / digest / name)
+    except WriteError:
+        raise
     except OSError as error:
         raise WriteError(
             f"cannot write {folder}: {error.strerror}; simulators are kept there; name another directory in {VARIABLE}"
@@ -67,17 +63,12 @@ def install(product: Path, digest: str, name: str) -> Path:
 
 
 def _prune(folder: Path) -> None:
-    """Remove the simulators that were not used for longest, and what killed runs left."""
+    """Remove the simulators that were not used for longest."""
     ages: list[tuple[float, Path]] = []
     for entry in folder.iterdir():
-        try:
-            changed = entry.stat().st_mtime
-        except OSError:
-            continue
-        if _ENTRY.fullmatch(entry.name):
-            ages.append((changed, entry))
-        elif entry.name.startswith(_PARTIAL) and time.time() - changed > _STALE_SECONDS:
-            shutil.rmtree(entry, ignore_errors=True)
+        with suppress(OSError):
+            if _ENTRY.fullmatch(entry.name):
+                ages.append((entry.stat().st_mtime, entry))
     for _, entry in sorted(ages, reverse=True)[KEPT:]:
         shutil.rmtree(entry, ignore_errors=True)
 
@@ -122,6 +113,6 @@ def _private(folder: Path, parents: bool = False) -> Path:
 
 @lru_cache(maxsize=1)
 def _temporary() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="difflut-simulators-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    held = ExitStack()
+    atexit.register(held.close)
+    return held.enter_context(scratch("simulators"))

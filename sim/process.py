@@ -1,16 +1,25 @@
-"""Runs external tools: the output goes to a log file, a failure becomes one exception that shows what matters of it."""
+"""Runs external tools: the output goes to a log file, a failure becomes one exception that shows what matters of it.
+
+A tool runs in a process group of its own, under a small guard process that holds the read end of a pipe. When the pipe's
+other end closes, because this process is done with the tool or was killed, the guard kills the group: the tool and
+whatever it started.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 from difflut.export.errors import ToolError
+from difflut.files import scratch
 
 SHOWN_LINES = 12
 SHOWN_COLUMNS = 160
@@ -19,6 +28,39 @@ _ERROR_LINE = re.compile(
 )
 # Lists of folders. An empty or relative entry would mean the folder that the tool runs in, which may be somebody else's.
 _SEARCH_PATHS = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "PERL5LIB")
+# The guard: started in a session of its own, with the pipe as standard input and, as its first argument, where to write the
+# error number if the tool cannot be started. It ends as the tool does.
+_GUARD = """
+import _thread, os, signal, sys
+
+def watch():
+    os.read(0, 1)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+failure = int(sys.argv[1])
+os.set_inheritable(failure, False)
+_thread.start_new_thread(watch, ())
+try:
+    tool = os.posix_spawnp(
+        sys.argv[2],
+        sys.argv[2:],
+        os.environ,
+        file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
+        setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
+    )
+except OSError as error:
+    os.write(failure, str(error.errno).encode())
+    os._exit(127)
+status = os.waitstatus_to_exitcode(os.waitpid(tool, 0)[1])
+if status < 0:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if -status not in (signal.SIGKILL, signal.SIGSTOP):
+        signal.signal(-status, signal.SIG_DFL)
+    os.kill(os.getpid(), -status)
+os._exit(status)
+"""
 _FOREIGN_VARIABLES = ("COCOTB_", "GPI_", "PYGPI_", "VERILATOR_", "MAKE", "MFLAGS", "GNUMAKEFLAGS")
 
 
@@ -30,11 +72,11 @@ class ToolFailure(ToolError):
         log: the file with the tool's whole output.
     """
 
-    def __init__(self, problem: str, command: Sequence[str], log: Path) -> None:
+    def __init__(self, problem: str, command: Sequence[str], log: Path, excerpt: Sequence[str] | None = None) -> None:
         self.command = tuple(command)
         self.log = log
         lines = [f"{problem}", f"  command: {shlex.join(command)}", f"  log: {log}"]
-        excerpt = log_excerpt(log)
+        excerpt = log_excerpt(log) if excerpt is None else excerpt
         lines += [f"  | {line}" for line in excerpt] if excerpt else ["  (the log is empty)"]
         super().__init__("\n".join(lines))
 
@@ -72,6 +114,54 @@ def python_command(program: str) -> tuple[str, ...]:
     return sys.executable, "-c", f"import sys; sys.path = [path for path in sys.path if path]; {program}"
 
 
+class _NotStarted(OSError):
+    """A tool cannot be started."""
+
+
+@contextmanager
+def _guarded(
+    command: Sequence[str], output: int | IO[bytes], *, cwd: Path | None, environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a tool under a guard; however this ends, the tool and whatever it started have ended.
+
+    Raises:
+        _NotStarted: the tool cannot be started; when the guard finds that, on leaving.
+    """
+    with ExitStack() as held:
+        # A killed tool cannot remove its own temporary files.
+        variables = {**environment, "TMPDIR": str(held.enter_context(scratch("tool")))}
+        guard_end, own_end = os.pipe()
+        held.callback(os.close, own_end)
+        read_failure, write_failure = os.pipe()
+        held.callback(os.close, read_failure)
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _GUARD, str(write_failure), *command],
+                cwd=cwd,
+                env=variables,
+                stdin=guard_end,
+                stdout=output,
+                stderr=output,
+                pass_fds=(write_failure,),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise _NotStarted(error.errno, error.strerror) from error
+        finally:
+            os.close(guard_end)
+            os.close(write_failure)
+        with process:
+            try:
+                yield process
+            except BaseException:
+                if process.returncode is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                raise
+        number = os.read(read_failure, 16)
+        if number:
+            raise _NotStarted(int(number), os.strerror(int(number)))
+
+
 def run_logged(
     command: Sequence[str],
     *,
@@ -82,7 +172,7 @@ def run_logged(
 ) -> int:
     """Run `command`, append its output to `log` and return its exit status; `poll` is called about five times a second.
 
-    The process is killed when this function is left by an exception.
+    When this function is left by an exception or this process is killed, the command and its children end too.
 
     Raises:
         ToolFailure: the command cannot be started.
@@ -91,18 +181,32 @@ def run_logged(
         output.write(f"$ {shlex.join(command)}\n".encode())
         output.flush()
         try:
-            process = subprocess.Popen(
-                command, cwd=cwd, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
-        except OSError as error:
-            raise ToolFailure(f"cannot start {command[0]}: {error.strerror}", command, log) from error
-        with process:
-            try:
-                while True:
+            with _guarded(command, output, cwd=cwd, environment=environment) as process:
+                status = None
+                while status is None:
                     try:
-                        return process.wait(timeout=0.2)
+                        status = process.wait(timeout=0.2)
                     except subprocess.TimeoutExpired:
                         poll()
-            except BaseException:
-                process.kill()
-                raise
+        except _NotStarted as error:
+            raise ToolFailure(f"cannot start {command[0]}: {error.strerror}", command, log) from error
+    return status
+
+
+def run_captured(command: Sequence[str], *, cwd: Path | None = None, timeout: float | None = None) -> tuple[int, str]:
+    """Run `command` in a clean environment; return its exit status and what it printed: on standard output, then on standard error.
+
+    It ends as `run_logged` says.
+
+    Args:
+        command: the tool and its arguments.
+        cwd: where it runs; the working directory by default.
+        timeout: seconds after which it is killed; none by default.
+
+    Raises:
+        OSError: the command cannot be started.
+        subprocess.TimeoutExpired: it took too long.
+    """
+    with _guarded(command, subprocess.PIPE, cwd=cwd, environment=clean_environment()) as process:
+        printed = b"".join(process.communicate(timeout=timeout))
+    return process.returncode, printed.decode(errors="replace")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -17,11 +17,12 @@ from tqdm import tqdm
 
 import difflut
 from difflut.errors import ConfigError
-from difflut.files import WriteError
+from difflut.files import WriteError, scratch, write_atomically
+from difflut.locks import locked
 from difflut.sim import protocol, vectors
 from difflut.sim.build import Simulator, build_icarus, build_verilator, check_sources
 from difflut.sim.interface import Ports, ProbeLike, RtlInterface, as_codes
-from difflut.sim.process import ToolFailure, clean_environment, run_logged
+from difflut.sim.process import ToolFailure, clean_environment, log_excerpt, run_logged
 from difflut.sim.toolchain import Cocotb, find_cocotb, find_icarus, find_verilator
 
 SIMULATORS = ("verilator", "icarus")
@@ -172,9 +173,17 @@ def build(
     probes: Sequence[ProbeLike],
     seed: int,
 ) -> Simulator:
-    """Build a simulator, or find the one of an earlier run, with a progress bar."""
+    """Build a simulator, or find the one of an earlier run, with a progress bar; of two runs at once one waits."""
     folder = Path(build_dir)
-    with _bar("building the simulator", bar_format="{desc}: {elapsed}") as bar:
+    with ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(folder))
+        except OSError as error:
+            raise WriteError(
+                f"cannot create {folder}: {error.strerror}; choose a build folder that is writable"
+            ) from error
+        bar = held.enter_context(_bar("building the simulator", bar_format="{desc}: {elapsed}"))
         if simulator == "verilator":
             return build_verilator(
                 *(sources, interface, find_verilator(), cocotb),
@@ -197,60 +206,71 @@ class Bench(Generic[Recorded]):
 
 
 def simulate(built: Simulator, bench: Bench[Recorded], stimulus: Any, samples: int) -> Recorded:
-    """Run a bench with a stimulus, a dataclass of arrays, and return its recording.
+    """Run a bench with a stimulus, a dataclass of arrays, in a folder of its own, and return its recording.
+
+    cocotb imports modules from where it runs, so nothing may lie in that folder but what is written here.
+    The log, the recording and the waveforms are moved to the simulator's folder at the end.
 
     Raises:
         ToolFailure: the simulator failed or left no recording.
         WriteError: its folder cannot be written.
     """
-    folder = built.folder
-    log, progress = folder / LOG, folder / "progress.txt"
-    stimulus_file, recording_file = folder / "stimulus.npz", folder / "recording.npz"
-    try:
-        for stale in filter(
-            None, (recording_file, progress, log, built.waves)
-        ):  # what an earlier run left must not count for this one
-            stale.unlink(missing_ok=True)
-        progress.touch()
-    except OSError as error:
-        raise WriteError(f"cannot write to {folder}: {error.strerror}; choose a folder that is writable") from error
-    vectors.write(stimulus_file, stimulus)
-    environment = clean_environment(
-        **built.environment,
-        **_cocotb_environment(find_cocotb(), bench),
-        COCOTB_RESULTS_FILE=str(folder / "results.xml"),
-        DIFFLUT_SIM_STIMULUS=str(stimulus_file),
-        DIFFLUT_SIM_RECORDING=str(recording_file),
-        DIFFLUT_SIM_PROGRESS=str(progress),
-    )
-    with _bar("RTL simulation", total=samples, unit=" images") as bar:
+    with scratch("run", built.folder) as folder:
+        stimulus_file, recording_file, progress = folder / "stimulus.npz", folder / "recording.npz", folder / "progress"
+        log = folder / LOG
+        vectors.write(stimulus_file, stimulus)
+        write_atomically(progress, b"")
+        environment = clean_environment(
+            **built.environment,
+            **_cocotb_environment(find_cocotb(), bench),
+            COCOTB_RESULTS_FILE=str(folder / "results.xml"),
+            DIFFLUT_SIM_STIMULUS=str(stimulus_file),
+            DIFFLUT_SIM_RECORDING=str(recording_file),
+            DIFFLUT_SIM_PROGRESS=str(progress),
+        )
+        with _bar("RTL simulation", total=samples, unit=" images") as bar:
 
-        def show_progress() -> None:
-            lines = progress.read_text(encoding="ascii").split()
-            bar.update((int(lines[-1]) if lines else 0) - bar.n)
+            def show_progress() -> None:
+                lines = progress.read_text(encoding="ascii").split()
+                bar.update((int(lines[-1]) if lines else 0) - bar.n)
 
-        status = _run(built, log, environment, show_progress)
-    # The simulator's exit status is no evidence: cocotb ends with 0 after a failed test as well.
+            status = run_logged(built.command, log=log, cwd=folder, environment=environment, poll=show_progress)
+        return _results(built, bench, folder, status)
+
+
+def _results(built: Simulator, bench: Bench[Recorded], run: Path, status: int) -> Recorded:
+    """The recording that a run left in its folder; its files take the places of an earlier run's.
+
+    The simulator's exit status is no evidence: cocotb ends with 0 after a failed test as well.
+    """
+    problem, recording, recording_file = "", None, run / "recording.npz"
     if not recording_file.is_file():
-        raise ToolFailure(f"the simulator ended (exit status {status}) without writing its results", built.command, log)
-    try:
-        recording = vectors.read(recording_file, bench.recording)
-    except (OSError, KeyError, ValueError) as error:
-        raise ToolFailure(f"the simulator's results cannot be read: {error}", built.command, log) from error
-    if status != 0:
-        raise ToolFailure(f"the simulator failed with exit status {status}", built.command, log)
-    stimulus_file.unlink(missing_ok=True)
+        problem = f"the simulator ended (exit status {status}) without writing its results"
+    else:
+        try:
+            recording = vectors.read(recording_file, bench.recording)
+        except (OSError, KeyError, ValueError) as error:
+            problem = f"the simulator's results cannot be read: {error}"
+        else:
+            problem = f"the simulator failed with exit status {status}" if status else ""
+    excerpt = log_excerpt(run / LOG)
+    waves = built.waves.name if built.waves else None
+    for name in filter(None, (LOG, recording_file.name, waves)):
+        _keep(run / name, built.folder / name)
+    if problem or recording is None:
+        raise ToolFailure(problem, built.command, built.folder / LOG, excerpt)
     return recording
 
 
-def _run(built: Simulator, log: Path, environment: dict[str, str], poll: Callable[[], None]) -> int:
-    """Run a simulator in an empty folder, as cocotb imports modules from where it runs; returns the exit status."""
-    with tempfile.TemporaryDirectory(dir=built.folder, prefix="run-") as name:
-        try:
-            return run_logged(built.command, log=log, cwd=Path(name), environment=environment, poll=poll)
-        finally:
-            if built.waves is not None and (Path(name) / built.waves.name).is_file():
-                os.replace(Path(name) / built.waves.name, built.waves)
+def _keep(made: Path, place: Path) -> None:
+    """Move a file of a run to its place; where the run did not make it, none of an earlier run stays either."""
+    try:
+        if made.exists():
+            os.replace(made, place)
+        else:
+            place.unlink(missing_ok=True)
+    except OSError as error:
+        raise WriteError(f"cannot write {place}: {error.strerror}; choose a folder that is writable") from error
 
 
 def _bar(description: str, **options: Any) -> Any:

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from difflut.export.errors import ToolError
+from difflut.sim.process import run_captured
 
 VERILATOR_VARIABLE = "DIFFLUT_VERILATOR"
 LEAST_VERILATOR = (5, 36)  # cocotb 2.1 refuses older ones
@@ -175,10 +176,9 @@ def _printed_version(executable: str) -> tuple[int, int]:
 
 def _output_of(command: list[str]) -> str:
     try:
-        result = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60, check=False)
+        return run_captured(command, timeout=60)[1]
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ToolError(f"cannot run `{' '.join(command)}`: {error}") from error
-    return result.stdout + result.stderr
 
 
 def _first_line(text: str) -> str:

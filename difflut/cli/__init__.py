@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 import click
 
@@ -40,14 +43,46 @@ class _LazyGroup(click.Group):
 def cli() -> None:
     """Train networks of lookup tables and turn them into verified FPGA circuits.
 
-    Exit status: 0 done, 1 a check failed, 2 wrong usage or unusable input.
+    Exit status: 0 done, 1 a check failed, 2 wrong usage or unusable input, 128 + N ended by signal N.
     """
+
+
+class _Signalled(KeyboardInterrupt):
+    """The process was told to end, by a signal other than Ctrl-C's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP, unless they are ignored, end a command as Ctrl-C does: tools end, nothing is left behind."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise _Signalled(number)
+
+    replaced: list[int] = []
+    try:
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, stop)
+                replaced.append(number)
+    except ValueError:  # not in the main thread, which alone has handlers
+        pass
+    try:
+        yield
+    finally:
+        for number in replaced:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
     try:
-        cli.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        with _signals_interrupt():
+            cli.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
@@ -56,6 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except DifflutError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as stop:
         click.echo("interrupted", err=True)
-        sys.exit(130)
+        cause = stop if isinstance(stop, _Signalled) else stop.__cause__  # click's Abort hides it
+        sys.exit(128 + (cause.number if isinstance(cause, _Signalled) else signal.SIGINT))

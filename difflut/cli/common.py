@@ -40,11 +40,11 @@ def check_output(option: str, path: Path | None) -> None:
     Raises:
         ConfigError: if `path`, the value of `option`, lies in a build directory, and not in its work folder.
     """
-    from difflut.export.bundle import MANIFEST, WORK_FOLDER
+    from difflut.export.bundle import WORK_FOLDER, is_build
 
     place = path.absolute() if path is not None else Path("/")
     for folder in place.parents:
-        if (folder / MANIFEST).is_file() and place.relative_to(folder).parts[0] != WORK_FOLDER:
+        if is_build(folder) and place.relative_to(folder).parts[0] != WORK_FOLDER:
             raise ConfigError(
                 f"{option} {path}: lies in the build {folder}, which would count as edited; choose a place in its "
                 f"{WORK_FOLDER}/ or outside"

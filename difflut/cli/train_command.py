@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from difflut.cli.common import data_options, default_dataset, json_option, percent, print_json
+from difflut.cli.common import check_output, data_options, default_dataset, json_option, percent, print_json
 
 
 @click.command(
@@ -62,6 +62,8 @@ def command(
 
     make_model = model_factory(source)
     recipe = recipe_for(source).with_(**{key: value for key, value in changes.items() if value is not None})
+    check_output("--out", out)
+    check_output("--plot", plot)
     if not out.parent.is_dir():
         raise ConfigError(f"--out {out}: the folder {out.parent} does not exist; make it first")
     if plot is not None:

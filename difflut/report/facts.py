@@ -150,6 +150,7 @@ class Facts:
         return self.measured.outputs if self.measured else None
 
 
+@bundle.uses_build
 def read_facts(directory: Path) -> Facts:
     """Read a build and what verification, proof and synthesis left in it.
 

@@ -7,6 +7,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from tqdm import tqdm
 
 from difflut.data import Dataset, Split
 from difflut.errors import CheckpointError, ConfigError, DataError
-from difflut.files import write_atomically
+from difflut.files import scratch, write_atomically
 from difflut.models.base_model import BaseModel
 from difflut.training.allocator import keep_freed_memory
 from difflut.training.augmentation import augment
 from difflut.training.evaluation import accuracy, count_correct
+from difflut.training.place import claimed
 from difflut.training.processes import Processes
 from difflut.training.recipes import Recipe
 
@@ -80,7 +82,8 @@ def train(
 
     Raises:
         DataError: if there are too few samples, or a label is no class of the model.
-        ConfigError: if the model has no trainable parameters, or the recipe does not fit the samples or processes.
+        ConfigError: if the model has no trainable parameters, the recipe does not fit the samples or processes, or another
+            training writes to `out`.
         CheckpointError: if the resume file is damaged or belongs to another run.
     """
     device = device or torch.device("cpu")
@@ -111,10 +114,12 @@ def train(
     model.to(device).train()
     if not any(p.requires_grad for p in model.parameters()):
         raise ConfigError(f"model {model.name!r} has no trainable parameters; train a fresh one, not a frozen one")
-    run = _Run(model, recipe, data.name, out, processes)
-    run.resume()
-    run.fit(fitting.to(device), held_out.to(device), progress)
-    return processes.on_first(lambda: run.finish(data))
+    with ExitStack() as held:
+        processes.on_first(lambda: held.enter_context(claimed(out)))
+        run = _Run(model, recipe, data.name, out, processes)
+        run.resume()
+        run.fit(fitting.to(device), held_out.to(device), progress)
+        return processes.on_first(lambda: run.finish(data))
 
 
 class _Run:
@@ -263,8 +268,9 @@ class _Run:
     def finish(self, data: Dataset) -> TrainingResult:
         """Measure the chosen epoch's model on the test samples and write its checkpoint."""
         epoch, validation_accuracy, checkpoint = self.best
-        write_atomically(self.out, checkpoint)
-        model = self.model.load_checkpoint(self.out)
+        with scratch("train") as folder:
+            (folder / "chosen").write_bytes(checkpoint)
+            model = self.model.load_checkpoint(folder / "chosen")
         test_accuracy = accuracy(model, data.test)
         model.info = {
             "data": self.data_name,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from difflut.export.flows.yosys import MODELS, Yosys, copy_sources
+from difflut.files import write_atomically
 from difflut.quoting import yosys
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
 
@@ -76,7 +77,7 @@ def _run(tool: Yosys, lines: Sequence[str], name: str, folder: Path) -> tuple[li
     """Run Yosys commands in `folder`; returns the command line and the log."""
     log = folder / f"{name}.log"
     log.unlink(missing_ok=True)
-    (folder / f"{name}.ys").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_atomically(folder / f"{name}.ys", ("\n".join(lines) + "\n").encode())
     command = [*tool.command, f"{name}.ys"]
     status = run_logged(command, log=log, cwd=folder, environment=clean_environment())
     if status != 0:

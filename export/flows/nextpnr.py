@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -23,10 +22,11 @@ from difflut.export.errors import ToolError
 from difflut.export.flows import yosys
 from difflut.export.flows.cells import Usage, count_types, usage
 from difflut.export.flows.devices import Device, find_device
-from difflut.export.flows.reports import fresh_folder, save_report
+from difflut.export.flows.reports import flow_folder, save_report
 from difflut.export.flows.routed import Clock, Resource, overfull, read_clocks, read_utilisation
 from difflut.export.flows.shell import PINS, make_shell
 from difflut.export.flows.tools import Tool, find_tool
+from difflut.files import write_atomically
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
 
 FLOW = "nextpnr"
@@ -175,6 +175,7 @@ class RoutedReport:
         return values
 
 
+@bundle.uses_build
 def implement(
     directory: Path,
     device: str | None = None,
@@ -211,48 +212,65 @@ def implement(
     estimate = float(build.manifest["timing"]["fmax_mhz"]) if estimated else None
     asked = freq_mhz or estimate or 100.0
 
-    folder = fresh_folder(Path(directory), f"{FLOW}-{part.slug}")
+    given = None if pins is None else _read_pins(pins)  # now, since it may lie in the flow's own folder
     started = time.perf_counter()
-    top = str(build.manifest["name"])
-    sources = [Path(os.path.abspath(directory)) / name for name in bundle.rtl_files(build)]
-    shell = None if pins is not None or build.manifest["interface"] != "plain" else make_shell(build)
-    constraints = f"pins{family.constraints[1]}"
-    if pins is not None:
-        shutil.copyfile(pins, folder / constraints)
-    if shell is not None:
-        top = shell.module
-        (folder / "shell.v").write_text(shell.text, encoding="utf-8")
-        sources.append((folder / "shell.v").absolute())
-        if part.pins:
-            places = [f'IO_LOC "{port}" {part.pins[port]};\n' for port in PINS]
-            (folder / constraints).write_text("".join(places), encoding="ascii")
-    design = yosys.Design(str(build.manifest["name"]), top, tuple(sources), ())
-    modules = yosys.flatten(synthesiser, design, part.family, folder, options=part.synthesis, report=report)
-    options = [*part.options, "--json", "flat.json", "--freq", f"{asked:g}", "--timing-allow-fail"]
-    options += family.pins(constraints) if (folder / constraints).exists() else family.unconstrained
-    placements = tuple(_place(place, family, part, options, seed, folder, shell is not None, report) for seed in seeds)
-    best = max(range(len(placements)), key=lambda position: placements[position].mhz)
-    bitstream = f"{build.manifest['name']}{family.bitstream}"
-    _run(pack, family.pack(placements[best].routed, bitstream, part), folder, "pack.log", bitstream, report)
-    result = RoutedReport(
-        build=str(build.manifest["name"]),
-        digest=build.digest,
-        fpga=part.family,
-        device=part.part,
-        tools={"yosys": synthesiser.text, place.name: place.version, pack.name: pack.version},
-        command=yosys.command(part.family, part.synthesis),
-        asked_mhz=asked,
-        shell=None if shell is None else shell.registers,
-        total=usage(count_types(modules, top)),
-        placements=placements,
-        best=best,
-        bitstream=bitstream,
-        estimated_mhz=estimate,
-        seconds=round(time.perf_counter() - started, 1),
-        folder=str(folder),
-    )
-    save_report(folder, result.to_json())
+    place_of_all = Path(directory) / bundle.WORK_FOLDER / f"{FLOW}-{part.slug}"
+    with flow_folder(place_of_all, _products(family, str(build.manifest["name"]))) as folder:
+        top = str(build.manifest["name"])
+        sources = [Path(os.path.abspath(directory)) / name for name in bundle.rtl_files(build)]
+        shell = None if given is not None or build.manifest["interface"] != "plain" else make_shell(build)
+        constraints = f"pins{family.constraints[1]}"
+        if given is not None:
+            write_atomically(folder / constraints, given)
+        if shell is not None:
+            top = shell.module
+            write_atomically(folder / "shell.v", shell.text.encode())
+            sources.append((folder / "shell.v").absolute())
+            if part.pins:
+                places = [f'IO_LOC "{port}" {part.pins[port]};\n' for port in PINS]
+                write_atomically(folder / constraints, "".join(places).encode())
+        design = yosys.Design(str(build.manifest["name"]), top, tuple(sources), ())
+        modules = yosys.flatten(synthesiser, design, part.family, folder, options=part.synthesis, report=report)
+        options = [*part.options, "--json", "flat.json", "--freq", f"{asked:g}", "--timing-allow-fail"]
+        options += family.pins(constraints) if (folder / constraints).exists() else family.unconstrained
+        placements = tuple(
+            _place(place, family, part, options, seed, folder, shell is not None, report) for seed in seeds
+        )
+        best = max(range(len(placements)), key=lambda position: placements[position].mhz)
+        bitstream = f"{build.manifest['name']}{family.bitstream}"
+        _run(pack, family.pack(placements[best].routed, bitstream, part), folder, "pack.log", bitstream, report)
+        result = RoutedReport(
+            build=str(build.manifest["name"]),
+            digest=build.digest,
+            fpga=part.family,
+            device=part.part,
+            tools={"yosys": synthesiser.text, place.name: place.version, pack.name: pack.version},
+            command=yosys.command(part.family, part.synthesis),
+            asked_mhz=asked,
+            shell=None if shell is None else shell.registers,
+            total=usage(count_types(modules, top)),
+            placements=placements,
+            best=best,
+            bitstream=bitstream,
+            estimated_mhz=estimate,
+            seconds=round(time.perf_counter() - started, 1),
+            folder=str(folder),
+        )
+        save_report(folder, result.to_json())
     return result
+
+
+def _read_pins(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); expected a file of pin constraints") from error
+
+
+def _products(family: Family, name: str) -> tuple[str, ...]:
+    """What the flow writes into its folder, as patterns."""
+    seeds = ("seed*.log", "seed*.report.json", f"seed*{family.routed[1]}")
+    return (*seeds, "flat.*", "shell.v", f"pins{family.constraints[1]}", "pack.log", f"{name}{family.bitstream}")
 
 
 def _check(

@@ -8,15 +8,17 @@ Every report has `flow`, `status` ("done" or "not run"), `build`, `digest` (of t
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from difflut.errors import DifflutError
 from difflut.export import bundle
 from difflut.export.stored import FLOW_REPORT, read_object
-from difflut.files import write_atomically
+from difflut.files import WriteError, write_atomically
+from difflut.locks import locked
 
 REPORT = "report.json"
 
@@ -41,12 +43,28 @@ class FlowReport:
         return str(self.content["flow"])
 
 
-def fresh_folder(directory: Path, name: str) -> Path:
-    """The empty folder `name` of a flow in a build directory; what an earlier run left there is gone."""
-    folder = directory / bundle.WORK_FOLDER / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
+@contextmanager
+def flow_folder(folder: Path, products: Sequence[str] = ()) -> Iterator[Path]:
+    """Hold a flow's folder alone, made if it is not there; of two runs at once one waits.
+
+    The report of an earlier run is gone, and so are its `products` (names or patterns): nothing stale can pass for new.
+    Whatever else is there, such as a project that the user made, stays.
+
+    Raises:
+        WriteError: the folder cannot be made or changed.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder):
+            for pattern in (REPORT, *products):
+                for old in folder.glob(pattern):
+                    if old.is_symlink() or not old.is_dir():
+                        old.unlink()
+            yield folder
+    except DifflutError:
+        raise
+    except OSError as error:
+        raise WriteError(f"cannot write to {folder}: {error.strerror or error}; make it writable") from error
 
 
 def save_report(folder: Path, content: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from difflut.export.errors import ToolError
-from difflut.sim.process import python_command
+from difflut.sim.process import python_command, run_captured
 
 INSTALL = "pip install 'difflut[pnr]'"
 
@@ -69,8 +69,8 @@ def find_tool(name: str) -> Tool:
 def _printed_version(executable: str) -> str:
     """The first line that `--version` prints; "unknown" if it prints none."""
     try:
-        done = subprocess.run([executable, "--version"], capture_output=True, text=True, timeout=60, check=False)
+        status, printed = run_captured([executable, "--version"], timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
-    lines = (done.stdout + done.stderr).strip().splitlines()
-    return lines[0] if lines and done.returncode == 0 else "unknown"
+    lines = printed.strip().splitlines()
+    return lines[0] if lines and status == 0 else "unknown"

@@ -18,8 +18,9 @@ from typing import Any
 from difflut.errors import ConfigError, UnknownNameError
 from difflut.export import bundle
 from difflut.export.errors import ToolError
-from difflut.export.flows.reports import fresh_folder, save_report
+from difflut.export.flows.reports import flow_folder, save_report
 from difflut.export.flows.vivado_reports import TimingSummary, Utilisation, read_timing, read_utilisation
+from difflut.files import write_atomically
 from difflut.hdl_templates import render
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
 
@@ -30,6 +31,7 @@ TIMING_FILE = "timing.rpt"
 PARTS = {"generic": "xc7a35tcpg236-1", "xc7": "xc7a35tcpg236-1", "xcup": "xcvu9p-flga2104-2-i"}
 _PART = re.compile(r"[a-z0-9][a-z0-9-]*", re.IGNORECASE)
 _SEVEN = re.compile(r"xc7", re.IGNORECASE)
+SCRIPTS = ("clock.xdc", "out_of_context.tcl", "project.tcl", "run.sh")
 Report = Callable[[str], None]
 
 
@@ -75,6 +77,7 @@ class VivadoReport:
         return {"flow": FLOW, **asdict(self), "mhz": self.mhz}
 
 
+@bundle.uses_build
 def implement(
     directory: Path,
     device: str | None = None,
@@ -112,28 +115,29 @@ def implement(
             "vivado is not on PATH; source its settings64.sh first, or write the scripts only with --no-run"
         )
 
-    folder = fresh_folder(Path(directory), f"{FLOW}-{part}")
     started = time.perf_counter()
-    _write_scripts(build, folder, part, asked)
-    utilisation, timing, tools, status = None, None, {}, "not run"
-    if run is not False and executable is not None:
-        utilisation, timing = _run(executable, folder, report)
-        tools, status = {"vivado": utilisation.version}, "done"
-    result = VivadoReport(
-        build=top,
-        digest=build.digest,
-        fpga=family,
-        device=part,
-        status=status,
-        tools=tools,
-        asked_mhz=round(asked, 3),
-        utilisation=utilisation,
-        timing=timing,
-        estimated_mhz=estimate,
-        seconds=round(time.perf_counter() - started, 1),
-        folder=str(folder),
-    )
-    save_report(folder, result.to_json())
+    products = (*SCRIPTS, UTILISATION_FILE, TIMING_FILE, "vivado.log", f"{top}.dcp")
+    with flow_folder(Path(directory) / bundle.WORK_FOLDER / f"{FLOW}-{part}", products) as folder:
+        _write_scripts(build, folder, part, asked)
+        utilisation, timing, tools, status = None, None, {}, "not run"
+        if run is not False and executable is not None:
+            utilisation, timing = _run(executable, folder, report)
+            tools, status = {"vivado": utilisation.version}, "done"
+        result = VivadoReport(
+            build=top,
+            digest=build.digest,
+            fpga=family,
+            device=part,
+            status=status,
+            tools=tools,
+            asked_mhz=round(asked, 3),
+            utilisation=utilisation,
+            timing=timing,
+            estimated_mhz=estimate,
+            seconds=round(time.perf_counter() - started, 1),
+            folder=str(folder),
+        )
+        save_report(folder, result.to_json())
     return result
 
 
@@ -163,8 +167,8 @@ def _write_scripts(build: bundle.Bundle, folder: Path, part: str, asked_mhz: flo
         "utilisation": UTILISATION_FILE,
         "timing": TIMING_FILE,
     }
-    for name in ("clock.xdc", "out_of_context.tcl", "project.tcl", "run.sh"):
-        (folder / name).write_text(render(f"vivado_{name}.j2", context), encoding="utf-8")
+    for name in SCRIPTS:
+        write_atomically(folder / name, render(f"vivado_{name}.j2", context).encode())
     (folder / "run.sh").chmod(0o755)
 
 

@@ -25,11 +25,12 @@ from difflut.export import bundle
 from difflut.export.errors import ToolError
 from difflut.export.flows.cells import Usage, count_parts, count_types, usage
 from difflut.export.flows.clock import LongestPath, longest_path
-from difflut.export.flows.reports import REPORT, save_report
+from difflut.export.flows.reports import flow_folder, save_report
 from difflut.export.targets import find_target
+from difflut.files import write_atomically
 from difflut.hdl_templates import render
 from difflut.quoting import yosys as line
-from difflut.sim.process import ToolFailure, clean_environment, python_command, run_logged
+from difflut.sim.process import ToolFailure, clean_environment, python_command, run_captured, run_logged
 
 FLOW = "yosys"
 VARIABLE = "DIFFLUT_YOSYS"
@@ -146,7 +147,7 @@ def find_yosys() -> Yosys:
     if executable is None:
         raise ToolError(f"Yosys is missing; install it: {_INSTALL}")
     try:
-        printed = subprocess.run([executable, "-V"], capture_output=True, text=True, timeout=60, check=False).stdout
+        _, printed = run_captured([executable, "-V"], timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ToolError(f"cannot run `{executable} -V`: {error}") from error
     if not printed.startswith("Yosys "):
@@ -168,6 +169,7 @@ def _version(text: str) -> tuple[int, int]:
     return int(numbers[0]), int(numbers[1]) if len(numbers) > 1 else 0
 
 
+@bundle.uses_build
 def synthesise(directory: Path, fpga: str | None = None, report: Report = lambda line: None) -> SynthesisReport:
     """Synthesise a build directory; the results go to `work/yosys-<fpga>/` in it.
 
@@ -205,25 +207,24 @@ def run(
     if fpga not in COMMANDS:
         raise UnknownNameError(f"unknown FPGA family {fpga!r}; known: {', '.join(COMMANDS)}")
     tool = find_yosys()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / REPORT).unlink(missing_ok=True)
-    started = time.perf_counter()
-    apart = _run_once(tool, design, fpga, folder, "parts", design.modules, report)
-    flat = flatten(tool, design, fpga, folder, report=report)
-    total = usage(count_types(flat, design.top))
-    result = SynthesisReport(
-        build=design.name,
-        digest=digest,
-        fpga=fpga,
-        command=command(fpga),
-        tools={"yosys": tool.text},
-        total=total,
-        parts={name: usage(types) for name, types in count_parts(apart, design.top).items()},
-        path=longest_path(flat[design.top], find_target(fpga).delays, total.luts),
-        seconds=round(time.perf_counter() - started, 1),
-        folder=str(folder),
-    )
-    save_report(folder, result.to_json())
+    with flow_folder(folder):
+        started = time.perf_counter()
+        apart = _run_once(tool, design, fpga, folder, "parts", design.modules, report)
+        flat = flatten(tool, design, fpga, folder, report=report)
+        total = usage(count_types(flat, design.top))
+        result = SynthesisReport(
+            build=design.name,
+            digest=digest,
+            fpga=fpga,
+            command=command(fpga),
+            tools={"yosys": tool.text},
+            total=total,
+            parts={name: usage(types) for name, types in count_parts(apart, design.top).items()},
+            path=longest_path(flat[design.top], find_target(fpga).delays, total.luts),
+            seconds=round(time.perf_counter() - started, 1),
+            folder=str(folder),
+        )
+        save_report(folder, result.to_json())
     return result
 
 
@@ -272,7 +273,7 @@ def copy_sources(sources: Sequence[Path], folder: Path) -> list[str]:
     """Copy Verilog files into a folder under plain names, which a script can hold whatever theirs are; the names."""
     copies = _copies(sources)
     for source, copy in zip(sources, copies, strict=True):
-        shutil.copyfile(source, folder / copy)
+        write_atomically(folder / copy, source.read_bytes())
     return copies
 
 
@@ -294,9 +295,9 @@ def _run_once(
     log, result, source = folder / f"{name}.log", folder / f"{name}.json", folder / f"{name}.ys"
     for old in (log, result, folder / f"{name}.v"):
         old.unlink(missing_ok=True)
-    (folder / "table_reads.v").write_text(render("yosys_lut_map.v.j2", {}), encoding="utf-8")
+    write_atomically(folder / "table_reads.v", render("yosys_lut_map.v.j2", {}).encode())
     copy_sources(design.sources, folder)
-    source.write_text(script(design, fpga, name, kept, options), encoding="utf-8")
+    write_atomically(source, script(design, fpga, name, kept, options).encode())
     call = [*tool.command, source.name]
 
     def poll() -> None:

@@ -33,7 +33,8 @@ from difflut.export.proof.yosys import require_yosys
 from difflut.export.stored import PROOF_REPORT, read_object
 from difflut.export.targets import GENERIC, find_target
 from difflut.export.text import from_text
-from difflut.files import write_atomically
+from difflut.files import WriteError, write_atomically
+from difflut.locks import locked
 
 WORK = Path(bundle.WORK_FOLDER) / "proof"
 REPORT_FILE = "report.json"
@@ -56,6 +57,7 @@ def silent(what: str, done: int, total: int) -> None:
     """Progress for nobody."""
 
 
+@bundle.uses_build
 def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     """Prove a build directory and store the report in its work folder.
 
@@ -83,10 +85,8 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
         progress("streams", 0, 1)
         claims += prove_streams({PurePosixPath(name).name: text for name, text in sources.items()}, build.manifest)
         progress("streams", 1, 1)
-    work = Path(directory) / WORK
     if found is not None and not found.part:
         found = replace(found, file=(WORK / COUNTEREXAMPLE_FILE).as_posix())
-        _save(found, work / COUNTEREXAMPLE_FILE)
     report = ProofReport(
         build=build.manifest["name"],
         digest=build.digest,
@@ -98,12 +98,26 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
         read_seconds=round(read_seconds, 2),
         not_covered=NOT_PROVED if streaming else (),
     )
-    work.mkdir(parents=True, exist_ok=True)
-    if found is None or found.part:
-        (work / COUNTEREXAMPLE_FILE).unlink(missing_ok=True)
-    content = json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n"
-    write_atomically(work / REPORT_FILE, content.encode())
+    _keep(report, Path(directory) / WORK)
     return report
+
+
+def _keep(report: ProofReport, folder: Path) -> None:
+    """Write the report and its counterexample; of two proofs at once the later pair stays."""
+    content = json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n"
+    found = report.counterexample
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder):
+            if found is None or found.part:
+                (folder / COUNTEREXAMPLE_FILE).unlink(missing_ok=True)
+            else:
+                _save(found, folder / COUNTEREXAMPLE_FILE)
+            write_atomically(folder / REPORT_FILE, content.encode())
+    except WriteError:
+        raise
+    except OSError as error:
+        raise WriteError(f"cannot write to {folder}: {error.strerror}; make the build directory writable") from error
 
 
 def stored_report(directory: Path, digest: str) -> Mapping[str, Any] | None:
@@ -244,5 +258,4 @@ def _save(found: Counterexample, path: Path) -> None:
         expected_scores=np.array([found.expected_scores], np.int64),
         expected_classes=np.array([found.expected_class], np.int64),
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content.getvalue())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from difflut.export.errors import ToolError
 from difflut.export.proof.cells import WORD_CELLS
 from difflut.export.proof.circuit import Circuit
 from difflut.export.proof.yosys import require_yosys, run_script
+from difflut.files import scratch
 from difflut.hdl_templates import render
 from difflut.quoting import yosys
 
@@ -31,8 +31,7 @@ def read_back(sources: Mapping[str, str], top: str) -> Circuit:
         ProofError: the design is not a synchronous circuit of one clock.
     """
     package = require_yosys()
-    with tempfile.TemporaryDirectory(prefix="difflut-prove-") as name:
-        folder = Path(name)
+    with scratch("prove") as folder:
         files = []
         for number, (_, text) in enumerate(sorted(sources.items())):
             (folder / f"source{number}.v").write_text(text, encoding="utf-8")

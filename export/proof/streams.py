@@ -6,9 +6,7 @@ anything, as late as the real one, takes the place of the core, which is proved 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from difflut.export.errors import ToolError
@@ -17,6 +15,7 @@ from difflut.export.interfaces.framing import framing_of
 from difflut.export.interfaces.registers import Register
 from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim
 from difflut.export.proof.yosys import require_yosys, run_script
+from difflut.files import scratch
 from difflut.quoting import yosys
 
 MOST_STEPS = 4
@@ -82,8 +81,7 @@ def induction(subject: str, sources: Mapping[str, str], top: str, most_steps: in
 
 
 def _run(sources: Mapping[str, str], top: str, most_steps: int) -> list[str]:
-    with tempfile.TemporaryDirectory(prefix="difflut-streams-") as name:
-        folder = Path(name)
+    with scratch("streams") as folder:
         files: Sequence[str] = [f"source{number}.v" for number in range(len(sources))]
         for file, text in zip(files, sources.values(), strict=True):
             (folder / file).write_text(text, encoding="utf-8")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from difflut.export.errors import ToolError
-from difflut.sim.process import clean_environment, python_command
+from difflut.sim.process import python_command, run_captured
 
 _RUN = "from pyosys import libyosys; libyosys.run_pass('script ' + sys.argv[1], libyosys.Design())"
 
@@ -28,13 +27,5 @@ def require_yosys() -> Path:
 def run_script(lines: Sequence[str], folder: Path) -> tuple[int, list[str]]:
     """Run a script in a folder; the exit status, and what was printed, line by line."""
     (folder / "script.ys").write_text("\n".join(lines) + "\n", encoding="ascii")
-    done = subprocess.run(
-        [*python_command(_RUN), "script.ys"],
-        cwd=folder,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    return done.returncode, (done.stdout + done.stderr).splitlines()
+    status, printed = run_captured([*python_command(_RUN), "script.ys"], cwd=folder)
+    return status, printed.splitlines()

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -272,10 +271,10 @@ def test_unfit_files_are_refused(capsys: pytest.CaptureFixture[str], tmp_path: P
 def test_read_only_directory(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, custom: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(**arguments: object) -> str:  # root may write everywhere, so the refusal is played
+    def refuse(*arguments: object) -> None:  # root may write everywhere, so the refusal is played
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    monkeypatch.setattr(os, "mkdir", refuse)
     status, _, err = run(capsys, "export", custom, "--model", "small_models:Custom", "--out", tmp_path / "net")
     monkeypatch.undo()
     assert not (tmp_path / "net").exists()
@@ -289,10 +288,10 @@ def test_full_disk(
     assert run(capsys, *arguments)[0] == 0
     before = bundle.read(tmp_path / "net").digest
 
-    def full(self: Path, content: bytes) -> int:
+    def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     status, _, err = run(capsys, *arguments)
     monkeypatch.undo()
     assert status == 2 and "No space left on device; choose a place that is writable and has space" in err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from pathlib import Path
@@ -39,52 +38,6 @@ def test_manifest_is_readable_json_with_digests(tmp_path: Path) -> None:
     assert manifest["format"] == "difflut-build"
     assert list(manifest["files"]) == ["README.md", "rtl/net.v"]
     assert all(len(digest) == 64 for digest in manifest["files"].values())
-
-
-def test_replaces_an_older_build_with_its_work_folder(tmp_path: Path) -> None:
-    folder = tmp_path / "net"
-    bundle.write(Bundle({"name": "old"}, {"rtl/old.v": b""}), folder)
-    (folder / "work").mkdir()
-    (folder / "work" / "log").write_text("x")
-    bundle.write(BUILD, folder)
-    assert sorted(content(folder)) == ["README.md", "build.json", "rtl/net.v"]
-
-
-def test_empty_directory_is_taken(tmp_path: Path) -> None:
-    (tmp_path / "net").mkdir()
-    bundle.write(BUILD, tmp_path / "net")
-    assert bundle.read(tmp_path / "net").digest == BUILD.digest
-
-
-def test_something_else_is_never_replaced(tmp_path: Path) -> None:
-    folder = tmp_path / "home"
-    folder.mkdir()
-    (folder / "precious.txt").write_text("x")
-    with pytest.raises(BundleError, match=r"home: exists and is not a difflut build \(it has no build\.json\)"):
-        bundle.write(BUILD, folder)
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(BundleError, match="exists and is not a difflut build"):
-        bundle.write(BUILD, tmp_path / "file")
-    assert content(folder) == {"precious.txt": b"x"}
-
-
-@pytest.mark.parametrize("failing", ["write_bytes", "rename"])
-def test_full_disk_leaves_the_old_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
-    folder = tmp_path / "net"
-    bundle.write(Bundle({"name": "old"}, {"rtl/old.v": b"old"}), folder)
-    before = content(tmp_path)
-    original = getattr(Path, failing)
-
-    def fail(self: Path, *arguments: object) -> object:
-        if self.name in ("net.v", "new"):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return original(self, *arguments)
-
-    monkeypatch.setattr(Path, failing, fail)
-    with pytest.raises(WriteError, match=r"cannot write .*net: No space left on device; choose a place"):
-        bundle.write(BUILD, folder)
-    monkeypatch.undo()
-    assert content(tmp_path) == before
 
 
 def test_unwritable_place(tmp_path: Path) -> None:

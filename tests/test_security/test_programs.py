@@ -16,7 +16,7 @@ from tools import require_icarus, require_verilator, require_yosys
 from difflut.errors import ConfigError
 from difflut.export.exporter import export_model
 from difflut.export.proof.yosys import run_script
-from difflut.files import WriteError
+from difflut.files import WriteError, scratch
 from difflut.models import model_factory
 from difflut.sim import build as simulators
 from difflut.sim import cache, compare, run_rtl
@@ -94,7 +94,7 @@ def test_waves_are_where_they_were(tmp_path: Path) -> None:
         waves=True,
     )
     assert result.waves == tmp_path / "w" / "icarus-waves" / "waves.fst" and result.waves.is_file()
-    assert not list((tmp_path / "w").rglob("run-*"))
+    assert not list((tmp_path / "w").rglob("*run-*"))
 
 
 def test_the_cache_is_private_or_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,6 +140,19 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: py
     with pytest.raises(WriteError, match="name another directory in DIFFLUT_CACHE_DIR"):
         cache.install(tmp_path / "missing", "0" * 64, "simulator")
     assert not list((tmp_path / "cache" / "simulators").iterdir())
+
+
+@pytest.mark.filterwarnings("ignore:simulators are not kept")
+def test_without_a_cache_simulators_are_kept_while_this_process_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cache").write_text("a file")
+    monkeypatch.setenv("DIFFLUT_CACHE_DIR", str(tmp_path / "cache"))
+    product = tmp_path / "program"
+    product.write_text("x")
+    place = cache.install(product, "0" * 64, "simulator")
+    with scratch("other"):  # looks for what killed runs left
+        assert cache.find("0" * 64, "simulator") == place
 
 
 def test_the_platforms_cache_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
