@@ -292,6 +292,7 @@ def _cocotb_environment(cocotb: Cocotb, bench: Bench[Any]) -> dict[str, str]:
 
 
 def _import_paths() -> list[str]:
-    """Where this process imports from, the working directory aside, and where difflut lies."""
-    home = Path(difflut.__file__).parent.parent
-    return list(dict.fromkeys([*(os.path.abspath(path) for path in sys.path if path), str(home)]))
+    """Where this process imports from and where difflut lies, the working directory last and only if the user named code there."""
+    home = str(Path(difflut.__file__).parent.parent)
+    paths = [*(os.path.abspath(path) for path in sys.path if path), home]
+    return sorted(dict.fromkeys(paths), key=lambda path: path != home and path == os.getcwd())

@@ -6,11 +6,12 @@ import difflib
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import PathFinder
 from importlib.resources import as_file, files
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -111,36 +112,29 @@ def model_factory(reference: str) -> Callable[[], BaseModel]:
     module_name, _, class_name = reference.partition(":")
     try:
         found = getattr(_import_named(module_name), class_name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, ValueError, OSError) as error:
         raise ConfigError(
-            f"cannot load model {reference!r}: {error}; expected an importable module:Class. Of the working directory only "
-            f"this module is imported; what else it needs must be installed or lie where PYTHONPATH says"
+            f"cannot load model {reference!r}: {error}; expected an importable module:Class, installed, in the working directory "
+            f"or where PYTHONPATH says"
         ) from error
     if not (isinstance(found, type) and issubclass(found, BaseModel)):
         raise ConfigError(f"{reference!r} is not a subclass of difflut.models.BaseModel")
     return found
 
 
-class _WorkingDirectory:
-    """Finds one module, or package, in the working directory: the one that the user named, and nothing beside it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
-        """The specification of the module, None of any other."""
-        return PathFinder.find_spec(name, [os.getcwd()]) if name == self.name else None
-
-
 def _import_named(module: str) -> ModuleType:
-    """Import a module that the user named as code, if need be from the working directory, which is searched last."""
-    finder = _WorkingDirectory(module.partition(".")[0])
-    sys.meta_path.append(finder)
-    try:
-        importlib.invalidate_caches()
-        return importlib.import_module(module)
-    finally:
-        sys.meta_path.remove(finder)
+    """Import a module that the user named as code.
+
+    If only the working directory has it, that is searched from then on, after all else: the module may import its neighbours,
+    now or when its functions run.
+    """
+    name = module.partition(".")[0]
+    importlib.invalidate_caches()
+    if find_spec(name) is None:
+        here = os.getcwd()
+        if PathFinder.find_spec(name, [here]) is not None:
+            sys.path.append(here)
+    return importlib.import_module(module)
 
 
 def load_model(reference: str, model_class: str | None = None) -> BaseModel:

@@ -21,6 +21,7 @@ from difflut.models import model_factory
 from difflut.sim import build as simulators
 from difflut.sim import cache, compare, run_rtl
 from difflut.sim.process import clean_environment, python_command, run_logged
+from difflut.sim.runner import _import_paths
 from difflut.sim.toolchain import find_cocotb, find_verilator
 
 ROOT = Path(__file__).parents[2]
@@ -221,24 +222,43 @@ def test_the_working_directory_is_not_imported_from(tmp_path: Path, call: list[s
 OWN = "from difflut.models.mnist import MNISTFullyConnected as Net\n"
 
 
-def test_only_the_named_module_is_found_in_the_working_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with modules that must not be imported; what is put on Python's path goes afterwards."""
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
     monkeypatch.chdir(tmp_path)
-    before = list(sys.path), list(sys.meta_path)
-    plant(tmp_path, tmp_path / "canary", "json", "beside_it", "small_models")
-    (tmp_path / "own_module_a.py").write_text("import json\n" + OWN)
-    (tmp_path / "own_package_b").mkdir()
-    (tmp_path / "own_package_b" / "__init__.py").write_text("")
-    (tmp_path / "own_package_b" / "nets.py").write_text("from own_package_b import parts\n" + OWN)
-    (tmp_path / "own_package_b" / "parts.py").write_text("")
-    (tmp_path / "own_module_c.py").write_text("import beside_it\n" + OWN)
-    assert callable(model_factory("own_module_a:Net")) and callable(model_factory("own_package_b.nets:Net"))
+    plant(tmp_path, tmp_path / "canary", "json", "small_models")
+    return tmp_path
+
+
+def test_a_named_module_of_the_working_directory_finds_its_neighbours(own_folder: Path) -> None:
+    before = list(sys.path)
+    (own_folder / "own_module_a.py").write_text("import json, own_neighbour_a\n" + OWN)
+    (own_folder / "own_neighbour_a.py").write_text("def later():\n    import own_neighbour_b\n")
+    (own_folder / "own_neighbour_b.py").write_text("")
+    (own_folder / "own_package_b").mkdir()
+    (own_folder / "own_package_b" / "__init__.py").write_text("")
+    (own_folder / "own_package_b" / "nets.py").write_text("from own_package_b import parts\n" + OWN)
+    (own_folder / "own_package_b" / "parts.py").write_text("")
+    assert callable(model_factory("own_module_a:Net"))
+    sys.modules["own_neighbour_a"].later()
+    assert callable(model_factory("own_package_b.nets:Net")) and callable(model_factory("own_module_a:Net"))
+    assert sys.path == [*before, str(own_folder)]  # once, and last
+    assert (_import_paths()[-1], _import_paths().count(str(ROOT))) == (str(own_folder), 1)
+    assert not (own_folder / "canary").exists()
+
+
+def test_the_working_directory_is_searched_for_a_module_that_lies_there_only(own_folder: Path) -> None:
+    before = list(sys.path)
+    (own_folder / "own_neighbour_c.py").write_text("")
     assert callable(model_factory("small_models:Chain"))  # what is installed comes first
-    with pytest.raises(ConfigError, match=r"No module named 'beside_it'.*Of the working directory only this module"):
-        model_factory("own_module_c:Net")
-    assert (list(sys.path), list(sys.meta_path)) == before
-    assert not (tmp_path / "canary").exists()
+    for missing in ("own_module_c:Net", "own_module_c.nets:Net", ":Net", ".own_neighbour_c:Net", "json.own:Net"):
+        with pytest.raises(
+            ConfigError, match=r"cannot load model .* expected an importable module:Class, installed, in"
+        ):
+            model_factory(missing)
+    assert sys.path == before and str(own_folder) not in _import_paths()
+    assert not (own_folder / "canary").exists()
 
 
 @pytest.mark.parametrize("name", ["a b'c", 'a"; exec -- touch P; "b', "größe $(touch P) `touch P` [exec touch P]#;&|"])
