@@ -18,15 +18,19 @@ from difflut.export import bundle, pipelines
 from difflut.export.convolution.ir import ConvolutionalNetlist
 from difflut.export.convolution.text import from_text as convolution_from_text
 from difflut.export.errors import BundleError
+from difflut.export.heads.outputs import Outputs, parse_outputs
 from difflut.export.ir import Netlist
-from difflut.export.proof.convolution import NOT_PROVED, prove_convolution
+from difflut.export.proof.convolution import prove_convolution
+from difflut.export.proof.core_ports import core_ports, prove_ports
 from difflut.export.proof.errors import ProofError
+from difflut.export.proof.expected import absent, core_claims, stream_claims
 from difflut.export.proof.graph import Graph
 from difflut.export.proof.passes import prove_pass
 from difflut.export.proof.read_back import read_back
 from difflut.export.proof.report import OPEN, PROVED, Claim, Counterexample, ProofReport
 from difflut.export.proof.rtl import Progress, prove_rtl
 from difflut.export.proof.solver import require_sat
+from difflut.export.proof.stream_top import StreamTiming
 from difflut.export.proof.streams import prove_streams
 from difflut.export.proof.yosys import require_yosys
 from difflut.export.targets import GENERIC, find_target
@@ -94,7 +98,6 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
         assumptions=ASSUMPTIONS,
         seconds=round(perf_counter() - started, 2),
         read_seconds=round(read_seconds, 2),
-        not_covered=NOT_PROVED if streaming else (),
     )
     work.mkdir(parents=True, exist_ok=True)
     if found is None or found.part:
@@ -153,8 +156,14 @@ def _prove_whole(build: bundle.Bundle, progress: Progress) -> tuple[list[Claim],
         circuit = read_back(sources, bundle.core_name(build.manifest))
         read_seconds = perf_counter() - reading
         progress("reading the RTL", 1, 1)
+        outputs, form = _outputs(build, netlist), netlist.input
+        claims.append(
+            prove_ports("ports", circuit, *core_ports(form.features * form.width_bits, outputs, netlist.head))
+        )
         outcome = prove_rtl(circuit, netlist, build.manifest["latency_cycles"], progress)
-        return [*claims, *outcome.claims], found or outcome.counterexample, read_seconds
+        claims += outcome.claims
+        claims += absent(core_claims(netlist, outputs), claims)
+        return claims, found or outcome.counterexample, read_seconds
     except ProofError as error:
         return [*claims, Claim("RTL", _SYNCHRONOUS, OPEN, str(error))], found, perf_counter() - reading
 
@@ -166,20 +175,29 @@ def _prove_parts(build: bundle.Bundle, progress: Progress) -> tuple[list[Claim],
     found: Counterexample | None = None
     if bundle.TRACED_FILE in build.files:
         claims, found = _passes_of_parts(build, convolution_from_text(_traced(build)), netlist, progress)
-    sources = {PurePosixPath(name).stem: build.text(name) for name in build.files if name.startswith("rtl/")}
-    latency = build.manifest["convolution"]["dense_latency_cycles"]
+    sources = {name: build.text(name) for name in build.files if name.startswith("rtl/")}
+    stated, outputs = build.manifest["convolution"], _outputs(build, netlist.dense)
+    timing = StreamTiming(
+        pause=stated["pause_cycles"],
+        dense_latency=stated["dense_latency_cycles"],
+        latency=build.manifest["latency_cycles"],
+        interval=build.manifest["initiation_interval"],
+    )
+    pixels = stated["pixels_per_cycle"]
     try:
         outcome = prove_convolution(
-            sources,
-            bundle.core_name(build.manifest),
-            netlist,
-            latency,
-            progress,
-            build.manifest["convolution"]["pixels_per_cycle"],
+            sources, bundle.core_name(build.manifest), netlist, outputs, timing, progress, pixels
         )
-        return [*claims, *outcome.claims], found or outcome.counterexample, 0.0
+        claims += outcome.claims
+        claims += absent(stream_claims(netlist, outputs, pixels), claims)
+        return claims, found or outcome.counterexample, 0.0
     except ProofError as error:
         return [*claims, Claim("RTL", _SYNCHRONOUS, OPEN, str(error))], found, 0.0
+
+
+def _outputs(build: bundle.Bundle, netlist: Netlist) -> Outputs:
+    """The results that `build.json` says the circuit gives."""
+    return parse_outputs(build.manifest["outputs"], netlist.head.classes)
 
 
 def _traced(build: bundle.Bundle) -> str:
