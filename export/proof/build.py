@@ -157,13 +157,14 @@ def _prove_whole(build: bundle.Bundle, progress: Progress) -> tuple[list[Claim],
         read_seconds = perf_counter() - reading
         progress("reading the RTL", 1, 1)
         outputs, form = _outputs(build, netlist), netlist.input
-        claims.append(
-            prove_ports("ports", circuit, *core_ports(form.features * form.width_bits, outputs, netlist.head))
-        )
-        outcome = prove_rtl(circuit, netlist, build.manifest["latency_cycles"], progress)
-        claims += outcome.claims
+        ports = prove_ports("ports", circuit, *core_ports(form.features * form.width_bits, outputs, netlist.head))
+        claims.append(ports)
+        if ports.verdict == PROVED:
+            outcome = prove_rtl(circuit, netlist, build.manifest["latency_cycles"], progress)
+            claims += outcome.claims
+            found = found or outcome.counterexample
         claims += absent(core_claims(netlist, outputs), claims)
-        return claims, found or outcome.counterexample, read_seconds
+        return claims, found, read_seconds
     except ProofError as error:
         return [*claims, Claim("RTL", _SYNCHRONOUS, OPEN, str(error))], found, perf_counter() - reading
 

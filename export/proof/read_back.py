@@ -123,6 +123,8 @@ def _run_yosys(script: list[str], folder: Path, written: int) -> list[str]:
     status, printed = run_script(script, folder)
     if status != 0 or not (folder / f"design{written - 1}.json").is_file():
         errors = [line for line in printed if line.startswith("ERROR") or ": ERROR: " in line]
+        if any("is driving constant bits" in line for line in errors):
+            raise ProofError(f"a signal has several drivers ({errors[0].removeprefix('ERROR: ')})")
         shown = "\n".join(f"  | {line}" for line in errors or printed[-_SHOWN_LINES:]) or "  (it printed nothing)"
         raise ToolError(f"Yosys cannot read the emitted Verilog; export again, or report it:\n{shown}")
     return printed
