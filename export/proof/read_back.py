@@ -96,7 +96,8 @@ def _read(sources: Mapping[str, str], top: str, steps: Sequence[Sequence[str]]) 
             files.append("+/xilinx/cells_sim.v")
         (folder / "lut_map.v").write_text(render("yosys_lut_map.v.j2", {}), encoding="ascii")
         script = [*(f"read_verilog {file}" for file in files), f"hierarchy -check -top {top}", "proc"]
-        script += ["techmap -map lut_map.v t:$shiftx", "check", "design -save read"]
+        script += ["techmap -map lut_map.v t:$shiftx", "check"]
+        script += ["design -save read"] if len(steps) > 1 else []
         for number, commands in enumerate(steps):
             script += [*(["design -load read"] if number else []), *commands]
         printed = _run_yosys(script, folder, len(steps))
