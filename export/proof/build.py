@@ -42,7 +42,7 @@ REPORT_FILE = "report.json"
 COUNTEREXAMPLE_FILE = "counterexample.npz"
 ASSUMPTIONS = (
     "Yosys' Verilog front end, and what the Yosys manual says that its cells compute",
-    "a single clock, and registers that have taken over a value at least once since power-up",
+    "a single clock, and registers that have taken over a value at least once since power-up; of a streaming circuit, a reset",
     "difflut's proof program, NumPy and the SAT solver",
 )
 _SYNCHRONOUS = "the RTL is a synchronous circuit of one clock"

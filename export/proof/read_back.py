@@ -18,6 +18,7 @@ from difflut.hdl_templates import render
 
 _PRIMITIVES = re.compile(r"\b(LUT[1-6]|LUT6_2|CARRY4|CARRY8|MUXF[789]|FD[RSCP]E)\s*(#|[A-Za-z_]\w*\s*\()")
 # Texts that Yosys and other tools read differently: conditional compilation, macros, and comments with a meaning.
+_SKIPPED = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*.*?\*/|\\\S+', re.DOTALL)  # strings, comments, escaped names
 _DIRECTIVE = re.compile(r"`\s*(?!(?:timescale|default_nettype|resetall)\b)\w+")
 _PRAGMA = re.compile(r"\b(?:translate_off|translate_on|full_case|parallel_case)\b")
 _CONFLICT = re.compile(r"multiple conflicting drivers for (\S+?):?$|(Drivers conflicting with a constant)")
@@ -107,7 +108,7 @@ def _read(sources: Mapping[str, str], top: str, steps: Sequence[Sequence[str]]) 
 
 def _check_text(file: str, text: str) -> None:
     """Raise ProofError if tools may read different circuits from a text."""
-    found = _DIRECTIVE.search(text) or _PRAGMA.search(text)
+    found = _DIRECTIVE.search(_SKIPPED.sub(" ", text)) or _PRAGMA.search(text)
     if found is not None:
         raise ProofError(f"{file} contains {found[0]!r}, with which Yosys may read another circuit than other tools")
 
