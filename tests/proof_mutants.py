@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from convolutions import Plan, Step, made
+from convolutions import Plan, Stack, Step, made
 from small_models import Chain, fitted
 
 from difflut.export import bundle
@@ -101,6 +101,13 @@ PLAIN: dict[str, tuple[str, Sequence[Change]]] = {
     "an output driven twice": ("both", [("chain", "  wire [7:0] scores;", "  wire [7:0] scores;\n  assign out_class = 2'd0;")]),
     "cut off by a comment": ("both", [("chain", "assign out_valid = valid[5];", "/* endmodule */ assign out_valid = 1'b1;")]),
 }  # fmt: skip
+
+
+class Layers(Stack):
+    """The model of `PLAN`."""
+
+    def __init__(self) -> None:
+        super().__init__(PLAN)
 
 
 @cache

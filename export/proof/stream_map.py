@@ -14,20 +14,19 @@ beyond the map. Three things are shown of the module's text:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 
 from difflut.export.convolution.ir import ConvolutionalNetlist
 from difflut.export.convolution.words import Words
-from difflut.export.proof.cells import lower
-from difflut.export.proof.circuit import Bit, Cell, Circuit, Memory
+from difflut.export.proof.circuit import Bit, Circuit
 from difflut.export.proof.errors import ProofError
 from difflut.export.proof.graph import FALSE, TRUE, Graph
+from difflut.export.proof.machine import Machine, constant
 from difflut.export.proof.report import OPEN, PROVED, Claim
 
 IN = "in_bits"
-Values = dict[Bit, int]
 
 
 @dataclass(frozen=True)
@@ -40,112 +39,6 @@ class MapTiming:
 
 class _Refused(Exception):
     """The module does something else; the text says what."""
-
-
-class Machine:
-    """The registers and memories of a circuit as nodes of a graph, run cycle by cycle."""
-
-    def __init__(self, circuit: Circuit, graph: Graph) -> None:
-        self.circuit = circuit
-        self.graph = graph
-        self.cycle = 0
-        self.memory_of = {bit: memory for memory in circuit.memories for bit in memory.read_data}
-        self.state: Values = {bit: self.unknown(bit) for bit in circuit.next_of}
-        self.stored = {
-            memory.name: [[graph.input((memory.name, bit, row)) for bit in range(len(memory.read_data))]
-                          for row in range(memory.words)]
-            for memory in circuit.memories
-        }  # fmt: skip
-
-    def unknown(self, bit: Bit) -> int:
-        """The node of a bit that nothing is known about in this cycle."""
-        return self.graph.input(("state", int(bit), self.cycle))
-
-    def order(self, bits: Iterable[Bit]) -> list[Cell | Memory]:
-        """The cells and memories that some bits depend on within a cycle, each behind what it reads.
-
-        Raises:
-            ProofError: a combinational loop.
-        """
-        result: list[Cell | Memory] = []
-        state: dict[int, bool] = {}  # by identity: whether it is finished
-        todo: list[Cell | Memory] = [part for bit in bits if (part := self._part(bit)) is not None]
-        while todo:
-            part = todo[-1]
-            if state.get(id(part)):
-                todo.pop()
-                continue
-            wires = part.read_address if isinstance(part, Memory) else [b for w in part.inputs.values() for b in w]
-            feeds = {id(feed): feed for bit in wires if (feed := self._part(bit)) is not None}
-            missing = [feed for key, feed in feeds.items() if not state.get(key)]
-            if not missing:
-                result.append(part)
-                state[id(part)] = True
-                todo.pop()
-                continue
-            if id(part) in state:
-                raise ProofError(f"a signal of {self.circuit.top} depends on itself without a flip-flop in between")
-            state[id(part)] = False
-            todo.extend(missing)
-        return result
-
-    def _part(self, bit: Bit) -> Cell | Memory | None:
-        return self.circuit.driver.get(bit) or self.memory_of.get(bit)
-
-    def values(self, order: Sequence[Cell | Memory], given: Mapping[Bit, int]) -> Values:
-        """The bits in a cycle; those in `given` are cut off from what drives them."""
-        values: Values = {"0": FALSE, "1": TRUE, **self.state, **given}
-
-        def word(bits: Sequence[Bit]) -> list[int]:
-            return [values[bit] if bit in values else values.setdefault(bit, self.unknown(bit)) for bit in bits]
-
-        for part in order:
-            if isinstance(part, Memory):
-                outputs, nodes = part.read_data, self._row(part, word(part.read_address))
-            else:
-                outputs, nodes = part.outputs, self._lowered(part, word)
-            for bit, node in zip(outputs, nodes, strict=True):
-                if bit not in given:
-                    values[bit] = node
-        for bit in self.circuit.next_of.values():
-            if bit not in values and self._part(bit) is None:
-                values[bit] = self.unknown(bit)
-        return values
-
-    def _lowered(self, cell: Cell, word: Callable[[Sequence[Bit]], list[int]]) -> list[int]:
-        if cell.kind == "$mux":
-            select = word(cell.inputs["S"])[0]
-            if select <= TRUE:  # most of the circuit, most of the time
-                return word(cell.inputs["B" if select else "A"])
-        return lower(self.graph, cell.kind, {port: word(bits) for port, bits in cell.inputs.items()}, cell.parameters)
-
-    def _row(self, memory: Memory, address: list[int]) -> list[int]:
-        row = constant(address)
-        if row is None or row >= memory.words:
-            return [self.unknown(bit) for bit in memory.read_data]
-        return self.stored[memory.name][row]
-
-    def advance(self, values: Values) -> None:
-        """The rising edge of the clock.
-
-        Raises:
-            ProofError: a memory is written at a place that is not known.
-        """
-        for memory in self.circuit.memories:
-            enable = [values[bit] for bit in memory.enable]
-            if all(node == FALSE for node in enable):
-                continue
-            row = constant([values[bit] for bit in memory.write_address])
-            if row is None or row >= memory.words or any(node != TRUE for node in enable):
-                raise ProofError(f"memory {memory.name} of {self.circuit.top} is written at a place that is not known")
-            self.stored[memory.name][row] = [values[bit] for bit in memory.write_data]
-        self.state = {bit: values[following] for bit, following in self.circuit.next_of.items()}
-        self.cycle += 1
-
-
-def constant(word: Sequence[int]) -> int | None:
-    """The number that a word of nodes is, if it is constant."""
-    return None if any(node > TRUE for node in word) else sum(node << place for place, node in enumerate(word))
 
 
 def prove_map(
@@ -278,7 +171,7 @@ class _MapProver:
         if any(idle[bit] != FALSE for memory in self.circuit.memories for bit in memory.enable):
             raise _Refused("its memory may be written without a step")
 
-    def _reset(self) -> Values:
+    def _reset(self) -> dict[Bit, int]:
         """The registers that a reset sets, and to what; the flags are among them, with 0."""
         after = self.machine.values(self.order, {self.rst: TRUE})
         control = {bit: after[following] for bit, following in self.circuit.next_of.items() if after[following] <= TRUE}
@@ -286,7 +179,7 @@ class _MapProver:
             raise _Refused("a reset leaves a result marked")
         return control
 
-    def _turning(self, control: Values) -> set[Bit]:
+    def _turning(self, control: dict[Bit, int]) -> set[Bit]:
         """The registers that address memories: a ring of places which is the same wherever an image begins.
 
         After an image they need not be what they are after a reset. But nothing else reads them; from step to step they go
@@ -387,7 +280,7 @@ class _MapProver:
             if column >= map_size.columns:  # beyond the row: never read
                 continue
             expected = list(self._expected(row, column)) or [FALSE]
-            given = [values.get(bit, TRUE + 1) for bit in bits]
+            given = [values[bit] for bit in bits]
             if given != expected:
                 place = next(i for i, (a, b) in enumerate(zip_longest(given, expected)) if a != b)
                 raise _Refused(f"bit {place} of the window at row {row}, column {column} is something else")
