@@ -11,8 +11,10 @@ solver, with ABC's `cec`, and piece by piece as `prove` does.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,7 +35,7 @@ from difflut.export.proof.build import prove
 from difflut.export.proof.circuit import Expansion
 from difflut.export.proof.counters import CounterProver
 from difflut.export.proof.graph import FALSE, Graph
-from difflut.export.proof.read_back import read_back, require_yosys
+from difflut.export.proof.read_back import read_back
 from difflut.export.proof.solver import Solver
 from difflut.export.targets import find_target
 
@@ -148,8 +150,16 @@ def by_cec(graph: Graph, left: list[int], right: list[int], limit: float) -> flo
         folder = Path(name)
         for file, word in (("left.blif", left), ("right.blif", right)):
             (folder / file).write_text(blif(graph, word))
-        command = [str(require_yosys() / "yosys-abc"), "-q", f"cec {folder}/left.blif {folder}/right.blif"]
+        command = [find_abc(), "-q", f"cec {folder}/left.blif {folder}/right.blif"]
         return timed(command, limit, "", "Networks are equivalent")
+
+
+def find_abc() -> str:
+    """ABC as it comes with Yosys, the Python package or the system's."""
+    spec = importlib.util.find_spec("pyosys")
+    places = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
+    found = [str(place / "yosys-abc") for place in places if (place / "yosys-abc").is_file()]
+    return found[0] if found else shutil.which("yosys-abc") or sys.exit("yosys-abc is missing; it comes with Yosys")
 
 
 def blif(graph: Graph, word: list[int]) -> str:

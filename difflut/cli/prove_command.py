@@ -78,14 +78,4 @@ def show(report: ProofReport, directory: Path) -> None:
         click.echo(f"  not covered: {text}")
     if report.not_covered:
         click.echo(f"  `difflut verify {shlex.quote(str(directory))}` checks that by simulation, on images")
-    proved = sum(claim.verdict == "proved" for claim in report.claims)
-    reading = f", of which Yosys read the RTL in {report.read_seconds:.1f} s" if report.read_seconds else ""
-    took = f"in {report.seconds:.1f} s{reading}"
-    if report.ok and report.not_covered:
-        click.echo(f"proved: each part of the RTL equals what was traced, for all its inputs ({proved} claims {took})")
-    elif report.ok:
-        click.echo(f"proved: the RTL equals the traced model for all inputs ({proved} claims {took})")
-    else:
-        click.echo(
-            f"NOT PROVED: {len(report.claims) - proved} of {len(report.claims)} claims are open or refuted ({took})"
-        )
+    click.echo(report.conclusion)

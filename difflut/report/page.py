@@ -338,16 +338,15 @@ def _exact(facts: Facts) -> Answer:
         return Answer(question, "no", tuple(failed))
     details = []
     if facts.proof:
-        what = "each part of the RTL = what was traced" if facts.maps else "RTL = traced model"
-        details.append(f"{what} for all inputs, {len(facts.proof['claims'])} claims proved")
+        details.append(f"RTL = traced model for all inputs, {len(facts.proof['claims'])} claims proved")
     if facts.measured is not None:
         step = facts.measured.report["steps"][-1]
         details.append(f"RTL = PyTorch on {step['images'] + step['random']:,} samples, every output")
     elif facts.records:
         step = facts.records[0].report["steps"][0]
         details.append(f"netlist = PyTorch on {step['images'] + step['random']:,} samples; the RTL was not run")
-    if facts.proof and facts.maps:
-        details.append("line buffers, borders and timing are no part of the proof")
+    if facts.proof and facts.proof.get("not_covered"):
+        details += [f"no part of the proof: {text}" for text in facts.proof["not_covered"]]
         return Answer(question, "parts proved", tuple(details))
     if facts.proof:
         return Answer(question, "proved", tuple(details))
@@ -375,7 +374,7 @@ def checks(facts: Facts) -> list[Check]:
         claims = facts.proof["claims"]
         proved = sum(claim["verdict"] == "proved" for claim in claims)
         outcome = f"{proved} of {len(claims)} claims proved"
-        what = "all inputs of each part" if facts.maps else "all inputs"
+        what = "all inputs of what the claims cover" if facts.proof.get("not_covered") else "all inputs"
         found.append(Check(f"{what}: RTL, netlist, traced model", bool(facts.proof["ok"]), outcome,
                            facts.proof["date"], facts.proof["digest"]))  # fmt: skip
     return found

@@ -19,15 +19,19 @@ from difflut.export import bundle, pipelines
 from difflut.export.convolution.ir import ConvolutionalNetlist
 from difflut.export.convolution.text import from_text as convolution_from_text
 from difflut.export.errors import BundleError
+from difflut.export.heads.outputs import Outputs, parse_outputs
 from difflut.export.ir import Netlist
-from difflut.export.proof.convolution import NOT_PROVED, prove_convolution
+from difflut.export.proof.convolution import prove_convolution
+from difflut.export.proof.core_ports import core_ports, prove_ports
 from difflut.export.proof.errors import ProofError
+from difflut.export.proof.expected import absent, core_claims, stream_claims
 from difflut.export.proof.graph import Graph
 from difflut.export.proof.passes import prove_pass
 from difflut.export.proof.read_back import read_back
 from difflut.export.proof.report import OPEN, PROVED, Claim, Counterexample, ProofReport
 from difflut.export.proof.rtl import Progress, prove_rtl
 from difflut.export.proof.solver import require_sat
+from difflut.export.proof.stream_top import StreamTiming
 from difflut.export.proof.streams import prove_streams
 from difflut.export.proof.yosys import require_yosys
 from difflut.export.stored import PROOF_REPORT, read_object
@@ -41,7 +45,7 @@ REPORT_FILE = "report.json"
 COUNTEREXAMPLE_FILE = "counterexample.npz"
 ASSUMPTIONS = (
     "Yosys' Verilog front end, and what the Yosys manual says that its cells compute",
-    "a single clock, and registers that have taken over a value at least once since power-up",
+    "a single clock, and registers that have taken over a value at least once since power-up; of a streaming circuit, a reset",
     "difflut's proof program, NumPy and the SAT solver",
 )
 _SYNCHRONOUS = "the RTL is a synchronous circuit of one clock"
@@ -96,7 +100,6 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
         assumptions=ASSUMPTIONS,
         seconds=round(perf_counter() - started, 2),
         read_seconds=round(read_seconds, 2),
-        not_covered=NOT_PROVED if streaming else (),
     )
     _keep(report, Path(directory) / WORK)
     return report
@@ -167,8 +170,15 @@ def _prove_whole(build: bundle.Bundle, progress: Progress) -> tuple[list[Claim],
         circuit = read_back(sources, bundle.core_name(build.manifest))
         read_seconds = perf_counter() - reading
         progress("reading the RTL", 1, 1)
-        outcome = prove_rtl(circuit, netlist, build.manifest["latency_cycles"], progress)
-        return [*claims, *outcome.claims], found or outcome.counterexample, read_seconds
+        outputs, form = _outputs(build, netlist), netlist.input
+        ports = prove_ports("ports", circuit, *core_ports(form.features * form.width_bits, outputs, netlist.head))
+        claims.append(ports)
+        if ports.verdict == PROVED:
+            outcome = prove_rtl(circuit, netlist, build.manifest["latency_cycles"], progress)
+            claims += outcome.claims
+            found = found or outcome.counterexample
+        claims += absent(core_claims(netlist, outputs), claims)
+        return claims, found, read_seconds
     except ProofError as error:
         return [*claims, Claim("RTL", _SYNCHRONOUS, OPEN, str(error))], found, perf_counter() - reading
 
@@ -180,20 +190,29 @@ def _prove_parts(build: bundle.Bundle, progress: Progress) -> tuple[list[Claim],
     found: Counterexample | None = None
     if bundle.TRACED_FILE in build.files:
         claims, found = _passes_of_parts(build, convolution_from_text(_traced(build)), netlist, progress)
-    sources = {PurePosixPath(name).stem: build.text(name) for name in build.files if name.startswith("rtl/")}
-    latency = build.manifest["convolution"]["dense_latency_cycles"]
+    sources = {name: build.text(name) for name in build.files if name.startswith("rtl/")}
+    stated, outputs = build.manifest["convolution"], _outputs(build, netlist.dense)
+    timing = StreamTiming(
+        pause=stated["pause_cycles"],
+        dense_latency=stated["dense_latency_cycles"],
+        latency=build.manifest["latency_cycles"],
+        interval=build.manifest["initiation_interval"],
+    )
+    pixels = stated["pixels_per_cycle"]
     try:
         outcome = prove_convolution(
-            sources,
-            bundle.core_name(build.manifest),
-            netlist,
-            latency,
-            progress,
-            build.manifest["convolution"]["pixels_per_cycle"],
+            sources, bundle.core_name(build.manifest), netlist, outputs, timing, progress, pixels
         )
-        return [*claims, *outcome.claims], found or outcome.counterexample, 0.0
+        claims += outcome.claims
+        claims += absent(stream_claims(netlist, outputs, pixels), claims)
+        return claims, found or outcome.counterexample, 0.0
     except ProofError as error:
         return [*claims, Claim("RTL", _SYNCHRONOUS, OPEN, str(error))], found, 0.0
+
+
+def _outputs(build: bundle.Bundle, netlist: Netlist) -> Outputs:
+    """The results that `build.json` says the circuit gives."""
+    return parse_outputs(build.manifest["outputs"], netlist.head.classes)
 
 
 def _traced(build: bundle.Bundle) -> str:

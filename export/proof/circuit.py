@@ -1,4 +1,4 @@
-"""A synchronous circuit as Yosys read it: cells between ports and flip-flops of one clock."""
+"""A synchronous circuit as Yosys read it: cells between ports, flip-flops of one clock, and instances of modules."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from difflut.export.proof.graph import FALSE, TRUE, Graph, Words
 
 Bit = int | str  # a number of Yosys' JSON, or one of "0", "1", "x", "z"
 CLOCK = "clk"
+MEMORY = "$mem_v2"
 _IGNORED = ("$scopeinfo",)
 
 
@@ -29,9 +30,33 @@ class Cell:
     parameters: dict[str, int]
 
 
+@dataclass(frozen=True)
+class Instance:
+    """A module inside of a circuit: the module's name, and the bits at its inputs and outputs."""
+
+    module: str
+    inputs: dict[str, list[Bit]]
+    outputs: dict[str, list[Bit]]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A memory that is read at any time and written at the rising edge of the clock where a bit of `enable` is 1."""
+
+    name: str
+    words: int
+    read_address: list[Bit]
+    read_data: list[Bit]
+    write_address: list[Bit]
+    write_data: list[Bit]
+    enable: list[Bit]
+
+
 @dataclass(frozen=True, eq=False)
 class Circuit:
-    """A flat design.
+    """A flat design, or a module of which those inside are instances.
+
+    What an instance puts out and what a memory reads has no driver, so that it may be anything.
 
     Attributes:
         top: the name of the top module.
@@ -39,6 +64,8 @@ class Circuit:
         cells: the combinational cells.
         next_of: flip-flop output -> the bit that it takes over at a rising edge of the clock.
         names: hierarchical name of each signal of the text -> its bits.
+        instances: name -> module inside of this one.
+        memories: the memories.
     """
 
     top: str
@@ -47,46 +74,28 @@ class Circuit:
     cells: list[Cell]
     next_of: dict[Bit, Bit]
     names: dict[str, list[Bit]] = field(repr=False)
+    instances: dict[str, Instance] = field(default_factory=dict)
+    memories: list[Memory] = field(default_factory=list)
 
     @classmethod
-    def from_json(cls, design: Mapping[str, Any], top: str) -> Circuit:
+    def from_json(cls, design: Mapping[str, Any], top: str, keep_modules: bool = False) -> Circuit:
         """Take over what Yosys' `write_json` wrote.
 
+        Args:
+            design: the JSON object.
+            top: the module.
+            keep_modules: modules inside of it become instances, memories are known, and a bit without a defined value may
+                be anything wherever it is read; otherwise all of these are errors.
+
         Raises:
-            ProofError: a cell is unknown, or a flip-flop has another clock than the port `clk`.
+            ProofError: a cell is unknown, a flip-flop has another clock than the port `clk`, a bit has two drivers, or a
+                port has another form than `[n:0]`.
         """
-        module = design["modules"][top]
-        ports = module["ports"]
-        if CLOCK not in ports:
-            raise ProofError(f"module {top} has no port {CLOCK}; expected the ports of a difflut build")
-        clock = ports[CLOCK]["bits"]
-        cells: list[Cell] = []
-        next_of: dict[Bit, Bit] = {}
-        for name, cell in module["cells"].items():
-            kind, bits = cell["type"], cell["connections"]
-            if kind in _IGNORED:
-                continue
-            values = {key: _number(value) for key, value in cell["parameters"].items()}
-            if kind in ("$dff", "$_DFF_P_"):
-                clock_port = "CLK" if kind == "$dff" else "C"
-                if bits[clock_port] != clock or not values.get("CLK_POLARITY", 1):
-                    raise ProofError(f"flip-flop {name} is not clocked by the rising edge of {CLOCK}")
-                next_of.update(zip(bits["Q"], bits["D"], strict=True))
-                continue
-            if "Y" not in bits:
-                lower(Graph(), kind, {}, values)  # names the unknown type
-            inputs = {port: wires for port, wires in bits.items() if port != "Y"}
-            cells.append(Cell(kind, name, inputs, bits["Y"], values))
-        return cls(
-            top=top,
-            inputs={name: port["bits"] for name, port in ports.items() if port["direction"] == "input"},
-            outputs={name: port["bits"] for name, port in ports.items() if port["direction"] == "output"},
-            cells=cells,
-            next_of=next_of,
-            names={
-                name: net["bits"] for name, net in module["netnames"].items() if not net["hide_name"] and net["bits"]
-            },
-        )
+        reader = _Reader(design["modules"], top, keep_modules)
+        for name, cell in design["modules"][top]["cells"].items():
+            if cell["type"] not in _IGNORED:
+                reader.add(name, cell)
+        return reader.circuit()
 
     @cached_property
     def driver(self) -> dict[Bit, Cell]:
@@ -108,8 +117,106 @@ class Circuit:
         return result
 
 
+class _Reader:
+    """Collects the cells of one module."""
+
+    def __init__(self, modules: Mapping[str, Any], top: str, keep_modules: bool) -> None:
+        module = modules[top]
+        self.top, self.modules, self.keep_modules = top, modules, keep_modules
+        self.ports: dict[str, dict[str, list[Bit]]] = {"input": {}, "output": {}}
+        for name, port in module["ports"].items():
+            if port["direction"] not in self.ports or port.get("upto") or port.get("offset"):
+                raise ProofError(f"port {name} of module {top} is no input or output with a range [n:0]")
+            self.ports[port["direction"]][name] = port["bits"]
+        if CLOCK not in self.ports["input"]:
+            raise ProofError(f"module {top} has no port {CLOCK}; expected the ports of a difflut build")
+        self.clock: list[Bit] = self.ports["input"][CLOCK]
+        self.names = {
+            name: net["bits"] for name, net in module["netnames"].items() if not net["hide_name"] and net["bits"]
+        }
+        self.cells: list[Cell] = []
+        self.next_of: dict[Bit, Bit] = {}
+        self.instances: dict[str, Instance] = {}
+        self.memories: list[Memory] = []
+        self._driven: set[Bit] = set()
+        self._undefined = 0
+        for name, bits in self.ports["input"].items():
+            self._drive(f"port {name}", bits)
+
+    def circuit(self) -> Circuit:
+        """What was collected."""
+        inputs, outputs = self.ports["input"], self.ports["output"]
+        return Circuit(self.top, inputs, outputs, self.cells, self.next_of, self.names, self.instances, self.memories)
+
+    def add(self, name: str, cell: Mapping[str, Any]) -> None:
+        """Take over one cell."""
+        kind, bits = cell["type"], cell["connections"]
+        values = {key: _number(value) for key, value in cell["parameters"].items()}
+        if kind in ("$dff", "$_DFF_P_"):
+            self._flip_flop(name, bits["CLK" if kind == "$dff" else "C"], values.get("CLK_POLARITY", 1))
+            self.next_of.update(zip(self._drive(name, bits["Q"]), self._read(bits["D"]), strict=True))
+        elif self.keep_modules and kind in self.modules:
+            self._instance(name, cell)
+        elif self.keep_modules and kind == MEMORY:
+            self._memory(name, bits, values)
+        else:
+            if "Y" not in bits:
+                lower(Graph(), kind, {}, values)  # names the unknown type
+            if kind == "$lut" and set(cell["parameters"]["LUT"]) - {"0", "1"}:
+                raise ProofError(f"the table of {name} has a bit without a defined value")
+            inputs = {port: self._read(wires) for port, wires in bits.items() if port != "Y"}
+            self.cells.append(Cell(kind, name, inputs, self._drive(name, bits["Y"]), values))
+
+    def _flip_flop(self, name: str, clock: list[Bit], polarity: int) -> None:
+        if clock != self.clock or not polarity:
+            raise ProofError(f"flip-flop {name} is not clocked by the rising edge of {CLOCK}")
+
+    def _instance(self, name: str, cell: Mapping[str, Any]) -> None:
+        sides: dict[str, dict[str, list[Bit]]] = {"input": {}, "output": {}}
+        for port, wires in cell["connections"].items():
+            direction = self.modules[cell["type"]]["ports"][port]["direction"]
+            if direction not in sides:
+                raise ProofError(f"port {port} of {name} is no input or output")
+            sides[direction][port] = wires if direction == "input" else self._drive(name, wires)
+        self.instances[name] = Instance(cell["type"], sides["input"], sides["output"])
+
+    def _memory(self, name: str, bits: Mapping[str, list[Bit]], values: Mapping[str, int]) -> None:
+        expected = {"RD_PORTS": 1, "WR_PORTS": 1, "RD_CLK_ENABLE": 0, "WR_CLK_ENABLE": 1, "OFFSET": 0}
+        if any(values[key] != value for key, value in expected.items()):
+            raise ProofError(f"memory {name} has other ports than one to read and one to write")
+        self._flip_flop(name, bits["WR_CLK"], values["WR_CLK_POLARITY"])
+        self.memories.append(
+            Memory(
+                name,
+                values["SIZE"],
+                self._read(bits["RD_ADDR"]),
+                self._drive(name, bits["RD_DATA"]),
+                *(self._read(bits[port]) for port in ("WR_ADDR", "WR_DATA", "WR_EN")),
+            )
+        )
+
+    def _drive(self, name: str, bits: list[Bit]) -> list[Bit]:
+        """The bits, which this cell drives and no other one."""
+        for bit in bits:
+            if bit in self._driven or bit in ("0", "1"):
+                raise ProofError(f"what {name} of module {self.top} drives has another driver too")
+            if isinstance(bit, int):
+                self._driven.add(bit)
+        return bits
+
+    def _read(self, bits: list[Bit]) -> list[Bit]:
+        """The bits, of which those without a defined value are free, each for itself."""
+        if not self.keep_modules or not any(bit in ("x", "z") for bit in bits):
+            return bits
+        result: list[Bit] = []
+        for bit in bits:
+            self._undefined += bit in ("x", "z")
+            result.append(-self._undefined if bit in ("x", "z") else bit)
+        return result
+
+
 def _number(value: Any) -> int:
-    """A parameter of a cell; unknown bits of a table count as 0, texts are of no interest."""
+    """A parameter of a cell; unknown bits count as 0, texts are of no interest."""
     if isinstance(value, int):
         return value
     digits = value.replace("x", "0").replace("z", "0")

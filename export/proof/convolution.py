@@ -1,13 +1,13 @@
-"""Proof of a streaming build, part by part: comparisons of a pixel, kernels, what is kept of the maps, the dense part.
+"""Proof of a streaming build, part by part, and that the parts play together in time.
 
-Each part's RTL is read back from its text and proved equal to its part of the netlist, for all inputs of that part. How the
-parts play together in time (`NOT_PROVED`) is no part of it; simulation against PyTorch checks that.
+Each part's RTL is read back from its text and proved equal to its part of the netlist, for all inputs of that part: the
+comparisons of a pixel, kernels, and the dense part. Windows and what is kept of the maps, the wires between the parts, and
+when each of them takes and gives its bits, are difflut.export.proof.stream_map and stream_top.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,24 +15,20 @@ import numpy as np
 from difflut.export.convolution.ir import ConvolutionalNetlist
 from difflut.export.convolution.pixel import pixel_netlist
 from difflut.export.convolution.words import Words, plan_words
+from difflut.export.heads.outputs import Outputs
 from difflut.export.ir import InputFormat, Netlist
-from difflut.export.proof import graph as g
 from difflut.export.proof.circuit import Bit, Circuit, Expansion, Simulation
+from difflut.export.proof.core_ports import core_ports, prove_ports
 from difflut.export.proof.errors import ProofError
-from difflut.export.proof.graph import FALSE, TRUE, Graph, unpack
-from difflut.export.proof.read_back import read_back
+from difflut.export.proof.graph import Graph, unpack
+from difflut.export.proof.read_back import read_modules
 from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim, Counterexample
 from difflut.export.proof.rtl import Progress, RtlOutcome, prove_rtl
 from difflut.export.proof.solver import Answer, Solver
 from difflut.export.proof.specification import CODES, Codes, add_netlist, code_rows, codes_of_model
+from difflut.export.proof.stream_map import MapTiming, prove_map
+from difflut.export.proof.stream_top import StreamTiming, prove_control, prove_kept, prove_schedule, prove_wiring
 from difflut.export.simulate import simulate
-
-NOT_PROVED = (
-    "that windows hold the pixels that they should: line buffers, masks at the borders, strides",
-    "when each part takes and gives its bits, in_ready, and that the dense part starts when all its bits are kept",
-)
-_PORTS = re.compile(r"^(module\s+\w+\s*\((.*?)\);)", re.DOTALL | re.MULTILINE)
-_INPUT = re.compile(r"input wire (?:\[\d+:0\] )?(\w+)")
 
 
 @dataclass(frozen=True)
@@ -58,45 +54,82 @@ def prove_convolution(
     sources: Mapping[str, str],
     top: str,
     netlist: ConvolutionalNetlist,
-    dense_latency: int,
+    outputs: Outputs,
+    timing: StreamTiming,
     progress: Progress,
     pixels_per_cycle: int = 1,
 ) -> RtlOutcome:
-    """Prove each part, or find an input of it that refutes it.
+    """Prove each part, or find an input of it that refutes it, and that the parts play together.
 
     Args:
-        sources: module name -> its Verilog text.
+        sources: file name -> Verilog text.
         top: the streaming core's module.
         netlist: what it must compute.
-        dense_latency: clock edges from the dense part's input to its answer.
+        outputs: which results it gives.
+        timing: when it must take and give what.
         progress: is told how far things are.
         pixels_per_cycle: adjacent pixels that the circuit takes in a cycle.
+
+    If a module has other ports than expected, there are no claims but those about ports.
 
     Raises:
         ProofError: a part is no synchronous circuit of one clock, or lacks what every emitted one has.
         ToolError: Yosys refuses the text.
     """
     claims: list[Claim] = []
-    found: Counterexample | None = None
+    examples: list[Counterexample | None] = []
     kernels = len(netlist.layers)
-    progress("pixels and kernels", 0, kernels + 1)
-    circuit = read_top(sources, top)
+    progress("reading the RTL", 0, 1)
+    modules = read_modules(sources, top, [f"{top}_dense"])
     words = plan_words(netlist, pixels_per_cycle)
-    claim, found = prove_part(pixel_part(circuit, netlist, pixels_per_cycle))
-    claims.append(claim)
-    for number, layer in enumerate(netlist.layers, 1):
-        progress("pixels and kernels", number, kernels + 1)
-        claim, example = prove_part(kernel_part(_read(sources, f"{top}_kernel{number}"), layer.kernel, number))
+    claims += _ports(modules, top, netlist, outputs, words)
+    if any(claim.verdict != PROVED for claim in claims):
+        return RtlOutcome(claims, None)  # all else relies on them
+    circuit = modules[top]
+    timings: list[MapTiming | None] = []
+    for number in range(kernels + 1):
+        progress("pixels, windows and kernels", number, kernels + 1)
+        if number == 0:
+            part = pixel_part(circuit, netlist, pixels_per_cycle)
+        else:
+            claim, found = prove_map(modules[f"{top}_map{number}"], netlist, number, words)
+            claims.append(claim)
+            timings.append(found)
+            part = kernel_part(modules[f"{top}_kernel{number}"], netlist.layers[number - 1].kernel, number)
+        claim, example = prove_part(part)
         claims.append(claim)
-        found = found or example
-    claims.append(prove_wiring(circuit, netlist))
+        examples.append(example)
+    claims += [prove_wiring(circuit, netlist, timing), prove_control(circuit, words[0], timing)]
     claims += [prove_kept(circuit, netlist, place, words[place]) for place in netlist.collected]
-    dense = {name: text for name, text in sources.items() if name.startswith(f"{top}_dense")}
-    outcome = prove_rtl(read_back(dense, f"{top}_dense"), netlist.dense, dense_latency, progress)
+    claims.append(prove_schedule(netlist, words, timings, timing))
+    outcome = prove_rtl(modules[f"{top}_dense"], netlist.dense, timing.dense_latency, progress)
     claims += [replace(claim, subject=f"dense part, {claim.subject}") for claim in outcome.claims]
-    if found is None and outcome.counterexample is not None:
-        found = replace(outcome.counterexample, claim="dense part", part="dense part")
-    return RtlOutcome(claims, found)
+    if outcome.counterexample is not None:
+        examples.append(replace(outcome.counterexample, claim="dense part", part="dense part"))
+    return RtlOutcome(claims, next((example for example in examples if example is not None), None))
+
+
+def _ports(
+    modules: Mapping[str, Circuit], top: str, netlist: ConvolutionalNetlist, outputs: Outputs, words: Sequence[Words]
+) -> list[Claim]:
+    """A claim for the ports of each module."""
+    head = netlist.dense.head
+    codes = words[0].pixels * netlist.size.channels * netlist.input.width_bits
+    bits = [words[place].pixels * size.channels for place, size in enumerate(netlist.maps)]
+    claims = [
+        prove_ports("ports", modules.get(top), *core_ports(codes, outputs, head, ready=True)),
+        prove_ports(
+            "dense part, ports", modules.get(f"{top}_dense"), *core_ports(len(netlist.dense_bits), outputs, head)
+        ),
+    ]
+    for number, layer in enumerate(netlist.layers, 1):
+        inputs = {"clk": 1, "rst": 1, "in_valid": 1, "in_bits": bits[layer.source]}
+        given = {"out_valid": 1, "out_bits": bits[number]}
+        claims.append(prove_ports(f"map {number}, ports", modules.get(f"{top}_map{number}"), inputs, given))
+        read = {"clk": 1, "in_bits": max(1, layer.kernel.comparators)}
+        kernel = modules.get(f"{top}_kernel{number}")
+        claims.append(prove_ports(f"kernel {number}, ports", kernel, read, {"out_bits": layer.kernel.head.classes}))
+    return claims
 
 
 def prove_part(part: Part) -> tuple[Claim, Counterexample | None]:
@@ -153,12 +186,6 @@ def _confirm(part: Part, codes: Codes) -> Counterexample | None:
     )
 
 
-def _read(sources: Mapping[str, str], module: str) -> Circuit:
-    if module not in sources:
-        raise ProofError(f"the build has no module {module}")
-    return read_back({module: sources[module]}, module)
-
-
 def kernel_part(circuit: Circuit, kernel: Netlist, number: int) -> Part:
     """A kernel's module takes only those bits of a window that the kernel reads, in the order of its comparators."""
     count = kernel.comparators
@@ -203,117 +230,3 @@ def _part_of(circuit: Circuit, port: str, outputs: Sequence[Bit]) -> Circuit:
         next_of={bit: following for bit, following in circuit.next_of.items() if bit in seen},
         names=circuit.names,
     )
-
-
-# --- What the top module keeps of the maps ---------------------------------------------------------------------------
-
-
-def read_top(sources: Mapping[str, str], top: str) -> Circuit:
-    """The top module alone: of the others only the ports, so that what they give may be anything."""
-    if top not in sources:
-        raise ProofError(f"the build has no module {top}")
-    used = set(re.findall(rf"^  ({re.escape(top)}_\w+) \w+ \($", sources[top], re.MULTILINE))
-    stubs = {name: _stub(text) for name, text in sources.items() if name in used}
-    return read_back({top: sources[top], **stubs}, top)
-
-
-def _stub(text: str) -> str:
-    """The ports of a module, its inputs kept although nothing reads them."""
-    found = _PORTS.search(text)
-    if found is None:
-        raise ProofError("a module of the build has no list of ports")
-    inputs = ", ".join(_INPUT.findall(found[2]))
-    return f"{found[1]}\n  (* keep *) wire kept = ^{{{inputs}}};\nendmodule\n"
-
-
-def prove_wiring(circuit: Circuit, netlist: ConvolutionalNetlist) -> Claim:
-    """Ports of the modules inside of the top are the signals that they should be, bit by bit."""
-    wanted = {"dense.in_codes": "dense_bits"}
-    for number, layer in enumerate(netlist.layers, 1):
-        wanted |= {f"map{number}.in_{what}": f"{what}{layer.source}" for what in ("bits", "valid")}
-        wanted |= {f"map{number}.out_{what}": f"{what}{number}" for what in ("bits", "valid")}
-        wanted[f"map{number}.rst"] = "rst"
-    names = circuit.names
-    wrong = [port for port, signal in wanted.items() if port not in names or names[port] != names.get(signal)]
-    statement = "each layer is given the bits of its source and their valid, the dense part the kept bits"
-    verdict, detail = (OPEN, f"{wrong[0]} is something else") if wrong else (PROVED, "by the wires")
-    return Claim("wiring", statement, verdict, detail)
-
-
-def prove_kept(circuit: Circuit, netlist: ConvolutionalNetlist, place: int, words: Words) -> Claim:
-    """The registers of one map, which comes in `words`: each takes its bit at the word with its number, and keeps it
-    otherwise; the words are counted."""
-    unit = "pixel" if words.pixels == 1 else "word"
-    wanted = list(_kept_bits(netlist, place, words))
-    statement = (
-        f"{len(wanted)} inputs of the dense part are registers that take a bit of map {place} at their {unit} of it, and keep it; "
-        f"{unit}s are counted from 0 to {words.total - 1}, 0 after rst"
-    )
-
-    def open_(why: str) -> Claim:
-        return Claim(f"kept bits of map {place}", statement, OPEN, why)
-
-    names = circuit.names
-    needed = ("dense_bits", f"bits{place}", f"valid{place}", f"{unit}{place}")
-    missing = [name for name in needed if name not in names]
-    if missing:
-        return open_(f"the RTL has no signal {missing[0]}")
-    bits, counter = names[f"bits{place}"], names[f"{unit}{place}"]
-    if (
-        len(bits) != words.pixels * netlist.maps[place].channels
-        or len(names["dense_bits"]) != len(netlist.dense_bits)
-        or 1 << len(counter) < words.total
-    ):
-        return open_("its signals have other widths")
-    registers = [names["dense_bits"][feature] for feature, _, _ in wanted]
-    if any(bit not in circuit.next_of for bit in [*registers, *counter]):
-        return open_("an input of the dense part is no register")
-    graph = Graph()
-    expansion = Expansion(circuit, graph, 0)
-    now = expansion.nodes([(bit, 0) for bit in [*bits, *names[f"valid{place}"], *counter, *registers]])
-    given, valid = now[: len(bits)], now[len(bits)]
-    count, state = now[len(bits) + 1 :][: len(counter)], now[len(bits) + 1 + len(counter) :]
-    after = expansion.nodes([(circuit.next_of[bit], 0) for bit in [*counter, *registers]])
-    rst = graph.input(("rst", 0, 0))
-
-    def at(number: int) -> int:
-        return graph.all_of([node if number >> bit & 1 else graph.not_(node) for bit, node in enumerate(count)])
-
-    solver = Solver(graph)
-    expected = [
-        graph.multiplexer([old], [given[one]], graph.all_of([valid, at(word)]))[0]
-        for old, (_, one, word) in zip(state, wanted, strict=True)
-    ]
-    counted = _counted(graph, count, valid, rst, at(words.total - 1))
-    wrong = sum(
-        solver.compare(mine, theirs) is not Answer.EQUAL
-        for mine, theirs in zip([*counted, *expected], after, strict=True)
-    )
-    questions = solver.questions
-    solver.close()
-    if wrong:
-        return open_(f"{wrong} of {len(after)} registers take something else")
-    return Claim(f"kept bits of map {place}", statement, PROVED, f"register by register, {questions} by SAT")
-
-
-def _counted(graph: Graph, count: Sequence[int], valid: int, rst: int, last: int) -> list[int]:
-    """What a counter of words must take over."""
-    carry, result = TRUE, []
-    running, clear = graph.not_(rst), graph.all_of([valid, last])
-    for node in count:
-        more = graph.add((node, carry), g.XOR)
-        carry = graph.add((node, carry), g.AND)
-        moved = graph.multiplexer([node], [more], valid)[0]
-        result.append(graph.all_of([running, graph.multiplexer([moved], [FALSE], clear)[0]]))
-    return result
-
-
-def _kept_bits(netlist: ConvolutionalNetlist, place: int, words: Words) -> Iterator[tuple[int, int, int]]:
-    """Feature of the dense part, bit of a word and number of the word, of each bit of a map that it reads."""
-    size = netlist.maps[place]
-    first, after = netlist.map_offsets[place], netlist.map_offsets[place + 1]
-    for feature in np.flatnonzero((netlist.dense_bits >= first) & (netlist.dense_bits < after)).tolist():
-        channel, pixel = divmod(int(netlist.dense_bits[feature] - first), size.pixels)
-        row, column = divmod(pixel, size.columns)
-        word, lane = divmod(column, words.pixels)
-        yield feature, lane * size.channels + channel, row * words.row + word

@@ -103,6 +103,21 @@ class ProofReport:
     def __post_init__(self) -> None:
         object.__setattr__(self, "ok", bool(self.claims) and all(claim.verdict == PROVED for claim in self.claims))
 
+    @property
+    def conclusion(self) -> str:
+        """The last line for people, which says no more than the claims do."""
+        reading = f", of which Yosys read the RTL in {self.read_seconds:.1f} s" if self.read_seconds else ""
+        took = f"in {self.seconds:.1f} s{reading}"
+        proved = sum(claim.verdict == PROVED for claim in self.claims)
+        if not self.ok:
+            return f"NOT PROVED: {len(self.claims) - proved} of {len(self.claims)} claims are open or refuted ({took})"
+        if self.not_covered:
+            return (
+                f"the {proved} claims hold ({took}), but the build as a whole is not proved: {len(self.not_covered)} "
+                f"point{'s' if len(self.not_covered) > 1 else ''} above not covered"
+            )
+        return f"proved: the RTL equals the traced model for all inputs ({proved} claims {took})"
+
     def to_json(self) -> dict[str, Any]:
         """The fields as a JSON object."""
         return asdict(self)

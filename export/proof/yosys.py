@@ -1,31 +1,29 @@
-"""Yosys for proofs: the Python package pyosys, in a process of its own, because an error in it ends the process."""
+"""Yosys for proofs: the one that synthesis uses, in a process of its own, because an error in it ends the process."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
 from difflut.export.errors import ToolError
-from difflut.sim.process import python_command, run_captured
+from difflut.export.flows.yosys import Yosys, find_yosys
+from difflut.sim.process import run_captured
 
-_RUN = "from pyosys import libyosys; libyosys.run_pass('script ' + sys.argv[1], libyosys.Design())"
 
-
-def require_yosys() -> Path:
-    """The folder of the Python package pyosys.
+def require_yosys() -> Yosys:
+    """The Yosys that `difflut.export.flows.yosys.find_yosys` finds.
 
     Raises:
-        ToolError: it is not installed.
+        ToolError: there is none, or it is too old.
     """
-    spec = importlib.util.find_spec("pyosys")
-    for location in (spec.submodule_search_locations or []) if spec else []:
-        return Path(location)
-    raise ToolError("pyosys is missing; proofs read the RTL back with Yosys. Install it: pip install 'difflut[prove]'")
+    try:
+        return find_yosys()
+    except ToolError as error:
+        raise ToolError(f"proofs read the RTL back with Yosys: {error}") from error
 
 
 def run_script(lines: Sequence[str], folder: Path) -> tuple[int, list[str]]:
     """Run a script in a folder; the exit status, and what was printed, line by line."""
     (folder / "script.ys").write_text("\n".join(lines) + "\n", encoding="ascii")
-    status, printed = run_captured([*python_command(_RUN), "script.ys"], cwd=folder)
+    status, printed = run_captured([*require_yosys().command, "script.ys"], cwd=folder)
     return status, printed.splitlines()

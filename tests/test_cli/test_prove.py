@@ -140,6 +140,8 @@ def test_usage_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
         file.write("// edited\n")
     status, _, err = run(capsys, "prove", str(tmp_path / "net"))
     assert status == 2 and "differs from what was exported" in err
-    monkeypatch.setattr("difflut.export.proof.yosys.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("difflut.export.flows.yosys.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("difflut.export.flows.yosys.shutil.which", lambda name: None)
+    monkeypatch.delenv("DIFFLUT_YOSYS", raising=False)
     status, _, err = run(capsys, "prove", str(tmp_path / "net"))
-    assert status == 2 and "pyosys is missing" in err
+    assert status == 2 and "Yosys is missing; install it" in err

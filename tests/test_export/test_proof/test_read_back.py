@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,10 @@ from icarus import call
 from tools import require_tool, require_yosys
 
 from difflut.export.errors import ToolError
-from difflut.export.proof import yosys
 from difflut.export.proof.circuit import Expansion, Simulation
 from difflut.export.proof.errors import ProofError
 from difflut.export.proof.graph import Graph, pack, unpack
-from difflut.export.proof.read_back import read_back
+from difflut.export.proof.read_back import read_back, read_modules
 
 OPERATIONS = [
     "a + b", "a - b", "a & b", "a | b", "a ^ b", "a ~^ b", "~a", "-a", "a > b", "a >= b", "a < b", "a <= b", "a == b",
@@ -107,10 +107,60 @@ def test_broken_verilog_is_an_error_that_shows_what_yosys_says() -> None:
 
 
 def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from difflut.export.proof import solver
+    from difflut.export.flows import yosys as flow
+    from difflut.export.proof import solver, yosys
 
-    monkeypatch.setattr(yosys.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ToolError, match=r"pyosys is missing; .* pip install 'difflut\[prove\]'"):
+    monkeypatch.setattr(flow.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(flow.shutil, "which", lambda name: None)
+    monkeypatch.delenv(flow.VARIABLE, raising=False)
+    with pytest.raises(ToolError, match=r"proofs read the RTL back with Yosys: Yosys is missing; install it: pip"):
         yosys.require_yosys()
     with pytest.raises(ToolError, match=r"python-sat is missing; .* pip install 'difflut\[prove\]'"):
         solver.require_sat()
+
+
+def test_a_system_yosys_reads_the_text_and_its_own_primitives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    require_yosys()
+    from difflut.export.flows import yosys as flow
+
+    program, log = tmp_path / "yosys", tmp_path / "calls"
+    program.write_text(
+        f"#!{sys.executable}\nimport sys\n"
+        f"open({str(log)!r}, 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
+        "if sys.argv[1] == '-V':\n    print('Yosys 0.70')\n    sys.exit()\n"
+        "from pyosys import libyosys\nlibyosys.run_pass('script ' + sys.argv[2], libyosys.Design())\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv(flow.VARIABLE, str(program))
+    text = "module one(input clk, input a, output y); LUT1 #(.INIT(2'h1)) inverter (.I0(a), .O(y)); endmodule"
+    circuit = read_back({"one.v": text}, "one")
+    assert len(circuit.cells) >= 1 and "-s script.ys" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("wire w; assign w = 1'b0; assign w = a & b; assign y = w;", "several drivers"),
+        ("wire w; assign w = a | b; assign w = a & b; assign y = w;", "several drivers"),
+        ("assign a = b; assign y = a;", "driver"),
+        ("`ifdef SYNTHESIS\nassign y = a;\n`else\nassign y = b;\n`endif", "another circuit than other tools"),
+        ("/* synthesis translate_off */ assign y = a; // synthesis translate_on", "another circuit than other tools"),
+        ("localparam [1:0] T = 2'b1x; assign y = T[a];", "without a defined value"),
+    ],
+    ids=["driven by a constant too", "driven twice", "driven input", "conditional", "switched off", "x in a table"],
+)
+def test_what_tools_may_read_in_two_ways_is_refused(text: str, message: str) -> None:
+    require_yosys()
+    with pytest.raises(ProofError, match=message):
+        read_back({"odd.v": f"module odd(input clk, input a, input b, output y); {text} endmodule"}, "odd")
+
+
+def test_comments_do_not_cut_a_module() -> None:
+    require_yosys()
+    text = """module inner(input clk, input a, output y); assign y = a; /* endmodule */ // endmodule
+      endmodule /* module top(input clk); endmodule */
+      module top(input clk, input a, output y, output z); inner part(.clk(clk), .a(a), .y(y)); assign z = ~y; endmodule"""
+    circuit = read_modules({"all.v": text}, "top", [])["top"]
+    assert circuit.instances["part"].module == "inner"
+    assert circuit.instances["part"].inputs["a"] == circuit.inputs["a"]
+    assert circuit.instances["part"].outputs == {"y": circuit.outputs["y"]}

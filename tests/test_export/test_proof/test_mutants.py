@@ -1,0 +1,112 @@
+"""No wrong build is reported as proved; the right ones are, and the last line says no more than the claims."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mutations import mutants
+from proof_mutants import PLAIN, STREAMING, changed, plain_build, streaming_build
+from tools import require_icarus, require_prover
+
+from difflut.export import bundle
+from difflut.export.errors import BundleError, ToolError
+from difflut.export.proof.build import prove
+from difflut.export.proof.report import OPEN, ProofReport
+from difflut.verification import verify
+
+
+def report_of(build: bundle.Bundle, folder: Path) -> ProofReport:
+    require_prover()
+    bundle.write(build, folder)
+    return prove(folder)
+
+
+@pytest.mark.parametrize("fault", STREAMING)
+def test_a_wrong_streaming_build_is_not_proved(fault: str, tmp_path: Path) -> None:
+    report = report_of(changed(streaming_build(), STREAMING[fault]), tmp_path / "net")
+    assert not report.ok and report.conclusion.startswith("NOT PROVED: ")
+
+
+@pytest.mark.parametrize("fault", PLAIN)
+def test_a_wrong_plain_build_is_not_proved(fault: str, tmp_path: Path) -> None:
+    outputs, changes = PLAIN[fault]
+    report = report_of(changed(plain_build(outputs), changes), tmp_path / "net")
+    assert not report.ok and report.conclusion.startswith("NOT PROVED: ")
+
+
+@pytest.mark.parametrize("outputs", ["both", "scores", "class", "top-3"])
+@pytest.mark.parametrize(("fpga", "pipeline"), [("generic", "levels"), ("xcup", "levels"), ("generic", "1")])
+def test_right_builds_are_proved(outputs: str, fpga: str, pipeline: str, tmp_path: Path) -> None:
+    report = report_of(plain_build(outputs, fpga, pipeline), tmp_path / "net")
+    assert report.ok and report.conclusion.startswith("proved: the RTL equals the traced model for all inputs (")
+    subjects = {claim.subject for claim in report.claims}
+    assert {"ports", "valid"} <= subjects
+    assert ("argmax" in subjects, "top-k" in subjects) == (outputs in ("both", "class"), outputs == "top-3")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "subject"),
+    [
+        ("latency_cycles", 17, "wiring"),
+        ("initiation_interval", 40, "schedule"),
+        ("outputs", "scores", "ports"),
+        ("outputs", "top-1", "ports"),
+    ],
+)
+def test_what_build_json_says_of_a_streaming_circuit_is_proved(
+    key: str, value: object, subject: str, tmp_path: Path
+) -> None:
+    right = streaming_build()
+    assert right.manifest[key] != value
+    report = report_of(bundle.Bundle({**right.manifest, key: value}, right.files), tmp_path / "net")
+    assert subject in {claim.subject for claim in report.claims if claim.verdict == OPEN}
+
+
+def test_a_module_that_yosys_refuses_is_no_proof(tmp_path: Path) -> None:
+    wrong = changed(streaming_build(), [("stack_map1", ".out_bits(out_bits)", ".out_nits(out_bits)")])
+    with pytest.raises(ToolError, match="Yosys cannot read the emitted Verilog"):
+        report_of(wrong, tmp_path / "net")
+
+
+def test_a_build_with_a_directive_is_no_build(tmp_path: Path) -> None:
+    chosen = "`ifdef SYNTHESIS\n  assign in_ready = pause == 4'd0;\n`else\n  assign in_ready = 1'b1;\n`endif"
+    wrong = changed(streaming_build(), [("stack", "assign in_ready = pause == 4'd0;", chosen)])
+    with pytest.raises(BundleError, match=r"rtl/stack\.v:\d+: has '`', which no export writes"):
+        report_of(wrong, tmp_path / "net")
+
+
+def test_the_last_line_says_no_more_than_the_claims(tmp_path: Path) -> None:
+    report = report_of(plain_build(), tmp_path / "net")
+    less = replace(report, not_covered=("the weather",))
+    assert "the build as a whole is not proved: 1 point above not covered" in less.conclusion
+    assert not less.conclusion.startswith("proved")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("form", ["plain", "streaming"])
+def test_random_changes_that_are_proved_change_nothing(form: str, tmp_path: Path) -> None:
+    """Prints what became of them."""
+    require_icarus()
+    build, model = (
+        (plain_build(), "small_models:Chain") if form == "plain" else (streaming_build(), "proof_mutants:Layers")
+    )
+    became: Counter[str] = Counter()
+    equivalent = []
+    for number, mutant in enumerate(mutants(build, 200, seed=0)):
+        folder = tmp_path / str(number)
+        try:
+            report = report_of(mutant.build, folder)
+        except ToolError:
+            became["refused by Yosys"] += 1
+            continue
+        became["proved" if report.ok else "refuted" if report.counterexample else "not proved"] += 1
+        if report.ok:
+            equivalent.append(mutant.place)
+            print(mutant.place)
+            simulated = verify(folder, data=None, data_name="", simulator="icarus", model_class=model)
+            assert simulated.ok, f"proved, but wrong in simulation: {mutant.place}"
+    print(form, dict(became))
+    assert len(equivalent) < 20
