@@ -34,26 +34,6 @@ def emit_wrapper(
     }
 
 
-def emit_for_proof(
-    top: str, core: str, framing: Framing, output: str, registers: Sequence[Register], files: Mapping[str, str]
-) -> dict[str, str]:
-    """A wrapper's files with properties added to each module, around an abstract core.
-
-    Args:
-        top, core, framing, output, registers: as for `emit_wrapper`.
-        files: the files of the wrapper.
-    """
-    context = _context(core, top, framing, output, registers)
-    result = {}
-    for suffix, template in _parts(framing).items():
-        name = f"{top}{suffix}.v"
-        properties = render(f"{template}_properties.v.j2", context[template])
-        body, end, rest = files[name].rpartition("endmodule")
-        result[name] = body + properties + end + rest
-    abstract = {**context["axi_stream"], "module": core}
-    return {**result, f"{core}.v": render("axi_core_abstract.v.j2", abstract)}
-
-
 def _parts(framing: Framing) -> dict[str, str]:
     """The templates, by the suffix of the module's name."""
     frames = "axi_pixels" if isinstance(framing, PixelFraming) else "axi_frames"

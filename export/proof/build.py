@@ -27,7 +27,7 @@ from difflut.export.proof.read_back import read_back
 from difflut.export.proof.report import OPEN, PROVED, Claim, Counterexample, ProofReport
 from difflut.export.proof.rtl import Progress, prove_rtl
 from difflut.export.proof.solver import require_sat
-from difflut.export.proof.streams import prove_streams
+from difflut.export.proof.streams import not_proved, prove_streams
 from difflut.export.proof.yosys import require_yosys
 from difflut.export.targets import GENERIC, find_target
 from difflut.export.text import from_text
@@ -77,7 +77,9 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     streaming = bundle.CONVOLUTION_FILE in build.files
     claims, found, read_seconds = (_prove_parts if streaming else _prove_whole)(build, progress)
     sources = {name: build.text(name) for name in build.files if name.startswith("rtl/")}
+    not_covered = NOT_PROVED if streaming else ()
     if "stream" in build.manifest:
+        not_covered += not_proved(build.manifest)
         progress("streams", 0, 1)
         claims += prove_streams({PurePosixPath(name).name: text for name, text in sources.items()}, build.manifest)
         progress("streams", 1, 1)
@@ -94,7 +96,7 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
         assumptions=ASSUMPTIONS,
         seconds=round(perf_counter() - started, 2),
         read_seconds=round(read_seconds, 2),
-        not_covered=NOT_PROVED if streaming else (),
+        not_covered=not_covered,
     )
     work.mkdir(parents=True, exist_ok=True)
     if found is None or found.part:
