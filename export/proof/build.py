@@ -77,7 +77,7 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     streaming = bundle.CONVOLUTION_FILE in build.files
     claims, found, read_seconds = (_prove_parts if streaming else _prove_whole)(build, progress)
     sources = {name: build.text(name) for name in build.files if name.startswith("rtl/")}
-    not_covered = NOT_PROVED if streaming else ()
+    not_covered: tuple[str, ...] = NOT_PROVED if streaming else ()
     if "stream" in build.manifest:
         not_covered += not_proved(build.manifest)
         progress("streams", 0, 1)

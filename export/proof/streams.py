@@ -19,7 +19,7 @@ from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim
 from difflut.export.proof.wrapper_circuit import read_wrapper
 from difflut.export.proof.yosys import require_yosys, run_script
 
-MOST_STEPS = 4
+MOST_STEPS = 3
 MOST_PROBLEMS = 3
 PARTS = ("", "_frames", "_results", "_registers")
 STATEMENTS = {
@@ -36,8 +36,7 @@ STATEMENTS = {
 }
 # What the claims about a wrapper around a core that takes words do not speak of
 NOT_PROVED_OF_PIXELS = (
-    "that the core takes the words of an image, and answers its images one by one, none before it has it whole, as the proof of "
-    "the wrapper assumes",
+    "that the core answers its images one by one, none before it has it whole, as the proof of the wrapper assumes",
     "stream.latency_cycles and stream.cycles_per_frame of build.json, which depend on when the core takes words and answers",
 )
 
