@@ -7,7 +7,7 @@ place of the core, which is proved apart.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,13 @@ def prove_streams(files: Mapping[str, str], manifest: Mapping[str, Any]) -> list
     return list(prove_wrapper(files, wrapper_of(manifest)))
 
 
-def prove_wrapper(files: Mapping[str, str], wrapper: Wrapper) -> Iterator[Claim]:
-    """Prove, claim by claim, that a wrapper is what it must be; files that are not its own are left out.
+def prove_wrapper(files: Mapping[str, str], wrapper: Wrapper, parts: Sequence[str] | None = None) -> Iterator[Claim]:
+    """Prove, claim by claim, that a wrapper is what it must be.
+
+    Args:
+        files: file name -> text; files that are not its own are left out.
+        wrapper: what it must be.
+        parts: which of `wrapper.parts` to prove; None for all.
 
     Raises:
         ToolError: pyosys is missing, or Yosys refuses the text.
@@ -97,7 +102,7 @@ def prove_wrapper(files: Mapping[str, str], wrapper: Wrapper) -> Iterator[Claim]
         yield Claim("wrapper", STATEMENTS["wrapper"], REFUTED, "; ".join(circuit.problems[:MOST_PROBLEMS]))
         return
     yield Claim("wrapper", STATEMENTS["wrapper"], PROVED, "by reading them")
-    for part in wrapper.parts:
+    for part in wrapper.parts if parts is None else parts:
         text, asserted = harness(wrapper, circuit.instance, part)
         yield induction(part, circuit.rtlil, text, MODULE, asserted)
 
@@ -146,8 +151,8 @@ def _run(circuit: str, text: str, top: str, asserted: int, most_steps: int) -> l
             "chformal -lower",
             "opt_clean",
             f"select -assert-count {asserted} t:$assert",
-            # Assumptions that contradict each other would prove anything.
-            f"sat -verify -set-assumes -seq {most_steps + 2} {top}",
+            # Assumptions that contradict each other would prove anything; the last one is about the first two cycles.
+            f"sat -verify -set-assumes -seq 2 {top}",
             f"sat -tempinduct -prove-asserts -set-assumes -seq 1 -maxsteps {most_steps} {top}",
         ]
         return run_script(script, folder)[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pixel_builds
@@ -12,7 +12,7 @@ from mutation import mutants
 from stream_builds import FAULTS, SHAPES, broken, rtl, stream_bundle
 from tools import require_prover
 from wrapper_faults import FAULTS as WRAPPER_FAULTS
-from wrapper_faults import Edit, faults_of_width
+from wrapper_faults import REGISTER_FAULTS, Fault, faults_of_width
 
 from difflut.cli.prove_command import show
 from difflut.export import bundle
@@ -27,15 +27,22 @@ PARTS = ["wrapper", "streams", "frames", "results", "registers"]
 BUILDS = {"frames": stream_bundle, "pixels": pixel_builds.pixel_bundle}
 
 
-def first_open(files: Mapping[str, str], made: bundle.Bundle) -> str:
-    """The first claim that is not proved, or what could not be read; empty if all is proved."""
+def first_open(files: Mapping[str, str], made: bundle.Bundle, parts: Sequence[str] | None = None) -> str:
+    """The first claim that is not proved, of some parts or of all, or what could not be read; empty if all is proved."""
     try:
-        for claim in prove_wrapper(files, wrapper_of(made.manifest)):
+        for claim in prove_wrapper(files, wrapper_of(made.manifest), parts):
             if claim.verdict != "proved":
                 return claim.subject
     except ToolError as error:
         return f"unreadable: {error}"
     return ""
+
+
+def found(fault: Fault, made: bundle.Bundle) -> bool:
+    """Whether the claim that the fault makes false is not proved, or the text is refused."""
+    files = fault.edit(rtl(made), made.manifest["name"])
+    what = first_open(files, made, [fault.claim] if fault.claim not in ("", "wrapper") else [])
+    return what == fault.claim if fault.claim else what.startswith("unreadable: Yosys cannot read")
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -55,11 +62,15 @@ def test_a_wrong_wrapper_is_not_proved(fault: str) -> None:
 
 @pytest.mark.parametrize("fault", WRAPPER_FAULTS)
 @pytest.mark.parametrize("framing", BUILDS)
-def test_faults_of_wiring_edges_and_registers(framing: str, fault: str) -> None:
+def test_faults_of_ports_edges_and_handshakes(framing: str, fault: str) -> None:
     require_prover()
-    made = BUILDS[framing]("narrow")
-    files = rtl(made)
-    assert first_open(WRAPPER_FAULTS[fault](files, made.manifest["name"]), made)
+    assert found(WRAPPER_FAULTS[fault], BUILDS[framing]("narrow"))
+
+
+@pytest.mark.parametrize("fault", REGISTER_FAULTS)
+def test_faults_of_registers(fault: str) -> None:
+    require_prover()
+    assert found(Fault("registers", REGISTER_FAULTS[fault]), stream_bundle("narrow"))
 
 
 @pytest.mark.parametrize("shape", ["narrow", "wide"])
@@ -68,10 +79,8 @@ def test_faults_of_data(framing: str, shape: str) -> None:
     require_prover()
     made = BUILDS[framing](shape)
     plan = framing_of(made.manifest)
-    faults: dict[str, Edit] = faults_of_width(plan.codes.width_bits, plan.results.packed_bits)
-    assert len(faults) == 5
-    found = {name: first_open(edit(rtl(made), made.manifest["name"]), made) for name, edit in faults.items()}
-    assert [name for name, what in found.items() if not what or what.startswith("unreadable")] == []
+    faults = faults_of_width(plan.codes.width_bits, plan.results.packed_bits)
+    assert [name for name, fault in faults.items() if not found(fault, made)] == []
 
 
 def test_comments_do_not_matter() -> None:
@@ -108,7 +117,7 @@ def test_what_is_wrong_is_said(fault: str, said: str) -> None:
     require_prover()
     made = stream_bundle("narrow")
     wrapper = wrapper_of(made.manifest)
-    files = WRAPPER_FAULTS[fault](rtl(made), "chain")
+    files = WRAPPER_FAULTS[fault].edit(rtl(made), "chain")
     own = {name: text for name, text in files.items() if "core" not in name}
     problems = read_wrapper(own, wrapper).problems
     assert any(said in problem for problem in problems), problems
