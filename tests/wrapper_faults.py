@@ -70,7 +70,8 @@ FAULTS: dict[str, Fault] = {
         "wrapper",
         replaced("_results", rf"@\(posedge aclk\) (?={_OUTSTANDING})", "@(posedge aclk or negedge aresetn) "),
     ),
-    "two drivers": Fault("wrapper", replaced("", "^endmodule", "  assign m_axis_tvalid = 1'b1;\nendmodule")),
+    "two drivers": Fault("wrapper", replaced("", "^endmodule", "  assign m_axis_tvalid = s_axis_tvalid;\nendmodule")),
+    "a constant driver": Fault("", replaced("", "^endmodule", "  assign m_axis_tvalid = 1'b1;\nendmodule")),
     "other text for other tools": Fault("wrapper", replaced("_results", "^endmodule", "`ifdef YOSYS\n`endif\nendmodule")),
     "an assumption in the text": Fault("", replaced("", "^endmodule", "  always @* assume(1'b0);\nendmodule")),
     "port missing": Fault(
