@@ -180,8 +180,18 @@ def test_prove_speaks_of_core_and_streams(tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().out.splitlines()[-1].startswith("NOT PROVED: 1 of ")
 
 
-# Mutants that no proof can find, because they are the same circuit: operator, line of the emitted text.
-EQUIVALENT: set[tuple[str, str, str]] = set()
+# Mutants that no proof can find, because they are the same circuit: part, operator, line of the emitted text. Counters of one
+# bit go up as they go down; AWPROT and ARPROT are not used; what is shifted into the buffer from above is not read before a beat has replaced it.
+EQUIVALENT = {
+    ("", "inverted", ".s_axil_awprot(~s_axil_awprot),"),
+    ("", "inverted", ".s_axil_arprot(~s_axil_arprot),"),
+    ("_results", "minus", "outstanding <= outstanding + issue + give;"),
+    ("_results", "minus", "stored <= stored + in_valid + give;"),
+    ("_results", "plus", "else if (m_axis_tvalid & m_axis_tready) beat <= m_axis_tlast ? 1'd0 : beat - 1'd1;"),
+    ("_frames", "constant", "wire [23:0] shifted = give ? {16'd1, buffer[23:16]} : buffer;"),
+    ("_frames", "constant", "wire [23:0] shifted = give ? {16'd65535, buffer[23:16]} : buffer;"),
+    ("_frames", "minus", "wire [0:0] others = held + answer;"),
+}
 
 
 @pytest.mark.full
