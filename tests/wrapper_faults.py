@@ -83,7 +83,7 @@ FAULTS: dict[str, Fault] = {
     "unit's port narrow": Fault("wrapper", replaced("_registers", _PROT, "    input wire [1:0] s_axil_arprot")),
     "core not reset": Fault("streams", replaced("", r"\.rst\(~aresetn\)", ".rst(1'b0)")),
     "never ready": Fault("streams", _NEVER_READY),
-    "never a result": Fault("streams", replaced("_results", r"stored <= stored \+", r"stored <= 1'b0 \& stored +")),
+    "never a result": Fault("streams", replaced("_results", r"stored <= stored \+", r"stored <= 1'b0 & stored +")),
     "always valid": Fault("streams", _ALWAYS_VALID),
     "always valid behind a comment": Fault("streams", both(_ALWAYS_VALID, _end_of_module)),
 }  # fmt: skip
