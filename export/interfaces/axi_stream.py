@@ -5,7 +5,7 @@ Why it has this shape, and what it costs, is docs/adr/0008-axi-stream.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from difflut.export.backends import names
@@ -34,26 +34,6 @@ def emit_wrapper(
     }
 
 
-def emit_for_proof(
-    top: str, core: str, framing: Framing, output: str, registers: Sequence[Register], files: Mapping[str, str]
-) -> dict[str, str]:
-    """A wrapper's files with properties added to each module, around an abstract core.
-
-    Args:
-        top, core, framing, output, registers: as for `emit_wrapper`.
-        files: the files of the wrapper.
-    """
-    context = _context(core, top, framing, output, registers)
-    result = {}
-    for suffix, template in _parts(framing).items():
-        name = f"{top}{suffix}.v"
-        properties = render(f"{template}_properties.v.j2", context[template])
-        body, end, rest = files[name].rpartition("endmodule")
-        result[name] = body + properties + end + rest
-    abstract = {**context["axi_stream"], "module": core}
-    return {**result, f"{core}.v": render("axi_core_abstract.v.j2", abstract)}
-
-
 def _parts(framing: Framing) -> dict[str, str]:
     """The templates, by the suffix of the module's name."""
     frames = "axi_pixels" if isinstance(framing, PixelFraming) else "axi_frames"
@@ -63,7 +43,7 @@ def _parts(framing: Framing) -> dict[str, str]:
 def _context(
     core: str, source: str, framing: Framing, output: str, registers: Sequence[Register]
 ) -> dict[str, dict[str, Any]]:
-    """What the template of each part, and that of its properties, are given."""
+    """What the template of each part is given."""
     common: dict[str, Any] = {
         "source": names.comment(source),
         "codes": framing.codes,
@@ -80,17 +60,16 @@ def _context(
             "core": core,
             "what": "the scores" if output == "scores" else "the class",
             "result_port": f"out_{output}",
-            **_stream_properties(framing),
         },
-        "axi_results": _results(framing) | _results_properties(framing),
+        "axi_results": _results(framing),
         "axi_registers": _registers(framing, registers),
     }
     if isinstance(framing, PixelFraming):
         pixels = _pixels(framing)
         own["axi_pixels"] = pixels
-        own["axi_stream"] |= pixels
+        own["axi_stream"]["word_range"] = pixels["word_range"]
     else:
-        own["axi_frames"] = _frames(framing.codes) | _lengths(framing.codes)
+        own["axi_frames"] = _frames(framing.codes)
     return {template: common | context for template, context in own.items()}
 
 
@@ -106,10 +85,10 @@ def _frames(codes: Layout) -> dict[str, Any]:
 
 
 def _pixels(framing: PixelFraming) -> dict[str, Any]:
-    """For the module that cuts beats into words, and for the properties that speak of it."""
+    """For the module that cuts beats into words."""
     codes, bits = framing.codes, framing.unit_bytes * 8
     beat, word, most = framing.beat_units, framing.word_units, framing.most_units
-    capacity, frame = most + beat, framing.words * word
+    capacity = most + beat
     values, lane_bits = framing.word_values, codes.value_bytes * 8
 
     def next_buffer(left: int) -> str:
@@ -122,7 +101,6 @@ def _pixels(framing: PixelFraming) -> dict[str, Any]:
         **_counter("word_number", framing.words - 1),
         **_counter("level", capacity),
         **_counter("held", framing.images),
-        **_counter("units", frame + beat),
         "words": framing.words,
         "word_values": values,
         "word_range": names.vector(values * codes.value_bits),
@@ -132,8 +110,6 @@ def _pixels(framing: PixelFraming) -> dict[str, Any]:
         ],
         "last_word": _literal(framing.words - 1, framing.words - 1),
         "unit_bits": bits,
-        "unit_range": names.vector(bits),
-        "unit_part": names.part(0, bits),
         "buffer_range": names.vector(capacity * bits),
         "shifted": f"{{{word * bits}'d0, buffer{names.part(word * bits, (capacity - word) * bits)}}}",
         "places": [{"level": _literal(left, capacity), "next": next_buffer(left)} for left in range(most + 1)],
@@ -141,21 +117,10 @@ def _pixels(framing: PixelFraming) -> dict[str, Any]:
         "level_word": _literal(word, capacity),
         "level_beat": _literal(beat, capacity),
         "level_last_beat": _literal(framing.last_beat_units, capacity),
-        "level_capacity": _literal(capacity, capacity),
         "images": framing.images,
         "flags_range": names.vector(framing.images),
-        "held_most": _literal(framing.images, framing.images),
         "answer": _extended("answer", framing.images),
         "entered": _extended("entered", framing.images),
-        "last_taken": _extended("last_taken", framing.images),
-        "out_valid": _extended("out_valid", framing.images),
-        "units_frame": _literal(frame, frame + beat),
-        "units_beats": _literal(codes.beats, frame + beat),
-        "units_beat": _literal(beat, frame + beat),
-        "units_word": _literal(word, frame + beat),
-        "units_last_beat": _literal(framing.last_beat_units, frame + beat),
-        **{f"{name}_extended": names.zero_extended(f"\\results.{name} ", _bits(framing.credits), _bits(framing.credits) + framing.images)
-           for name in ("outstanding", "stored")},
     }  # fmt: skip
 
 
@@ -186,68 +151,6 @@ def _results(framing: Framing) -> dict[str, Any]:
         ],
         **{signal: _extended(signal, framing.credits) for signal in ("issue", "give", "in_valid")},
     }
-
-
-def _results_properties(framing: Framing) -> dict[str, Any]:
-    """For the proof that the queue keeps the order: sums of two places in it."""
-    credits, results = framing.credits, framing.results
-    sums = 2 * credits
-    lane_bits = results.value_bytes * 8
-    place_bits, count_bits = _bits(credits - 1), _bits(credits)
-    return {
-        "sum_range": names.vector(_bits(sums)),
-        "sum_full": _literal(credits, sums),
-        "read_extended": names.zero_extended("read_at", place_bits, _bits(sums)),
-        "write_extended": names.zero_extended("write_at", place_bits, _bits(sums)),
-        "ahead_extended": names.zero_extended("ahead", count_bits, _bits(sums)),
-        "stored_extended": names.zero_extended("stored", count_bits, _bits(sums)),
-        "tracked_values": [
-            {
-                "padded": names.part(k * lane_bits, lane_bits),
-                "term": names.zero_extended(
-                    f"tracked{names.part(k * results.value_bits, results.value_bits)}", results.value_bits, lane_bits
-                ),
-            }
-            for k in range(results.count)
-        ],
-    }
-
-
-def _lengths(codes: Layout) -> dict[str, str]:
-    """A counter of the beats of a frame, the whole frame included."""
-    beats = codes.beats
-    return {
-        **_counter("length", beats),
-        "length_last": _literal(beats - 1, beats),
-        "length_full": _literal(beats, beats),
-        "beat_part": names.part(0, _bits(beats - 1)),
-        "shift_extended": _extended("shift", beats),
-    }
-
-
-def _stream_properties(framing: Framing) -> dict[str, Any]:
-    latency, pending = framing.core_latency_cycles, framing.credits + 1
-    return {
-        **_beats(framing.codes),
-        **_lengths(framing.codes),
-        **_counter("count", framing.credits),
-        **_counter("pending", pending),
-        "most": _literal(framing.credits, framing.credits),
-        "whole": _extended("whole", pending),
-        "give": _extended("give", pending),
-        "taken": _extended("frame_taken", pending),
-        "sent": _extended("result_sent", pending),
-        **{f"{name}_extended": _wide(f"\\results.{name} ", framing) for name in ("outstanding", "stored")},
-        "latency_cycles": latency,
-        "valid_range": names.vector(max(latency, 1)),
-        "valid_next": "in_valid" if latency == 1 else f"{{valid{names.part(0, max(1, latency - 1))}, in_valid}}",
-    }
-
-
-def _wide(count: str, framing: Framing) -> str:
-    """A count of results, wide enough to add one for every cycle of the core."""
-    bits = _bits(framing.credits)
-    return names.zero_extended(count, bits, bits + _bits(framing.core_latency_cycles + 1))
 
 
 def _registers(framing: Framing, registers: Sequence[Register]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from difflut.export.proof.report import OPEN, PROVED, Claim, Counterexample, Pro
 from difflut.export.proof.rtl import Progress, prove_rtl
 from difflut.export.proof.solver import require_sat
 from difflut.export.proof.stream_top import StreamTiming
-from difflut.export.proof.streams import prove_streams
+from difflut.export.proof.streams import not_proved, prove_streams
 from difflut.export.proof.yosys import require_yosys
 from difflut.export.stored import PROOF_REPORT, read_object
 from difflut.export.targets import GENERIC, find_target
@@ -85,7 +85,9 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     streaming = bundle.CONVOLUTION_FILE in build.files
     claims, found, read_seconds = (_prove_parts if streaming else _prove_whole)(build, progress)
     sources = {name: build.text(name) for name in build.files if name.startswith("rtl/")}
+    not_covered: tuple[str, ...] = ()
     if "stream" in build.manifest:
+        not_covered = not_proved(build.manifest)
         progress("streams", 0, 1)
         claims += prove_streams({PurePosixPath(name).name: text for name, text in sources.items()}, build.manifest)
         progress("streams", 1, 1)
@@ -100,6 +102,7 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
         assumptions=ASSUMPTIONS,
         seconds=round(perf_counter() - started, 2),
         read_seconds=round(read_seconds, 2),
+        not_covered=not_covered,
     )
     _keep(report, Path(directory) / WORK)
     return report

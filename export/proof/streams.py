@@ -1,29 +1,44 @@
-"""Proofs of an AXI wrapper, by induction, with Yosys' own SAT solver: handshakes, frames, and that results are kept.
+"""Proofs of an AXI wrapper, by induction, with Yosys' own SAT solver: from the ports of the wrapper to those of the core.
 
-The properties are appended to the modules as they were emitted (`hdl_templates/*_properties.v.j2`); a core that may answer
-anything, as late as the real one, takes the place of the core, which is proved apart.
+The wrapper is read as it was emitted and put into a harness (`harness.py`), in which a core that may answer anything takes the
+place of the core, which is proved apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from difflut.export.errors import ToolError
-from difflut.export.interfaces.axi_stream import emit_for_proof
 from difflut.export.interfaces.framing import framing_of
 from difflut.export.interfaces.registers import Register
+from difflut.export.proof.harness import MODULE, Wrapper, harness
 from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim
+from difflut.export.proof.wrapper_circuit import read_wrapper
 from difflut.export.proof.yosys import require_yosys, run_script
 from difflut.files import scratch
 from difflut.quoting import yosys
 
-MOST_STEPS = 4
+MOST_STEPS = 3
+MOST_PROBLEMS = 3
+PARTS = ("", "_frames", "_results", "_registers")
 STATEMENTS = {
-    "streams": "around a core that answers in time, offers stay until taken, none after a reset; frames with a misplaced TLAST are dropped, each other one has "
-    "exactly one result, in order, whole; every AXI4-Lite transfer has one answer",
-    "frames": "the codes that enter the core are those of the frame that was taken",
+    "wrapper": "the ports are those of build.json's streams; every register takes over at the rising edge of aclk and is reset "
+    "synchronously; no net has two drivers",
+    "streams": "handshakes, cycle by cycle, around a core that answers in time: who is ready when, offers stay until taken, none "
+    "after a reset; frames with a misplaced TLAST are dropped, each other one enters the core once and has one result",
+    "frames": "the codes that enter the core are those of the frame that was taken, from s_axis_tdata to in_codes",
+    "results": "each result is given once, in order, from the core's outputs to m_axis_tdata",
+    "registers": "every AXI4-Lite transfer has one answer, cycle by cycle; every register, counters and measured latency "
+    "included, reads what it must",
+    "timing": "without stalls a result comes stream.latency_cycles after its frame, frames follow each other every "
+    "stream.cycles_per_frame cycles",
 }
+# What the claims about a wrapper around a core that takes words do not speak of
+NOT_PROVED_OF_PIXELS = (
+    "that the core answers its images one by one, none before it has it whole, as the proof of the wrapper assumes",
+    "stream.latency_cycles and stream.cycles_per_frame of build.json, which depend on when the core takes words and answers",
+)
 
 
 def registers_of(manifest: Mapping[str, Any]) -> tuple[Register, ...]:
@@ -41,6 +56,17 @@ def registers_of(manifest: Mapping[str, Any]) -> tuple[Register, ...]:
     )
 
 
+def wrapper_of(manifest: Mapping[str, Any]) -> Wrapper:
+    """The wrapper that a `build.json` states."""
+    output = manifest["stream"]["output"]
+    return Wrapper(manifest["name"], manifest["core"], framing_of(manifest), output, registers_of(manifest))
+
+
+def not_proved(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """What `prove_streams` does not prove of the wrapper of a build, in words."""
+    return NOT_PROVED_OF_PIXELS if "word_values" in manifest["stream"] else ()
+
+
 def prove_streams(files: Mapping[str, str], manifest: Mapping[str, Any]) -> list[Claim]:
     """Prove the wrapper of a build.
 
@@ -51,24 +77,53 @@ def prove_streams(files: Mapping[str, str], manifest: Mapping[str, Any]) -> list
     Raises:
         ToolError: pyosys is missing, or Yosys refuses the text.
     """
-    top, core = manifest["name"], manifest["core"]
-    sources = emit_for_proof(
-        top, core, framing_of(manifest), manifest["stream"]["output"], registers_of(manifest), files
-    )
-    whole = {name: text if name != f"{top}_frames.v" else files[name] for name, text in sources.items()}
-    frames = {name: sources[name] for name in (f"{top}_frames.v",)}
-    return [induction("streams", whole, top), induction("frames", frames, f"{top}_frames")]
+    return list(prove_wrapper(files, wrapper_of(manifest)))
 
 
-def induction(subject: str, sources: Mapping[str, str], top: str, most_steps: int = MOST_STEPS) -> Claim:
-    """Prove all assertions in a design by induction over at most `most_steps` cycles.
+def prove_wrapper(files: Mapping[str, str], wrapper: Wrapper, parts: Sequence[str] | None = None) -> Iterator[Claim]:
+    """Prove, claim by claim, that a wrapper is what it must be.
+
+    Args:
+        files: file name -> text; files that are not its own are left out.
+        wrapper: what it must be.
+        parts: which of `wrapper.parts` to prove; None for all.
 
     Raises:
-        ToolError: Yosys refuses the text or ends without a result.
+        ToolError: pyosys is missing, or Yosys refuses the text.
+    """
+    require_yosys()
+    own = [f"{wrapper.top}{part}.v" for part in PARTS]
+    missing = [name for name in own if name not in files]
+    if missing:
+        yield Claim("wrapper", STATEMENTS["wrapper"], REFUTED, f"there is no {', '.join(missing)}")
+        return
+    circuit = read_wrapper({name: files[name] for name in own}, wrapper)
+    if circuit.problems:
+        yield Claim("wrapper", STATEMENTS["wrapper"], REFUTED, "; ".join(circuit.problems[:MOST_PROBLEMS]))
+        return
+    yield Claim("wrapper", STATEMENTS["wrapper"], PROVED, "by reading them")
+    for part in wrapper.parts if parts is None else parts:
+        text, asserted = harness(wrapper, circuit.instance, part)
+        yield induction(part, circuit.rtlil, text, MODULE, asserted)
+
+
+def induction(subject: str, circuit: str, text: str, top: str, asserted: int, most_steps: int = MOST_STEPS) -> Claim:
+    """Prove all assertions in a design by induction over at most `most_steps` cycles.
+
+    Args:
+        subject: what the claim is about.
+        circuit: modules in Yosys' own language; may be empty.
+        text: Verilog with the assertions.
+        top: the top module.
+        asserted: how many assertions the design must have.
+        most_steps: over how many cycles at most.
+
+    Raises:
+        ToolError: Yosys refuses the text, has another number of assertions, or ends without a result.
     """
     require_yosys()
     statement = STATEMENTS.get(subject, "all assertions hold")
-    output = _run(sources, top, most_steps)
+    output = _run(circuit, text, top, asserted, most_steps)
     steps = sum(line.startswith("** Trying induction with length") for line in output)
     if any("Induction step proven: SUCCESS!" in line for line in output):
         return Claim(subject, statement, PROVED, f"by induction over {steps} cycle{'s' if steps > 1 else ''}")
@@ -80,20 +135,23 @@ def induction(subject: str, sources: Mapping[str, str], top: str, most_steps: in
     raise ToolError(f"Yosys ended without a result for {subject}; report it:\n{shown}")
 
 
-def _run(sources: Mapping[str, str], top: str, most_steps: int) -> list[str]:
+def _run(circuit: str, text: str, top: str, asserted: int, most_steps: int) -> list[str]:
+    if asserted < 1:
+        raise ToolError(f"{top} has no assertions: there is nothing to prove; report it")
     with scratch("streams") as folder:
-        files: Sequence[str] = [f"source{number}.v" for number in range(len(sources))]
-        for file, text in zip(files, sources.values(), strict=True):
-            (folder / file).write_text(text, encoding="utf-8")
+        (folder / "circuit.il").write_text(circuit, encoding="utf-8")
+        (folder / "harness.v").write_text(text, encoding="utf-8")
         script = [
-            *(yosys("read_verilog -formal", file) for file in files),
+            "read_rtlil circuit.il",
+            "read_verilog -formal harness.v",
             yosys("hierarchy -check -top", top),
             "proc",
             "flatten",
-            "memory",
-            "async2sync",
             "chformal -lower",
             "opt_clean",
+            f"select -assert-count {asserted} t:$assert",
+            # Assumptions that contradict each other would prove anything; the last one is about the first two cycles.
+            yosys("sat -verify -set-assumes -seq 2", top),
             yosys("sat -tempinduct -prove-asserts -set-assumes -seq 1 -maxsteps", str(most_steps), top),
         ]
         return run_script(script, folder)[1]

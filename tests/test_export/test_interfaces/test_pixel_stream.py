@@ -17,6 +17,7 @@ from tools import require_icarus, require_prover, require_tool, require_verilato
 from yosys import run_yosys
 
 from difflut.builds import read_netlist, stream_interface
+from difflut.cli.prove_command import show
 from difflut.data import Split
 from difflut.errors import ConfigError
 from difflut.export import bundle
@@ -25,12 +26,13 @@ from difflut.export.convolution.build import make_stream_bundle
 from difflut.export.convolution.ir import ConvolutionalNetlist
 from difflut.export.convolution.simulate import simulate_convolution
 from difflut.export.interfaces import frame_order, pack_samples, unpack_results
-from difflut.export.interfaces.axi_stream import emit_for_proof, emit_wrapper
+from difflut.export.interfaces.axi_stream import emit_wrapper
 from difflut.export.interfaces.framing import Layout, PixelFraming, Stream, framing_of
 from difflut.export.interfaces.registers import register_map
 from difflut.export.interfaces.wrapper import wrap_pixels
 from difflut.export.proof.build import prove
-from difflut.export.proof.streams import induction, prove_streams
+from difflut.export.proof.harness import Wrapper
+from difflut.export.proof.streams import NOT_PROVED_OF_PIXELS, prove_streams, prove_wrapper
 from difflut.export.simulate import Outputs
 from difflut.report.facts import read_facts
 from difflut.report.page import draw, render
@@ -109,23 +111,29 @@ def test_a_right_wrapper_is_proved(shape: str) -> None:
     require_prover()
     build = pixel_bundle(shape)
     claims = prove_streams(rtl(build), build.manifest)
-    assert [(claim.subject, claim.verdict) for claim in claims] == [("streams", "proved"), ("frames", "proved")]
+    parts = ["wrapper", "streams", "frames", "results", "registers"]
+    assert [(claim.subject, claim.verdict) for claim in claims] == [(part, "proved") for part in parts]
 
 
 @pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_a_wrong_wrapper_is_not_proved(fault: str) -> None:
     require_prover()
     build = broken(fault)
-    assert [claim.verdict for claim in prove_streams(rtl(build), build.manifest)] != ["proved", "proved"]
+    assert {claim.verdict for claim in prove_streams(rtl(build), build.manifest)} != {"proved"}
 
 
-def test_prove_speaks_of_parts_and_streams(tmp_path: Path) -> None:
+def test_prove_speaks_of_parts_and_streams(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     require_prover()
     bundle.write(pixel_bundle("one beat"), tmp_path / "net")
     report = prove(tmp_path / "net")
     subjects = [claim.subject for claim in report.claims]
     assert report.ok and {"pixel", "kernel 1", "dense part, argmax"} <= set(subjects)
-    assert subjects[-2:] == ["streams", "frames"]
+    assert subjects[-5:] == ["wrapper", "streams", "frames", "results", "registers"]
+    assert set(NOT_PROVED_OF_PIXELS) < set(report.not_covered)
+    show(report, tmp_path / "net")
+    printed = capsys.readouterr().out
+    assert all(f"  not covered: {text}\n" in printed for text in report.not_covered)
+    assert "\nproved: each part of the RTL equals what was traced" in printed
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -160,9 +168,9 @@ def test_words_of_several_pixels() -> None:
     assert (framing.words, framing.unit_bytes, framing.word_units, framing.beat_units) == (4, 2, 3, 2)
     registers = register_map(framing, "0" * 16, output="scores", signed=False, classes=2)
     files = emit_wrapper("w", "w_core", "w", framing, "scores", registers)
-    proved = emit_for_proof("w", "w_core", framing, "scores", registers, files)
-    assert induction("frames", {"w_frames.v": proved["w_frames.v"]}, "w_frames").verdict == "proved"
-    assert "input wire [47:0] in_codes" in proved["w_core.v"]
+    wrapper = Wrapper("w", "w_core", framing, "scores", registers)
+    assert [claim.verdict for claim in prove_wrapper(files, wrapper)] == ["proved"] * 5
+    assert wrapper.core_ports()["in_codes"] == ("input", 48)
 
 
 def test_rows_are_made_of_whole_words() -> None:
