@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from mutations import mutants
 from proof_mutants import PLAIN, STREAMING, changed, plain_build, streaming_build
+from random_mutants import mutants
 from tools import require_icarus, require_prover
 
 from difflut.export import bundle

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pixel_builds
 import pytest
-from mutation import mutants
 from stream_builds import FAULTS, SHAPES, broken, rtl, stream_bundle
+from text_mutants import mutants
 from tools import require_prover
 from wrapper_faults import FAULTS as WRAPPER_FAULTS
 from wrapper_faults import REGISTER_FAULTS, Fault, faults_of_width
