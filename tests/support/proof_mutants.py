@@ -48,7 +48,7 @@ STREAMING: dict[str, Sequence[Change]] = {
     "pause not reset": [("stack", "      pause <= 4'd0;\n", "")],
     "an image too short": [("stack", "count == 5'h1d;", "count == 5'h1c;")],
     "dense part starts early": [("stack", ".in_valid(finished[12])", ".in_valid(finished[11])")],
-    "kept one pixel late": [("stack", "pixel2 == 4'h0) collected2", "pixel2 == 4'h1) collected2")],
+    "kept one pixel late": [("stack", "word2 == 4'h0) collected2", "word2 == 4'h1) collected2")],
     "image centred elsewhere": [("stack_map1", "count >= 6'h06", "count >= 6'h05")],
     "flushed too late": [("stack_map1", "count >= 6'h1e", "count >= 6'h1f")],
     "a border not masked": [("stack_map1", "COLUMN_IN0 = 5'h1e", "COLUMN_IN0 = 5'h1f")],

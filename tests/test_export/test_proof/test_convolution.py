@@ -12,13 +12,13 @@ from convolutions import Plan, Step, made
 from stream_builds import rtl
 from tools import require_prover
 
-from difflut.check.builds import read_netlist
 from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build, pack_netlist
 from difflut.export.builds.make import make_build
-from difflut.export.circuit.circuit import Circuit
-from difflut.export.circuit.circuit_text import to_text
+from difflut.export.circuit.circuit import Circuit as WindowedCircuit
+from difflut.export.circuit.text import to_text
 from difflut.export.errors import BundleError
-from difflut.export.proof.build import pack_netlist, prove
+from difflut.export.proof.build import prove
 from difflut.export.proof.circuit import Circuit
 from difflut.export.proof.convolution import (
     Part,
@@ -50,30 +50,30 @@ BUILDS = ((TWO, 1), (SIGNED, 1), (SIGNED, 2))
 
 
 @cache
-def built(number: int) -> tuple[bundle.Bundle, Circuit]:
+def built(number: int) -> tuple[Build, WindowedCircuit]:
     plan, pixels = BUILDS[number]
     build = make_build(made(plan), form=Streaming(pixels))
-    netlist = read_netlist(build)
-    assert isinstance(netlist, Circuit)
-    return build, netlist
+    return build, build.circuit
 
 
-def sources(build: bundle.Bundle) -> dict[str, str]:
+def sources(build: Build) -> dict[str, str]:
     """Module -> text."""
     return {name.removesuffix(".v"): text for name, text in rtl(build).items()}
 
 
 def read_top(texts: dict[str, str]) -> Circuit:
-    return read_modules(texts, "stack", ["stack_dense"])["stack"]
+    kept = [f"stack_{part}{number}" for part in ("map", "kernel") for number in (1, 2) if f"stack_map{number}" in texts]
+    return read_modules(texts, "stack", kept, ["stack_dense"])["stack"]
 
 
-def timing_of(build: bundle.Bundle) -> StreamTiming:
-    stated = build.manifest["convolution"]
+def timing_of(build: Build) -> StreamTiming:
+    stated = build.info.pixels
+    assert stated is not None
     return StreamTiming(
-        stated["pause_cycles"],
-        stated["dense_latency_cycles"],
-        build.manifest["latency_cycles"],
-        build.manifest["initiation_interval"],
+        stated.pause_cycles,
+        stated.body_latency_cycles,
+        build.info.latency_cycles,
+        build.info.initiation_interval,
     )
 
 
@@ -168,10 +168,10 @@ def test_a_wrong_comparison_has_a_counterexample(plan: int, change: str) -> None
     ("old", "new"),
     [
         (r"(collected2\[0\] <= |collected2\[\d+:0\] <= \{?.*?)bits2\[(\d)\]", r"\1~bits2[\2]"),
-        (r"pixel2 == \d+'h?d?(\w+)\) collected2", r"pixel2 == 1) collected2"),
-        (r"if \(valid2 & pixel2", r"if (pixel2"),
-        (r"else if \(valid2\) pixel2", r"else pixel2"),
-        (r"if \(rst\) pixel2 <= ", r"if (1'b0) pixel2 <= "),
+        (r"word2 == \d+'h?d?(\w+)\) collected2", r"word2 == 1) collected2"),
+        (r"if \(valid2 & word2", r"if (word2"),
+        (r"else if \(valid2\) word2", r"else word2"),
+        (r"if \(rst\) word2 <= ", r"if (1'b0) word2 <= "),
     ],
     ids=["inverted", "another pixel", "not valid", "counts cycles", "not reset"],
 )
@@ -245,7 +245,7 @@ def test_a_wrong_dense_part_has_a_counterexample() -> None:
     wrong = [claim.subject for claim in outcome.claims if claim.verdict != PROVED]
     assert wrong and all(subject.startswith("dense part, ") for subject in wrong)
     assert outcome.counterexample is not None and outcome.counterexample.part == "dense part"
-    assert len(outcome.counterexample.codes) == len(netlist.dense_bits)
+    assert len(outcome.counterexample.codes) == len(netlist.body_bits)
 
 
 def test_a_netlist_of_another_geometry_is_not_proved(tmp_path: Path) -> None:
@@ -259,6 +259,6 @@ def test_a_netlist_of_another_geometry_is_not_proved(tmp_path: Path) -> None:
         )
     ):
         files = {**build.files, bundle.TRACED_FILE: pack_netlist(to_text(other))}
-        bundle.write(bundle.Bundle(build.manifest, files), tmp_path / str(number))
+        bundle.write(Build.of(build.info, files), tmp_path / str(number))
         report = prove(tmp_path / str(number))
         assert [claim.subject for claim in report.claims if claim.verdict != PROVED] == ["geometry"]

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from proof_mutants import PLAIN, STREAMING, changed, plain_build, streaming_build
 from random_mutants import mutants
@@ -13,12 +14,13 @@ from tools import require_icarus, require_prover
 
 from difflut.check.verification import verify
 from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build
 from difflut.export.errors import BundleError, ToolError
 from difflut.export.proof.build import prove
 from difflut.export.proof.report import OPEN, ProofReport
 
 
-def report_of(build: bundle.Bundle, folder: Path) -> ProofReport:
+def report_of(build: Build, folder: Path) -> ProofReport:
     require_prover()
     bundle.write(build, folder)
     return prove(folder)
@@ -60,8 +62,9 @@ def test_what_build_json_says_of_a_streaming_circuit_is_proved(
     key: str, value: object, subject: str, tmp_path: Path
 ) -> None:
     right = streaming_build()
-    assert right.manifest[key] != value
-    report = report_of(bundle.Bundle({**right.manifest, key: value}, right.files), tmp_path / "net")
+    assert getattr(right.info, key) != value
+    info = msgspec.structs.replace(right.info, **{key: value})
+    report = report_of(Build.of(info, right.files), tmp_path / "net")
     assert subject in {claim.subject for claim in report.claims if claim.verdict == OPEN}
 
 
