@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from difflut.export.builds import bundle
 from difflut.export.builds.bundle import Build, pack_netlist
 from difflut.export.builds.make import make_build
 from difflut.export.circuit.circuit import Circuit as WindowedCircuit
+from difflut.export.circuit.circuit import EncodedImage
 from difflut.export.circuit.text import to_text
 from difflut.export.errors import BundleError
 from difflut.export.proof.build import prove
@@ -32,7 +34,9 @@ from difflut.export.proof.report import OPEN, PROVED, REFUTED
 from difflut.export.proof.stream_top import StreamTiming, prove_kept, prove_wiring
 from difflut.export.schedule.forms import Folded, Streaming
 from difflut.export.schedule.head.outputs import Outputs
+from difflut.export.schedule.stream.plan import plan_schedule
 from difflut.export.schedule.stream.words import plan_words
+from difflut.export.verilog.stream import emit_stream
 from difflut.input_format import InputFormat
 
 TWO = Plan((2, 6, 5), (Step(4, (3, 3), padding=(1, 1), depth=2), Step(0, (2, 2), (2, 1))), read=(0, 2), bits=2)
@@ -147,21 +151,55 @@ def test_a_wrong_kernel_is_not_proved(old: str, new: str, expected: str) -> None
     assert verdict(part) == expected
 
 
-@pytest.mark.parametrize("plan", [0, 1])
-@pytest.mark.parametrize("change", ["threshold", "colour"])
-def test_a_wrong_comparison_has_a_counterexample(plan: int, change: str) -> None:
+def with_threshold(image: EncodedImage) -> EncodedImage:
+    """One comparison with another constant."""
+    thresholds = image.compare_threshold.copy()
+    thresholds[0] -= 1
+    return replace(image, compare_threshold=thresholds)
+
+
+def with_colour(image: EncodedImage) -> EncodedImage:
+    """One comparison of another colour."""
+    channels = image.compare_channel.copy()
+    channels[0] = 1 - channels[0]
+    return replace(image, compare_channel=channels)
+
+
+@pytest.mark.parametrize("number", range(len(BUILDS)))
+@pytest.mark.parametrize("change", [with_threshold, with_colour])
+def test_a_wrong_comparison_has_a_counterexample(number: int, change: Callable[[EncodedImage], EncodedImage]) -> None:
+    """The encoder of another circuit."""
     require_prover()
-    build, netlist = built(plan)
+    build, netlist = built(number)
+    texts, pixels = sources(build), BUILDS[number][1]
+    assert netlist.image is not None
+    other = replace(netlist, image=change(netlist.image))
+    wrong = emit_stream(other, plan_schedule(other, pixels), top="stack").files["stack_encoder.v"]
+    assert wrong != texts["stack_encoder"]
+    assert prove_part(pixel_part(read_top(texts), netlist, pixels))[0].verdict == PROVED
+    texts["stack_encoder"] = wrong
+    claim, example = prove_part(pixel_part(read_top(texts), netlist, pixels))
+    assert claim.verdict == REFUTED and example is not None and len(example.codes) == 2 * pixels
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("stack", r"\.in_codes\(in_codes\)", ".in_codes({in_codes[23:0], in_codes[47:24]})"),
+        ("stack", r"bits0 = encoder_bits;", "bits0 = {encoder_bits[3:0], encoder_bits[7:4]};"),
+        ("stack", r"bits0 = encoder_bits;", "bits0 = {2{encoder_bits[3:0]}};"),
+        ("stack_encoder", r"out_bits(\S*) <= \{\n *(\S+),\n *(\S+),", r"out_bits\1 <= {\3, \2,"),
+    ],
+    ids=["pixels swapped", "their bits swapped", "one pixel twice", "two bits swapped"],
+)
+def test_a_wrong_encoder_of_words_is_refuted(file: str, old: str, new: str) -> None:
+    require_prover()
+    build, netlist = built(2)
     texts = sources(build)
-    found = re.search(r"(in_codes\[\d+:\d+\])(.*?>= (\d+)'h([0-9a-f]+))", texts["stack"])
-    assert found is not None
-    other = next(port for port in re.findall(r"in_codes\[\d+:\d+\]", texts["stack"]) if port != found[1])
-    moved = found[2].replace(f"{found[3]}'h{found[4]}", f"{found[3]}'h{int(found[4], 16) - 1:x}")
-    texts["stack"] = texts["stack"].replace(
-        found[0], found[1] + moved if change == "threshold" else other + found[2], 1
-    )
-    claim, example = prove_part(pixel_part(read_top(texts), netlist))
-    assert claim.verdict == REFUTED and example is not None and len(example.codes) == 2
+    texts[file], count = re.subn(old, new, texts[file], count=1)
+    assert count == 1
+    claim, example = prove_part(pixel_part(read_top(texts), netlist, 2))
+    assert claim.verdict == REFUTED and example is not None
 
 
 @pytest.mark.parametrize(
@@ -252,9 +290,10 @@ def test_a_netlist_of_another_geometry_is_not_proved(tmp_path: Path) -> None:
     """As if a pass had changed what none may change."""
     require_prover()
     build, netlist = built(1)
+    assert netlist.image is not None
     for number, other in enumerate(
         (
-            replace(netlist, compare_threshold=netlist.compare_threshold - 1),
+            replace(netlist, image=with_threshold(netlist.image)),
             replace(netlist, layers=(replace(netlist.layers[0], stride=(2, 1)),)),
         )
     ):

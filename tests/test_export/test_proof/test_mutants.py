@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from proof_mutants import PLAIN, STREAMING, changed, plain_build, streaming_build
+from proof_mutants import ENCODER, PLAIN, STREAMING, changed, plain_build, streaming_build
 from random_mutants import mutants
 from tools import require_icarus, require_prover
 
@@ -30,6 +30,24 @@ def report_of(build: Build, folder: Path) -> ProofReport:
 def test_a_wrong_streaming_build_is_not_proved(fault: str, tmp_path: Path) -> None:
     report = report_of(changed(streaming_build(), STREAMING[fault]), tmp_path / "net")
     assert not report.ok and report.conclusion.startswith("NOT PROVED: ")
+
+
+_CLOCKED = [fault for fault in ENCODER if fault.startswith(("on ", "registers", "outputs", "bits"))]
+
+
+@pytest.mark.parametrize(
+    ("fpga", "fault"), [*(("generic", fault) for fault in ENCODER), *(("xcup", fault) for fault in _CLOCKED)]
+)
+def test_a_wrong_encoder_of_a_streaming_build_is_not_proved(fpga: str, fault: str, tmp_path: Path) -> None:
+    """The proof makes the encoder's module a part of the top, in which it is then looked for by the wires of its bits."""
+    report = report_of(changed(streaming_build(fpga), ENCODER[fault]), tmp_path / "net")
+    assert not report.ok and report.conclusion.startswith("NOT PROVED: ")
+
+
+@pytest.mark.parametrize("fpga", ["generic", "xcup", "ice40"])
+def test_right_streaming_builds_are_proved(fpga: str, tmp_path: Path) -> None:
+    report = report_of(streaming_build(fpga), tmp_path / "net")
+    assert report.ok and report.conclusion.startswith("proved: the RTL equals the traced model for all inputs (")
 
 
 @pytest.mark.parametrize("fault", PLAIN)
