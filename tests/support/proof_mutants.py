@@ -48,7 +48,7 @@ STREAMING: dict[str, Sequence[Change]] = {
     "pause not reset": [("stack", "      pause <= 4'd0;\n", "")],
     "an image too short": [("stack", "count == 5'h1d;", "count == 5'h1c;")],
     "dense part starts early": [("stack", ".in_valid(finished[12])", ".in_valid(finished[11])")],
-    "kept one pixel late": [("stack", "pixel2 == 4'h0) collected2", "pixel2 == 4'h1) collected2")],
+    "kept one pixel late": [("stack", "word2 == 4'h0) collected2", "word2 == 4'h1) collected2")],
     "image centred elsewhere": [("stack_map1", "count >= 6'h06", "count >= 6'h05")],
     "flushed too late": [("stack_map1", "count >= 6'h1e", "count >= 6'h1f")],
     "a border not masked": [("stack_map1", "COLUMN_IN0 = 5'h1e", "COLUMN_IN0 = 5'h1f")],
@@ -77,6 +77,53 @@ STREAMING: dict[str, Sequence[Change]] = {
     "cut off by a comment in a layer": [("stack_map1", "  assign out_valid", "  // endmodule\n  assign out_valid = 1'b1; //")],
     "driven twice": [("stack", _DENSE, "  assign out_class = 1'b0;\n" + _DENSE)],
     "two texts": [("stack", "assign in_ready = pause == 4'd0;", "assign in_ready = pause == 4'd0\n  // synthesis translate_off\n  || 1'b1\n  // synthesis translate_on\n  ;")],
+}  # fmt: skip
+
+# The encoder, whatever its family, and the wires around it.
+_ENCODER = "  stack_encoder encoder (\n      .clk(clk)"
+_WIRE = "  wire [3:0] encoder_bits;\n"
+_BITS = "bits0 = encoder_bits;"
+ENCODER: dict[str, Sequence[Change]] = {
+    "on the falling edge": [("stack", _ENCODER, _ENCODER.replace("(clk)", "(~clk)"))],
+    "without a clock": [("stack", _ENCODER, _ENCODER.replace("(clk)", "(1'b0)"))],
+    "on another signal": [("stack", _ENCODER, _ENCODER.replace("(clk)", "(valid0)"))],
+    "on a gated clock": [("stack", _ENCODER, _ENCODER.replace("(clk)", "(clk & in_valid)"))],
+    "registers on the falling edge": [("stack_encoder", "posedge", "negedge")],
+    "registers at any time": [("stack_encoder", "always @(posedge clk)", "always @*")],
+    "registers that wait": [("stack_encoder", "always @(posedge clk)", "always @(posedge clk) if (in_codes[0])")],
+    "registers of another clock": [
+        ("stack", _ENCODER, _ENCODER.replace("(clk)", "(late)")),
+        ("stack", _WIRE, _WIRE + "  reg late;\n  always @(posedge clk) late <= ~late;\n"),
+    ],
+    "codes rotated": [("stack", ".in_codes(in_codes)", ".in_codes({in_codes[0], in_codes[15:1]})")],
+    "colours swapped": [("stack", ".in_codes(in_codes)", ".in_codes({in_codes[7:0], in_codes[15:8]})")],
+    "codes a cycle late": [
+        ("stack", ".in_codes(in_codes)", ".in_codes(late)"),
+        ("stack", _WIRE, _WIRE + "  reg [15:0] late;\n  always @(posedge clk) late <= in_codes;\n"),
+    ],
+    "codes cut": [("stack", ".in_codes(in_codes)", ".in_codes({8'd0, in_codes[7:0]})")],
+    "codes not connected": [("stack", ".in_codes(in_codes)", ".in_codes()")],
+    "codes that depend on in_valid": [("stack", ".in_codes(in_codes)", ".in_codes(in_codes & {16{valid0}})")],
+    "outputs rotated": [("stack", ".out_bits(encoder_bits)", ".out_bits({encoder_bits[0], encoder_bits[3:1]})")],
+    "outputs not connected": [("stack", ".out_bits(encoder_bits)", ".out_bits()")],
+    "outputs cut": [("stack", ".out_bits(encoder_bits)", ".out_bits(encoder_bits[2:0])")],
+    "outputs driven twice": [("stack", _WIRE, _WIRE + "  assign encoder_bits = 4'd0;\n")],
+    "bits swapped": [("stack", _BITS, "bits0 = {encoder_bits[2], encoder_bits[3], encoder_bits[1:0]};")],
+    "a bit inverted": [("stack", _BITS, "bits0 = encoder_bits ^ 4'h4;")],
+    "a bit twice": [("stack", _BITS, "bits0 = {encoder_bits[3:1], encoder_bits[1]};")],
+    "a bit constant": [("stack", _BITS, "bits0 = {1'b1, encoder_bits[2:0]};")],
+    "bits a cycle late": [
+        ("stack", "wire [3:0] " + _BITS, "reg [3:0] bits0;\n  always @(posedge clk) bits0 <= encoder_bits;"),
+    ],
+    "bits cleared by rst": [("stack", _BITS, "bits0 = encoder_bits & {4{~rst}};")],
+    "one kept bit of another bit": [("stack", "collected0[0] <= bits0[2]", "collected0[0] <= encoder_bits[1]")],
+    "one layer with other bits": [("stack", ".in_bits(bits0)", ".in_bits({encoder_bits[2], encoder_bits[3], encoder_bits[1:0]})")],
+    "a second one for a layer": [
+        ("stack", ".in_bits(bits0)", ".in_bits(other)"),
+        ("stack", _FIRST, "  wire [3:0] other;\n" + _ENCODER.replace("encoder (", "second (") + ",\n      .in_codes(~in_codes),\n      .out_bits(other)\n  );\n" + _FIRST),
+    ],
+    "cut off by a comment": [("stack_encoder", "endmodule", "/* endmodule */\nendmodule"), ("stack", _BITS, "bits0 = ~encoder_bits;")],
+    "two texts": [("stack_encoder", "posedge clk", "posedge clk\n  // synthesis translate_off\n  or negedge clk\n  // synthesis translate_on\n  ")],
 }  # fmt: skip
 
 # By the outputs of the build.
@@ -110,9 +157,9 @@ class Layers(Stack):
 
 
 @cache
-def streaming_build() -> Build:
+def streaming_build(fpga: str = "generic") -> Build:
     """A streaming circuit of two layers, of which the first has borders and makes steps after the last pixel."""
-    return make_build(made(PLAN), form="streaming")
+    return make_build(made(PLAN), form="streaming", fpga=fpga)
 
 
 @cache

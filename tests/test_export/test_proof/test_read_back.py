@@ -10,10 +10,11 @@ import pytest
 from icarus import call
 from tools import require_tool, require_yosys
 
+from difflut.export.circuit.bits import pack, unpack
 from difflut.export.errors import ToolError
 from difflut.export.proof.circuit import Expansion, Simulation
 from difflut.export.proof.errors import ProofError
-from difflut.export.proof.graph import Graph, pack, unpack
+from difflut.export.proof.graph import Graph
 from difflut.export.proof.read_back import read_back, read_modules
 
 OPERATIONS = [
