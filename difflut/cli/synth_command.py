@@ -121,8 +121,9 @@ def _check(directory: Path, fpga: str, options: dict[str, Any]) -> NetlistCheck:
     from difflut.check.builds import open_build
     from difflut.check.synthesis_check import check_netlist
 
-    data, opened = None, open_build(directory, options["model_class"])
+    data, opened = None, None
     if options["check"]:
+        opened = open_build(directory, options["model_class"])
         data, _ = labelled_test_samples(opened.model, None)
     return check_netlist(
         directory,

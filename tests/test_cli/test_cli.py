@@ -17,6 +17,7 @@ from tools import require_package
 
 import difflut
 from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_export_of_the_main_job(
     status, out, _ = run(capsys, "export", "mnist_fc_8k_dwn", "--target", "verilog")
     assert status == 0
     assert "next: difflut verify build/mnist_fc_8k_dwn" in out
-    assert bundle.read("build/mnist_fc_8k_dwn").manifest["model"]["nodes"] == 8000
+    assert bundle.read("build/mnist_fc_8k_dwn").info.model.nodes == 8000
 
 
 def test_export_and_verify_a_model_of_ones_own(
@@ -107,7 +108,7 @@ def test_failed_check_is_status_1(capsys: pytest.CaptureFixture[str], tmp_path: 
     require_icarus()
     made = make_build(fitted(Chain()))
     other = fitted(Chain(), seed=1).checkpoint_bytes(frozen=True)
-    bundle.write(bundle.Bundle(made.manifest, {**made.files, "verify/model.safetensors": other}), tmp_path / "net")
+    bundle.write(Build.of(made.info, {**made.files, "verify/model.safetensors": other}), tmp_path / "net")
     status, out, _ = run(
         capsys, "verify", tmp_path / "net", "--model", "small_models:Chain", "--random-only", "--simulator", "icarus"
     )
@@ -126,7 +127,7 @@ def test_verify_without_a_simulator(capsys: pytest.CaptureFixture[str], tmp_path
     assert "the RTL was not run; give --simulator verilator or icarus for that" in out
     assert "the netlist agrees bit for bit" in out
     other = fitted(Chain(), seed=1).checkpoint_bytes(frozen=True)
-    bundle.write(bundle.Bundle(made.manifest, {**made.files, "verify/model.safetensors": other}), tmp_path / "net")
+    bundle.write(Build.of(made.info, {**made.files, "verify/model.safetensors": other}), tmp_path / "net")
     status, out, _ = run(capsys, *arguments)
     assert status == 1 and "DIFFERS from PyTorch" in out
 

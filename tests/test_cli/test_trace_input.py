@@ -16,6 +16,7 @@ from tools import require_package
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build
 from difflut.input_format import InputFormat
 from difflut.inspect.circuits import open_circuit
 from difflut.inspect.input_trace import load_codes, quantised, trace_input
@@ -139,7 +140,7 @@ def test_a_circuit_that_differs_is_a_failure(build: Path, tmp_path: Path, capsys
     """The traced netlist of another model beside the emitted one."""
     first, other = bundle.read(build), export(fitted(Images(), seed=1), tmp_path / "other")
     files = {**other.files, bundle.TRACED_FILE: first.files[bundle.TRACED_FILE]}
-    bundle.write(bundle.Bundle(other.manifest, files), tmp_path / "net")
+    bundle.write(Build.of(other.info, files), tmp_path / "net")
     np.save(tmp_path / "codes.npy", np.arange(0, 200, 10, dtype=np.uint8))
     status, out, _ = run(capsys, "trace-input", tmp_path / "net", "--image", tmp_path / "codes.npy")
     assert status == 1 and "  emitted netlist: DIFFERS" in out
