@@ -132,6 +132,12 @@ def _refused(place: Place, value: object, expected: str) -> ValueRefused:
     return ValueRefused(f"build.json: {where} is {_shown(value)}; expected {expected}")
 
 
+def one_line(error: Exception) -> str:
+    """The message of an error that quotes what a build says: printable ASCII, and not all of a long one."""
+    text = "".join(char if " " <= char <= "~" else ascii(char)[1:-1] for char in str(error)[: 4 * LONGEST_NAME])
+    return text if len(str(error)) <= 4 * LONGEST_NAME else f"{text}..."
+
+
 def _shown(value: object) -> str:
     """A value for a message: on one line, and not all of a long one."""
     text = ascii(value)

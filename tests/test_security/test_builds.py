@@ -54,7 +54,19 @@ ATTACKS = (
         "x\x1b[2J",
         "#x",
     ),
-    *("-x", "<script>touch('P')</script>", "x" * 5000, "\ud800", "x\r", "*", "!touch P", "| touch P", "%s", "${P}"),
+    *(
+        "-x",
+        "<script>touch('P')</script>",
+        "x" * 5000,
+        "\ud800",
+        "x\r",
+        "x\n",
+        "*",
+        "!touch P",
+        "| touch P",
+        "%s",
+        "${P}",
+    ),
 )
 
 
@@ -319,7 +331,7 @@ def test_file_names_stay_in_the_build(name: str) -> None:
 @pytest.mark.parametrize("digest", ["", "0" * 63, "0" * 64 + "\n", 7, None, [], "G" * 64])
 def test_digests_have_a_form(digest: Any) -> None:
     content = described(builds()["plain"])
-    with pytest.raises(BundleError, match=r"^build\.json: .*\$\.files") as caught:
+    with pytest.raises(BundleError, match=r"^build\.json: .*\bfiles\b") as caught:
         take(changed(content, ("files", "README.md"), digest))
     assert is_told_well(caught.value)
 
