@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import io
 import os
 import re
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +81,73 @@ def test_commands_and_options_exist(document: Path) -> None:
         assert command is not None
         known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
         assert set(re.findall(r"--[a-z-]+", rest)) <= known, (document.name, name, rest)
+
+
+FOLDERS = "difflut|export|sim|hdl_templates|tests|docs|benchmarks"
+PATHS = re.compile(rf"(?<![\w./*-])(?:{FOLDERS})/[\w./*-]*\w")
+OF_A_BUILD = re.compile(r"sim/\w+\.v")  # a build has a folder of this name too
+NAMES = re.compile(r"(?<![\w./-])difflut(?:\.\w+)+")
+IMPORTS = re.compile(r"from (difflut[\w.]*) import ((?:\w+, )*\w+)")
+
+
+def prose(path: Path) -> str:
+    """What a file says to people: docstrings and comments of Python, of another language everything."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        return text
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    found = [token.string for token in tokens if token.type == tokenize.COMMENT]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found.append(ast.get_docstring(node, clean=False) or "")
+    return "\n".join(found)
+
+
+def is_there(name: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    steps = name.split(".")
+    for count in range(len(steps), 0, -1):
+        try:
+            found: Any = importlib.import_module(".".join(steps[:count]))
+        except ModuleNotFoundError as error:
+            if (error.name or "").split(".")[0] != "difflut":
+                return True  # it needs a package that is not installed
+            continue
+        for step in steps[count:]:
+            found = getattr(found, step, None)
+        return found is not None
+    return False
+
+
+def missing_in(text: str) -> list[str]:
+    """The paths of the repository, and the names of the package, that a text mentions and that are not there."""
+    paths = {path for path in PATHS.findall(text) if not OF_A_BUILD.fullmatch(path)}
+    missing = [path for path in paths if not any(ROOT.glob(path.replace("NAME", "*")))]
+    names = {*NAMES.findall(text)}
+    for module, imported in IMPORTS.findall(text):
+        names |= {f"{module}.{name}" for name in imported.split(", ")}
+    return sorted(missing) + sorted(name for name in names if not is_there(name))
+
+
+def test_paths_and_names_that_are_mentioned_exist() -> None:
+    folders = [ROOT / folder for folder in FOLDERS.split("|")]
+    written = [path for folder in folders for kind in ("py", "md", "j2") for path in folder.rglob(f"*.{kind}")]
+    missing = {}
+    for path in [*written, *ROOT.glob("*.md"), ROOT / "Makefile", ROOT / "pyproject.toml"]:
+        if found := missing_in(prose(path)):
+            missing[str(path.relative_to(ROOT))] = found
+    assert missing == {}
+
+
+def test_what_is_missing_is_found() -> None:
+    text = (
+        "see `export/nowhere.py`, tests/test_docs.py, export/*/netlist.py, difflut.export.nothing, difflut.codes.pack_x"
+    )
+    text += "\nfrom difflut.export import nothing\nimport difflut.cli; the build's sim/models.v, docs/adr/NAME.md, docs/NAME.py"
+    assert missing_in(text) == [
+        *("docs/NAME.py", "export/nowhere.py"),
+        *("difflut.codes.pack_x", "difflut.export.nothing"),
+    ]
 
 
 def test_troubleshooting_quotes_messages_that_exist() -> None:

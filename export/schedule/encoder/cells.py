@@ -338,7 +338,7 @@ def _candidates(width: int, thresholds: tuple[int, ...], target: Target, prices:
 def cheapest(width: int, thresholds: tuple[int, ...], target: Target, prices: Prices = ALONE) -> Circuit:
     """The cheapest circuit of a feature, of those the shallowest, of those the first tried.
 
-    None is deeper than the deepest of its comparisons as a chain: more depth saves very little (docs/adr/0006).
+    None is deeper than the deepest of its comparisons as a chain: more depth saves very little (docs/adr/0006-encoder-grid.md).
 
     Args:
         width: the bits of a code.
