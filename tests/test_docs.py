@@ -143,7 +143,10 @@ def test_what_is_missing_is_found() -> None:
     text = (
         "see `export/nowhere.py`, tests/test_docs.py, export/*/netlist.py, difflut.export.nothing, difflut.codes.pack_x"
     )
-    text += "\nfrom difflut.export import nothing\nimport difflut.cli; the build's sim/models.v, docs/adr/NAME.md, docs/NAME.py"
+    text += (
+        "\nfrom difflut.export import nothing\n"
+        "import difflut.cli; the build's sim/models.v, docs/adr/NAME.md, docs/NAME.py"
+    )
     assert missing_in(text) == [
         *("docs/NAME.py", "export/nowhere.py"),
         *("difflut.codes.pack_x", "difflut.export.nothing"),

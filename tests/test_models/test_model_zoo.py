@@ -118,8 +118,8 @@ def test_a_users_own_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         with pytest.raises(ConfigError) as refused:
             factory(reference)
         assert str(refused.value) == (
-            f"cannot load model {reference!r}: {reason}; expected an importable module:Class, installed, in the working "
-            f"directory or where PYTHONPATH says"
+            f"cannot load model {reference!r}: {reason}; expected an importable module:Class, installed, in the "
+            "working directory or where PYTHONPATH says"
         )
 
 

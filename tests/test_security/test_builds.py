@@ -1,7 +1,7 @@
 """A build from somebody else: nothing in it is more than a value, whatever its digests say.
 
-Every text and every name of `build.json` is replaced by one that would mean something in a script, in every command that
-reads a build. What is still taken must be a plain value there.
+Every text and every name of `build.json` is replaced by one that would mean something in a script, in every command
+that reads a build. What is still taken must be a plain value there.
 """
 
 from __future__ import annotations
