@@ -122,8 +122,8 @@ def model_factory(reference: str) -> Callable[[], BaseModel]:
 def _import_named(module: str) -> ModuleType:
     """Import a module that the user named as code.
 
-    If only the working directory has it, that is searched from then on, after all else: the module may import its neighbours,
-    now or when its functions run.
+    If only the working directory has it, that is searched from then on, after all else: the module may import its
+    neighbours, now or when its functions run.
     """
     name = module.partition(".")[0]
     importlib.invalidate_caches()

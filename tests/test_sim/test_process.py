@@ -80,7 +80,8 @@ def test_an_interruption_ends_the_tool_and_its_children(tmp_path: Path) -> None:
 def test_a_killed_run_leaves_no_tool_behind(tmp_path: Path) -> None:
     program = (
         "import os, sys; from pathlib import Path; from difflut.sim.process import run_logged\n"
-        "run_logged(['sh', '-c', sys.argv[2]], log=Path(sys.argv[1]) / 'log', cwd=Path(sys.argv[1]), environment=os.environ)"
+        "run_logged(['sh', '-c', sys.argv[2]], log=Path(sys.argv[1]) / 'log', cwd=Path(sys.argv[1]), "
+        "environment=os.environ)"
     )
     command = [sys.executable, "-c", program, str(tmp_path), COMMAND.format(pids=tmp_path / "pids")]
     with subprocess.Popen(command) as run:

@@ -40,8 +40,8 @@ def torchrun(data_file: Path, out: Path, **environment: object) -> subprocess.Co
     """`difflut train` in two processes on the CPU."""
     launcher = "-m torch.distributed.run --standalone --nproc-per-node 2 -m difflut train parallel_model:Net"
     options = (
-        "--dataset npz --device cpu --epochs 3 --batch-size 21 --validation 41 --learning-rate 0.05 --max-shift 1 --flip "
-        "--seed 3"
+        "--dataset npz --device cpu --epochs 3 --batch-size 21 --validation 41 --learning-rate 0.05 --max-shift 1 "
+        "--flip --seed 3"
     )
     command = [sys.executable, *launcher.split(), "--data", str(data_file), "--out", str(out), *options.split()]
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support")])

@@ -37,8 +37,17 @@ def write(shape: str, folder: Path) -> list[str]:
 def test_tools_accept_the_wrapper(shape: str, tmp_path: Path) -> None:
     require_verilator()
     names = write(shape, tmp_path)
-    call(find_verilator().executable, "--lint-only", "-Wall", "--language", "1364-2001", "--top-module", "chain", *names,
-         folder=tmp_path)  # fmt: skip
+    call(
+        find_verilator().executable,
+        "--lint-only",
+        "-Wall",
+        "--language",
+        "1364-2001",
+        "--top-module",
+        "chain",
+        *names,
+        folder=tmp_path,
+    )
     printed = call(require_tool("iverilog"), "-g2001", "-Wall", "-s", "chain", "-o", "x", *names, folder=tmp_path)
     assert not [line for line in printed.splitlines() if "timescale" not in line]
     run_yosys(
@@ -104,8 +113,8 @@ def test_what_does_not_fit_together() -> None:
     with pytest.raises(ConfigError) as caught:
         make_build(model, interface="axi-stream", outputs="top-2")
     assert str(caught.value) == (
-        "outputs 'top-2' with interface 'axi-stream': the stream carries scores; choose what it carries with the stream's "
-        "output (--stream-output), and leave the outputs out"
+        "outputs 'top-2' with interface 'axi-stream': the stream carries scores; choose what it carries with the "
+        "stream's output (--stream-output), and leave the outputs out"
     )
 
 

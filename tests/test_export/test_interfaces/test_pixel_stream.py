@@ -1,4 +1,6 @@
-"""Streaming builds with AXI4-Streams: framing, that tools accept them, simulation under stalls, proof, wrong wrappers."""
+"""Streaming builds with AXI4-Streams: framing, that tools accept them, simulation under stalls, proof, wrong
+wrappers.
+"""
 
 from __future__ import annotations
 
@@ -173,8 +175,8 @@ def test_rows_are_made_of_whole_words() -> None:
     with pytest.raises(ConfigError) as caught:
         make_build(made(SHAPES["colours"][0]), interface="axi-stream", stream=Stream(), form=Streaming(2))
     assert str(caught.value) == (
-        "interface axi-stream: rows of 5 pixels are not made of whole words of 2; use the plain interface, or a number of "
-        "pixels a cycle that divides a row"
+        "interface axi-stream: rows of 5 pixels are not made of whole words of 2; use the plain interface, or a "
+        "number of pixels a cycle that divides a row"
     )
 
 
@@ -209,8 +211,13 @@ def test_verify_and_report(tmp_path: Path) -> None:
     codes = random_codes(model, 6, seed=3)
     labels = predict_scores(model, codes)[1]
     report = verify(
-        tmp_path / "net", data=Split(codes, labels), data_name="random", samples=5, simulator="icarus", model_class=MODEL,
-    )  # fmt: skip
+        tmp_path / "net",
+        data=Split(codes, labels),
+        data_name="random",
+        samples=5,
+        simulator="icarus",
+        model_class=MODEL,
+    )
     assert report.ok and report.steps[1].accuracy == 1.0
     assert report.latency_cycles == streams_of(build.info).latency_cycles
     facts = read_facts(tmp_path / "net")

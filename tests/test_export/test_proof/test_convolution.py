@@ -1,4 +1,6 @@
-"""The parts of a streaming build's proof: right ones are proved, every wrong one is not, with an input where there is one."""
+"""The parts of a streaming build's proof: right ones are proved, every wrong one is not, with an input where there is
+one.
+"""
 
 from __future__ import annotations
 

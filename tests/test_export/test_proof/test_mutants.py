@@ -39,7 +39,7 @@ _CLOCKED = [fault for fault in ENCODER if fault.startswith(("on ", "registers", 
     ("fpga", "fault"), [*(("generic", fault) for fault in ENCODER), *(("xcup", fault) for fault in _CLOCKED)]
 )
 def test_a_wrong_encoder_of_a_streaming_build_is_not_proved(fpga: str, fault: str, tmp_path: Path) -> None:
-    """The proof makes the encoder's module a part of the top, in which it is then looked for by the wires of its bits."""
+    """The proof makes the encoder's module a part of the top, where it is looked for by the wires of its bits."""
     report = report_of(changed(streaming_build(fpga), ENCODER[fault]), tmp_path / "net")
     assert not report.ok and report.conclusion.startswith("NOT PROVED: ")
 

@@ -29,7 +29,7 @@ BUILDS = {"frames": stream_bundle, "pixels": pixel_builds.pixel_bundle}
 
 
 def first_open(files: Mapping[str, str], made: Build, parts: Sequence[str] | None = None) -> str:
-    """The first claim that is not proved, of some parts or of all, or what could not be read; empty if all is proved."""
+    """The first claim that is not proved, of some parts or all, or what could not be read; empty if all is proved."""
     try:
         for claim in prove_wrapper(files, wrapper_of(made.info), parts):
             if claim.verdict != "proved":
@@ -181,8 +181,9 @@ def test_prove_speaks_of_core_and_streams(tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().out.splitlines()[-1].startswith("NOT PROVED: 1 of ")
 
 
-# Mutants that no proof can find, because they are the same circuit: part, operator, line of the emitted text. Counters of one
-# bit go up as they go down; AWPROT and ARPROT are not used; what is shifted into the buffer from above is not read before a beat has replaced it.
+# Mutants that no proof can find, because they are the same circuit: part, operator, line of the emitted text. Counters
+# of one bit go up as they go down; AWPROT and ARPROT are not used; what is shifted into the buffer from above is not
+# read before a beat has replaced it.
 EQUIVALENT = {
     ("", "inverted", ".s_axil_awprot(~s_axil_awprot),"),
     ("", "inverted", ".s_axil_arprot(~s_axil_arprot),"),
