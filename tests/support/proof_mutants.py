@@ -122,6 +122,8 @@ STREAMING: dict[str, Sequence[Change]] = {
 _ENCODER = "  stack_encoder encoder (\n      .clk(clk)"
 _WIRE = "  wire [3:0] encoder_bits;\n"
 _BITS = "bits0 = encoder_bits;"
+_SECOND = _ENCODER.replace("encoder (", "second (") + ",\n      .in_codes(~in_codes),\n      .out_bits(other)\n  );\n"
+_HIDDEN = "  // synthesis translate_off\n  or negedge clk\n  // synthesis translate_on\n"
 ENCODER: dict[str, Sequence[Change]] = {
     "on the falling edge": [("stack", _ENCODER, _ENCODER.replace("(clk)", "(~clk)"))],
     "without a clock": [("stack", _ENCODER, _ENCODER.replace("(clk)", "(1'b0)"))],
@@ -169,8 +171,6 @@ ENCODER: dict[str, Sequence[Change]] = {
     ],
     "two texts": [("stack_encoder", "posedge clk", f"posedge clk\n{_HIDDEN}  ")],
 }  # fmt: skip
-_SECOND = _ENCODER.replace("encoder (", "second (") + ",\n      .in_codes(~in_codes),\n      .out_bits(other)\n  );\n"
-_HIDDEN = "  // synthesis translate_off\n  or negedge clk\n  // synthesis translate_on\n"
 
 # By the outputs of the build.
 PLAIN: dict[str, tuple[str, Sequence[Change]]] = {

@@ -102,8 +102,10 @@ def test_wrong_timing_is_found(tmp_path: Path, name: str, old: str, new: str, me
         (
             Folded(3),
             {},
-            "the pixels of an image cannot be taken in 3 cycles; possible pixels a cycle for this model (cycles an "
-            "image): 1 (16), 2 (8), 4 (4)",
+            (
+                "the pixels of an image cannot be taken in 3 cycles; possible pixels a cycle for this model (cycles an "
+                "image): 1 (16), 2 (8), 4 (4)"
+            ),
         ),
         (
             "folded=30",
