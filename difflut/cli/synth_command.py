@@ -79,8 +79,8 @@ def command(directory: Path, flow: str, as_json: bool, **options: Any) -> None:
     """Synthesise a build, or place and route it, with the tools of a flow.
 
     yosys counts LUTs, carry cells, multiplexers and flip-flops, in all and by part. nextpnr places and routes for an
-    ECP5, iCE40 or Gowin device and writes a bitstream; without --pins the network stands in a shell with few pins. vivado
-    writes scripts that synthesise and route out of context, and runs them where Vivado is installed.
+    ECP5, iCE40 or Gowin device and writes a bitstream; without --pins the network stands in a shell with few pins.
+    vivado writes scripts that synthesise and route out of context, and runs them where Vivado is installed.
     DIR is a directory made by `difflut export`. Logs, netlists, scripts and the report stay in a folder of DIR/work/.
     """
     for name, value in options.items():
@@ -174,7 +174,10 @@ def _vivado(directory: Path, report: Report, as_json: bool, options: dict[str, A
 def _missed(asked: float | None, mhz: float) -> str:
     if asked is None or mhz >= asked:
         return ""
-    return f"--freq {asked:g} is not reached: {mhz:.1f} MHz routed; try more registers (export --pipeline), or another --seed"
+    return (
+        f"--freq {asked:g} is not reached: {mhz:.1f} MHz routed; try more registers (export --pipeline), or "
+        "another --seed"
+    )
 
 
 def _end_progress(as_json: bool) -> None:
@@ -198,8 +201,8 @@ def _show_synthesis(result: SynthesisReport, check: NetlistCheck | None) -> None
             "agrees with PyTorch" if check.ok else f"{check.mismatches} differ from PyTorch: {check.first_mismatch}"
         )
         click.echo(
-            f"  netlist in {check.simulator}, {check.images} images and {check.random} random inputs: {agreed}; latency "
-            f"{check.latency_cycles} cycles"
+            f"  netlist in {check.simulator}, {check.images} images and {check.random} random inputs: {agreed}; "
+            f"latency {check.latency_cycles} cycles"
         )
         click.echo(f"  netlist against RTL, all inputs: {check.proof}")
     click.echo(f"  {result.seconds:.0f} s; netlist, logs and report in {result.folder}")
@@ -216,7 +219,10 @@ def _show_routed(result: RoutedReport) -> None:
             path = clock.path
             limit = ""
             if path is not None:
-                limit = f"; {path.delay_ns:.2f} ns, of which {path.routing_ns:.2f} in wires, from {path.source} to {path.sink}"
+                limit = (
+                    f"; {path.delay_ns:.2f} ns, of which {path.routing_ns:.2f} in wires, from {path.source} to "
+                    f"{path.sink}"
+                )
                 limit += "" if path.in_core else " (in the shell)"
             click.echo(f"  seed {placement.seed}, {name}: {clock.mhz:.1f} MHz, asked for {clock.asked_mhz:.0f}{limit}")
     if result.estimated_mhz is not None:
@@ -231,10 +237,13 @@ def _show_vivado(result: VivadoReport) -> None:
         click.echo(f"  not run: start {result.folder}/run.sh where Vivado is installed")
         return
     used, timing = result.utilisation, result.timing
-    click.echo(f"  Vivado {used.version}: {used.luts:,} LUTs, {sum(used.carries.values()):,} carry, {used.muxes:,} mux, "
-               f"{used.flip_flops:,} FFs")  # fmt: skip
     click.echo(
-        f"  routed: {timing.mhz:.1f} MHz, worst slack {timing.worst_slack_ns:.3f} ns, {timing.failing} failing endpoints"
+        f"  Vivado {used.version}: {used.luts:,} LUTs, {sum(used.carries.values()):,} carry, {used.muxes:,} "
+        f"mux, {used.flip_flops:,} FFs"
+    )
+    click.echo(
+        f"  routed: {timing.mhz:.1f} MHz, worst slack {timing.worst_slack_ns:.3f} ns, {timing.failing} failing "
+        "endpoints"
     )
     if timing.path is not None:
         path = timing.path

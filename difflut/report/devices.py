@@ -1,7 +1,7 @@
 """How many LUTs some devices have, to say what a design might fit into.
 
-A guide, entered by hand: those of the ECP5 and iCE40 parts are what nextpnr reports, the others were not checked against a
-data sheet.
+A guide, entered by hand: those of the ECP5 and iCE40 parts are what nextpnr reports, the others were not checked
+against a data sheet.
 """
 
 from __future__ import annotations
@@ -46,5 +46,7 @@ DEVICES: dict[str, tuple[Device, ...]] = {
 
 
 def smallest(family: str, luts: int) -> Device | None:
-    """The smallest listed device of a family of which `luts` are at most the share `COMFORTABLE`; None if there is none."""
+    """The smallest listed device of a family of which `luts` are at most the share `COMFORTABLE`; None if there is
+    none.
+    """
     return next((device for device in DEVICES.get(family, ()) if luts <= COMFORTABLE * device.luts), None)

@@ -1,10 +1,10 @@
 """The longest register-to-register path of a synthesised netlist, by the delay model of its FPGA family.
 
-The delays are the target's (`difflut.export.families.family.Delays`), as in the estimate before synthesis; here they meet the
-cells that synthesis made. Placement is not known: a wire takes what the model says for its number of readers and the size
-of the design. No wire is counted inside a carry chain, from iCE40's chain into the LUT beside it, from a LUT into Xilinx'
-chain or into a multiplexer of the slice, and into a register from the cell in front of it. The figures compare designs that were synthesised
-alike; they are no promise of a clock.
+The delays are the target's (`difflut.export.families.family.Delays`), as in the estimate before synthesis; here they
+meet the cells that synthesis made. Placement is not known: a wire takes what the model says for its number of readers
+and the size of the design. No wire is counted inside a carry chain, from iCE40's chain into the LUT beside it, from a
+LUT into Xilinx' chain or into a multiplexer of the slice, and into a register from the cell in front of it. The figures
+compare designs that were synthesised alike; they are no promise of a clock.
 """
 
 from __future__ import annotations

@@ -88,8 +88,8 @@ def find_device(name: str | None, family: str) -> Device:
         found = [device for device in DEVICES.values() if device.family == family]
         if not found:
             raise ToolError(
-                f"the build is for {family}, which nextpnr does not place for; export it with --fpga ecp5, ice40 or gowin, "
-                f"or choose a --device: {', '.join(DEVICES)}"
+                f"the build is for {family}, which nextpnr does not place for; export it with --fpga ecp5, ice40 or "
+                f"gowin, or choose a --device: {', '.join(DEVICES)}"
             )
         return found[0]
     exact = [device for part, device in DEVICES.items() if part.lower() == name.lower()]

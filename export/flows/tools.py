@@ -49,7 +49,8 @@ class Tool:
 def find_tool(name: str) -> Tool:
     """The tool `name` of `PACKAGES`: an executable on PATH, else from its Python package.
 
-    The packages' WebAssembly tools are compiled at their first start (a minute or so), and kept compiled in the user's cache.
+    The packages' WebAssembly tools are compiled at their first start (a minute or so), and kept compiled in the user's
+    cache.
 
     Raises:
         ToolError: there is neither.

@@ -30,7 +30,9 @@ class Custom(BaseModel):
 
 
 class Chain(BaseModel):
-    """LUT layers of given widths and numbers of inputs on `features` codes; by default too wide for passes to join them."""
+    """LUT layers of given widths and numbers of inputs on `features` codes; by default too wide for passes to join
+    them.
+    """
 
     def __init__(
         self,

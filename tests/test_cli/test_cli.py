@@ -42,7 +42,10 @@ def test_every_help_has_examples(capsys: pytest.CaptureFixture[str], command: st
 
 def test_help_and_version_do_not_load_torch() -> None:
     for option in ("--help", "--version"):
-        code = f"import sys; sys.argv = ['difflut', '{option}']\nfrom difflut.cli import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"
+        code = (
+            f"import sys; sys.argv = ['difflut', '{option}']\nfrom difflut.cli import main\ntry: main()\nfinally: "
+            "assert 'torch' not in sys.modules"
+        )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
@@ -142,18 +145,27 @@ def test_cifar10_needs_data(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["export", "mnist_fc_8k_dwm"], "unknown model 'mnist_fc_8k_dwm'; did you mean mnist_fc_8k_dwn"),
-        (["evaluate", "zzz"], f"unknown model 'zzz'; known models: {', '.join(difflut.list_models())} (no checkpoint file"),
+        (
+            ["evaluate", "zzz"],
+            f"unknown model 'zzz'; known models: {', '.join(difflut.list_models())} (no checkpoint file",
+        ),
         (["evaluate", "no/such.safetensors"], "no/such.safetensors: no such file; expected a checkpoint"),
         (["export", "mnist_fc_8k_dwn", "--target", "vhdl"], "unknown target 'vhdl'; known: verilog"),
         (["verify", "nowhere"], "nowhere: no such directory; expected one made by `difflut export`"),
-        (["train", "mnist_fc_8k_dwn", "--data", ".", "--out", "x", "--plot", "x.gif"], "--plot x.gif: unknown picture format"),
+        (
+            ["train", "mnist_fc_8k_dwn", "--data", ".", "--out", "x", "--plot", "x.gif"],
+            "--plot x.gif: unknown picture format",
+        ),
         (["train", "mnist_fc_8k_dwn", "--data", ".", "--out", "x", "--epochs", "0"], "recipe Recipe(epochs=0"),
-        (["train", "mnist_fc_8k_dwn", "--data", "nowhere", "--out", "x"], "nowhere: no such directory; expected one with"),
+        (
+            ["train", "mnist_fc_8k_dwn", "--data", "nowhere", "--out", "x"],
+            "nowhere: no such directory; expected one with",
+        ),
         (["train", "nothing:Net", "--data", ".", "--out", "x"], "cannot load model 'nothing:Net': No module named"),
         (["train", "os:path", "--data", ".", "--out", "x"], "'os:path' is not a subclass of difflut.models.BaseModel"),
         (["train", "mnist_fc_8k_dwn", "--data", ".", "--out", "a/b"], "--out a/b: the folder a does not exist"),
     ],
-)  # fmt: skip
+)
 def test_bad_input(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,

@@ -79,7 +79,8 @@ def test_json_and_images(build: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     files = sorted((tmp_path / "bilder ü").iterdir())
     assert sorted(result["images"]) == [str(file) for file in files]
     assert {file.stem for file in files} == {
-        "comparisons", "readers", "per_input", "thresholds", "luts", "luts_yosys_ecp5", "stages", "confusion", "scores", "margins"
+        "comparisons", "readers", "per_input", "thresholds", "luts", "luts_yosys_ecp5", "stages", "confusion", "scores",
+        "margins",
     }  # fmt: skip
     for file in files:
         content = file.read_bytes()
@@ -157,7 +158,11 @@ def test_a_streaming_build_against_the_unrolled_one(tmp_path: Path, capsys: pyte
 @pytest.mark.parametrize("outputs", ["scores", "class", "top-1"])
 def test_every_kind_of_output(tmp_path: Path, capsys: pytest.CaptureFixture[str], model: Chain, outputs: str) -> None:
     require_package("matplotlib", "report")
-    complete(type(model)() if isinstance(model, SmallImages) else Chain(layers=((1, 1),), classes=1), tmp_path / "net", outputs=outputs)  # fmt: skip
+    complete(
+        type(model)() if isinstance(model, SmallImages) else Chain(layers=((1, 1),), classes=1),
+        tmp_path / "net",
+        outputs=outputs,
+    )
     status, out, err = run(capsys, "report", tmp_path / "net")
     assert (status, err) == (0, ""), out
 

@@ -81,7 +81,7 @@ def test_the_words_say_what_the_node_computes(build: Path, capsys: pytest.Captur
 
 
 def test_what_a_node_reaches(build: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Counted bits that change when the node is inverted, on all codes' comparator patterns, are among those it reaches."""
+    """Counted bits that change when the node is inverted, on all comparator patterns, are among those it reaches."""
     netlist = bundle.read(build).circuit.body
     codes = np.array(list(itertools.product((0, 60, 120, 180, 255), repeat=4)))
     group = np.repeat(np.arange(4), np.diff(netlist.head.offsets))
@@ -133,13 +133,22 @@ def test_a_zoo_model_and_its_test_images(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--node", "37"), r"node '37': expected L<layer>\.<node>, such as L1\.\d+; there are L1\.\d+ to L1\.\d+ \(\d+ nodes\); L2\.0 to"),
+        (
+            ("--node", "37"),
+            (
+                r"node '37': expected L<layer>\.<node>, such as L1\.\d+; there are L1\.\d+ to L1\.\d+ "
+                r"\(\d+ nodes\); L2\.0 to"
+            ),
+        ),
         (("--node", "L3.0"), r"node 'L3\.0': there is no layer 3; there are L1\.\d+ to"),
         (("--node", "L2.8"), r"node 'L2\.8': layer 2 has no node 8; there are L1\.\d+ to"),
-        (("--node", "L2.1", "--out", "cone.png"), "--out cone.png: the picture is SVG; give a file name that ends in .svg"),
+        (
+            ("--node", "L2.1", "--out", "cone.png"),
+            "--out cone.png: the picture is SVG; give a file name that ends in .svg",
+        ),
         (("--node", "L2.1", "--out", "no/cone.svg"), "cannot write no/cone.svg: No such file or directory"),
     ],
-)  # fmt: skip
+)
 def test_usage_errors(
     build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     arguments: tuple[str, ...], message: str,
@@ -163,7 +172,10 @@ def test_a_node_that_the_passes_removed(tmp_path: Path, capsys: pytest.CaptureFi
     bundle.write(Build.of(made.info, files), tmp_path / "net")
     status, _, err = run(capsys, "show", tmp_path / "net", "--node", "L2.3")
     assert status == 2
-    start = "error: node 'L2.3' is not in the circuit: the passes removed it, as a wire, a constant, equal to another, unread or absorbed; "
+    start = (
+        "error: node 'L2.3' is not in the circuit: the passes removed it, as a wire, a constant, equal to "
+        "another, unread or absorbed; "
+    )
     assert err.startswith(f"{start}nearest: L2.") and err.endswith("\n")
     named = err.removeprefix(f"{start}nearest: ").split()
     assert len(named) == 3

@@ -178,10 +178,13 @@ def test_numbers_become_the_codes_that_pytorch_would_take(tmp_path: Path) -> Non
         ("short.npy", "short.npy: holds uint8 (3,); expected one sample of 20 features, shape (4, 5)"),
         ("nan.npy", "nan.npy: holds values that are not finite"),
         ("large.npy", "codes run from 0 to 256; expected 0 to 255"),
-        ("wide.png", "wide.png: is 4 pixels wide and 5 high; expected 5 and 4, as the model takes them: scale it first"),
+        (
+            "wide.png",
+            "wide.png: is 4 pixels wide and 5 high; expected 5 and 4, as the model takes them: scale it first",
+        ),
         ("text.png", "text.png: cannot be read ("),
     ],
-)  # fmt: skip
+)
 def test_usage_errors(
     build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     image: str, message: str,

@@ -99,10 +99,21 @@ def test_wrong_timing_is_found(tmp_path: Path, name: str, old: str, new: str, me
 @pytest.mark.parametrize(
     ("form", "options", "message"),
     [
-        (Folded(3), {}, "the pixels of an image cannot be taken in 3 cycles; possible pixels a cycle for this model (cycles an image): 1 (16), 2 (8), 4 (4)"),
-        ("folded=30", {"pipeline": "auto"}, "a folded circuit has registers of its own: leave out --pipeline, --fmax and --latency"),
+        (
+            Folded(3),
+            {},
+            (
+                "the pixels of an image cannot be taken in 3 cycles; possible pixels a cycle for this model (cycles an "
+                "image): 1 (16), 2 (8), 4 (4)"
+            ),
+        ),
+        (
+            "folded=30",
+            {"pipeline": "auto"},
+            "a folded circuit has registers of its own: leave out --pipeline, --fmax and --latency",
+        ),
     ],
-)  # fmt: skip
+)
 def test_options_that_do_not_fit(form: Form | str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         make_build(made(LONG), form=form, **options)
@@ -133,8 +144,8 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         status, _, error = command(capsys, *arguments, "--conv", wrong)
         assert status == 2
         assert (
-            f"--conv {wrong}: expected unrolled, streaming, or folded=N, where N is how many clock cycles an image may take"
-            in error
+            f"--conv {wrong}: expected unrolled, streaming, or folded=N, where N is how many clock cycles an image "
+            "may take" in error
         )
     fitted(Chain()).save_checkpoint(tmp_path / "chain.safetensors")
     status, _, error = command(

@@ -13,7 +13,9 @@ from difflut.export.builds.make import export_model
 from difflut.export.errors import BundleError
 
 
-@pytest.mark.parametrize(("fpga", "tool"), [("generic", None), ("ecp5", "trellis"), ("ice40", "icestorm"), ("xcup", "vivado")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("fpga", "tool"), [("generic", None), ("ecp5", "trellis"), ("ice40", "icestorm"), ("xcup", "vivado")]
+)
 def test_the_core_file_names_every_source(tmp_path: Path, fpga: str, tool: str | None) -> None:
     folder = export_model(fitted(Chain()), tmp_path / "net", fpga=fpga)
     text = (folder / "chain.core").read_text()

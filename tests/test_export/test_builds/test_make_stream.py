@@ -84,7 +84,10 @@ def test_build_json_of_several_pixels_a_cycle(tmp_path: Path) -> None:
     ]  # fmt: skip
     readme = build.text("README.md")
     assert "a word of 2 pixels, 4 unsigned codes of 8 bits" in readme
-    assert "colour c of pixel p, the leftmost first, is the code at in_codes[8*(2*p + c) +: 8]; of the last word of a row only the low 1 count" in readme  # fmt: skip
+    assert (
+        "colour c of pixel p, the leftmost first, is the code at in_codes[8*(2*p + c) +: 8]; of the last word of a "
+        "row only the low 1 count"
+    ) in readme
     assert "[31:0]" in readme and "A word is taken at each rising edge" in readme
 
 

@@ -81,7 +81,11 @@ def test_the_shell_gives_what_the_netlist_computes(tmp_path: Path, outputs: str)
     netlist = from_text(build.text(bundle.NETLIST_FILE)).body
     expected = simulate(netlist, codes)
     ranking = np.argsort(-expected.scores, axis=1, kind="stable")[:, :2]
-    widths = {name: build.manifest["output"][name]["width_bits"] for name in ("scores", "class", "top") if name in build.manifest["output"]}  # fmt: skip
+    widths = {
+        name: build.manifest["output"][name]["width_bits"]
+        for name in ("scores", "class", "top")
+        if name in build.manifest["output"]
+    }
     values = {"scores": expected.scores, "class": expected.classes[:, None], "top": ranking}
     assert found == ["".join(bits_of(values[name][i], width) for name, width in widths.items()) for i in range(5)]
 
