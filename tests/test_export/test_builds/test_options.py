@@ -87,29 +87,31 @@ def test_every_form_and_interface(
     assert make_build(model, form=form, interface=interface).digest == build.digest
 
 
-@pytest.mark.parametrize(
-    ("arguments", "options"),
-    [
-        ([], {}),
-        (["--target", "verilog", "--fpga", "xcup", "--outputs", "top-2"], {"target": "verilog", "fpga": "xcup", "outputs": "top-2"}),
-        (["--pipeline", "encoder,argmax1"], {"pipeline": "encoder,argmax1"}),
-        (["--pipeline", "auto", "--fpga", "ecp5"], {"pipeline": "auto", "fpga": "ecp5"}),
-        (["--fmax", "50", "--fpga", "ice40"], {"pipeline": Pipeline("auto", fmax_mhz=50.0), "fpga": "ice40"}),
-        (["--latency", "2", "--outputs", "class"], {"pipeline": Pipeline("auto", latency_cycles=2), "outputs": "class"}),
-        (["--interface", "axi-stream", "--stream-width", "64", "--stream-output", "class"], {"interface": "axi-stream", "stream": Stream(64, "class")}),
-        (["--interface", "axi-stream", "--stream-width", "16", "--conv", "streaming", "--latency", "3"],
-         {"interface": "axi-stream", "stream": Stream(16), "form": "streaming", "pipeline": Pipeline("auto", latency_cycles=3)}),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)  # fmt: skip
+OPTIONS: dict[str, dict[str, Any]] = {
+    "": {},
+    "--target verilog --fpga xcup --outputs top-2": {"target": "verilog", "fpga": "xcup", "outputs": "top-2"},
+    "--pipeline encoder,argmax1": {"pipeline": "encoder,argmax1"},
+    "--pipeline auto --fpga ecp5": {"pipeline": "auto", "fpga": "ecp5"},
+    "--fmax 50 --fpga ice40": {"pipeline": Pipeline("auto", fmax_mhz=50.0), "fpga": "ice40"},
+    "--latency 2 --outputs class": {"pipeline": Pipeline("auto", latency_cycles=2), "outputs": "class"},
+    "--interface axi-stream --stream-width 64 --stream-output class": {
+        "interface": "axi-stream",
+        "stream": Stream(64, "class"),
+    },
+    "--interface axi-stream --stream-width 16 --conv streaming --latency 3": {
+        "interface": "axi-stream",
+        "stream": Stream(16),
+        "form": "streaming",
+        "pipeline": Pipeline("auto", latency_cycles=3),
+    },
+}
+
+
+@pytest.mark.parametrize("arguments", OPTIONS)
 def test_every_other_option(
-    capsys: pytest.CaptureFixture[str],
-    checkpoint: Path,
-    model: BaseModel,
-    arguments: list[str],
-    options: dict[str, Any],
+    capsys: pytest.CaptureFixture[str], checkpoint: Path, model: BaseModel, arguments: str
 ) -> None:
-    assert_same(capsys, checkpoint, model, arguments, options)
+    assert_same(capsys, checkpoint, model, arguments.split(), OPTIONS[arguments])
 
 
 def test_no_option_is_forgotten() -> None:
