@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from difflut.export.families.registry import find_family
 from difflut.export.flows import yosys
 from difflut.export.interfaces.axi_stream import emit_wrapper
 from difflut.export.interfaces.framing import OUTPUTS, Stream, plan_framing
@@ -47,7 +48,7 @@ def measure(
         (folder / name).write_text(text, encoding="ascii")
     sources = tuple(folder / name for name in sorted(files))
     modules = tuple(f"wrapper_{part}" for part in PARTS)
-    report = yosys.run(yosys.Design("wrapper", "wrapper", sources, modules), fpga, folder / "work")
+    report = yosys.run(yosys.Design("wrapper", "wrapper", sources, modules), find_family(fpga), folder / "work")
     parts = " | ".join(f"{report.parts[part].luts} / {report.parts[part].flip_flops}" for part in PARTS)
     return (
         f"| {fpga} | {stream.width_bits} | {stream.output} | {framing.credits} | {parts} | {report.total.luts} | "

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from difflut.export.circuit.netlist import Netlist
-from difflut.export.families.family import find_target
+from difflut.export.families.registry import find_family
 from difflut.export.frontend.trace import trace
 from difflut.export.passes.pipelines import run
 from difflut.export.schedule.encoder.plan import plan_encoder
@@ -51,7 +51,7 @@ def comparisons(netlist: Netlist) -> str:
 
 def planned(netlist: Netlist, family: str) -> str:
     """The encoder module of the emitted design."""
-    design = emit(netlist, find_target(family))
+    design = emit(netlist, find_family(family))
     return design.files[f"{design.top}_encoder.v"].replace(f"module {design.top}_encoder", "module encoder")
 
 
@@ -88,7 +88,7 @@ def main() -> None:
             flow = FLOWS[family]
             styles = {"comparisons": (comparisons(netlist), None)}
             for target in dict.fromkeys(("generic", family)):
-                plan = plan_encoder(netlist, find_target(target))
+                plan = plan_encoder(netlist, find_family(target))
                 styles[f"plan for {target}"] = (planned(netlist, target), plan)
             for style, (source, plan) in styles.items():
                 if options.style not in style:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from difflut.export.circuit.netlist import Head, InputFormat, Netlist, NetlistBuilder
-from difflut.export.families.family import find_target
+from difflut.export.families.registry import find_family
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.schedule.head.cost import selection_luts
 from difflut.export.schedule.head.outputs import Outputs, parse_outputs
@@ -84,9 +84,9 @@ def main() -> None:
         for name in options.targets:
             for text in ("both", "class", "top-3"):
                 outputs: Outputs = parse_outputs(text, 10)
-                design = emit(counting([400] * 10), find_target(name), outputs=outputs)
+                design = emit(counting([400] * 10), find_family(name), outputs=outputs)
                 counts = cells(design.files, "head_argmax", SYNTHESIS[name])
-                planned = selection_luts(design.head, find_target(name))
+                planned = selection_luts(design.head, find_family(name))
                 print(f"| {name} | {text} | {len(design.head.selection.levels)} | {planned} | {luts(counts)} | "
                       f"{carries(counts)} |", flush=True)  # fmt: skip
         return
@@ -94,7 +94,7 @@ def main() -> None:
     print("| ---: | --- | ---: | ---: | ---: | ---: | ---: |")
     for size in options.sizes:
         for name in options.targets:
-            design = emit(counting([size]), find_target(name))
+            design = emit(counting([size]), find_family(name))
             plan = design.head.counters[size]
             counts = cells(design.files, f"head_count{size}", SYNTHESIS[name])
             print(

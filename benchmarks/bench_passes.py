@@ -25,7 +25,7 @@ from netlists import layered_netlist
 
 from difflut.export.circuit.netlist import CONST0, InputFormat, Netlist, NetlistBuilder
 from difflut.export.circuit.rules import check
-from difflut.export.families.family import TARGETS, find_target
+from difflut.export.families.registry import FAMILIES, find_family
 from difflut.export.passes.collapse_cones import collapse_cones
 from difflut.export.passes.pipelines import Pass, default, result_of, run
 from difflut.export.schedule.packing import pair_luts
@@ -91,12 +91,12 @@ def by_pass(netlist: Netlist, passes: Iterable[Pass]) -> Netlist:
 
 def describe(title: str, netlist: Netlist, fpga: str) -> None:
     """The passes of one netlist, its LUTs by size, and what pairing saves on a target with dual-output LUTs."""
-    target = find_target(fpga)
+    target = find_family(fpga)
     print(f"**{title}**, passes for {fpga}\n")
     result = by_pass(netlist, default(target))
     sizes = np.bincount(result.lut_inputs, minlength=9)
     print("LUTs by inputs: " + ", ".join(f"{n}: {count:,}" for n, count in enumerate(sizes) if count) + ".", end=" ")
-    dual = target if target.dual_output else find_target("xcup")
+    dual = target if target.dual_output else find_family("xcup")
     result = result if target.dual_output else run(netlist, default(dual))[0]
     before = time.process_time()
     pairs = int(np.count_nonzero(pair_luts(result, dual) >= 0)) // 2
@@ -117,7 +117,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--luts", type=int, help="a random netlist of so many LUTs instead of models")
     parser.add_argument("--model", action="append", help="a model of the zoo, with its weights")
-    parser.add_argument("--fpga", default="generic", choices=sorted(TARGETS))
+    parser.add_argument("--fpga", default="generic", choices=sorted(FAMILIES))
     options = parser.parse_args()
     if options.luts:
         describe(f"random netlist of {options.luts:,} LUTs", large(options.luts), options.fpga)

@@ -28,7 +28,7 @@ import difflut
 from difflut.export.builds import bundle
 from difflut.export.builds.make import make_build
 from difflut.export.circuit.netlist import Head, InputFormat, NetlistBuilder
-from difflut.export.families.family import find_target
+from difflut.export.families.registry import find_family
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.proof import graph as g
 from difflut.export.proof.build import prove
@@ -107,7 +107,7 @@ def counter(size: int) -> tuple[Graph, list[int], list[int], list[frozenset[int]
     """The emitted counter of `size` bits: graph, counted nodes, count, and the vectors of the RTL."""
     builder = NetlistBuilder("counter", InputFormat(size, 1))
     nets = builder.add_comparators(np.arange(size), np.ones(size, np.int64))
-    design = emit(assign_stages(builder.finish(Head([0, size], nets))), find_target("xcup"))
+    design = emit(assign_stages(builder.finish(Head([0, size], nets))), find_family("xcup"))
     circuit = read_back(design.files, design.top)
     graph = Graph()
     counted = [graph.input(("in_codes", bit, design.latency_cycles)) for bit in range(size)]

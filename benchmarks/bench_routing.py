@@ -22,8 +22,9 @@ from benchmarks.hardware.networks import NAMES, trained
 from difflut.data import mnist_test
 from difflut.export.builds.make import export_model
 from difflut.export.errors import ToolError
+from difflut.export.families.generic import GENERIC
+from difflut.export.families.registry import find_device
 from difflut.export.flows import nextpnr
-from difflut.export.flows.devices import find_device
 from difflut.export.interfaces import AXI_STREAM
 from difflut.export.interfaces.framing import Stream
 from difflut.models import BaseModel, MNISTFullyConnected
@@ -56,7 +57,7 @@ def main() -> None:
     print("| --- | --- | ---: | ---: | ---: | ---: | --- | --- |")
     for name in options.network or [RANDOM]:
         for device in options.device or DEVICES:
-            family = find_device(device, "").family
+            family = find_device(device, GENERIC)[0].name
             ports = {} if width is None else {"interface": AXI_STREAM, "stream": Stream(width, "class")}
             folder = options.folder / f"{name}_{family}{'' if width is None else f'_axi{width}'}"
             build = export_model(network(name), folder, fpga=family, **ports)

@@ -32,7 +32,8 @@ import numpy as np
 from netlists import layered_netlist
 
 from difflut.export.circuit.netlist import Netlist
-from difflut.export.families.family import Target, find_target
+from difflut.export.families.family import Family
+from difflut.export.families.registry import find_family
 from difflut.export.flows.tools import Tool, find_tool
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.passes.pipelines import run
@@ -62,28 +63,27 @@ endmodule
 
 
 @dataclass(frozen=True)
-class Family:
+class Flow:
     """How one family is synthesised, placed and routed."""
 
     target: str
     part: str
     synthesis: str
-    tool: str
     options: tuple[str, ...]
     pins: str = ""
 
 
 FAMILIES = {
-    "ice40": Family(
-        "ice40", "iCE40 HX8K", "synth_ice40", "nextpnr-ice40",
+    "ice40": Flow(
+        "ice40", "iCE40 HX8K", "synth_ice40",
         ("--hx8k", "--package", "ct256", "--pcf-allow-unconstrained"),
     ),
-    "ecp5": Family(
-        "ecp5", "ECP5 25F, speed grade 6", "synth_ecp5", "nextpnr-ecp5",
+    "ecp5": Flow(
+        "ecp5", "ECP5 25F, speed grade 6", "synth_ecp5",
         ("--25k", "--package", "CABGA256", "--speed", "6", "--lpf-allow-unconstrained"),
     ),
-    "gowin": Family(
-        "gowin", "GW1NR-9C C6/I5", "synth_gowin", "nextpnr-himbaechel",
+    "gowin": Flow(
+        "gowin", "GW1NR-9C C6/I5", "synth_gowin",
         ("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C", "--vopt", "cst=pins.cst"),
         'IO_LOC "clk" 52;\nIO_LOC "rst" 25;\nIO_LOC "din" 26;\nIO_LOC "dout" 27;\n',
     ),
@@ -131,7 +131,7 @@ _CARRY_IN, _CARRY_OUT = ("CIN", "FCI"), ("COUT", "FCO")
 _LUT_PINS = ("I0", "I1", "I2", "I3", "A", "B", "C", "D")
 
 
-def kind_of(hop: dict[str, Any], family: Family) -> str:
+def kind_of(hop: dict[str, Any], family: Flow) -> str:
     """What a hop of a path stands for in the model."""
     source, drain = hop["from"]["port"], hop["to"]["port"]
     if hop["type"] == "setup":  # of an iCE40 logic cell: through its LUT
@@ -148,11 +148,11 @@ def kind_of(hop: dict[str, Any], family: Family) -> str:
     return "mux" if mux else "lut"
 
 
-def route(family: Family, case: Case, seed: int, folder: Path, tool: Tool) -> Routed:
+def route(family: Flow, case: Case, seed: int, folder: Path, tool: Tool) -> Routed:
     """Synthesise, place and route."""
     folder.mkdir(parents=True, exist_ok=True)
     netlist = case.netlist()
-    target = find_target(family.target)
+    target = find_family(family.target)
     plan = plan_pipeline(netlist, target, Pipeline(case.pipeline))
     staged = assign_stages(netlist, plan.cells)
     design = emit(staged, target, head_registers=plan.head_registers, last_registered=plan.registers_last_cells)
@@ -232,7 +232,7 @@ def fit_wires(runs: list[Routed]) -> tuple[float, float, float]:
     return float(best[0]), float(best[1]), float(best[2])
 
 
-def estimate_mhz(case: Case, target: Target) -> float:
+def estimate_mhz(case: Case, target: Family) -> float:
     """The model's clock."""
     netlist = case.netlist()
     return analyse(netlist, target, plan_pipeline(netlist, target, Pipeline(case.pipeline))).fmax_mhz
@@ -249,7 +249,9 @@ def main() -> None:
         base = (options.keep or Path(temporary)).absolute()
         for name in options.family or list(FAMILIES):
             family = FAMILIES[name]
-            tool = find_tool(family.tool)
+            placed = find_family(family.target).nextpnr
+            assert placed is not None
+            tool = find_tool(placed.place)
             runs: dict[Case, list[Routed]] = {}
             for number, case in enumerate(CASES[: options.cases]):
                 folder = base / f"{name}-{case.nodes}x{case.n}-{case.pipeline.replace(',', '-')}"
@@ -263,13 +265,13 @@ def main() -> None:
             show(family, runs)
 
 
-def show(family: Family, runs: dict[Case, list[Routed]]) -> None:
+def show(family: Flow, runs: dict[Case, list[Routed]]) -> None:
     """Print the fit and the comparison."""
-    target = find_target(family.target)
+    target = find_family(family.target)
     fitted = [routed for case, found in runs.items() if case.fitted for routed in found]
     constant, fanout, span = fit_wires(fitted)
     print(f"\n### {family.part}\n")
-    print("| delay | fitted | in `targets.py` |\n| --- | --- | --- |")
+    print("| delay | fitted | in `families/` |\n| --- | --- | --- |")
     delays = target.delays
     print(f"| wire, ns | {constant:.2f} | {delays.net_delay_ns} |")
     print(f"| per doubling of the fan-out, ns | {fanout:.3f} | {delays.fanout_delay_ns} |")

@@ -21,7 +21,7 @@ from netlists import layered_netlist
 
 from difflut.export.circuit.rules import check
 from difflut.export.circuit.text import from_text, to_text
-from difflut.export.families.family import GENERIC
+from difflut.export.families.generic import GENERIC
 from difflut.export.passes.pipelines import run
 from difflut.export.schedule.estimate import netlist_parts
 

@@ -12,7 +12,7 @@ from difflut.encoders import DistributiveThermometer, Encoder, GaussianThermomet
 from difflut.encoders.grid import snap
 from difflut.errors import ConfigError
 from difflut.export.circuit.simulate import simulate
-from difflut.export.families.family import TARGETS
+from difflut.export.families.registry import FAMILIES
 from difflut.export.frontend.trace import trace
 from difflut.export.schedule.encoder.plan import plan_encoder
 from difflut.input_format import InputFormat
@@ -106,7 +106,7 @@ def test_a_model_with_a_grid_exports_exactly_and_its_comparisons_read_the_upper_
     model = MNISTFullyConnected("grid", (200, 100), grid_bits=5).fit_encoder(images).eval()
     netlist = trace(model)
     assert (netlist.compare_threshold % 8 == 0).all()
-    plan = plan_encoder(netlist, TARGETS["xcup"])
+    plan = plan_encoder(netlist, FAMILIES["xcup"])
     assert plan.levels == 1
     assert plan.luts < 0.6 * netlist.comparators
     scores, _ = predict_scores(model, images)

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from difflut.data import Dataset, load_mnist
-from difflut.export.families.family import find_target
+from difflut.export.families.registry import find_family
 from difflut.export.frontend.trace import trace
 from difflut.export.passes.pipelines import run
 from difflut.export.schedule.encoder.plan import plan_encoder
@@ -81,7 +81,7 @@ def main() -> None:
         else:
             reached = [[model.info["history"]["validation_accuracy"][-1] for model in models]]
         netlist, _ = run(trace(models[0]))
-        counts = ", ".join(str(plan_encoder(netlist, find_target(name)).luts) for name in FAMILIES)
+        counts = ", ".join(str(plan_encoder(netlist, find_family(name)).luts) for name in FAMILIES)
         accuracies = " | ".join(
             f"{100 * statistics.fmean(each):.2f} % | {', '.join(f'{100 * value:.2f}' for value in each)}"
             for each in reached

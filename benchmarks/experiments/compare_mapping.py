@@ -21,7 +21,7 @@ import numpy as np
 
 from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
 from difflut.export.circuit.simulate import simulate
-from difflut.export.families.family import find_target
+from difflut.export.families.registry import find_family
 from difflut.export.passes.collapse_cones import collapse_cones
 from difflut.export.passes.pipelines import default, run
 
@@ -74,7 +74,7 @@ def cones() -> None:
     for widths in ((2000,) * 2, (2000,) * 4):
         raw = difflogic(widths)
         for fpga in ("generic", "ice40"):
-            target = find_target(fpga)
+            target = find_family(fpga)
             passes = default(target)
             before, _ = run(raw, [step for step in passes if getattr(step, "__name__", "") != collapse_cones.__name__])
             after, _ = run(raw, passes)

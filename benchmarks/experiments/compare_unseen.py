@@ -16,7 +16,7 @@ from torch import Tensor
 
 from difflut.data import Dataset, load_dataset
 from difflut.export.circuit.bits import pack, unpack
-from difflut.export.families.family import GENERIC
+from difflut.export.families.generic import GENERIC
 from difflut.export.frontend.trace import trace
 from difflut.export.passes import pipelines
 from difflut.export.passes.use_dont_cares import smallest

@@ -25,6 +25,7 @@ from difflut.check.builds import rtl_interface
 from difflut.data import mnist_test
 from difflut.export.builds import bundle
 from difflut.export.builds.make import make_build
+from difflut.export.families.registry import find_family
 from difflut.export.flows import yosys
 from difflut.models import BaseModel
 from difflut.sim import RtlInterface, run_rtl
@@ -65,7 +66,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("build/hardware"), help="for everything that is made")
     parser.add_argument("--dwn2rtl", type=Path, help="folder with the package; fetched by pip if not given")
     options = parser.parse_args()
-    print(INTRODUCTION.format(fpga=FPGA, command=yosys.COMMANDS[FPGA], images=f"{options.images:,}"))
+    print(INTRODUCTION.format(fpga=FPGA, command=yosys.command(find_family(FPGA)), images=f"{options.images:,}"))
     print(
         "| network | design | "
         + " | ".join(PARTS)
@@ -207,12 +208,14 @@ def check(model: BaseModel, sources: list[Path], interface: RtlInterface, folder
 
 def synthesis(design: yosys.Design, folder: Path) -> Mapping[str, Any]:
     """The report of a synthesis, from an earlier run if sources and scripts are the same."""
-    scripts = [yosys.script(design, FPGA, name, kept) for name, kept in (("parts", design.modules), ("flat", ()))]
+    scripts = [
+        yosys.script(design, find_family(FPGA), name, kept) for name, kept in (("parts", design.modules), ("flat", ()))
+    ]
     content = "".join([*scripts, *(source.read_text() for source in design.sources)])
     digest = hashlib.sha256(content.encode()).hexdigest()
     file = folder / "report.json"
     if not file.exists() or json.loads(file.read_text())["digest"] != digest:
-        yosys.run(design, FPGA, folder, digest=digest, report=lambda line: None)
+        yosys.run(design, find_family(FPGA), folder, digest=digest, report=lambda line: None)
         print(f"{design.name}: {design.top} synthesised", file=sys.stderr)
     report: dict[str, Any] = json.loads(file.read_text())
     return report

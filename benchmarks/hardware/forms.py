@@ -16,6 +16,7 @@ from pathlib import Path
 
 from difflut.export.builds import bundle
 from difflut.export.builds.make import make_build
+from difflut.export.families.registry import find_family
 from difflut.export.flows import yosys
 from difflut.export.flows.cells import Usage, count_types, usage
 from difflut.models import get_model
@@ -47,7 +48,7 @@ def cells(build: bundle.Build, folder: Path) -> Mapping[str, int]:
         top = build.info.name
         sources = tuple((folder / name).absolute() for name in build.rtl)
         work.mkdir(exist_ok=True)
-        flat = yosys.flatten(yosys.find_yosys(), yosys.Design(top, top, sources, ()), FPGA, work)
+        flat = yosys.flatten(yosys.find_yosys(), yosys.Design(top, top, sources, ()), find_family(FPGA), work)
         file.write_text(json.dumps({"digest": build.digest, "cells": count_types(flat, top)}))
         print(f"{folder.name}: synthesised", file=sys.stderr)
     found: Mapping[str, int] = json.loads(file.read_text())["cells"]
@@ -77,7 +78,7 @@ def main() -> None:
     print("| --- | ---: | ---: | ---: | --- | ---: | ---: |")
     for form in options.form or FORMS:
         build = make(form)
-        counted = usage(cells(build, options.folder / NAME / form))
+        counted = usage(cells(build, options.folder / NAME / form), find_family(FPGA).cells)
         print(row(form, build, counted), flush=True)
 
 

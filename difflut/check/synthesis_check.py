@@ -15,11 +15,13 @@ import torch
 from difflut.check.builds import OpenedBuild, open_build, rtl_interface
 from difflut.check.verification import RANDOM_SAMPLES
 from difflut.data import Split
-from difflut.errors import ConfigError, UnknownNameError
+from difflut.errors import ConfigError
 from difflut.export.builds import bundle
 from difflut.export.builds.stored import FLOW_REPORT, read_object
 from difflut.export.builds.values import check_netlist_text
 from difflut.export.errors import BundleError
+from difflut.export.families.family import Family
+from difflut.export.families.registry import find_family
 from difflut.export.flows import netlist, yosys
 from difflut.export.flows.reports import REPORT, save_report
 from difflut.locks import locked
@@ -100,10 +102,8 @@ def check_netlist(
         raise ConfigError(f"the netlist check drives the plain interface; the build has {build.info.interface}")
     if data is not None and images < 1:
         raise ConfigError(f"images is {images}; at least 1 must be checked")
-    family = fpga or build.info.fpga
-    if family not in yosys.COMMANDS:
-        raise UnknownNameError(f"unknown FPGA family {family!r}; known: {', '.join(yosys.COMMANDS)}")
-    folder = Path(directory) / bundle.WORK_FOLDER / f"{yosys.FLOW}-{family}"
+    family = find_family(fpga or build.info.fpga)
+    folder = Path(directory) / bundle.WORK_FOLDER / f"{yosys.FLOW}-{family.name}"
     _fresh_report(folder, build)
     top = build.info.name
 
@@ -157,13 +157,13 @@ def _fresh_report(folder: Path, build: bundle.Build) -> dict[str, Any]:
     return report
 
 
-def _prove(tool: yosys.Yosys, build: bundle.Build, fpga: str, folder: Path, directory: Path, luts: int) -> str:
+def _prove(tool: yosys.Yosys, build: bundle.Build, family: Family, folder: Path, directory: Path, luts: int) -> str:
     if luts > PROVED_LUTS:
         return f"not attempted: {luts:,} LUTs, more than {PROVED_LUTS}"
-    if yosys.LIBRARIES.get(fpga) and any(name.startswith("sim/") for name in build.files):
-        return f"not attempted: the RTL itself instantiates cells of {fpga}"
+    if family.has_primitives and any(name.startswith("sim/") for name in build.files):
+        return f"not attempted: the RTL itself instantiates cells of {family.name}"
     sources = [Path(os.path.abspath(directory)) / name for name in build.rtl]
-    proved, unproved = netlist.prove_netlist(tool, build.info.name, fpga, folder, sources)
+    proved, unproved = netlist.prove_netlist(tool, build.info.name, family, folder, sources)
     if unproved:
         return f"not proved: {unproved} of {proved + unproved} outputs and registers"
     return f"proved: {proved} outputs and registers, once equal, stay equal for all inputs"

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from difflut.cli.common import json_option, model_option, print_json
+from difflut.export.families.generic import GENERIC
+from difflut.export.families.registry import FAMILIES
 
 if TYPE_CHECKING:
     from difflut.export.builds.info import BuildInfo, Pixels
@@ -40,10 +42,10 @@ if TYPE_CHECKING:
 @click.option("--stream-output", metavar="scores|class", help="What the stream gives (axi-stream); scores by default.")
 @click.option(
     "--fpga",
-    default="generic",
+    default=GENERIC.name,
     show_default=True,
     metavar="NAME",
-    help="FPGA family: generic, xc7, xcup, ice40, ecp5, gowin (difflut list --fpgas).",
+    help=f"FPGA family: {', '.join(FAMILIES)} (difflut list --fpgas).",
 )
 @click.option(
     "--outputs",

@@ -41,12 +41,21 @@ def command(fpgas: bool, as_json: bool) -> None:
 def _list_fpgas(as_json: bool) -> None:
     from dataclasses import asdict
 
-    from difflut.export.families.family import TARGETS
+    from difflut.export.families.registry import FAMILIES
 
     if as_json:
-        print_json({"fpgas": [asdict(target) for target in TARGETS.values()]})
+        shown = ("name", "description", "lut_inputs", "dual_output", "carry_bits")
+        print_json(
+            {
+                "fpgas": [
+                    {name: getattr(family, name) for name in shown}
+                    | {"delays": asdict(family.delays), "instances": family.primitives}
+                    for family in FAMILIES.values()
+                ]
+            }
+        )
         return
-    width = max(map(len, TARGETS))
-    for name, target in TARGETS.items():
-        timing = "fitted to routed designs" if target.delays.calibrated else "not checked against routed designs"
-        click.echo(f"{name:<{width}}  {target.description}: LUT{target.lut_inputs}; delay model {timing}")
+    width = max(map(len, FAMILIES))
+    for name, family in FAMILIES.items():
+        timing = "fitted to routed designs" if family.delays.calibrated else "not checked against routed designs"
+        click.echo(f"{name:<{width}}  {family.description}: LUT{family.lut_inputs}; delay model {timing}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from difflut.cli.common import json_option, labelled_test_samples, model_option, print_json
+from difflut.export.families.registry import FAMILIES, listed, placed_devices
 
 if TYPE_CHECKING:
     from difflut.check.synthesis_check import NetlistCheck
@@ -38,9 +39,7 @@ Report = Callable[[str], None]
 )
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--flow", default="yosys", show_default=True, type=click.Choice(list(_OPTIONS)), help="The tools to run.")
-@click.option(
-    "--fpga", metavar="NAME", help="yosys: generic, xc7, xcup, ice40, ecp5 or gowin; the build's own by default."
-)
+@click.option("--fpga", metavar="NAME", help=f"yosys: {listed(FAMILIES)}; the build's own by default.")
 @click.option(
     "--check",
     type=int,
@@ -54,7 +53,8 @@ Report = Callable[[str], None]
 @click.option(
     "--device",
     metavar="PART",
-    help="nextpnr: the part, such as LFE5U-85F or iCE40HX8K, an unknown one lists all; vivado: any part that it knows.",
+    help=f"nextpnr: the part, such as {placed_devices()[0][2].part}, an unknown one lists all; "
+    "vivado: any part that it knows.",
 )
 @click.option(
     "--freq",
@@ -66,7 +66,10 @@ Report = Callable[[str], None]
     "--seed", type=int, multiple=True, metavar="N", help="nextpnr: of the placer; may be repeated, the fastest counts."
 )
 @click.option(
-    "--pins", type=click.Path(path_type=Path), metavar="FILE", help="nextpnr: pins of the top (.lpf, .pcf or .cst)."
+    "--pins",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=f"nextpnr: pins of the top ({listed(tools.pins_ending for _, tools, _ in placed_devices())}).",
 )
 @click.option(
     "--run/--no-run",
@@ -78,9 +81,9 @@ Report = Callable[[str], None]
 def command(directory: Path, flow: str, as_json: bool, **options: Any) -> None:
     """Synthesise a build, or place and route it, with the tools of a flow.
 
-    yosys counts LUTs, carry cells, multiplexers and flip-flops, in all and by part. nextpnr places and routes for an
-    ECP5, iCE40 or Gowin device and writes a bitstream; without --pins the network stands in a shell with few pins.
-    vivado writes scripts that synthesise and route out of context, and runs them where Vivado is installed.
+    yosys counts LUTs, carry cells, multiplexers and flip-flops, in all and by part. nextpnr places and routes for a
+    --device and writes a bitstream; without --pins the network stands in a shell with few pins. vivado
+    writes scripts that synthesise and route out of context, and runs them where Vivado is installed.
     DIR is a directory made by `difflut export`. Logs, netlists, scripts and the report stay in a folder of DIR/work/.
     """
     for name, value in options.items():

@@ -16,7 +16,8 @@ from difflut.export.builds import bundle
 from difflut.export.builds.info import BuildInfo, ModelInfo, PartInfo, TimingInfo
 from difflut.export.circuit.netlist import FIRST_NET, Netlist
 from difflut.export.circuit.pixel import pixel_netlist
-from difflut.export.families.family import Target, find_target
+from difflut.export.families.family import Family
+from difflut.export.families.registry import find_family
 from difflut.export.proof.build import read_report
 from difflut.export.schedule.estimate import ENCODER, GROUP_SUM, LAYER, SELECTION
 from difflut.report.stream import MapFacts, read_maps
@@ -86,7 +87,7 @@ class Facts:
     netlist: Netlist
     encoded: Netlist
     maps: tuple[MapFacts, ...]
-    family: Target
+    family: Family
     parts: tuple[PartInfo, ...]
     stages: tuple[Stage, ...]
     comparisons: Counts
@@ -148,7 +149,7 @@ def read_facts(directory: Path) -> Facts:
         netlist=circuit.body,
         encoded=encoded,
         maps=read_maps(circuit),
-        family=find_target(info.fpga),
+        family=find_family(info.fpga),
         parts=tuple(part for part in info.parts if part.lut6 is not None),
         stages=_stages(info.timing),
         comparisons=np.bincount(encoded.compare_feature, minlength=encoded.input.features),

@@ -16,6 +16,8 @@ from markupsafe import Markup
 
 from difflut._version import __version__
 from difflut.export.builds.info import PassInfo
+from difflut.export.families.family import Family
+from difflut.export.families.registry import FAMILIES
 from difflut.export.schedule.estimate import ENCODER, GROUP_SUM, LAYER, SELECTION
 from difflut.report import compare, figures, svg
 from difflut.report.devices import COMFORTABLE, smallest
@@ -28,8 +30,7 @@ if TYPE_CHECKING:
 
 # More input bits than that, and no package has the pins.
 _MANY_PINS = 600
-# nextpnr's names for logic cells, and Vivado's.
-_LOGIC = re.compile(r"^(TRELLIS_COMB|TRELLIS_FF|ICESTORM_LC|LUT4|DFF)$|LUTs|Registers")
+_VIVADO_LOGIC = re.compile(r"LUTs|Registers")
 _PART_KINDS = {"encoder": ENCODER, "group_sum": GROUP_SUM, "argmax": SELECTION}
 
 
@@ -245,29 +246,30 @@ def _fits(facts: Facts) -> Answer:
     if any(part.lut6 is None for part in info.parts):
         details.append("nor does it have the dense part, which is read from memories: run difflut synth")
     if facts.family.lut_inputs >= 6:
-        details += _share(facts.family.name, facts.luts)
+        details += _share(facts.family, facts.luts)
     else:
         details.append(f"{facts.family.name} has LUTs of {facts.family.lut_inputs} inputs: run difflut synth")
     return Answer("Does it fit?", f"{facts.luts:,} LUTs", (*details, pins))
 
 
 def logic_of(synthesis: Synthesis) -> list[Used]:
-    """The device's LUTs and flip-flops that are taken; pads, clocks and the like do not decide whether a network
-    fits.
-    """
-    return [used for used in synthesis.used if _LOGIC.search(used.kind)]
+    """The device's LUTs and flip-flops that are taken; pads, clocks and the like do not decide what fits."""
+    logic = {kind for family in FAMILIES.values() if family.nextpnr is not None for kind in family.nextpnr.logic}
+    return [used for used in synthesis.used if used.kind in logic or _VIVADO_LOGIC.search(used.kind)]
 
 
 def _device(synthesis: Synthesis) -> list[str]:
-    return _share(synthesis.family, synthesis.total.luts) if synthesis.total else []
+    family = FAMILIES.get(synthesis.family)
+    return _share(family, synthesis.total.luts) if synthesis.total and family else []
 
 
-def _share(family: str, luts: int) -> list[str]:
-    device = smallest(family, luts)
-    if device is None:
-        return [f"more than {100 * COMFORTABLE:.0f} % of every device known for {family}"]
-    example = ", for example," if family == "generic" else ""
-    return [f"{100 * luts / device.luts:.0f} % of the LUTs of{example} {device.name} ({device.luts:,})"]
+def _share(family: Family, luts: int) -> list[str]:
+    found = smallest(family, luts)
+    if found is None:
+        return [f"more than {100 * COMFORTABLE:.0f} % of every device known for {family.name}"]
+    device, size = found
+    example = ", for example," if family.devices_are_examples else ""
+    return [f"{100 * luts / size:.0f} % of the LUTs of{example} {device.chip} ({size:,})"]
 
 
 def _speed(facts: Facts) -> Answer:

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from difflut.export.families.family import Family
 from difflut.hdl_templates import render
-
-# FuseSoC's tool that synthesises for an FPGA family, and its options; the part is an example that users override.
-_SYNTHESIS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "xc7": ("vivado", ("part: xc7a35tcpg236-1", "pnr: none")),
-    "xcup": ("vivado", ("part: xcvu9p-flga2104-2-i", "pnr: none")),
-    "ice40": ("icestorm", ("pnr: none",)),
-    "ecp5": ("trellis", ("nextpnr_options: [--85k, --lpf-allow-unconstrained]",)),
-}
 
 
 def core_name(name: str) -> str:
@@ -21,7 +14,7 @@ def core_name(name: str) -> str:
 
 
 def core_file(
-    name: str, *, version: str, description: str, fpga: str, sources: Sequence[str], models: Sequence[str] = ()
+    name: str, *, version: str, description: str, family: Family, sources: Sequence[str], models: Sequence[str] = ()
 ) -> str:
     """The text of the core file.
 
@@ -29,11 +22,11 @@ def core_file(
         name: the top module, and the core's name.
         version: of difflut.
         description: one line.
-        fpga: the FPGA family; for one that FuseSoC has no tool for there is no target `synth`.
+        family: the FPGA family; for one that FuseSoC has no tool for there is no target `synth`.
         sources: the RTL, relative to the file.
         models: simulation models of primitives, left out of synthesis.
     """
-    tool, options = _SYNTHESIS.get(fpga, ("", ()))
+    synthesis = family.fusesoc
     return render(
         "fusesoc.core.j2",
         {
@@ -42,7 +35,7 @@ def core_file(
             "description": description,
             "sources": list(sources),
             "models": list(models),
-            "tool": tool,
-            "options": list(options),
+            "tool": synthesis.tool if synthesis else "",
+            "options": list(synthesis.options) if synthesis else [],
         },
     )

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from difflut.errors import ConfigError
 from difflut.export.builds.values import LONGEST_NAME, LONGEST_TEXT, ValueRefused, check_texts, one_line
 from difflut.export.builds.writing import FORMAT, MANIFEST
-from difflut.export.families.family import find_target
+from difflut.export.families.registry import find_family
 from difflut.export.schedule.head.outputs import parse_outputs
 
 FORMAT_VERSION = 2
@@ -433,7 +433,7 @@ def from_bytes(content: bytes) -> BuildInfo:
             raise ValueRefused(f"{MANIFEST}: has build format {version!a:.20}, this difflut reads {FORMAT_VERSION}")
         check_texts(raw)
         info = msgspec.convert(raw, BuildInfo)
-        find_target(info.fpga)
+        find_family(info.fpga)
         parse_outputs(info.outputs, info.output.classes)
     except (msgspec.DecodeError, ConfigError, RecursionError, UnicodeDecodeError) as error:
         raise ValueRefused(f"{MANIFEST}: cannot be read: {one_line(error)}") from error

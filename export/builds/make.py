@@ -17,7 +17,8 @@ from difflut.export.builds.fusesoc import core_file, core_name
 from difflut.export.builds.info import BuildInfo
 from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.text import to_text
-from difflut.export.families.family import GENERIC, find_target
+from difflut.export.families.generic import GENERIC
+from difflut.export.families.registry import find_family
 from difflut.export.frontend.trace import trace, trace_circuit
 from difflut.export.interfaces.framing import Stream
 from difflut.export.interfaces.wrapper import HEADER_FOLDER, Plain, Wrapped, choose_interface
@@ -50,7 +51,7 @@ def make_build(
         target: the output language, "verilog".
         interface: the ports of the top module, "plain" or "axi-stream".
         stream: width and output of the streams, for "axi-stream" only; its output decides which results the core has.
-        fpga: the FPGA family, a name in `difflut.export.families.family.TARGETS`.
+        fpga: the FPGA family, a name in `difflut.export.families.registry.FAMILIES`.
         outputs: "both" (scores and class), "scores", "class" or "top-K".
         pipeline: where registers go; see `Pipeline`, whose `spec` may be given alone. Kernels of a streaming circuit
             have one behind each level of LUTs.
@@ -64,7 +65,7 @@ def make_build(
     if target not in TARGETS:
         raise ConfigError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
     chosen = choose_interface(interface, stream)
-    family, asked = find_target(fpga), Pipeline(pipeline) if isinstance(pipeline, str) else pipeline
+    family, asked = find_family(fpga), Pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     form = parse_form(form) if isinstance(form, str) else form
     ports = chosen.outputs(outputs, model.num_classes)
     traced = trace_circuit(model) if form.windowed else Circuit.of(trace(model))
@@ -112,7 +113,7 @@ def _hardware_files(info: BuildInfo, wrapped: Wrapped, models: Mapping[str, str]
         info.name,
         version=__version__,
         description=f"Classifier of lookup tables made from the model {info.model.name}",
-        fpga=info.fpga,
+        family=find_family(info.fpga),
         sources=sorted(rtl),
         models=sorted(simulation),
     )

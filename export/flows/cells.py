@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Modules = Mapping[str, Mapping[str, Any]]
+from difflut.export.families.cells import Cells
 
-# How many LUTs one cell takes. A carry cell of ECP5 and of Gowin contains the LUTs in front of its chain; those of
-# Xilinx and iCE40 take them from separate LUT cells.
-_LUT_CELLS = {"INV": 1, "SRL16E": 1, "SRLC16E": 1, "SRLC32E": 1, "CCU2C": 2, "ALU": 1}
-_LUT = re.compile(r"(LUT\d(_2)?|SB_LUT4|\$lut|GENERIC_LUT)$")
-_CARRY = re.compile(r"(CARRY[48]|SB_CARRY|CCU2C|ALU)$")
-_MUX = re.compile(r"(MUXF[789]|MUXCY|PFUMX|L6MUX21|MUX2_LUT\d)$")
-_FLIP_FLOP = re.compile(r"(FD[RSCP]E?(_1)?|SB_DFF\w*|TRELLIS_FF|DFF\w*|\$_(S?DFF|ALDFF|DLATCH)\w*)$")
-_NO_LOGIC = re.compile(r"(\$scopeinfo|I?O?BUFG?|IBUF|OBUF|BUFGCTRL|GND|VCC|GSR)$")
+Modules = Mapping[str, Mapping[str, Any]]
+_SCOPE = "$scopeinfo"  # Yosys' note of a module that was flattened
 
 
 @dataclass(frozen=True)
@@ -41,24 +34,22 @@ class Usage:
     others: Mapping[str, int] = field(default_factory=dict)
 
 
-def usage(types: Mapping[str, int]) -> Usage:
-    """Sort cells, given by type and number."""
+def usage(types: Mapping[str, int], cells: Cells) -> Usage:
+    """Sort cells, given by type and number, by what they are in a family."""
     luts: dict[str, int] = {}
     carries: dict[str, int] = {}
     others: dict[str, int] = {}
     muxes = flip_flops = 0
     for kind, count in sorted(types.items()):
-        known = False
-        if _LUT.match(kind) or kind in _LUT_CELLS:
-            luts[kind] = count * _LUT_CELLS.get(kind, 1)
-            known = True
-        if _CARRY.match(kind):
+        if kind in cells.luts:
+            luts[kind] = count * cells.luts[kind]
+        if kind in cells.carries:
             carries[kind] = count
-        elif _MUX.match(kind):
+        elif kind in cells.muxes:
             muxes += count
-        elif _FLIP_FLOP.match(kind):
+        elif cells.is_flip_flop(kind):
             flip_flops += count
-        elif not known and not _NO_LOGIC.match(kind):
+        elif kind not in cells.luts and kind not in cells.ignored and kind != _SCOPE:
             others[kind] = count
     return Usage(sum(luts.values()), luts, carries, muxes, flip_flops, others)
 

@@ -1,10 +1,10 @@
 """The longest register-to-register path of a synthesised netlist, by the delay model of its FPGA family.
 
-The delays are the target's (`difflut.export.families.family.Delays`), as in the estimate before synthesis; here they
+The delays are the family's (`difflut.export.families.delays.Delays`), as in the estimate before synthesis; here they
 meet the cells that synthesis made. Placement is not known: a wire takes what the model says for its number of readers
 and the size of the design. No wire is counted inside a carry chain, from iCE40's chain into the LUT beside it, from a
-LUT into Xilinx' chain or into a multiplexer of the slice, and into a register from the cell in front of it. The figures
-compare designs that were synthesised alike; they are no promise of a clock.
+LUT into Xilinx' chain or into a multiplexer of the slice, and into a register from the cell in front of it. The
+figures compare designs that were synthesised alike; they are no promise of a clock.
 """
 
 from __future__ import annotations
@@ -14,17 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from difflut.export.families.family import Delays
-
-_CARRY_INPUTS = frozenset({"CI", "CYINIT", "CI_TOP", "CIN"})
-_PADS = frozenset({"IBUF", "OBUF", "BUFG"})
-_SEQUENTIAL = ("FD", "SB_DFF", "TRELLIS_FF", "DFF", "$_DFF", "$_SDFF", "$_ALDFF", "SRL")
-_CLOCKS = frozenset({"C", "CLK"})
-_SELECTS = frozenset({"S", "S0", "C0", "SD"})  # of multiplexers; their data comes from the slice
-_MUXES = ("MUXF", "PFUMX", "L6MUX", "MUX2_LUT")
-_WIDE_CARRIES = frozenset({"CARRY4", "CARRY8"})  # their LUTs are cells of their own, in the same slice
-_CARRIES = _WIDE_CARRIES | {"SB_CARRY", "CCU2C", "ALU"}
-_WITH_LUTS = frozenset({"CCU2C", "ALU"})  # carry cells with the LUTs in front of the chain
+from difflut.export.families.cells import Cells
+from difflut.export.families.delays import Delays
 
 
 @dataclass(frozen=True)
@@ -48,33 +39,35 @@ class _Pin(NamedTuple):
     place: int
 
 
-def longest_path(module: Mapping[str, Any], delays: Delays, luts: int) -> LongestPath:
-    """Of a flattened module of Yosys' JSON with `luts` LUTs; input and output ports count as registers.
+def longest_path(module: Mapping[str, Any], delays: Delays, cells: Cells, luts: int) -> LongestPath:
+    """Of a flattened module of Yosys' JSON with `luts` LUTs, whose cells are those of a family; ports count as
+    registers.
 
     Raises:
         ValueError: the netlist has a combinational loop.
     """
-    return _Netlist(module, delays, luts).longest()
+    return _Netlist(module, delays, cells, luts).longest()
 
 
 class _Netlist:
     """Arrival times at the nets of a module."""
 
-    def __init__(self, module: Mapping[str, Any], delays: Delays, luts: int) -> None:
+    def __init__(self, module: Mapping[str, Any], delays: Delays, kinds: Cells, luts: int) -> None:
         self._cells: Mapping[str, Any] = module["cells"]
         self._delays = delays
-        # A target states what entering and leaving a chain take together.
+        self._kinds = kinds
+        # A family states what entering and leaving a chain take together.
         self._entering_ns = self._leaving_ns = delays.carry_entry_delay_ns / 2
         self._driver: dict[int, _Pin] = {}
         readers: Counter[int] = Counter()
         self._ends: list[int] = []
         for name, cell in self._cells.items():
-            registered = cell["type"].startswith(_SEQUENTIAL)
+            registered = kinds.is_register(cell["type"])
             for port, bits in cell["connections"].items():
                 nets = [(index, bit) for index, bit in enumerate(bits) if isinstance(bit, int)]
                 if cell["port_directions"].get(port) != "output":
                     readers.update(bit for _, bit in nets)
-                    if registered and port not in _CLOCKS:
+                    if registered and port not in kinds.clock_pins:
                         self._ends.extend(bit for _, bit in nets)
                 elif not registered:
                     self._driver.update({bit: _Pin(name, port, index) for index, bit in nets})
@@ -102,7 +95,7 @@ class _Netlist:
         last, bit = "", worst_end
         while bit is not None and bit in self._driver:
             name = self._driver[bit].cell
-            if name != last and self._cells[name]["type"] not in _PADS:
+            if name != last and self._cells[name]["type"] not in self._kinds.ignored:
                 passed[self._cells[name]["type"]] += 1
             last, bit = name, before[bit]
         return LongestPath(worst + self._delays.register_delay_ns, dict(sorted(passed.items())))
@@ -143,36 +136,35 @@ class _Netlist:
 
     def _through(self, kind: str, port: str, position: int, output: _Pin) -> float | None:
         """From an input pin of a cell to an output of it; None if the output does not depend on the pin."""
-        delays = self._delays
-        if kind in _PADS:
+        delays, kinds = self._delays, self._kinds
+        if kind in kinds.ignored:
             return 0.0
-        along = delays.carry_delay_ns_per_bit
-        if kind in _WIDE_CARRIES:
-            first = (4 if port == "CI_TOP" else 0) if port in _CARRY_INPUTS else position
-            bits = output.place + 1 - first
+        if (carry := kinds.carries.get(kind)) is not None:
+            enters_chain = port in carry.inputs
+            bits = output.place + 1 - carry.inputs.get(port, position) if carry.wide else 1
             if bits <= 0:
                 return None
-            return bits * along + (0.0 if port in _CARRY_INPUTS else self._entering_ns)
-        if kind in _CARRIES:
-            if port in _CARRY_INPUTS:
-                return along
-            return along + self._entering_ns + (delays.lut_delay_ns if kind in _WITH_LUTS else 0.0)
-        if kind.startswith(_MUXES):
+            before = 0.0 if enters_chain else self._entering_ns
+            if not enters_chain and kind in kinds.luts:  # the LUTs in front of its chain
+                before += delays.lut_delay_ns
+            return before + bits * delays.carry_delay_ns_per_bit
+        if kind in kinds.muxes:
             return delays.mux_delay_ns or 0.0
         return delays.lut_delay_ns
 
     def _wire(self, bit: int, kind: str, port: str) -> float:
         """From a net's driver to a pin of a cell of type `kind`."""
-        chained = self._leaves_chain(bit)
-        if chained and port in _CARRY_INPUTS:
+        chained, kinds = self._leaves_chain(bit), self._kinds
+        carry = kinds.carries.get(kind)
+        if chained and carry is not None and port in carry.inputs:
             return 0.0
         beside = (
-            (kind in _WIDE_CARRIES and port == "S")
-            or (kind.startswith(_MUXES) and port not in _SELECTS)
-            or (chained and kind == "SB_LUT4" and port == "I3")
+            (carry is not None and port in carry.beside)
+            or (kind in kinds.muxes and port != kinds.muxes[kind])
+            or (chained and kinds.after_carry.get(kind) == port)
         )
         return self._leaving_ns * chained + (0.0 if beside else self._wire_ns[bit])
 
     def _leaves_chain(self, bit: int) -> bool:
         """Whether a carry cell drives the net."""
-        return bit in self._driver and self._cells[self._driver[bit].cell]["type"] in _CARRIES
+        return bit in self._driver and self._cells[self._driver[bit].cell]["type"] in self._kinds.carries

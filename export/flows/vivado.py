@@ -18,6 +18,8 @@ from typing import Any
 from difflut.errors import ConfigError, UnknownNameError
 from difflut.export.builds import bundle
 from difflut.export.errors import ToolError
+from difflut.export.families.family import Family
+from difflut.export.families.registry import FAMILIES, find_family
 from difflut.export.flows.reports import flow_folder, save_report
 from difflut.export.flows.vivado_reports import TimingSummary, Utilisation, read_timing, read_utilisation
 from difflut.files import write_atomically
@@ -27,10 +29,7 @@ from difflut.sim.process import ToolFailure, clean_environment, run_logged
 FLOW = "vivado"
 UTILISATION_FILE = "utilization.rpt"
 TIMING_FILE = "timing.rpt"
-# The part that is taken if none is named. Any other may be: Vivado knows them, we do not.
-PARTS = {"generic": "xc7a35tcpg236-1", "xc7": "xc7a35tcpg236-1", "xcup": "xcvu9p-flga2104-2-i"}
 _PART = re.compile(r"[a-z0-9][a-z0-9-]*", re.IGNORECASE)
-_SEVEN = re.compile(r"xc7", re.IGNORECASE)
 SCRIPTS = ("clock.xdc", "out_of_context.tcl", "project.tcl", "run.sh")
 Report = Callable[[str], None]
 
@@ -102,7 +101,7 @@ def implement(
         ToolError: Vivado is to run and is missing; its subclass ToolFailure: it failed.
     """
     build = bundle.read(directory)
-    family, top = build.info.fpga, build.info.name
+    family, top = find_family(build.info.fpga), build.info.name
     part = _part(family, device, any(name.startswith("sim/") for name in build.files))
     if freq_mhz is not None and not freq_mhz > 0:
         raise ConfigError(f"the clock is {freq_mhz:g} MHz; it must be above 0")
@@ -126,7 +125,7 @@ def implement(
         result = VivadoReport(
             build=top,
             digest=build.digest,
-            fpga=family,
+            fpga=family.name,
             device=part,
             status=status,
             tools=tools,
@@ -141,16 +140,18 @@ def implement(
     return result
 
 
-def _part(family: str, device: str | None, instances: bool) -> str:
-    if family not in PARTS:
-        raise UnknownNameError(
-            f"the build is for {family}, which is not AMD's; export it with --fpga {', '.join(PARTS)}"
-        )
-    part = device or PARTS[family]
+def _part(family: Family, device: str | None, instances: bool) -> str:
+    if family.vivado is None:
+        known = ", ".join(other.name for other in FAMILIES.values() if other.vivado is not None)
+        raise UnknownNameError(f"the build is for {family.name}, which is not AMD's; export it with --fpga {known}")
+    default = family.devices[0].part
+    part = device or default
     if not _PART.fullmatch(part):
-        raise ConfigError(f"{part!r} is no part as Vivado names them, such as {PARTS[family]}")
-    if instances and (family == "xc7") != bool(_SEVEN.match(part)):
-        raise ConfigError(f"the build instantiates primitives of {family}, and {part} is no part of it; export it anew")
+        raise ConfigError(f"{part!r} is no part as Vivado names them, such as {default}")
+    if instances and not family.vivado.has(part):
+        raise ConfigError(
+            f"the build instantiates primitives of {family.name}, and {part} is no part of it; export it anew"
+        )
     return part
 
 

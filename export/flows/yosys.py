@@ -20,10 +20,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from difflut.errors import UnknownNameError
 from difflut.export.builds import bundle
 from difflut.export.errors import ToolError
-from difflut.export.families.family import find_target
+from difflut.export.families.family import Family
+from difflut.export.families.registry import find_family
 from difflut.export.flows.cells import Usage, count_parts, count_types, usage
 from difflut.export.flows.clock import LongestPath, longest_path
 from difflut.export.flows.reports import flow_folder, save_report
@@ -38,31 +38,6 @@ LEAST_VERSION = (0, 60)
 _INSTALL = "pip install 'difflut[synth]'"
 _PROGRAM = "from pyosys import libyosys; libyosys.run_pass('script ' + sys.argv[1], libyosys.Design())"
 _PASS = re.compile(rb"^[\d.]+ (Executing [^\n]*)", re.MULTILINE)
-
-# The synthesis command of each FPGA family; `-flatten` keeps modules with the attribute keep_hierarchy.
-COMMANDS: dict[str, str] = {
-    "generic": "synth -lut 6 -flatten",
-    "xc7": "synth_xilinx -family xc7 -flatten",
-    "xcup": "synth_xilinx -family xcup -flatten",
-    "ice40": "synth_ice40",
-    "ecp5": "synth_ecp5",
-    "gowin": "synth_gowin",
-}
-
-# What defines the primitives that builds for a family instantiate.
-LIBRARIES: dict[str, tuple[str, ...]] = dict.fromkeys(
-    ("xc7", "xcup"), ("+/xilinx/cells_sim.v", "+/xilinx/cells_xtra.v")
-)
-
-# Yosys' simulation models of the cells that a netlist of the family has; without any, the netlist is plain Verilog.
-MODELS: dict[str, tuple[str, ...]] = {
-    "generic": (),
-    "xc7": ("+/xilinx/cells_sim.v",),
-    "xcup": ("+/xilinx/cells_sim.v",),
-    "ice40": ("+/ice40/cells_sim.v",),
-    "ecp5": ("+/lattice/cells_sim_ecp5.v",),
-    "gowin": ("+/gowin/cells_sim.v",),
-}
 
 Report = Callable[[str], None]
 
@@ -175,7 +150,7 @@ def synthesise(directory: Path, fpga: str | None = None, report: Report = lambda
 
     Args:
         directory: a build directory.
-        fpga: a name of `COMMANDS`; by default the family that the build was exported for.
+        fpga: the name of a family; by default the one that the build was exported for.
         report: is given a line about what Yosys does now, a few times a second.
 
     Raises:
@@ -184,12 +159,12 @@ def synthesise(directory: Path, fpga: str | None = None, report: Report = lambda
         ToolError: Yosys is missing, too old, or failed.
     """
     build = bundle.read(directory)
-    family = fpga or build.info.fpga
+    family = find_family(fpga or build.info.fpga)
     top = build.info.name
     names = list(build.rtl)
     modules = instantiated(build.text(f"rtl/{top}.v"), [Path(name).stem for name in names])
     sources = tuple(Path(os.path.abspath(directory)) / name for name in names)
-    folder = Path(directory) / bundle.WORK_FOLDER / f"{FLOW}-{family}"
+    folder = Path(directory) / bundle.WORK_FOLDER / f"{FLOW}-{family.name}"
     return run(Design(top, top, sources, modules), family, folder, digest=build.digest, report=report)
 
 
@@ -201,26 +176,24 @@ def instantiated(text: str, modules: Sequence[str]) -> tuple[str, ...]:
 
 
 def run(
-    design: Design, fpga: str, folder: Path, *, digest: str = "", report: Report = lambda line: None
+    design: Design, family: Family, folder: Path, *, digest: str = "", report: Report = lambda line: None
 ) -> SynthesisReport:
     """Synthesise any design into `folder`; see `synthesise`."""
-    if fpga not in COMMANDS:
-        raise UnknownNameError(f"unknown FPGA family {fpga!r}; known: {', '.join(COMMANDS)}")
     tool = find_yosys()
     with flow_folder(folder):
         started = time.perf_counter()
-        apart = _run_once(tool, design, fpga, folder, "parts", design.modules, report)
-        flat = flatten(tool, design, fpga, folder, report=report)
-        total = usage(count_types(flat, design.top))
+        apart = _run_once(tool, design, family, folder, "parts", design.modules, report)
+        flat = flatten(tool, design, family, folder, report=report)
+        total = usage(count_types(flat, design.top), family.cells)
         result = SynthesisReport(
             build=design.name,
             digest=digest,
-            fpga=fpga,
-            command=command(fpga),
+            fpga=family.name,
+            command=command(family),
             tools={"yosys": tool.text},
             total=total,
-            parts={name: usage(types) for name, types in count_parts(apart, design.top).items()},
-            path=longest_path(flat[design.top], find_target(fpga).delays, total.luts),
+            parts={name: usage(types, family.cells) for name, types in count_parts(apart, design.top).items()},
+            path=longest_path(flat[design.top], family.delays, family.cells, total.luts),
             seconds=round(time.perf_counter() - started, 1),
             folder=str(folder),
         )
@@ -229,14 +202,14 @@ def run(
 
 
 def flatten(
-    tool: Yosys, design: Design, fpga: str, folder: Path, *, options: str = "", report: Report = lambda line: None
+    tool: Yosys, design: Design, family: Family, folder: Path, *, options: str = "", report: Report = lambda line: None
 ) -> dict[str, Any]:
     """Synthesise a design as one module into `folder`: flat.json, flat.v, flat.log.
 
     Args:
         tool: the Yosys to use.
         design: what is synthesised.
-        fpga: a name of `COMMANDS`.
+        family: the FPGA family.
         folder: an existing folder.
         options: more options of the synthesis command.
         report: is given a line about what Yosys does now, a few times a second.
@@ -247,23 +220,23 @@ def flatten(
     Raises:
         ToolFailure: Yosys failed.
     """
-    return _run_once(tool, design, fpga, folder, "flat", (), report, options)
+    return _run_once(tool, design, family, folder, "flat", (), report, options)
 
 
-def command(fpga: str, options: str = "") -> str:
+def command(family: Family, options: str = "") -> str:
     """Yosys' synthesis command of a family."""
-    return f"{COMMANDS[fpga]} {options}".rstrip()
+    return f"{family.yosys.command} {options}".rstrip()
 
 
-def script(design: Design, fpga: str, name: str, kept: Sequence[str], options: str = "") -> str:
+def script(design: Design, family: Family, name: str, kept: Sequence[str], options: str = "") -> str:
     """The Yosys script of one run, on the copies that `copy_sources` makes; `kept` modules stay apart."""
-    lines = [line("read_verilog -lib", library) for library in LIBRARIES.get(fpga, ())]
+    lines = [line("read_verilog -lib", library) for library in family.yosys.libraries]
     lines += [line("read_verilog", source) for source in _copies(design.sources)]
     lines += [line("hierarchy -check -top", design.top), "proc"]
     lines += [line("setattr -mod -set keep_hierarchy 1", module) for module in kept]
     # Flattened first, a module a node is no module when the slow passes come.
     lines += ["techmap -map table_reads.v", "flatten", "opt_clean"]
-    lines += [line(f"{command(fpga, options)} -top", design.top), "check", line("write_json", f"{name}.json")]
+    lines += [line(f"{command(family, options)} -top", design.top), "check", line("write_json", f"{name}.json")]
     if name == "flat":
         lines.append(line("write_verilog -noattr", f"{name}.v"))
     return "\n".join(lines) + "\n"
@@ -284,7 +257,7 @@ def _copies(sources: Sequence[Path]) -> list[str]:
 def _run_once(
     tool: Yosys,
     design: Design,
-    fpga: str,
+    family: Family,
     folder: Path,
     name: str,
     kept: Sequence[str],
@@ -297,7 +270,7 @@ def _run_once(
         old.unlink(missing_ok=True)
     write_atomically(folder / "table_reads.v", render("yosys_lut_map.v.j2", {}).encode())
     copy_sources(design.sources, folder)
-    write_atomically(source, script(design, fpga, name, kept, options).encode())
+    write_atomically(source, script(design, family, name, kept, options).encode())
     call = [*tool.command, source.name]
 
     def poll() -> None:

@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from difflut.export.circuit import tables as tt
 from difflut.export.circuit.netlist import CONST0, Netlist
-from difflut.export.families.family import GENERIC, Target
+from difflut.export.families.family import Family
+from difflut.export.families.generic import GENERIC
 from difflut.export.passes.rewriter import Rewriter, Rewritten, RowArray
 
 # LUTs with more readers are not looked at: they hardly ever fit into all of them.
@@ -19,14 +20,14 @@ _MIX = 0x9E3779B1
 SizeArray = npt.NDArray[np.int8]
 
 
-def collapse_cones(netlist: Netlist, target: Target = GENERIC) -> Rewritten:
+def collapse_cones(netlist: Netlist, family: Family = GENERIC) -> Rewritten:
     """Drop LUTs that fit into each of their readers: no reader then has more inputs than before or than a LUT offers.
 
     Exact: a reader's table takes in that of the LUT. The head absorbs nothing, so what it reads stays. A fan-out-free
     cone whose inputs fit becomes one LUT. Of LUTs that exclude each other those that add the fewest inputs go first; in
     one round a LUT absorbs at most one other, and the rounds end when nothing fits any more.
     """
-    cones = _Cones(netlist, target.lut_inputs)
+    cones = _Cones(netlist, family.lut_inputs)
     while cones.collapse():
         pass
     return cones.rewriter.finish()

@@ -15,7 +15,8 @@ from difflut.export.circuit.circuit import Circuit, as_circuit
 from difflut.export.circuit.netlist import FIRST_NET, Netlist
 from difflut.export.circuit.rules import check
 from difflut.export.errors import ExportError, NetlistError
-from difflut.export.families.family import GENERIC, Target
+from difflut.export.families.family import Family
+from difflut.export.families.generic import GENERIC
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.passes.bypass_wires import bypass_wires
 from difflut.export.passes.circuit_pass import CircuitPass
@@ -44,8 +45,8 @@ SIMPLIFY: tuple[NetlistPass, ...] = (
 )
 
 
-def default(target: Target = GENERIC) -> tuple[NetlistPass, ...]:
-    """The passes that an export for `target` runs, in their order."""
+def default(family: Family = GENERIC) -> tuple[NetlistPass, ...]:
+    """The passes that an export for `family` runs, in their order."""
     return (
         share_comparators,
         remove_dead,
@@ -53,16 +54,16 @@ def default(target: Target = GENERIC) -> tuple[NetlistPass, ...]:
         use_dont_cares,
         *SIMPLIFY,
         remove_dead,
-        _for_target(collapse_cones, target),
+        _for_family(collapse_cones, family),
         *SIMPLIFY,
         remove_dead,
         assign_stages,
     )
 
 
-def _for_target(step: Callable[..., Rewritten], target: Target) -> NetlistPass:
-    """A pass with its target, under its own name."""
-    bound: NetlistPass = update_wrapper(partial(step, target=target), step)
+def _for_family(step: Callable[..., Rewritten], family: Family) -> NetlistPass:
+    """A pass with its family, under its own name."""
+    bound: NetlistPass = update_wrapper(partial(step, family=family), step)
     return bound
 
 

@@ -20,7 +20,7 @@ from difflut.export.builds.stored import PROOF_REPORT, read_object
 from difflut.export.circuit.circuit import BODY
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.errors import BundleError
-from difflut.export.families.family import find_target
+from difflut.export.families.registry import find_family
 from difflut.export.passes import pipelines
 from difflut.export.proof.convolution import prove_convolution
 from difflut.export.proof.core_ports import core_ports, prove_ports
@@ -231,7 +231,7 @@ def _passes_of_part(
 ) -> tuple[list[Claim], Counterexample | None]:
     """Run the passes again on the traced netlist and prove each of them; the last result must be what was emitted."""
     current = traced
-    steps = pipelines.default(find_target(build.info.fpga))
+    steps = pipelines.default(find_family(build.info.fpga))
     claims: list[Claim] = []
     common = Graph()
     for number, step in enumerate(steps):

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from difflut.export.circuit.netlist import Netlist
-from difflut.export.families.family import GENERIC, Target
+from difflut.export.families.family import Family
+from difflut.export.families.generic import GENERIC
 from difflut.export.schedule.encoder.plan import plan_encoder
 from difflut.export.schedule.head.cost import counter_luts, head_luts, selection_luts
 from difflut.export.schedule.head.outputs import Outputs
@@ -65,19 +66,19 @@ class LutEstimate:
         return self.encoder + sum(layer.lut6 for layer in self.layers) + self.head
 
 
-def estimate_luts(netlist: Netlist, target: Target = GENERIC, outputs: Outputs | None = None) -> LutEstimate:
+def estimate_luts(netlist: Netlist, family: Family = GENERIC, outputs: Outputs | None = None) -> LutEstimate:
     """Estimate the six-input LUTs of every cell in the netlist as it stands (run the passes first).
 
-    - Encoder: the LUTs of `plan_encoder` for the target, an exact count.
+    - Encoder: the LUTs of `plan_encoder` for the family, an exact count.
     - Layers: a LUT with n <= 6 inputs is one; n = 7 is two and n = 8 is four, joined by the slice's multiplexers. Two
       that share a dual-output LUT (`pair_luts`) count once, in the layer of the first.
-    - Head: the LUTs of its plan for the target (`difflut.export.schedule.head`), exact where primitives are
+    - Head: the LUTs of its plan for the family (`difflut.export.schedule.head`), exact where primitives are
       instantiated.
     """
-    encoder = plan_encoder(netlist, target).luts
+    encoder = plan_encoder(netlist, family).luts
 
     lut6 = np.left_shift(1, np.maximum(netlist.lut_inputs - 6, 0))
-    partner = pair_luts(netlist, target)
+    partner = pair_luts(netlist, family)
     lut6[(partner >= 0) & (partner < np.arange(netlist.luts))] = 0
     numbers, index = np.unique(netlist.lut_layer, return_inverse=True)
     counts = np.bincount(index, minlength=len(numbers))
@@ -87,10 +88,10 @@ def estimate_luts(netlist: Netlist, target: Target = GENERIC, outputs: Outputs |
         for layer, count, cost in zip(numbers, counts, costs, strict=True)
     )
 
-    return LutEstimate(encoder, layers, head_luts(plan_head(netlist.head, target, outputs), target))
+    return LutEstimate(encoder, layers, head_luts(plan_head(netlist.head, family, outputs), family))
 
 
-def netlist_parts(netlist: Netlist, family: Target, outputs: Outputs | None = None) -> tuple[Part, ...]:
+def netlist_parts(netlist: Netlist, family: Family, outputs: Outputs | None = None) -> tuple[Part, ...]:
     """The parts of a netlist with an encoder and a head, in the order of the way through it."""
     estimate = estimate_luts(netlist, family, outputs)
     layers = [
@@ -107,7 +108,7 @@ def netlist_parts(netlist: Netlist, family: Target, outputs: Outputs | None = No
     return (Part("encoder", ENCODER, 0, estimate.encoder), *layers, *head)
 
 
-def head_parts(head: HeadPlan, family: Target) -> Iterator[Part]:
+def head_parts(head: HeadPlan, family: Family) -> Iterator[Part]:
     """The group sum, and where there is something to choose the argmax or top-k."""
     yield Part("group sum", GROUP_SUM, 0, counter_luts(head))
     if head.selection.levels:

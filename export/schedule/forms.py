@@ -11,7 +11,7 @@ from difflut.errors import ConfigError
 from difflut.export.circuit.circuit import BODY, Circuit, kernel_name
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.pixel import pixel_netlist
-from difflut.export.families.family import Target
+from difflut.export.families.family import Family
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.schedule.encoder.plan import plan_encoder
 from difflut.export.schedule.estimate import ENCODER, KERNEL, LAYER, Part, estimate_luts, head_parts, netlist_parts
@@ -37,7 +37,7 @@ class Planned:
     """
 
     circuit: Circuit
-    family: Target
+    family: Family
     outputs: Outputs
     registers: Plan | None
 
@@ -102,7 +102,7 @@ class Form:
     name = "unrolled"
     windowed = False
 
-    def plan(self, circuit: Circuit, family: Target, outputs: Outputs, pipeline: Pipeline) -> Planned:
+    def plan(self, circuit: Circuit, family: Family, outputs: Outputs, pipeline: Pipeline) -> Planned:
         """Plan a circuit.
 
         Raises:
@@ -126,7 +126,7 @@ class Streaming(Form):
     name = "streaming"
     windowed = True
 
-    def plan(self, circuit: Circuit, family: Target, outputs: Outputs, pipeline: Pipeline) -> Planned:
+    def plan(self, circuit: Circuit, family: Family, outputs: Outputs, pipeline: Pipeline) -> Planned:
         """As `Form.plan`; the bits that the body reads are registers, so by default none follow its level "encoder"."""
         staged = stage_kernels(circuit)
         schedule = plan_schedule(staged, self.pixels_per_cycle)
@@ -154,7 +154,7 @@ class Folded(Form):
         if self.nodes_per_cycle is not None and self.nodes_per_cycle < 1:
             raise ConfigError(f"folded: {self.nodes_per_cycle} nodes a cycle; expected at least 1")
 
-    def plan(self, circuit: Circuit, family: Target, outputs: Outputs, pipeline: Pipeline) -> Planned:
+    def plan(self, circuit: Circuit, family: Family, outputs: Outputs, pipeline: Pipeline) -> Planned:
         """As `Form.plan`; a body in memories has registers of its own."""
         if self.cycles is not None and self.cycles < circuit.size.pixels:
             pixels = pixels_per_cycle_for(stage_kernels(circuit), self.cycles)
@@ -187,7 +187,7 @@ def parse_form(text: str) -> Form:
     return Folded(cycles=int(match[1]))
 
 
-def _plan_body(body: Netlist, family: Target, asked: Pipeline, outputs: Outputs) -> Plan:
+def _plan_body(body: Netlist, family: Family, asked: Pipeline, outputs: Outputs) -> Plan:
     if asked.spec != LEVELS:
         return plan_pipeline(body, family, asked, outputs)
     levels = find_levels(body, plan_head(body.head, family, outputs))

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from difflut.export.circuit.analysis import stage_levels
 from difflut.export.circuit.netlist import IntArray, Netlist
-from difflut.export.families.family import Target
+from difflut.export.families.family import Family
 
 KeyArray = npt.NDArray[np.uint64]
 RowArray = npt.NDArray[np.int64]
@@ -26,15 +26,15 @@ RowArray = npt.NDArray[np.int64]
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
-def pair_luts(netlist: Netlist, target: Target) -> IntArray:
+def pair_luts(netlist: Netlist, family: Family) -> IntArray:
     """int32 (L,): the LUT that each LUT shares a dual-output LUT with; -1 where it has one to itself.
 
-    None where the target's primitives are not instantiated: pairing is left to the tool then. Greedy, so not the
+    None where the family's primitives are not instantiated: pairing is left to the tool then. Greedy, so not the
     largest possible set of pairs; the same netlist gives the same pairs.
     """
     partner = np.full(netlist.luts, -1, np.int32)
-    if target.dual_output and target.instances and netlist.luts:
-        _Pairing(netlist, target.lut_inputs - 1, partner).run()
+    if family.dual_output and family.has_primitives and netlist.luts:
+        _Pairing(netlist, family.lut_inputs - 1, partner).run()
     return partner
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from difflut.errors import ConfigError
 from difflut.export.circuit.netlist import Netlist
-from difflut.export.families.family import Target
+from difflut.export.families.family import Family
 from difflut.export.schedule.head.outputs import Outputs
 from difflut.export.schedule.head.plan import plan_head
 from difflut.export.schedule.levels import Levels, Plan, every_level
@@ -59,29 +59,29 @@ class Pipeline:
             raise ConfigError(f"latency {self.latency_cycles} cycles: expected at least 1, the output register")
 
 
-def plan_pipeline(netlist: Netlist, target: Target, pipeline: Pipeline, outputs: Outputs | None = None) -> Plan:
+def plan_pipeline(netlist: Netlist, family: Family, pipeline: Pipeline, outputs: Outputs | None = None) -> Plan:
     """Place the registers of a netlist; scores and class are the outputs by default.
 
     Raises:
         ConfigError: a plan that names no such level, or a clock or latency that the delay model says is out of reach.
     """
     if pipeline.spec != AUTO:
-        levels = find_levels(netlist, plan_head(netlist.head, target, outputs))
+        levels = find_levels(netlist, plan_head(netlist.head, family, outputs))
         return every_level(levels) if pipeline.spec == LEVELS else parse_plan(pipeline.spec, levels)
-    paths = Paths(netlist, target, outputs)
+    paths = Paths(netlist, family, outputs)
     costs, bits, most = paths.stage_delays(), paths.register_bits(), pipeline.latency_cycles
     period = best_period(costs, most) if pipeline.fmax_mhz is None else 1e3 / pipeline.fmax_mhz
     places = fewest(costs, bits, period)
     if places is None:
         level = int(np.argmax(np.diag(costs)))
         raise ConfigError(
-            f"fmax {pipeline.fmax_mhz:g} MHz cannot be reached on {target.name}: level {paths.levels.names[level]} "
+            f"fmax {pipeline.fmax_mhz:g} MHz cannot be reached on {family.name}: level {paths.levels.names[level]} "
             f"alone is estimated at {costs[level, level]:.2f} ns; the best possible is "
             f"{_mhz(best_period(costs, None))} MHz"
         )
     if most is not None and len(places) > most:
         raise ConfigError(
-            f"fmax {pipeline.fmax_mhz:g} MHz takes {len(places)} cycles on {target.name}, more than the latency "
+            f"fmax {pipeline.fmax_mhz:g} MHz takes {len(places)} cycles on {family.name}, more than the latency "
             f"{most}; the best possible in {_cycles(most)} is {_mhz(best_period(costs, most))} MHz"
         )
     return Plan(paths.levels, places)

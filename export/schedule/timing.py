@@ -1,6 +1,6 @@
-"""A static timing estimate of a netlist on a target: delays of its stages, the clock, the critical path in words.
+"""A static timing estimate of a netlist on a family: delays of its stages, the clock, the critical path in words.
 
-The delays are the target's (`Delays`): a model, whose error docs/timing.md states. Input codes are taken to come from
+The delays are the family's (`Delays`): a model, whose error docs/timing.md states. Input codes are taken to come from
 registers right in front of the input port, outputs to end in registers right behind the output port. All functions take
 a netlist that `difflut.export.circuit.rules.check` accepts; none has a Python loop per LUT.
 """
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from difflut.export.circuit.analysis import levels
 from difflut.export.circuit.names import net_name
 from difflut.export.circuit.netlist import FIRST_NET, Netlist
-from difflut.export.families.family import Target
+from difflut.export.families.family import Family
 from difflut.export.schedule.encoder.plan import plan_encoder
 from difflut.export.schedule.estimate import estimate_luts
 from difflut.export.schedule.head.compressors import Adder, Chain, Compressor, Table
@@ -71,7 +71,7 @@ class StageTiming:
 class Timing:
     """The estimate for a whole design."""
 
-    target: Target
+    family: Family
     stages: tuple[StageTiming, ...]
 
     @property
@@ -87,8 +87,8 @@ class Timing:
     @property
     def words(self) -> str:
         """What the estimate is worth, for people."""
-        checked = "fitted to" if self.target.delays.calibrated else "not checked against"
-        return f"a delay model, {checked} routed designs; source: {self.target.delays.source}"
+        checked = "fitted to" if self.family.delays.calibrated else "not checked against"
+        return f"a delay model, {checked} routed designs; source: {self.family.delays.source}"
 
 
 def find_levels(netlist: Netlist, head: HeadPlan) -> Levels:
@@ -97,14 +97,14 @@ def find_levels(netlist: Netlist, head: HeadPlan) -> Levels:
     return Levels(deepest > 0, max(deepest - 1, 0), head.sum_levels, len(head.selection.levels))
 
 
-def head_levels(plan: HeadPlan, target: Target, luts: int) -> list[HeadLevel]:
+def head_levels(plan: HeadPlan, family: Family, luts: int) -> list[HeadLevel]:
     """The levels of the counters, then of the selection, of a design of about `luts` LUTs."""
-    delays = target.delays
+    delays = family.delays
     found = []
     for number in range(plan.sum_levels):
         levels_of = [plan.counters[size].levels[number] for size in plan.sizes]
         kinds = {item.compressor for level in levels_of for item in level.placed}
-        logic = max((_compressor_ns(kind, target, luts) for kind in kinds), default=0.0)
+        logic = max((_compressor_ns(kind, family, luts) for kind in kinds), default=0.0)
         readers = max((_compressor_readers(kind) for kind in kinds), default=1)
         bits = sum(len(level.weights) for level in levels_of)
         found.append(HeadLevel(f"group sum level {number + 1}", readers, logic, bits))
@@ -113,7 +113,7 @@ def head_levels(plan: HeadPlan, target: Target, luts: int) -> list[HeadLevel]:
     for number, (level, lanes) in enumerate(zip(selection.levels, selection.lanes, strict=True), 1):
         later = {lane for following in selection.levels[number:] for c in following for lane in (c.left, c.right)}
         compared = plan.score_bits + plan.class_bits * any(c.by_index for c in level)
-        positions = -(-compared // 2) if target.instances else compared
+        positions = -(-compared // 2) if family.has_primitives else compared
         chosen = plan.class_bits + plan.score_bits * bool(later)
         logic = delays.lut_delay_ns + delays.carry_ns(positions) + delays.net_ns(chosen, luts) + delays.lut_delay_ns
         bits = plan.class_bits * len(lanes) + plan.score_bits * len(later.intersection(lanes)) + scores
@@ -122,14 +122,14 @@ def head_levels(plan: HeadPlan, target: Target, luts: int) -> list[HeadLevel]:
     return found
 
 
-def _compressor_ns(compressor: Compressor, target: Target, luts: int) -> float:
-    delays = target.delays
+def _compressor_ns(compressor: Compressor, family: Family, luts: int) -> float:
+    delays = family.delays
     if isinstance(compressor, Chain):
         return delays.lut_delay_ns + delays.carry_ns(len(compressor.columns))
     if isinstance(compressor, Adder):  # each word beyond two is first merged by one more level of LUTs
         merges = max(len(compressor.words) - 2, 0) * (delays.lut_delay_ns + delays.net_ns(2, luts))
         return merges + delays.lut_delay_ns + delays.carry_ns(len(compressor.outputs))
-    return target.lut_ns(len(compressor.inputs), luts)
+    return family.lut_ns(len(compressor.inputs), luts)
 
 
 def _compressor_readers(compressor: Compressor) -> int:
@@ -138,36 +138,36 @@ def _compressor_readers(compressor: Compressor) -> int:
 
 
 class Paths:
-    """Arrival times in a netlist on a target, from any level on.
+    """Arrival times in a netlist on a family, from any level on.
 
     Attributes:
         levels: the levels of the design.
         head: its head's levels.
     """
 
-    def __init__(self, netlist: Netlist, target: Target, outputs: Outputs | None = None) -> None:
-        plan = plan_head(netlist.head, target, outputs)
-        delays = target.delays
+    def __init__(self, netlist: Netlist, family: Family, outputs: Outputs | None = None) -> None:
+        plan = plan_head(netlist.head, family, outputs)
+        delays = family.delays
         self._netlist, self._delays = netlist, delays
         self.levels = find_levels(netlist, plan)
-        self.luts = estimate_luts(netlist, target, plan.outputs).total
-        self.head = head_levels(plan, target, self.luts)
+        self.luts = estimate_luts(netlist, family, plan.outputs).total
+        self.head = head_levels(plan, family, self.luts)
         self._level = np.concatenate([np.zeros(FIRST_NET, np.int32), levels(netlist)])  # of nets
         readers = np.bincount(netlist.lut_fanin, minlength=netlist.nets)
         counted = np.bincount(netlist.head.nets, minlength=netlist.nets)
         self._net_ns = delays.nets_ns(readers + counted * self.head[0].readers, self.luts)
-        self._lut_ns = np.array([target.lut_ns(n, self.luts) for n in range(9)])[netlist.lut_inputs]
-        self._compare_ns = self._comparators(target)
+        self._lut_ns = np.array([family.lut_ns(n, self.luts) for n in range(9)])[netlist.lut_inputs]
+        self._compare_ns = self._comparators(family)
         lut_level = self._level[netlist.first_lut_net :]
         order = np.argsort(lut_level, kind="stable")
         borders = np.searchsorted(lut_level[order], np.arange(1, self.levels.cells + 2))
         self._luts_of = [order[start:end] for start, end in pairwise(borders)]
 
-    def _comparators(self, target: Target) -> FloatArray:
+    def _comparators(self, family: Family) -> FloatArray:
         """From the register in front of the port to each comparator's output."""
         netlist, delays = self._netlist, self._delays
         readers = np.bincount(netlist.compare_feature, minlength=netlist.input.features)
-        depths = plan_encoder(netlist, target).output_levels
+        depths = plan_encoder(netlist, family).output_levels
         between = np.maximum(depths - 1, 0) * delays.net_ns(1, self.luts)
         port: FloatArray = delays.nets_ns(readers, self.luts)[netlist.compare_feature]
         arrival: FloatArray = delays.register_delay_ns + port + depths * delays.lut_delay_ns + between
@@ -291,12 +291,12 @@ class Paths:
         return net_name(self._netlist, net)
 
 
-def analyse(netlist: Netlist, target: Target, plan: Plan, outputs: Outputs | None = None) -> Timing:
+def analyse(netlist: Netlist, family: Family, plan: Plan, outputs: Outputs | None = None) -> Timing:
     """The timing estimate of `netlist` with the registers of `plan`; scores and class are the outputs by default."""
-    paths = Paths(netlist, target, outputs)
+    paths = Paths(netlist, family, outputs)
     bits = paths.register_bits()
     ends = ((stage, stage.stop - 1) for stage in plan.stages)
     return Timing(
-        target,
+        family,
         tuple(paths.stage(stage, int(bits[end]) if end in plan.places else 0) for stage, end in ends),
     )

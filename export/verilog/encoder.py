@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from difflut.export.circuit.netlist import Netlist
-from difflut.export.families.family import Target
+from difflut.export.families.family import Family
 from difflut.export.schedule.encoder.plan import EncoderPlan, plan_encoder
 from difflut.export.verilog import lut6, names, ports, rows
 from difflut.export.verilog.design import Instance
@@ -20,7 +20,7 @@ from difflut.export.verilog.wires import Wires
 from difflut.export.verilog.writer import ModuleWriter
 
 
-def write_encoder(writer: ModuleWriter, netlist: Netlist, target: Target, wires: Wires) -> Instance | None:
+def write_encoder(writer: ModuleWriter, netlist: Netlist, family: Family, wires: Wires) -> Instance | None:
     """Write the comparators of a netlist as a module; its instance, between `in_codes` and their vectors.
 
     None if nothing reads a comparator.
@@ -43,7 +43,7 @@ def write_encoder(writer: ModuleWriter, netlist: Netlist, target: Target, wires:
         features_read=len(np.unique(netlist.compare_feature)),
         now=now is not None,
         registered=registered is not None,
-        **_context(plan_encoder(netlist, target)),
+        **_context(plan_encoder(netlist, family)),
     )
     connections = {"clk": "clk"} if registered else {}
     connections["in_codes"] = "in_codes"
@@ -66,7 +66,7 @@ def _context(plan: EncoderPlan) -> dict[str, Any]:
     """What `encoder.v.j2` needs about the LUTs of a plan."""
     sources = source_names(plan)
     starts = plan.level_starts.tolist()
-    instances = plan.target.instances is not None
+    instances = plan.family.has_primitives
     levels = []
     for level in range(plan.levels):
         cells = range(starts[level], starts[level + 1])

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.export.circuit.netlist import Netlist
-from difflut.export.families.family import Target
+from difflut.export.families.family import Family
 from difflut.export.schedule.folded.memory import Bank
 from difflut.export.schedule.folded.pipeline import PIPELINE
 from difflut.export.schedule.folded.plan import FoldedDense, Keeper
@@ -28,20 +28,20 @@ from difflut.export.verilog.head import HeadPrinter
 from difflut.export.verilog.writer import ModuleWriter, primitive_models
 
 
-def emit_folded_dense(folded: FoldedDense, dense: Netlist, target: Target, outputs: Outputs | None, top: str) -> Design:
+def emit_folded_dense(folded: FoldedDense, dense: Netlist, family: Family, outputs: Outputs | None, top: str) -> Design:
     """Emit the modules of a folded dense part, which has no probes; its latency counts from the edge that takes
     `in_start`.
 
     Args:
         folded: the plan.
         dense: the netlist that it was made from.
-        target: the FPGA family.
+        family: the FPGA family.
         outputs: the output ports; scores and class by default.
         top: the name of its top module.
     """
-    head = plan_head(dense.head, target, outputs)
+    head = plan_head(dense.head, family, outputs)
     writer = ModuleWriter(dense.name, top)
-    argmax = HeadPrinter(head, target, writer).selection()
+    argmax = HeadPrinter(head, family, writer).selection()
     _Emitter(folded, head, writer).write(argmax)
     return Design(
         top=top,
@@ -51,7 +51,7 @@ def emit_folded_dense(folded: FoldedDense, dense: Netlist, target: Target, outpu
         probes=(),
         parts={"top-k" if head.outputs.top else "argmax": (argmax.name,)} if argmax else {},
         head=head,
-        models=primitive_models(target),
+        models=primitive_models(family),
     )
 
 

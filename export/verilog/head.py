@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from difflut.export.families.family import Target
+from difflut.export.families.family import Family
 from difflut.export.schedule.head.compressors import Adder, Chain, Compressor, Table
 from difflut.export.schedule.head.counter import DROPPED, CounterPlan, Level
 from difflut.export.schedule.head.plan import HeadPlan
@@ -35,10 +35,10 @@ def bits_of(vector: str, bits: Sequence[int]) -> str:
 class HeadPrinter:
     """Prints the modules of one head."""
 
-    def __init__(self, plan: HeadPlan, target: Target, writer: ModuleWriter) -> None:
-        self.plan, self.target, self._writer = plan, target, writer
+    def __init__(self, plan: HeadPlan, family: Family, writer: ModuleWriter) -> None:
+        self.plan, self.family, self._writer = plan, family, writer
         self._modules: dict[str, str] = {}
-        self._primitives = target.instances is not None
+        self._primitives = family.has_primitives
 
     def group_sum(self, in_bits: str) -> Instance:
         """Emit the sums of all groups; the instance between `in_bits`, group after group, and the vector `scores`."""
@@ -154,7 +154,7 @@ class HeadPrinter:
     def _chain(self, chain: Chain) -> dict[str, Any]:
         length = len(chain.positions)
         carries = self._carries(length, f"in_bits[{len(chain.inputs) - 1}]" if chain.carry_in else "")
-        bits = self.target.carry_bits
+        bits = self.family.carry_bits
         sums = [f"sum{i // bits}[{i % bits}]" for i in range(length)]
         sums.append(f"carry{(length - 1) // bits}[{(length - 1) % bits}]")
         return {
@@ -175,7 +175,7 @@ class HeadPrinter:
 
     def _carries(self, length: int, first: str) -> list[dict[str, str]]:
         """The carry primitives of a chain that `select` and `data` of `length` bits feed."""
-        bits, carries = self.target.carry_bits, []
+        bits, carries = self.family.carry_bits, []
         for number, low in enumerate(range(0, length, bits)):
             used = min(bits, length - low)
             carries.append(
@@ -313,7 +313,7 @@ class HeadPrinter:
                 pins += [f"in_left[{low + 1}]", f"in_right[{low + 1}]"] if high else ["1'b0", "1'b0"]
                 pairs.append(_pins(pins))
             last = length - 1
-            size = self.target.carry_bits
+            size = self.family.carry_bits
             return self._writer.write(
                 "greater",
                 f"greater{bits}",

@@ -13,7 +13,8 @@ import numpy as np
 
 from difflut.export.circuit.netlist import IntArray, Netlist
 from difflut.export.circuit.rules import check
-from difflut.export.families.family import GENERIC, Target
+from difflut.export.families.family import Family
+from difflut.export.families.generic import GENERIC
 from difflut.export.schedule.head.outputs import Outputs
 from difflut.export.schedule.head.plan import HeadPlan, plan_head
 from difflut.export.schedule.packing import pair_luts
@@ -28,7 +29,7 @@ from difflut.export.verilog.writer import ModuleWriter, primitive_models
 
 def emit(
     netlist: Netlist,
-    target: Target = GENERIC,
+    family: Family = GENERIC,
     *,
     outputs: Outputs | None = None,
     head_registers: Sequence[bool] | None = None,
@@ -39,7 +40,7 @@ def emit(
 
     Args:
         netlist: the circuit.
-        target: the FPGA family.
+        family: the FPGA family.
         outputs: the output ports; scores and class by default.
         head_registers: for each level of the head's plan whether registers stand behind it; behind every one by
             default.
@@ -51,15 +52,15 @@ def emit(
         ConfigError: if `head_registers` does not fit the head.
     """
     check(netlist)
-    head = plan_head(netlist.head, target, outputs, head_registers)
-    return _Emitter(netlist, target, head, last_registered, top or names.identifier(netlist.name)).design()
+    head = plan_head(netlist.head, family, outputs, head_registers)
+    return _Emitter(netlist, family, head, last_registered, top or names.identifier(netlist.name)).design()
 
 
 class _Emitter:
     """Writes the modules of one netlist, in the order of the data's way through them."""
 
-    def __init__(self, netlist: Netlist, target: Target, head: HeadPlan, last_registered: bool, top: str) -> None:
-        self.netlist, self.target, self.head = netlist, target, head
+    def __init__(self, netlist: Netlist, family: Family, head: HeadPlan, last_registered: bool, top: str) -> None:
+        self.netlist, self.family, self.head = netlist, family, head
         self.wires = plan(netlist, last_registered)
         self.writer = ModuleWriter(netlist.name, top)
         self.latency_cycles = self.wires.last_rank + head.latency_cycles
@@ -67,11 +68,11 @@ class _Emitter:
 
     def design(self) -> Design:
         """Write everything."""
-        instances = {"encoder": write_encoder(self.writer, self.netlist, self.target, self.wires)}
-        partner = pair_luts(self.netlist, self.target)
+        instances = {"encoder": write_encoder(self.writer, self.netlist, self.family, self.wires)}
+        partner = pair_luts(self.netlist, self.family)
         for stage, bits in self.wires.stages.items():
             instances[f"stage {stage}"] = self._stage(stage, bits, partner)
-        printer = HeadPrinter(self.head, self.target, self.writer)
+        printer = HeadPrinter(self.head, self.family, self.writer)
         terms = Scope(self.netlist, self.wires.at(self.wires.last_rank)).terms(self.netlist.head.nets)
         self._used |= set(terms)
         instances["group sum"] = printer.group_sum(names.concatenation(terms))
@@ -87,7 +88,7 @@ class _Emitter:
             probes=self._probes(),
             parts={part: (instance.name,) for part, instance in made.items()},
             head=self.head,
-            models=primitive_models(self.target),
+            models=primitive_models(self.family),
         )
 
     def _stage(self, stage: int, bits: Vector, partner: IntArray) -> Instance:

@@ -16,7 +16,8 @@ import numpy as np
 from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.pixel import pixel_netlist
 from difflut.export.circuit.rules import check
-from difflut.export.families.family import GENERIC, Target
+from difflut.export.families.family import Family
+from difflut.export.families.generic import GENERIC
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.schedule.folded.plan import FoldedDense
 from difflut.export.schedule.head.outputs import Outputs
@@ -38,7 +39,7 @@ _CLOCKED = {"clk": "clk", "rst": "rst"}
 def emit_stream(
     circuit: Circuit,
     schedule: Schedule,
-    target: Target = GENERIC,
+    family: Family = GENERIC,
     *,
     outputs: Outputs | None = None,
     head_registers: Sequence[bool] | None = None,
@@ -50,7 +51,7 @@ def emit_stream(
     Args:
         circuit: the circuit.
         schedule: when it takes and gives what.
-        target, outputs, head_registers, last_registered, top: as for `difflut.export.verilog.netlist.emit`.
+        family, outputs, head_registers, last_registered, top: as for `difflut.export.verilog.netlist.emit`.
 
     Raises:
         NetlistError: the circuit breaks its specification.
@@ -60,19 +61,19 @@ def emit_stream(
     top = top or names.identifier(circuit.name)
     dense = netlist.emit(
         circuit.body,
-        target,
+        family,
         outputs=outputs,
         head_registers=head_registers,
         last_registered=last_registered,
         top=f"{top}_dense",
     )
-    return _Emitter(circuit, schedule, target, dense, top).design()
+    return _Emitter(circuit, schedule, family, dense, top).design()
 
 
 def emit_folded(
     circuit: Circuit,
     folded: FoldedDense,
-    target: Target = GENERIC,
+    family: Family = GENERIC,
     *,
     outputs: Outputs | None = None,
     top: str | None = None,
@@ -82,15 +83,15 @@ def emit_folded(
     Args:
         circuit: the circuit.
         folded: the plan of its dense part.
-        target, outputs, top: as for `difflut.export.verilog.netlist.emit`.
+        family, outputs, top: as for `difflut.export.verilog.netlist.emit`.
 
     Raises:
         NetlistError: the circuit breaks its specification.
     """
     check(circuit)
     top = top or names.identifier(circuit.name)
-    dense = emit_folded_dense(folded, circuit.body, target, outputs, f"{top}_dense")
-    return _Emitter(circuit, folded.schedule, target, dense, top, folded).design()
+    dense = emit_folded_dense(folded, circuit.body, family, outputs, f"{top}_dense")
+    return _Emitter(circuit, folded.schedule, family, dense, top, folded).design()
 
 
 class _Emitter:
@@ -100,12 +101,12 @@ class _Emitter:
         self,
         circuit: Circuit,
         schedule: Schedule,
-        target: Target,
+        family: Family,
         dense: Design,
         top: str,
         folded: FoldedDense | None = None,
     ) -> None:
-        self.circuit, self.schedule, self.target, self.dense = circuit, schedule, target, dense
+        self.circuit, self.schedule, self.family, self.dense = circuit, schedule, family, dense
         self.folded = folded
         self.writer = ModuleWriter(circuit.name, top)
         self.parts: dict[str, tuple[str, ...]] = {}
@@ -137,7 +138,7 @@ class _Emitter:
         """The comparisons of a word of pixels, and which bits of them map 0 has."""
         pixel = assign_stages(pixel_netlist(self.circuit, self.schedule.words[0].pixels))
         wires = plan(pixel)
-        instance = write_encoder(self.writer, pixel, self.target, wires)
+        instance = write_encoder(self.writer, pixel, self.family, wires)
         if instance is not None:
             self.parts["encoder"] = (instance.name,)
         terms = Scope(pixel, wires.at(wires.last_rank)).terms(pixel.head.nets)

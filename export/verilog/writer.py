@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from difflut.export.families.family import Target
+from difflut.export.families.family import Family
 from difflut.export.verilog import names
 from difflut.export.verilog.design import Instance, Module, Port
 from difflut.hdl_templates import render
@@ -53,8 +53,8 @@ class ModuleWriter:
         self._modules |= {module.name: module for module in modules}
 
 
-def primitive_models(target: Target) -> dict[str, str]:
-    """File name -> text of the simulation models of the primitives that modules for a target may instantiate."""
-    if target.instances is None:
+def primitive_models(family: Family) -> dict[str, str]:
+    """File name -> text of the simulation models of the primitives that modules for a family may instantiate."""
+    if family.primitives is None:
         return {}
-    return {f"{target.instances}_models.v": render(f"{target.instances}_models.v.j2", {})}
+    return {f"{family.primitives}_models.v": render(f"{family.primitives}_models.v.j2", {})}

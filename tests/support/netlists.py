@@ -9,7 +9,8 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 
 from difflut.export.circuit.netlist import FIRST_NET, Head, InputFormat, Netlist, NetlistBuilder
-from difflut.export.families.family import GENERIC, Target
+from difflut.export.families.family import Family
+from difflut.export.families.generic import GENERIC
 from difflut.export.schedule.head.plan import plan_head
 from difflut.export.schedule.levels import Levels, Plan
 from difflut.export.schedule.timing import find_levels
@@ -107,7 +108,7 @@ def layered_netlist(
     return builder.finish(nets.reshape(classes, -1))
 
 
-def levels_of(netlist: Netlist, target: Target = GENERIC) -> Levels:
+def levels_of(netlist: Netlist, target: Family = GENERIC) -> Levels:
     """The levels of a netlist whose outputs are scores and class."""
     return find_levels(netlist, plan_head(netlist.head, target))
 

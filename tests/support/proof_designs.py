@@ -13,7 +13,7 @@ import numpy.typing as npt
 from edited_designs import edited
 
 from difflut.export.circuit.netlist import Head, InputFormat, Netlist, NetlistBuilder
-from difflut.export.families.family import find_target
+from difflut.export.families.registry import find_family
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.proof.read_back import read_back
 from difflut.export.proof.rtl import RtlOutcome, prove_rtl
@@ -37,7 +37,7 @@ def staged_netlist(group: int = 22, classes: int = 3, seed: int = 0) -> Netlist:
 
 def emitted(netlist: Netlist, fpga: str = "generic", **options: Any) -> Design:
     """The design for a family, without probes, so that changed texts need not keep any signal."""
-    return replace(emit(netlist, find_target(fpga), **options), probes=())
+    return replace(emit(netlist, find_family(fpga), **options), probes=())
 
 
 def mutated(design: Design, mutation: Mutation) -> Design:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 
-from difflut.export.families.family import Target
+from difflut.export.families.family import Family
 
 Function = Callable[[Sequence[int]], bool]
 
@@ -198,16 +198,16 @@ class _Builder:
         return Circuit(self.width, tuple(self.cells), tuple(outputs))
 
 
-def _chains(width: int, thresholds: Sequence[int], target: Target) -> Circuit:
+def _chains(width: int, thresholds: Sequence[int], family: Family) -> Circuit:
     """Each comparison a chain of LUTs of its own; equal lower parts are shared."""
     builder = _Builder(width)
-    k = target.lut_inputs
+    k = family.lut_inputs
     return builder.finish([builder.at_least(width, t, k, k - 1) for t in thresholds])
 
 
-def _selected(width: int, thresholds: Sequence[int], target: Target) -> Circuit | None:
+def _selected(width: int, thresholds: Sequence[int], family: Family) -> Circuit | None:
     """Lower parts whose cut is selected by upper bits, each shared by as many comparisons as agree."""
-    k = target.lut_inputs
+    k = family.lut_inputs
     q = width - (k - 1)
     wide = [t for t in thresholds if relevant_bits(width, t) > k]
     if len(wide) < 2 or len(wide) > SELECTED_THRESHOLDS:
@@ -237,14 +237,14 @@ def _selected(width: int, thresholds: Sequence[int], target: Target) -> Circuit 
     return builder.finish(outputs)
 
 
-def _grouped(width: int, thresholds: Sequence[int], sizes: Sequence[int], target: Target) -> Circuit | None:
+def _grouped(width: int, thresholds: Sequence[int], sizes: Sequence[int], family: Family) -> Circuit | None:
     """For dual outputs: groups of comparisons of which two at a time share a LUT and its inputs.
 
     The comparisons too wide for half a dual-output LUT, in the order of their lower parts, form groups of the given
     sizes: 1, a chain of its own; 2, a chain of dual-output LUTs; 3, two signals for the lower part and three last
     cells.
     """
-    k = target.lut_inputs
+    k = family.lut_inputs
     q = width - (k - 3)
     wide = sorted((t for t in thresholds if relevant_bits(width, t) >= k), key=lambda t: (t % (1 << q), t))
     if sum(sizes) != len(wide):
@@ -268,15 +268,15 @@ def _grouped(width: int, thresholds: Sequence[int], sizes: Sequence[int], target
     return builder.finish([signal[t] for t in thresholds])
 
 
-def _products(width: int, thresholds: Sequence[int], split: int, target: Target, prices: Prices) -> Circuit:
+def _products(width: int, thresholds: Sequence[int], split: int, family: Family, prices: Prices) -> Circuit:
     """For many thresholds: comparisons of the upper part and of the lower part, each made once, and joined."""
     high_bits = width - split
     high = {t >> split for t in thresholds} | {(t >> split) + 1 for t in thresholds if t % (1 << split)}
     highs = tuple(sorted(high - {0, 1 << high_bits}))
     lows = tuple(sorted({t % (1 << split) for t in thresholds} - {0}))
     builder = _Builder(width)
-    upper = dict(zip(highs, builder.embed(cheapest(high_bits, highs, target, prices), split), strict=True))
-    lower = dict(zip(lows, builder.embed(cheapest(split, lows, target, prices), 0), strict=True))
+    upper = dict(zip(highs, builder.embed(cheapest(high_bits, highs, family, prices), split), strict=True))
+    lower = dict(zip(lows, builder.embed(cheapest(split, lows, family, prices), 0), strict=True))
     outputs = []
     for t in thresholds:
         at, cut = t >> split, t % (1 << split)
@@ -292,14 +292,14 @@ def _products(width: int, thresholds: Sequence[int], split: int, target: Target,
     return builder.finish(outputs)
 
 
-def spread(width: int, threshold: int, target: Target) -> Circuit | None:
+def spread(width: int, threshold: int, family: Family) -> Circuit | None:
     """One comparison, two bits wider than a LUT, as one LUT behind two cells of two inputs; None if it has no such
     form.
 
     Bits i and i + 1 of the code may be joined where the threshold's are equal: by OR if they are 0, by AND if 1.
     """
     low = trailing_zeros(threshold)
-    if not target.dual_output or width - low != target.lut_inputs + 2:
+    if not family.dual_output or width - low != family.lut_inputs + 2:
         return None
     ones = [threshold >> i & 1 for i in range(width)]
     pair = next((i for i in range(low + 2, width - 1) if ones[i] == ones[i + 1]), None)
@@ -323,25 +323,25 @@ def _compositions(total: int, parts: Sequence[int]) -> Iterator[tuple[int, ...]]
                 yield (part, *rest)
 
 
-def _candidates(width: int, thresholds: tuple[int, ...], target: Target, prices: Prices) -> Iterator[Circuit | None]:
-    yield _chains(width, thresholds, target)
-    yield _selected(width, thresholds, target)
-    wide = sum(relevant_bits(width, t) >= target.lut_inputs for t in thresholds)
-    if target.dual_output and wide >= 2:
+def _candidates(width: int, thresholds: tuple[int, ...], family: Family, prices: Prices) -> Iterator[Circuit | None]:
+    yield _chains(width, thresholds, family)
+    yield _selected(width, thresholds, family)
+    wide = sum(relevant_bits(width, t) >= family.lut_inputs for t in thresholds)
+    if family.dual_output and wide >= 2:
         if wide <= SEARCHED_THRESHOLDS:
             for sizes in _compositions(wide, (3, 2, 1)):
-                yield _grouped(width, thresholds, sizes, target)
+                yield _grouped(width, thresholds, sizes, family)
         else:
             for part in (3, 2):
-                yield _grouped(width, thresholds, (*(part,) * (wide // part), *(1,) * (wide % part)), target)
+                yield _grouped(width, thresholds, (*(part,) * (wide // part), *(1,) * (wide % part)), family)
     if wide >= 4:
         for split in range(2, width - 1):
             if abs(2 * split - width) <= 3:
-                yield _products(width, thresholds, split, target, prices)
+                yield _products(width, thresholds, split, family, prices)
 
 
 @lru_cache(maxsize=1 << 16)
-def cheapest(width: int, thresholds: tuple[int, ...], target: Target, prices: Prices = ALONE) -> Circuit:
+def cheapest(width: int, thresholds: tuple[int, ...], family: Family, prices: Prices = ALONE) -> Circuit:
     """The cheapest circuit of a feature, of those the shallowest, of those the first tried.
 
     None is deeper than the deepest of its comparisons as a chain: more depth saves very little
@@ -350,46 +350,46 @@ def cheapest(width: int, thresholds: tuple[int, ...], target: Target, prices: Pr
     Args:
         width: the bits of a code.
         thresholds: ascending, from 1 to 2**width - 1.
-        target: gives the number of inputs and outputs of a LUT.
+        family: gives the number of inputs and outputs of a LUT.
         prices: what cells cost that find no partner within the feature.
     """
     shift = min(map(trailing_zeros, thresholds), default=0)
     if shift:
-        inner = cheapest(width - shift, tuple(t >> shift for t in thresholds), target, prices)
+        inner = cheapest(width - shift, tuple(t >> shift for t in thresholds), family, prices)
         builder = _Builder(width)
         return builder.finish(builder.embed(inner, shift))
-    circuits = [circuit for circuit in _candidates(width, thresholds, target, prices) if circuit is not None]
+    circuits = [circuit for circuit in _candidates(width, thresholds, family, prices) if circuit is not None]
     depths = [max(circuit.levels(), default=-1) for circuit in circuits]
     shallow = [(circuit, depth) for circuit, depth in zip(circuits, depths, strict=True) if depth <= depths[0]]
-    return min(shallow, key=lambda candidate: (cost(candidate[0], target, prices), candidate[1]))[0]
+    return min(shallow, key=lambda candidate: (cost(candidate[0], family, prices), candidate[1]))[0]
 
 
-def cost(circuit: Circuit, target: Target, prices: Prices) -> int:
+def cost(circuit: Circuit, family: Family, prices: Prices) -> int:
     """The cost in thirds of a LUT."""
-    pairs = partners(circuit, target, prices)
-    if not target.dual_output:
+    pairs = partners(circuit, family, prices)
+    if not family.dual_output:
         return LUT_COST * len(circuit.cells)
     single = sum(prices.of(len(cell.inputs)) for index, cell in enumerate(circuit.cells) if pairs[index] < 0)
     return single + LUT_COST * sum(partner > index for index, partner in enumerate(pairs))
 
 
-def partners(circuit: Circuit, target: Target, prices: Prices) -> list[int]:
+def partners(circuit: Circuit, family: Family, prices: Prices) -> list[int]:
     """For each cell the cell that it shares a dual-output LUT with, or -1: the cheapest pairing.
 
     Two cells may share a LUT if they have the same level, so that neither reads the other, and at most `lut_inputs` - 1
     inputs together.
     """
     result = [-1] * len(circuit.cells)
-    if not target.dual_output:
+    if not family.dual_output:
         return result
     levels = circuit.levels()
     for level in sorted(set(levels)):
         inputs = {
             index: frozenset(cell.inputs)
             for index, cell in enumerate(circuit.cells)
-            if levels[index] == level and len(cell.inputs) < target.lut_inputs
+            if levels[index] == level and len(cell.inputs) < family.lut_inputs
         }
-        for a, b in _pair(inputs, target.lut_inputs - 1, prices):
+        for a, b in _pair(inputs, family.lut_inputs - 1, prices):
             result[a], result[b] = b, a
     return result
 

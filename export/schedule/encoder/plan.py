@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from difflut.export.circuit.bits import WordArray
 from difflut.export.circuit.netlist import InputFormat, IntArray, Netlist, OffsetArray
-from difflut.export.families.family import GENERIC, Target
+from difflut.export.families.family import Family
+from difflut.export.families.generic import GENERIC
 from difflut.export.schedule.encoder import cells as encoder_cells
 from difflut.export.schedule.encoder.cells import Cell, Circuit, Prices
 
@@ -27,7 +28,7 @@ class EncoderPlan:
     **Signals** are numbered. With F features of w bits, signal w*f + i is bit i of the code of feature f as the port
     `in_codes` has it (the sign bit of a signed code is bit w - 1), and signal F*w + j is the output of cell j.
 
-    **Cells.** Cell j has n = `cell_offsets[j+1] - cell_offsets[j]` inputs, 1 <= n <= the target's LUT inputs, the
+    **Cells.** Cell j has n = `cell_offsets[j+1] - cell_offsets[j]` inputs, 1 <= n <= the family's LUT inputs, the
     signals `cell_fanin[cell_offsets[j]:cell_offsets[j+1]]`; input i gives bit i of the address (LSB first), and the
     output is bit `address` of `cell_tables[j]`. Cells are ordered by `cell_level`: a cell of level 0 reads only code
     bits, any other cell at least one cell of the level below and none of its own level or above.
@@ -39,7 +40,7 @@ class EncoderPlan:
     """
 
     input: InputFormat
-    target: Target
+    family: Family
     cell_offsets: OffsetArray
     cell_fanin: IntArray
     cell_tables: WordArray
@@ -83,13 +84,13 @@ class EncoderPlan:
         return self.cell_fanin[self.cell_offsets[cell] : self.cell_offsets[cell + 1]]
 
 
-def plan_encoder(netlist: Netlist, target: Target = GENERIC) -> EncoderPlan:
-    """Plan the comparators of a netlist for a target.
+def plan_encoder(netlist: Netlist, family: Family = GENERIC) -> EncoderPlan:
+    """Plan the comparators of a netlist for a family.
 
     Each feature gets the cheapest circuit of those that `encoder_cells` knows; equal comparisons are built once. On
-    targets with dual-output LUTs small cells of different features share LUTs.
+    families with dual-output LUTs small cells of different features share LUTs.
     """
-    plans = [_plan(netlist, target, prices) for prices in _prices(target)]
+    plans = [_plan(netlist, family, prices) for prices in _prices(family)]
     return min(plans, key=lambda plan: (plan.luts, plan.levels))
 
 
@@ -124,10 +125,10 @@ class _Template:
 
 
 @lru_cache(maxsize=1 << 16)
-def _template(circuit: Circuit, signed: bool, target: Target, prices: Prices) -> _Template:
+def _template(circuit: Circuit, signed: bool, family: Family, prices: Prices) -> _Template:
     placed = _with_sign(circuit) if signed else circuit
     tables = tuple(cell.table() for cell in placed.cells)
-    pairs = tuple(encoder_cells.partners(placed, target, prices))
+    pairs = tuple(encoder_cells.partners(placed, family, prices))
     return _Template(placed, tables, tuple(placed.levels()), pairs)
 
 
@@ -151,36 +152,36 @@ def _with_sign(circuit: Circuit) -> Circuit:
     return replace(circuit, cells=tuple(cells), outputs=tuple(outputs))
 
 
-def _prices(target: Target) -> list[Prices]:
-    return [encoder_cells.SHARED, encoder_cells.ALONE] if target.dual_output else [encoder_cells.ALONE]
+def _prices(family: Family) -> list[Prices]:
+    return [encoder_cells.SHARED, encoder_cells.ALONE] if family.dual_output else [encoder_cells.ALONE]
 
 
-def _plan(netlist: Netlist, target: Target, prices: Prices) -> EncoderPlan:
+def _plan(netlist: Netlist, family: Family, prices: Prices) -> EncoderPlan:
     width, signed = netlist.input.width_bits, netlist.input.signed
     by_feature: dict[int, list[int]] = {}
     above_lowest = netlist.compare_threshold.astype(np.int64) - netlist.input.lowest
     for feature, threshold in zip(netlist.compare_feature.tolist(), above_lowest.tolist(), strict=True):
         by_feature.setdefault(feature, []).append(threshold)
     thresholds = {feature: tuple(sorted(set(found))) for feature, found in sorted(by_feature.items())}
-    circuits = {feature: encoder_cells.cheapest(width, found, target, prices) for feature, found in thresholds.items()}
-    if target.dual_output and prices == encoder_cells.SHARED:
-        _balance(circuits, thresholds, target)
-    placed = [(feature, _template(circuit, signed, target, prices)) for feature, circuit in circuits.items()]
-    return _place(netlist, target, placed, thresholds)
+    circuits = {feature: encoder_cells.cheapest(width, found, family, prices) for feature, found in thresholds.items()}
+    if family.dual_output and prices == encoder_cells.SHARED:
+        _balance(circuits, thresholds, family)
+    placed = [(feature, _template(circuit, signed, family, prices)) for feature, circuit in circuits.items()]
+    return _place(netlist, family, placed, thresholds)
 
 
-def _balance(circuits: dict[int, Circuit], thresholds: dict[int, tuple[int, ...]], target: Target) -> None:
+def _balance(circuits: dict[int, Circuit], thresholds: dict[int, tuple[int, ...]], family: Family) -> None:
     """Exchange cells of three inputs for pairs of cells of two inputs, until as many of either sort want partners."""
     spreads = {}
     wanting = {2: 0, 3: 0}
     for feature, circuit in circuits.items():
-        pairs = encoder_cells.partners(circuit, target, encoder_cells.SHARED)
+        pairs = encoder_cells.partners(circuit, family, encoder_cells.SHARED)
         for cell, partner in zip(circuit.cells, pairs, strict=True):
             inputs = max(len(cell.inputs), 2)
             if partner < 0 and inputs <= 3:
                 wanting[inputs] += 1
         if len(thresholds[feature]) == 1:
-            other = encoder_cells.spread(circuit.width, thresholds[feature][0], target)
+            other = encoder_cells.spread(circuit.width, thresholds[feature][0], family)
             if other is not None and len(circuit.cells) == 2:
                 spreads[feature] = other
     count = min(max(0, (wanting[3] - wanting[2]) // 3), len(spreads))
@@ -191,7 +192,7 @@ def _balance(circuits: dict[int, Circuit], thresholds: dict[int, tuple[int, ...]
 
 
 def _place(
-    netlist: Netlist, target: Target, placed: list[tuple[int, _Template]], thresholds: dict[int, tuple[int, ...]]
+    netlist: Netlist, family: Family, placed: list[tuple[int, _Template]], thresholds: dict[int, tuple[int, ...]]
 ) -> EncoderPlan:
     """Number the signals of all features, order the cells by level, and pair what is left over."""
     width = netlist.input.width_bits
@@ -215,8 +216,8 @@ def _place(
         outputs = [signals[s] for s in template.circuit.outputs]
         signal_of |= zip([(feature, t) for t in thresholds[feature]], outputs, strict=True)
     pairing = np.array(partner, np.int32)
-    if target.dual_output:
-        _pair_across(pairing, np.array(sizes), np.array(levels), target.lut_inputs)
+    if family.dual_output:
+        _pair_across(pairing, np.array(sizes), np.array(levels), family.lut_inputs)
 
     order = np.argsort(np.array(levels, np.int32), kind="stable")
     new = np.empty(len(order), np.int32)
@@ -232,7 +233,7 @@ def _place(
     outputs_flat = np.array([signal_of[key] for key in compare], np.int64)
     return EncoderPlan(
         netlist.input,
-        target,
+        family,
         offsets,
         renumbered[np.array(fanin, np.int64)[flat]],
         np.array(tables, np.uint64)[order],

@@ -32,7 +32,7 @@ class Compressor:
         name: unique for its kind and shape; part of a Verilog identifier.
         inputs: the weight of each input, as a power of two: bit i counts 2**inputs[i].
         outputs: likewise of the outputs.
-        luts: the LUTs that it takes on a target it is planned for.
+        luts: the LUTs that it takes on a family it is planned for.
         carries: carry primitives.
         delay: what a signal passes: "lut", "chain" (a LUT and a carry chain) or "adder" (a carry chain of the tool's
             making).

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from difflut.export.families.family import Target
+from difflut.export.families.family import Family
 from difflut.export.schedule.head.plan import HeadPlan
 
 
-def head_luts(plan: HeadPlan, target: Target) -> int:
+def head_luts(plan: HeadPlan, family: Family) -> int:
     """The LUTs of counters and selection."""
-    return counter_luts(plan) + selection_luts(plan, target)
+    return counter_luts(plan) + selection_luts(plan, family)
 
 
 def counter_luts(plan: HeadPlan) -> int:
@@ -16,7 +16,7 @@ def counter_luts(plan: HeadPlan) -> int:
     return sum(plan.counters[size].luts for size in plan.sizes)
 
 
-def selection_luts(plan: HeadPlan, target: Target) -> int:
+def selection_luts(plan: HeadPlan, family: Family) -> int:
     """The LUTs of argmax or top-k.
 
     With primitives a comparison takes a LUT for two bits, and so does the choice between two scores; else a comparison
@@ -30,10 +30,10 @@ def selection_luts(plan: HeadPlan, target: Target) -> int:
         later = {lane for following in plan.selection.levels[number:] for c in following for lane in (c.left, c.right)}
         for c in level:
             compared = score + (plan.class_bits if c.by_index else 0)
-            total += -(-compared // 2) if target.lut_inputs >= 6 else 2 * (compared - 1)
+            total += -(-compared // 2) if family.lut_inputs >= 6 else 2 * (compared - 1)
             for lane, kept in ((c.left, c.keep_left), (c.right, c.keep_right)):
                 if kept and lane in later and lane in after:
-                    total += -(-score // 2) if target.instances else score
+                    total += -(-score // 2) if family.has_primitives else score
                 if kept:
                     total += _index_luts(possible[c.left], possible[c.right], plan.class_bits)
             possible[c.left] = possible[c.right] = possible[c.left] | possible[c.right]

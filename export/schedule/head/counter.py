@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 import numpy as np
 
 from difflut.export.errors import ExportError
-from difflut.export.families.family import Target
+from difflut.export.families.family import Family
 from difflut.export.schedule.head.compressors import Adder, Bits, Chain, Compressor, Table, adder, chain, table_counter
 
 DROPPED = -1
@@ -144,13 +144,13 @@ class CounterPlan:
 
 
 @lru_cache(maxsize=256)
-def plan_counter(size: int, target: Target) -> CounterPlan:
+def plan_counter(size: int, family: Family) -> CounterPlan:
     """The cheapest counter found for a target."""
-    if target.dual_output and target.carry_bits and target.instances:
-        shapes = _search_chains(size, target.carry_bits)
+    if family.dual_output and family.carry_bits and family.has_primitives:
+        shapes = _search_chains(size, family.carry_bits)
         plan = _place(size, shapes)
     else:
-        plan = _adder_tree(size, target)
+        plan = _adder_tree(size, family)
     plan.check()
     return plan
 
@@ -158,9 +158,9 @@ def plan_counter(size: int, target: Target) -> CounterPlan:
 # --- Trees for tools that map `+` themselves -----------------------------------------------------------------------
 
 
-def _adder_tree(size: int, target: Target) -> CounterPlan:
+def _adder_tree(size: int, family: Family) -> CounterPlan:
     """Table counters of as many bits as a LUT reads, then words added by the tool, a few at a time."""
-    counted, terms = (6, 3) if target.lut_inputs >= 6 else (3, 2)
+    counted, terms = (6, 3) if family.lut_inputs >= 6 else (3, 2)
     words = [tuple(range(low, min(low + counted, size))) for low in range(0, size, counted)]
     builder = _Builder(size)
     for word in words:

@@ -9,7 +9,7 @@ import numpy as np
 
 from difflut.errors import ConfigError
 from difflut.export.circuit.netlist import Head
-from difflut.export.families.family import Target
+from difflut.export.families.family import Family
 from difflut.export.schedule.head.counter import CounterPlan, plan_counter
 from difflut.export.schedule.head.outputs import Outputs
 from difflut.export.schedule.head.selection import SelectionPlan, plan_selection
@@ -58,13 +58,13 @@ class HeadPlan:
 
 
 def plan_head(
-    head: Head, target: Target, outputs: Outputs | None = None, registers: Sequence[bool] | None = None
+    head: Head, family: Family, outputs: Outputs | None = None, registers: Sequence[bool] | None = None
 ) -> HeadPlan:
     """Plan a head.
 
     Args:
         head: the groups.
-        target: the FPGA family.
+        family: the FPGA family.
         outputs: the ports; scores and class by default.
         registers: for each level whether registers stand behind it; behind every level by default.
 
@@ -73,7 +73,7 @@ def plan_head(
     """
     outputs = outputs or Outputs()
     sizes = tuple(np.diff(head.offsets).tolist())
-    counters = {size: plan_counter(size, target) for size in sorted(set(sizes))}
+    counters = {size: plan_counter(size, family) for size in sorted(set(sizes))}
     levels = max(len(counter.levels) for counter in counters.values())
     selection = plan_selection(head.classes, outputs.ranked)
     total = levels + len(selection.levels)

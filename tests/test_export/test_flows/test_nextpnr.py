@@ -12,10 +12,10 @@ from tools import require_package, require_yosys
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle
 from difflut.export.builds.make import export_model
+from difflut.export.families.registry import find_family
 from difflut.export.flows import nextpnr, yosys
 from difflut.export.flows.reports import find_reports
 from difflut.export.flows.routed import Resource, overfull, read_clocks
-from difflut.export.flows.tools import PACKAGES
 from difflut.sim.process import ToolFailure
 
 # What the tools leave, as far as the flow reads it.
@@ -214,8 +214,10 @@ def test_only_what_is_overfull_is_named() -> None:
 )
 def test_a_tiny_network_is_routed(tmp_path: Path, fpga: str, device: str, cells: str) -> None:
     require_yosys()
-    for package in PACKAGES.values():
-        require_package(package.module.partition(".")[0], "pnr")
+    placing = find_family(fpga).nextpnr
+    assert placing is not None
+    for program in (placing.place, placing.packer):
+        require_package(program.package.module.partition(".")[0], "pnr")
     build = export_model(fitted(Chain(features=4, layers=((9, 4), (6, 3)), classes=3)), tmp_path / "net", fpga=fpga)
     result = nextpnr.implement(build, device)
     assert result.mhz > 0 and list(result.fastest.clocks) == ["clk"]

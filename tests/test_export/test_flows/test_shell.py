@@ -10,11 +10,10 @@ from icarus import call
 from small_models import Chain, fitted, random_codes
 from tools import require_tool
 
-from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build
 from difflut.export.builds.make import make_build
 from difflut.export.circuit.simulate import simulate
-from difflut.export.circuit.text import from_text
-from difflut.export.flows.devices import DEVICES
+from difflut.export.families.registry import placed_devices
 from difflut.export.flows.shell import PINS, Shell, make_shell
 from difflut.input_format import InputFormat
 
@@ -44,9 +43,9 @@ def bits_of(values: np.ndarray, width: int) -> str:
     return "".join(f"{int(value) % 2**width:0{width}b}"[::-1] for value in values)
 
 
-def run(build: bundle.Bundle, shell: Shell, codes: np.ndarray, folder: Path) -> list[str]:
+def run(build: Build, shell: Shell, codes: np.ndarray, folder: Path) -> list[str]:
     """The bits that come out behind each out_valid."""
-    width = build.manifest["input"]["width_bits"]
+    width = build.info.input.width_bits
     out_bits = sum(bits for _, bits in shell.outputs)
     rows = ["01"] * 30  # during reset
     for row in codes:
@@ -58,8 +57,8 @@ def run(build: bundle.Bundle, shell: Shell, codes: np.ndarray, folder: Path) -> 
     (folder / "testbench.v").write_text(TESTBENCH.format(module=shell.module, edges=len(rows)))
     (folder / "shell.v").write_text(shell.text)
     sources = ["testbench.v", "shell.v"]
-    for name in bundle.rtl_files(build):
-        (folder / Path(name).name).write_text(build.text(name))
+    for name, text in build.rtl.items():
+        (folder / Path(name).name).write_text(text)
         sources.append(Path(name).name)
     printed = call(require_tool("iverilog"), "-g2001", "-Wall", "-Wno-timescale", "-o", "sim", *sources, folder=folder)
     assert not printed, printed
@@ -78,14 +77,11 @@ def test_the_shell_gives_what_the_netlist_computes(tmp_path: Path, outputs: str)
     assert 0 < len(shell.features) < 9  # some codes are not read
     codes = random_codes(model, 5).numpy()
     found = run(build, shell, codes, tmp_path)
-    netlist = from_text(build.text(bundle.NETLIST_FILE)).body
-    expected = simulate(netlist, codes)
+    expected = simulate(build.circuit.body, codes)
     ranking = np.argsort(-expected.scores, axis=1, kind="stable")[:, :2]
-    widths = {
-        name: build.manifest["output"][name]["width_bits"]
-        for name in ("scores", "class", "top")
-        if name in build.manifest["output"]
-    }
+    output = build.info.output
+    ports = {"scores": output.scores, "class": output.best, "top": output.top}
+    widths = {name: port.width_bits for name, port in ports.items() if port is not None}
     values = {"scores": expected.scores, "class": expected.classes[:, None], "top": ranking}
     assert found == ["".join(bits_of(values[name][i], width) for name, width in widths.items()) for i in range(5)]
 
@@ -98,6 +94,7 @@ def test_only_codes_that_are_read_take_registers() -> None:
 
 
 def test_devices_that_need_places_name_one_for_every_pin() -> None:
-    for device in DEVICES.values():
+    for _, placing, device in placed_devices():
+        assert device.pins or placing.unconstrained
         if device.pins:
             assert set(device.pins) == set(PINS) and len(set(device.pins.values())) == len(PINS)

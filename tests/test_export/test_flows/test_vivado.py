@@ -216,11 +216,12 @@ def test_without_vivado_the_scripts_are_written(build: Path, tmp_path: Path, mon
     assert found.content["status"] == "not run" and found.content["tools"] == {} and not found.stale
     tcl = (folder / "out_of_context.tcl").read_text()
     sources = re.findall(r"^read_verilog (\S+)$", tcl, re.MULTILINE)
-    assert [str((folder / source).resolve().relative_to(build.resolve())) for source in sources] == bundle.rtl_files(
-        bundle.read(build)
-    )
+    exported = bundle.read(build)
+    named = [str((folder / source).resolve().relative_to(build.resolve())) for source in sources]
+    assert named == list(exported.rtl)
     assert "synth_design -mode out_of_context -top chain -part xc7a35tcpg236-1\n" in tcl
-    period = 1000 / bundle.read(build).manifest["timing"]["fmax_mhz"]
+    assert exported.info.timing is not None
+    period = 1000 / exported.info.timing.fmax_mhz
     assert f"create_clock -name clk -period {period:.3f} [get_ports clk]\n" in (folder / "clock.xdc").read_text()
     assert all(source in (folder / "project.tcl").read_text() for source in sources)
     assert os.access(folder / "run.sh", os.X_OK)

@@ -16,7 +16,8 @@ from difflut.errors import UnknownNameError
 from difflut.export.builds import bundle
 from difflut.export.builds.make import export_model
 from difflut.export.errors import BundleError, ToolError
-from difflut.export.families.family import TARGETS, Delays, find_target
+from difflut.export.families.delays import Delays
+from difflut.export.families.registry import FAMILIES, find_family
 from difflut.export.flows import yosys
 from difflut.export.flows.cells import count_parts, count_types, usage
 from difflut.export.flows.clock import LongestPath, longest_path
@@ -45,7 +46,7 @@ def test_a_build_is_synthesised_for_every_family(build: Path, fpga: str) -> None
     report = yosys.synthesise(build, fpga, lines.append)
     digest = bundle.read(build).digest  # and the build is still a whole one
     folder = build / "work" / f"yosys-{fpga}"
-    assert (report.digest, report.fpga, report.command) == (digest, fpga, yosys.COMMANDS[fpga])
+    assert (report.digest, report.fpga, report.command) == (digest, fpga, find_family(fpga).yosys.command)
     assert {"encoder", "stage2", "stage3", "group_sum", "argmax", "top"} == set(report.parts)
     assert report.total.luts > 0 and report.total.flip_flops > 0 and not report.total.others
     assert not any(part.others for part in report.parts.values())
@@ -153,12 +154,11 @@ def test_which_yosys_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_cells_are_counted_by_kind() -> None:
-    found = usage(
-        {"LUT6": 3, "LUT6_2": 2, "INV": 1, "SRL16E": 4, "CARRY8": 2, "MUXF7": 5, "FDRE": 7, "IBUF": 9, "X": 1}
-    )
+    cells = {"LUT6": 3, "LUT6_2": 2, "INV": 1, "SRL16E": 4, "CARRY8": 2, "MUXF7": 5, "FDRE": 7, "IBUF": 9, "X": 1}
+    found = usage({**cells, "$scopeinfo": 4}, find_family("xcup").cells)
     assert found.luts == 10 and found.luts_by_kind == {"INV": 1, "LUT6": 3, "LUT6_2": 2, "SRL16E": 4}
     assert (found.carries, found.muxes, found.flip_flops, found.others) == ({"CARRY8": 2}, 5, 7, {"X": 1})
-    assert usage({"CCU2C": 3, "LUT4": 1}).luts == 7  # a carry cell of ECP5 holds two LUTs
+    assert usage({"CCU2C": 3, "LUT4": 1}, find_family("ecp5").cells).luts == 7  # a carry cell of ECP5 holds two LUTs
 
 
 def cell(kind: str, inputs: dict[str, list[int | str]], outputs: dict[str, list[int | str]]) -> dict[str, object]:
@@ -189,9 +189,9 @@ def delay_model(**changes: float) -> Delays:
     return Delays(source="test", calibrated=False, **{**figures, **changes})
 
 
-def path_of(cells: dict[str, object], delays: Delays, luts: int = 0) -> LongestPath:
+def path_of(fpga: str, cells: dict[str, object], delays: Delays, luts: int = 0) -> LongestPath:
     ports = {"a": {"direction": "input", "bits": [1]}, "y": {"direction": "output", "bits": [31]}}
-    return longest_path({"ports": ports, "cells": cells}, delays, luts)
+    return longest_path({"ports": ports, "cells": cells}, delays, find_family(fpga).cells, luts)
 
 
 def test_the_longest_path_adds_up_what_it_passes() -> None:
@@ -203,25 +203,29 @@ def test_the_longest_path_adds_up_what_it_passes() -> None:
         "second": cell("LUT1", {"I0": [20]}, {"O": [21]}),
         "chain": cell("CARRY4", chain, {"O": [30, 31, 32, 33], "CO": [34, 35, 36, 37]}),
     }
-    path = path_of(cells, delay_model())
+    path = path_of("xc7", cells, delay_model())
     # The wire to the first LUT has two readers; into bit 0, along bits 0 and 1, out, into the register of the slice.
     assert path.delay_ns == pytest.approx((15 + 1) + (10 + 1) + 100 + 2 * 1000 + 100 + 0.01)
     assert path.cells == {"CARRY4": 1, "LUT1": 2}
     # Wires grow with the square root of the LUTs, one between input and first LUT, one between the LUTs
-    assert path_of(cells, delay_model(span_delay_ns=7.0), luts=9).delay_ns == pytest.approx(path.delay_ns + 2 * 7 * 3)
+    assert path_of("xc7", cells, delay_model(span_delay_ns=7.0), luts=9).delay_ns == pytest.approx(
+        path.delay_ns + 2 * 7 * 3
+    )
 
 
 @pytest.mark.parametrize(
-    ("cells", "delay"),
+    ("fpga", "cells", "delay"),
     [
-        ({}, 10.01),  # from an input port, as from a register, straight to an output port
-        ({"lut": cell("SB_LUT4", {"I0": [1]}, {"O": [31]})}, 11.01),
+        ("generic", {}, 10.01),  # from an input port, as from a register, straight to an output port
+        ("ice40", {"lut": cell("SB_LUT4", {"I0": [1]}, {"O": [31]})}, 11.01),
         (  # data from the slice, the select over a wire
+            "ecp5",
             {"mux": cell("PFUMX", {"ALUT": [2], "BLUT": ["0"], "C0": [1]}, {"Z": [31]})},
             10.11,
         ),
-        ({"mux": cell("PFUMX", {"ALUT": [1], "BLUT": ["0"], "C0": ["0"]}, {"Z": [31]})}, 0.11),
+        ("ecp5", {"mux": cell("PFUMX", {"ALUT": [1], "BLUT": ["0"], "C0": ["0"]}, {"Z": [31]})}, 0.11),
         (  # a wire and a LUT into the chain, two bits, out of it
+            "ecp5",
             {
                 "low": cell("CCU2C", {"A0": [1], "CIN": ["0"]}, {"COUT": [20]}),
                 "high": cell("CCU2C", {"A0": ["0"], "CIN": [20]}, {"S0": [31]}),
@@ -229,6 +233,7 @@ def test_the_longest_path_adds_up_what_it_passes() -> None:
             10 + 1 + 100 + 2 * 1000 + 100 + 0.01,
         ),
         (  # iCE40: no LUT in front of the chain; the one behind it is beside it
+            "ice40",
             {
                 "carry": cell("SB_CARRY", {"I0": [1], "I1": ["0"], "CI": ["0"]}, {"CO": [20]}),
                 "sum": cell("SB_LUT4", {"I3": [20]}, {"O": [31]}),
@@ -237,12 +242,14 @@ def test_the_longest_path_adds_up_what_it_passes() -> None:
         ),
     ],
 )
-def test_paths_of_single_cells(cells: dict[str, object], delay: float) -> None:
+def test_paths_of_single_cells(fpga: str, cells: dict[str, object], delay: float) -> None:
     if not cells:
         ports = {"a": {"direction": "input", "bits": [1]}, "y": {"direction": "output", "bits": [1]}}
-        assert longest_path({"ports": ports, "cells": {}}, delay_model(), 0).delay_ns == pytest.approx(delay)
+        assert longest_path(
+            {"ports": ports, "cells": {}}, delay_model(), find_family(fpga).cells, 0
+        ).delay_ns == pytest.approx(delay)
         return
-    assert path_of(cells, delay_model()).delay_ns == pytest.approx(delay)
+    assert path_of(fpga, cells, delay_model()).delay_ns == pytest.approx(delay)
 
 
 def test_the_clock_of_a_synthesised_build_comes_from_the_familys_delays(
@@ -250,8 +257,8 @@ def test_the_clock_of_a_synthesised_build_comes_from_the_familys_delays(
 ) -> None:
     require_yosys()
     before = yosys.synthesise(build, "ecp5").path
-    slower = replace(find_target("ecp5").delays, lut_delay_ns=find_target("ecp5").delays.lut_delay_ns + 1)
-    monkeypatch.setitem(TARGETS, "ecp5", replace(find_target("ecp5"), delays=slower))
+    slower = replace(find_family("ecp5").delays, lut_delay_ns=find_family("ecp5").delays.lut_delay_ns + 1)
+    monkeypatch.setitem(FAMILIES, "ecp5", replace(find_family("ecp5"), delays=slower))
     assert yosys.synthesise(build, "ecp5").path.delay_ns >= before.delay_ns + 1
 
 

@@ -10,7 +10,7 @@ from rewrites import equal_after
 from difflut.export.circuit import tables as tt
 from difflut.export.circuit.bits import unpack
 from difflut.export.circuit.netlist import CONST0, CONST1, InputFormat, Netlist, NetlistBuilder
-from difflut.export.families.family import TARGETS, find_target
+from difflut.export.families.registry import FAMILIES, find_family
 from difflut.export.passes import collapse_cones as module
 from difflut.export.passes.collapse_cones import collapse_cones
 from difflut.export.passes.remove_dead import remove_dead
@@ -24,12 +24,12 @@ def inputs(count: int = 8) -> tuple[NetlistBuilder, list[int]]:
     return builder, builder.add_comparators(np.arange(count), np.full(count, 2)).tolist()
 
 
-@given(netlists_with_codes(max_nodes=8), st.sampled_from(sorted(TARGETS)))
+@given(netlists_with_codes(max_nodes=8), st.sampled_from(sorted(FAMILIES)))
 @settings(max_examples=80, deadline=None)
 def test_keeps_scores_and_nets_and_the_size_of_luts(case: tuple[Netlist, np.ndarray], fpga: str) -> None:
     netlist, codes = case
-    target = find_target(fpga)
-    result = equal_after(partial(collapse_cones, target=target), netlist, codes)
+    target = find_family(fpga)
+    result = equal_after(partial(collapse_cones, family=target), netlist, codes)
     origins = zip(netlist.lut_layer.tolist(), netlist.lut_node.tolist(), strict=True)
     before = dict(zip(origins, netlist.lut_inputs.tolist(), strict=True))
     for layer, node, n in zip(result.lut_layer.tolist(), result.lut_node.tolist(), result.lut_inputs, strict=True):
@@ -64,7 +64,7 @@ def test_a_target_of_four_inputs_keeps_what_does_not_fit() -> None:
     builder, x = inputs()
     low = builder.add_layer([x[0:2], x[2:4], x[4:6]], np.array([AND, XOR, AND], bool))
     top = builder.add_layer([low], np.array([[0, 1, 1, 0, 1, 0, 0, 1]], bool))
-    result = equal_after(partial(collapse_cones, target=find_target("ice40")), builder.finish([top]), CODES)
+    result = equal_after(partial(collapse_cones, family=find_family("ice40")), builder.finish([top]), CODES)
     assert result.lut_inputs.tolist() == [2, 2, 4]
 
 

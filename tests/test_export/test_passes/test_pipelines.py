@@ -12,7 +12,7 @@ from difflut.export.circuit.netlist import Head, InputFormat, Netlist, NetlistBu
 from difflut.export.circuit.rules import check
 from difflut.export.circuit.simulate import simulate
 from difflut.export.errors import NetlistError
-from difflut.export.families.family import find_target
+from difflut.export.families.registry import find_family
 from difflut.export.frontend.trace import trace_circuit
 from difflut.export.passes.circuit_pass import CircuitPass
 from difflut.export.passes.pipelines import DEFAULT, SIMPLIFY, Pass, PipelineError, default, run
@@ -63,7 +63,7 @@ def test_cones_are_collapsed_for_the_luts_of_the_target() -> None:
     x = builder.add_comparators(range(5), [9] * 5)
     low = builder.add_layer([x[:3]], np.array([[0, 1, 1, 0, 1, 0, 0, 1]], bool))
     netlist = builder.finish([builder.add_layer([[low[0], x[3], x[4]]], np.array([[0, 1, 1, 0, 1, 0, 0, 1]], bool))])
-    assert [run(netlist, default(find_target(fpga)))[0].luts for fpga in ("generic", "xcup", "ice40")] == [1, 1, 2]
+    assert [run(netlist, default(find_family(fpga)))[0].luts for fpga in ("generic", "xcup", "ice40")] == [1, 1, 2]
 
 
 def test_no_passes() -> None:

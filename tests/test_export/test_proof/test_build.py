@@ -15,7 +15,7 @@ from difflut.export.builds.bundle import Build
 from difflut.export.builds.make import make_build
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.simulate import simulate
-from difflut.export.families.family import find_target
+from difflut.export.families.registry import find_family
 from difflut.export.proof.build import prove
 from difflut.export.proof.report import ProofReport
 from difflut.export.verilog.netlist import emit
@@ -85,7 +85,7 @@ def test_a_wrong_circuit_gives_a_counterexample(
     codes = np.random.default_rng(0).integers(form.lowest, form.highest + 1, (2000, form.features))
     right = simulate(made.circuit.body, codes).scores
     mutant = next(other for other in mutate(made.circuit.body) if (simulate(other, codes).scores != right).any())
-    report = proof_of(made, emit(mutant, find_target(fpga)).files, tmp_path / "net")
+    report = proof_of(made, emit(mutant, find_family(fpga)).files, tmp_path / "net")
     assert not report.ok
     assert report.counterexample is not None
     found = np.array(report.counterexample.codes).reshape(1, -1)

@@ -16,7 +16,7 @@ from tools import require_package
 from difflut.export.circuit import tables as tt
 from difflut.export.circuit.netlist import CONST0, CONST1, Head, InputFormat, Netlist, NetlistBuilder
 from difflut.export.circuit.simulate import simulate
-from difflut.export.families.family import TARGETS, find_target
+from difflut.export.families.registry import FAMILIES, find_family
 from difflut.export.passes import pipelines
 from difflut.export.passes.collapse_cones import collapse_cones
 from difflut.export.passes.rewriter import Rewritten
@@ -44,9 +44,9 @@ def test_a_proof_of_a_pass_is_never_wrong(data: st.DataObject) -> None:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(netlist=netlists(), fpga=st.sampled_from(sorted(TARGETS)))
+@given(netlist=netlists(), fpga=st.sampled_from(sorted(FAMILIES)))
 def test_every_pass_of_the_pipeline_is_proved(netlist: Netlist, fpga: str) -> None:
-    for step in pipelines.default(find_target(fpga)):
+    for step in pipelines.default(find_family(fpga)):
         after = pipelines.result_of(step, netlist).netlist
         assert prove_pass(netlist, after, "step").claim.verdict == "proved"
         netlist = after

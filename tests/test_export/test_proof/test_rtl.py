@@ -19,7 +19,7 @@ from tools import require_prover, require_tool
 
 from difflut.export.circuit.netlist import CONST0, CONST1, Head, InputFormat, Netlist, NetlistBuilder
 from difflut.export.circuit.simulate import simulate
-from difflut.export.families.family import TARGETS
+from difflut.export.families.registry import FAMILIES
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.proof.read_back import read_back
 from difflut.export.proof.report import Counterexample
@@ -28,7 +28,7 @@ from difflut.export.schedule.head.outputs import parse_outputs
 from difflut.export.verilog.design import Design
 
 
-@pytest.mark.parametrize("fpga", TARGETS)
+@pytest.mark.parametrize("fpga", FAMILIES)
 @pytest.mark.parametrize("outputs", ["both", "scores", "class", "top-2"])
 def test_every_family_and_output_is_proved(fpga: str, outputs: str) -> None:
     require_prover()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from difflut.export.families.family import TARGETS, find_target
+from difflut.export.families.registry import FAMILIES, find_family
 from difflut.export.schedule.head.compressors import adder, chain, table_counter
 from difflut.export.schedule.head.counter import PlanError, plan_counter
 
@@ -62,10 +62,10 @@ def test_tables_and_adders_keep_the_sum(bits: int) -> None:
         np.testing.assert_array_equal(before, compressor.evaluate(every) @ (1 << np.array(compressor.outputs)))
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("size", [*range(1, 40), 63, 64, 100, 127, 128, 400, 1000])
 def test_every_plan_counts(name: str, size: int) -> None:
-    plan = plan_counter(size, find_target(name))
+    plan = plan_counter(size, find_family(name))
     plan.check()
     rng = np.random.default_rng(size)
     bits = rng.random((60, size)) < rng.random((60, 1))
@@ -77,17 +77,17 @@ def test_every_plan_counts(name: str, size: int) -> None:
 @pytest.mark.parametrize("name", ["xc7", "xcup"])
 @pytest.mark.parametrize("size", [40, 100, 400, 1000])
 def test_a_bit_takes_far_less_than_a_lut_on_carry_chains(name: str, size: int) -> None:
-    assert plan_counter(size, find_target(name)).luts <= 0.6 * size
+    assert plan_counter(size, find_family(name)).luts <= 0.6 * size
 
 
 def test_padding_adds_levels_that_only_pass() -> None:
-    plan = plan_counter(7, find_target("xc7")).padded(4)
+    plan = plan_counter(7, find_family("xc7")).padded(4)
     plan.check()
     assert len(plan.levels) == 4 and plan.luts == 2
 
 
 def test_faults_in_a_plan_are_found() -> None:
-    plan = plan_counter(19, find_target("xc7"))
+    plan = plan_counter(19, find_family("xc7"))
     level = plan.levels[0]
     first, second = level.placed[:2]
 

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from netlists import codes_for, netlists
 
 from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
-from difflut.export.families.family import TARGETS, Target
+from difflut.export.families.family import Family
+from difflut.export.families.registry import FAMILIES
 from difflut.export.schedule.encoder.plan import EncoderPlan, compute, plan_encoder
 
-FAMILIES = [TARGETS["generic"], TARGETS["xcup"], TARGETS["ice40"]]
+FAMILIES = [FAMILIES["generic"], FAMILIES["xcup"], FAMILIES["ice40"]]
 
 
 def comparing(width_bits: int, thresholds: list[list[int]], *, signed: bool = False) -> Netlist:
@@ -31,7 +32,7 @@ def every_code(netlist: Netlist) -> np.ndarray:
     return np.repeat(np.arange(form.lowest, form.highest + 1)[:, None], form.features, axis=1)
 
 
-def assert_right(netlist: Netlist, target: Target, codes: np.ndarray) -> EncoderPlan:
+def assert_right(netlist: Netlist, target: Family, codes: np.ndarray) -> EncoderPlan:
     """The plan obeys its specification and gives every comparison."""
     plan = plan_encoder(netlist, target)
     sizes = np.diff(plan.cell_offsets)
@@ -81,7 +82,7 @@ def threshold_sets(draw: st.DrawFn) -> tuple[int, list[list[int]]]:
 @settings(max_examples=150, deadline=None)
 @given(sets=threshold_sets(), signed=st.booleans(), target=st.sampled_from(FAMILIES))
 def test_right_for_every_code_and_never_larger_than_chains(
-    sets: tuple[int, list[list[int]]], signed: bool, target: Target
+    sets: tuple[int, list[list[int]]], signed: bool, target: Family
 ) -> None:
     netlist = comparing(*sets, signed=signed)
     plan = assert_right(netlist, target, every_code(netlist))
@@ -90,13 +91,13 @@ def test_right_for_every_code_and_never_larger_than_chains(
 
 @settings(max_examples=60, deadline=None)
 @given(netlist=netlists(), target=st.sampled_from(FAMILIES))
-def test_netlists_of_any_width_with_equal_and_unread_comparators(netlist: Netlist, target: Target) -> None:
+def test_netlists_of_any_width_with_equal_and_unread_comparators(netlist: Netlist, target: Family) -> None:
     assert_right(netlist, target, codes_for(netlist, 300))
 
 
 @pytest.mark.parametrize("target", FAMILIES, ids=lambda target: target.name)
 @pytest.mark.parametrize("signed", [False, True])
-def test_each_single_threshold_of_eight_bits(target: Target, signed: bool) -> None:
+def test_each_single_threshold_of_eight_bits(target: Family, signed: bool) -> None:
     netlist = comparing(8, [[t] for t in range(1, 256)], signed=signed)
     assert_right(netlist, target, every_code(netlist))
 
@@ -104,7 +105,7 @@ def test_each_single_threshold_of_eight_bits(target: Target, signed: bool) -> No
 @pytest.mark.parametrize("target", FAMILIES, ids=lambda target: target.name)
 @pytest.mark.parametrize(("width", "thresholds"), [(8, range(1, 256)), (16, range(1, 1 << 16, 301))])
 def test_many_thresholds_of_one_feature_cost_less_than_one_lut_each_but_for_their_parts(
-    target: Target, width: int, thresholds: range
+    target: Family, width: int, thresholds: range
 ) -> None:
     netlist = comparing(width, [list(thresholds)])
     plan = assert_right(netlist, target, every_code(netlist))
@@ -146,7 +147,7 @@ def test_codes_of_31_bits() -> None:
 )
 def test_number_of_luts(name: str, width: int, thresholds: list[list[int]], luts: int) -> None:
     netlist = comparing(width, thresholds)
-    assert assert_right(netlist, TARGETS[name], every_code(netlist)).luts == luts
+    assert assert_right(netlist, FAMILIES[name], every_code(netlist)).luts == luts
 
 
 def test_signed_codes_cost_an_inverter_at_zero_and_else_the_same() -> None:
@@ -159,7 +160,7 @@ def test_signed_codes_cost_an_inverter_at_zero_and_else_the_same() -> None:
 
 def test_every_flipped_table_bit_is_noticed() -> None:
     netlist = comparing(8, [[1], [100, 200], [3, 77, 130]])
-    plan = plan_encoder(netlist, TARGETS["xcup"])
+    plan = plan_encoder(netlist, FAMILIES["xcup"])
     codes = every_code(netlist)
     right = compute(plan, codes)
     reached = 0
@@ -182,6 +183,6 @@ def test_no_comparators() -> None:
 
 def test_the_same_netlist_gives_the_same_plan() -> None:
     netlist = comparing(8, [[1], [1, 9], [3, 77, 130], [1]] * 20)
-    first, second = (plan_encoder(netlist, TARGETS["xcup"]) for _ in range(2))
+    first, second = (plan_encoder(netlist, FAMILIES["xcup"]) for _ in range(2))
     for field in ("cell_offsets", "cell_fanin", "cell_tables", "cell_level", "partner", "outputs"):
         np.testing.assert_array_equal(getattr(first, field), getattr(second, field))

@@ -3,7 +3,8 @@ import pytest
 
 from difflut.export.circuit.analysis import levels, live_nets
 from difflut.export.circuit.netlist import Head, InputFormat, NetlistBuilder
-from difflut.export.families.family import GENERIC, find_target
+from difflut.export.families.generic import GENERIC
+from difflut.export.families.registry import find_family
 from difflut.export.schedule.estimate import estimate_luts, netlist_parts
 
 
@@ -44,14 +45,14 @@ def test_head_estimate() -> None:
     # 7 bits: a table of 6 bits for each bit of the count, one more bit added to 3; one comparison of 3 bits.
     assert estimate_luts(netlist).head == 3 + 3 + 2
     # A carry chain counts 7 bits with two LUTs.
-    assert estimate_luts(netlist, find_target("xc7")).head == 2 + 2
+    assert estimate_luts(netlist, find_family("xc7")).head == 2 + 2
 
 
 @pytest.mark.parametrize(("fpga", "counter", "argmax"), [("generic", 451, 133), ("xc7", 201, 92), ("ice40", 662, 230)])
 def test_head_estimate_is_near_what_yosys_makes_of_ten_groups_of_400(fpga: str, counter: int, argmax: int) -> None:
     builder = NetlistBuilder("head", InputFormat(1, 1))
     x = builder.add_comparators([0], [1])[0]
-    estimate = estimate_luts(builder.finish(np.full((10, 400), x)), find_target(fpga)).head
+    estimate = estimate_luts(builder.finish(np.full((10, 400), x)), find_family(fpga)).head
     assert estimate == pytest.approx(10 * counter + argmax, rel=0.0 if fpga == "xc7" else 0.02)
 
 

@@ -17,13 +17,13 @@ from tools import require_prover, require_tool
 
 from difflut.export.circuit.analysis import stage_levels
 from difflut.export.circuit.netlist import Head, InputFormat, Netlist, NetlistBuilder
-from difflut.export.families.family import TARGETS, find_target
+from difflut.export.families.registry import FAMILIES, find_family
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.schedule.estimate import estimate_luts
 from difflut.export.schedule.packing import _sizes, pair_luts
 from difflut.export.verilog.netlist import emit
 
-XCUP = find_target("xcup")
+XCUP = find_family("xcup")
 
 
 def small_nodes(widths: tuple[int, ...] = (40, 40), n: int = 2, groups: int = 4) -> Netlist:
@@ -69,9 +69,9 @@ def test_all_nodes_of_two_inputs_find_partners() -> None:
     assert (pair_luts(small_nodes(), XCUP) >= 0).all()
 
 
-@pytest.mark.parametrize("fpga", [name for name, target in TARGETS.items() if not target.dual_output])
+@pytest.mark.parametrize("fpga", [name for name, target in FAMILIES.items() if not target.dual_output])
 def test_other_targets_have_no_pairs(fpga: str) -> None:
-    assert (pair_luts(small_nodes(), find_target(fpga)) < 0).all()
+    assert (pair_luts(small_nodes(), find_family(fpga)) < 0).all()
 
 
 def test_without_instances_the_tool_pairs() -> None:
@@ -140,7 +140,7 @@ def test_the_text_of_a_pair() -> None:
 def test_any_staged_netlist_with_pairs_agrees_in_every_cycle(netlist: Netlist) -> None:
     require_tool("iverilog")
     with tempfile.TemporaryDirectory() as folder:
-        check_cycles(netlist, codes_for(netlist, 40), Path(folder), target=XCUP)
+        check_cycles(netlist, codes_for(netlist, 40), Path(folder), family=XCUP)
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
@@ -148,7 +148,7 @@ def test_many_pairs_agree_in_every_cycle(n: int, tmp_path: Path) -> None:
     require_tool("iverilog")
     netlist = small_nodes((80, 80), n)
     assert (pair_luts(netlist, XCUP) >= 0).any()
-    check_cycles(netlist, codes_for(netlist, 60), tmp_path, target=XCUP)
+    check_cycles(netlist, codes_for(netlist, 60), tmp_path, family=XCUP)
 
 
 @pytest.mark.parametrize("n", [2, 3])

@@ -13,7 +13,9 @@ from netlists import layered_netlist, levels_of, netlists
 
 from difflut.errors import ConfigError
 from difflut.export.circuit.netlist import Netlist
-from difflut.export.families.family import GENERIC, TARGETS, Target, find_target
+from difflut.export.families.family import Family
+from difflut.export.families.generic import GENERIC
+from difflut.export.families.registry import FAMILIES, find_family
 from difflut.export.passes.remove_dead import remove_dead
 from difflut.export.schedule.levels import Levels, Plan, every_level
 from difflut.export.schedule.pipelining import Pipeline, best_period, fewest, parse_plan, plan_pipeline
@@ -74,8 +76,8 @@ def small() -> Netlist:
     return layered_netlist((40, 40, 40), n=4, features=8, comparators=30, classes=4)
 
 
-@pytest.mark.parametrize("target", TARGETS.values(), ids=lambda target: target.name)
-def test_more_cycles_are_never_slower_and_a_faster_clock_never_takes_fewer(target: Target) -> None:
+@pytest.mark.parametrize("target", FAMILIES.values(), ids=lambda target: target.name)
+def test_more_cycles_are_never_slower_and_a_faster_clock_never_takes_fewer(target: Family) -> None:
     netlist = small()
     levels = levels_of(netlist, target)
     clocks = []
@@ -94,10 +96,10 @@ def test_more_cycles_are_never_slower_and_a_faster_clock_never_takes_fewer(targe
     assert (latencies[0], latencies[-1]) == (1, plan_pipeline(netlist, target, Pipeline("auto")).latency_cycles)
 
 
-@given(netlists(), st.sampled_from(sorted(TARGETS)))
+@given(netlists(), st.sampled_from(sorted(FAMILIES)))
 @settings(max_examples=40, deadline=None)
 def test_auto_reaches_the_clock_of_all_levels_on_any_netlist(netlist: Netlist, name: str) -> None:
-    netlist, target = remove_dead(netlist), find_target(name)
+    netlist, target = remove_dead(netlist), find_family(name)
     every = every_level(levels_of(netlist, target))
     plan = plan_pipeline(netlist, target, Pipeline("auto"))
     fastest = analyse(netlist, target, every).fmax_mhz

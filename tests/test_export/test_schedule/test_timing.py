@@ -14,7 +14,9 @@ from netlists import emit_options, layered_netlist, levels_of, netlists
 
 from difflut.export.circuit.analysis import levels
 from difflut.export.circuit.netlist import CONST1, FIRST_NET, InputFormat, Netlist, NetlistBuilder
-from difflut.export.families.family import TARGETS, Delays, Target
+from difflut.export.families.delays import Delays
+from difflut.export.families.family import Family
+from difflut.export.families.registry import FAMILIES
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.passes.remove_dead import remove_dead
 from difflut.export.schedule.encoder.plan import plan_encoder
@@ -23,7 +25,7 @@ from difflut.export.schedule.pipelining import parse_plan
 from difflut.export.schedule.timing import Paths, analyse
 from difflut.export.verilog.netlist import emit
 
-PLAIN = Target(
+PLAIN = Family(
     "plain",
     "round figures",
     4,
@@ -94,10 +96,10 @@ def test_wide_functions_without_multiplexers_take_more_luts() -> None:
     assert [bare.lut_ns(n, 1) for n in (1, 4, 5, 6)] == [10, 10, 21, 32]
 
 
-@given(netlists(), st.sampled_from(sorted(TARGETS)))
+@given(netlists(), st.sampled_from(sorted(FAMILIES)))
 @settings(max_examples=60, deadline=None)
 def test_every_possible_stage_agrees_with_a_plain_recursion(netlist: Netlist, name: str) -> None:
-    target = TARGETS[name]
+    target = FAMILIES[name]
     paths = Paths(netlist, target)
     level = [0, 0, *levels(netlist).tolist()]
     cells, delays = paths.levels.cells, target.delays
@@ -160,5 +162,5 @@ def test_register_bits_are_those_of_the_verilog(plan: str | None) -> None:
         copies = 4 if "_count" in name else 1
         widths = [int(msb) + 1 for msb in re.findall(r"\breg \[(\d+):0\] (?!valid)", text)]
         counted += copies * sum(widths)
-    bits = Paths(netlist, TARGETS["generic"]).register_bits()
+    bits = Paths(netlist, FAMILIES["generic"]).register_bits()
     assert counted == int(bits[list(chosen.places)].sum())

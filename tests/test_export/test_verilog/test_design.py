@@ -15,7 +15,7 @@ from netlists import layered_netlist
 from yosys import run_yosys
 
 from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
-from difflut.export.families.family import find_target
+from difflut.export.families.registry import find_family
 from difflut.export.frontend.trace import trace_circuit
 from difflut.export.passes import pipelines
 from difflut.export.passes.assign_stages import assign_stages
@@ -49,7 +49,7 @@ def constants() -> Netlist:
 
 def designs(fpga: str) -> Iterator[Design]:
     """Every form, with a name of its own."""
-    family = find_target(fpga)
+    family = find_family(fpga)
     for text in ("both", "scores", "class", "top-3"):
         name = f"{fpga}_whole_{text.replace('-', '')}"
         yield emit(assign_stages(whole()), family, outputs=parse_outputs(text, 4), top=name)

@@ -13,7 +13,7 @@ from icarus import check_cycles
 from netlists import codes_for
 
 from difflut.export.circuit.netlist import InputFormat, Netlist, NetlistBuilder
-from difflut.export.families.family import TARGETS
+from difflut.export.families.registry import FAMILIES
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.schedule.encoder.plan import plan_encoder
 from difflut.export.verilog.netlist import emit
@@ -40,13 +40,13 @@ def every_code(netlist: Netlist) -> np.ndarray:
 @pytest.mark.parametrize("signed", [False, True])
 def test_every_code_of_every_feature_in_simulation(family: str, signed: bool, tmp_path: Path) -> None:
     netlist = encoding(signed)
-    check_cycles(netlist, every_code(netlist), tmp_path, target=TARGETS[family])
+    check_cycles(netlist, every_code(netlist), tmp_path, family=FAMILIES[family])
 
 
 def test_instances_are_as_many_as_the_plan_says() -> None:
     netlist = encoding()
-    text = emit(netlist, TARGETS["xcup"]).files["encoding_encoder.v"]
-    plan = plan_encoder(netlist, TARGETS["xcup"])
+    text = emit(netlist, FAMILIES["xcup"]).files["encoding_encoder.v"]
+    plan = plan_encoder(netlist, FAMILIES["xcup"])
     assert len(re.findall(r"^  LUT6(?:_2)? #", text, re.MULTILINE)) == plan.luts
     assert len(re.findall(r"\.(?:O|O5|O6)\(", text)) == plan.cells
     assert f"{plan.luts} LUTs in {plan.levels} levels" in text
@@ -56,7 +56,7 @@ def one_feature(family: str) -> str:
     """What the encoder of two comparisons computes, as text without the head of the module."""
     builder = NetlistBuilder("two", InputFormat(1, 8))
     netlist = assign_stages(builder.finish(builder.add_comparators([0, 0], [1, 100])[:, None]))
-    text = emit(netlist, TARGETS[family]).files["two_encoder.v"]
+    text = emit(netlist, FAMILIES[family]).files["two_encoder.v"]
     return text[text.index("wire unused_codes") :].partition("\n\n")[2]
 
 
@@ -102,7 +102,7 @@ def test_one_feature_as_instances() -> None:
 
 @pytest.mark.parametrize("family", ["generic", "xcup"])
 def test_a_flipped_table_bit_is_noticed(family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    netlist, target = encoding(), TARGETS[family]
+    netlist, target = encoding(), FAMILIES[family]
     design = emit(netlist, target)
     name = "encoding_encoder.v"
     text = design.files[name]
@@ -113,4 +113,4 @@ def test_a_flipped_table_bit_is_noticed(family: str, tmp_path: Path, monkeypatch
     design = edited(design, {name: text[:digit] + f"{int(text[digit], 16) ^ 1:x}" + text[digit + 1 :]})
     monkeypatch.setattr(icarus, "emit", lambda *_, **__: design)
     with pytest.raises(AssertionError, match="at edge"):
-        check_cycles(netlist, np.concatenate([every_code(netlist), codes_for(netlist, 50)]), tmp_path, target=target)
+        check_cycles(netlist, np.concatenate([every_code(netlist), codes_for(netlist, 50)]), tmp_path, family=target)

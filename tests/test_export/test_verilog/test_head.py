@@ -17,7 +17,7 @@ from yosys import run_yosys
 
 from difflut.errors import ConfigError
 from difflut.export.circuit.netlist import Head, InputFormat, Netlist, NetlistBuilder
-from difflut.export.families.family import TARGETS, find_target
+from difflut.export.families.registry import FAMILIES, find_family
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.schedule.head.outputs import Outputs, parse_outputs
 from difflut.export.schedule.head.plan import plan_head
@@ -41,20 +41,20 @@ def bits(count: int, samples: int, seed: int = 1) -> np.ndarray:
     return (rng.random((samples, count)) < density).astype(np.int64)
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize(
     "sizes", [[1], [2], [9], [1, 1], [6, 7, 8, 3], [19, 18, 17, 1], [64, 63, 130], [2] * 5], ids=str
 )
 def test_heads_of_many_shapes_on_every_target(name: str, sizes: list[int], tmp_path: Path) -> None:
     require_tool("iverilog")
-    check_cycles(counting(sizes), bits(sum(sizes), 60), tmp_path, target=find_target(name))
+    check_cycles(counting(sizes), bits(sum(sizes), 60), tmp_path, family=find_family(name))
 
 
 @pytest.mark.parametrize("name", ["xc7", "xcup"])
 @pytest.mark.parametrize("size", [400, 1000])
 def test_large_counters_on_carry_chains(name: str, size: int, tmp_path: Path) -> None:
     require_tool("iverilog")
-    check_cycles(counting([size, 5]), bits(size + 5, 80), tmp_path, target=find_target(name))
+    check_cycles(counting([size, 5]), bits(size + 5, 80), tmp_path, family=find_family(name))
 
 
 @st.composite
@@ -63,7 +63,7 @@ def heads(draw: st.DrawFn) -> tuple[list[int], str, Outputs, list[bool], int]:
     name = draw(st.sampled_from(["generic", "xc7", "xcup", "ice40"]))
     top = Outputs(scores=False, best=False, top=draw(st.integers(1, len(sizes))))
     outputs = draw(st.sampled_from([Outputs(), Outputs(best=False), Outputs(scores=False), top]))
-    plan = plan_head(counting(sizes).head, find_target(name), outputs)
+    plan = plan_head(counting(sizes).head, find_family(name), outputs)
     registers = draw(st.lists(st.booleans(), min_size=len(plan.registers), max_size=len(plan.registers)))
     return sizes, name, outputs, registers, draw(st.integers(0, 999))
 
@@ -80,7 +80,7 @@ def test_any_registers_and_outputs_agree_in_every_cycle(
             counting(sizes, staged),
             bits(sum(sizes), 40, seed),
             Path(folder),
-            target=find_target(name),
+            family=find_family(name),
             outputs=outputs,
             head_registers=registers,
         )
@@ -93,7 +93,7 @@ def test_of_equal_scores_the_lowest_index_comes_first(name: str, top: int, tmp_p
     require_tool("iverilog")
     every = np.arange(32)[:, None] >> np.arange(5) & 1
     outputs = Outputs(not top, not top, top)
-    check_cycles(counting([1] * 5), np.concatenate([every, every]), tmp_path, target=find_target(name), outputs=outputs)
+    check_cycles(counting([1] * 5), np.concatenate([every, every]), tmp_path, family=find_family(name), outputs=outputs)
 
 
 @pytest.mark.parametrize("outputs", [Outputs(), Outputs(scores=False), Outputs(best=False), Outputs(False, False, 2)])
@@ -102,7 +102,7 @@ def test_verilator_has_no_remark(name: str, outputs: Outputs, tmp_path: Path) ->
     require_verilator()
     from difflut.sim.toolchain import find_verilator
 
-    design = emit(counting([19, 18, 17, 1]), find_target(name), outputs=outputs, head_registers=None)
+    design = emit(counting([19, 18, 17, 1]), find_family(name), outputs=outputs, head_registers=None)
     sources = [str(path) for path in write(design, tmp_path)]
     call(find_verilator().executable, "--lint-only", "-Wall", "-Wno-MULTITOP", "-Wno-DECLFILENAME", "--language",
          "1364-2001", "--top-module", design.top, *sources, folder=tmp_path)  # fmt: skip
@@ -149,7 +149,7 @@ def test_models_of_the_primitives_agree_with_those_of_yosys(tmp_path: Path) -> N
 def test_a_wrong_table_in_a_chain_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     require_tool("iverilog")
     netlist = counting([7])
-    design = emit(netlist, find_target("xc7"))
+    design = emit(netlist, find_family("xc7"))
     name = "counting_chain0_6c.v"
     wrong = re.sub(r"INIT\(64'h6996", "INIT(64'h6997", design.files[name])
     assert wrong != design.files[name]

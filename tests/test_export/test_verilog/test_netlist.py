@@ -18,7 +18,7 @@ from yosys import run_yosys
 
 from difflut.export.circuit.netlist import CONST0, CONST1, Head, InputFormat, Netlist, NetlistBuilder
 from difflut.export.errors import NetlistError
-from difflut.export.families.family import TARGETS, find_target
+from difflut.export.families.registry import FAMILIES, find_family
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.schedule.levels import Plan
 from difflut.export.schedule.pipelining import Pipeline, parse_plan, plan_pipeline
@@ -265,10 +265,10 @@ SYNTHESIS = {
 }
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", FAMILIES)
 def test_yosys_synthesises_what_is_planned_for_each_target(target: str, tmp_path: Path) -> None:
     netlist = layered_netlist((20, 10), n=4, features=4, width_bits=4, comparators=12, classes=2)
-    family = find_target(target)
+    family = find_family(target)
     plan = plan_pipeline(netlist, family, Pipeline("auto", latency_cycles=2))
     design = emit(assign_stages(netlist, plan.cells), family, **emit_options(plan))
     assert design.latency_cycles == 2

@@ -1,0 +1,77 @@
+"""The families and devices that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from difflut.errors import UnknownNameError
+from difflut.export.errors import ToolError
+from difflut.export.families import generic, gowin, lattice, xilinx
+from difflut.export.families.devices import Device
+from difflut.export.families.family import Family
+from difflut.export.families.tools import PlaceAndRoute
+
+VENDORS = (generic, xilinx, lattice, gowin)
+FAMILIES: dict[str, Family] = {family.name: family for vendor in VENDORS for family in vendor.FAMILIES}
+
+
+def find_family(name: str) -> Family:
+    """The family of a name.
+
+    Raises:
+        UnknownNameError: if there is none; names the known ones.
+    """
+    if name not in FAMILIES:
+        raise UnknownNameError(f"unknown FPGA family {name!r}; known: {', '.join(FAMILIES)}")
+    return FAMILIES[name]
+
+
+def listed(words: Iterable[str]) -> str:
+    """Words in their order, each once: a, b or c."""
+    *first, last = dict.fromkeys(words)
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def placed_devices() -> list[tuple[Family, PlaceAndRoute, Device]]:
+    """The devices that nextpnr places and routes for, with their families."""
+    return [
+        (family, family.nextpnr, device)
+        for family in FAMILIES.values()
+        if family.nextpnr is not None
+        for device in family.devices
+        if device.part
+    ]
+
+
+def find_device(name: str | None, family: Family) -> tuple[Family, PlaceAndRoute, Device]:
+    """A device that nextpnr places and routes for, by its part's name or an unambiguous beginning of one, in any case.
+
+    Args:
+        name: such as "LFE5U-85F"; None for the first device of the family.
+        family: the FPGA family of the build.
+
+    Returns:
+        The device's family, how that is placed and routed, and the device.
+
+    Raises:
+        UnknownNameError: there is no such device, or several; lists what there is.
+        ToolError: no name, and nextpnr has no device of the family.
+    """
+    known = placed_devices()
+    parts = ", ".join(device.part for _, _, device in known)
+    if name is None:
+        of_family = [entry for entry in known if entry[0] == family]
+        if not of_family:
+            raise ToolError(
+                f"the build is for {family.name}, which nextpnr does not place for; export it with --fpga "
+                f"{listed(entry[0].name for entry in known)}, or choose a --device: {parts}"
+            )
+        return of_family[0]
+    wanted = name.lower()
+    exact = [entry for entry in known if entry[2].part.lower() == wanted]
+    found = exact or [entry for entry in known if entry[2].part.lower().startswith(wanted)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UnknownNameError(f"device {name!r} is ambiguous: {', '.join(entry[2].part for entry in found)}")
+    raise UnknownNameError(f"unknown device {name!r}; known: {parts}")
