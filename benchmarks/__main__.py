@@ -22,8 +22,11 @@ SCRIPTS: list[tuple[str, list[str]]] = [
 
 
 def main() -> None:
-    print(f"# Benchmarks\n\nPrinted by `make bench` on {os.cpu_count()} cores of {processor()}, Python "
-          f"{platform.python_version()}. Compare rows of one table, not tables of different runs.", flush=True)  # fmt: skip
+    print(
+        f"# Benchmarks\n\nPrinted by `make bench` on {os.cpu_count()} cores of {processor()}, Python "
+        f"{platform.python_version()}. Compare rows of one table, not tables of different runs.",
+        flush=True,
+    )
     for title, command in SCRIPTS:
         print(f"\n## {title}\n\n`python benchmarks/{' '.join(command)}`\n", flush=True)
         done = subprocess.run(

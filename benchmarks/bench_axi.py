@@ -2,9 +2,9 @@
 
 python -m benchmarks.bench_axi --fpga xcup --fpga ecp5 --width 8 --width 64
 
-The wrapper is that of 784 codes of 8 bits and 10 scores of 7 bits around a core of 9 cycles, which is a black box here and
-reads every bit of the frame: an upper bound, since a network that reads fewer pixels needs fewer flip-flops at the end
-of the deserialiser. `--core-latency`, `--features`, `--classes` and `--score-bits` change that.
+The wrapper is that of 784 codes of 8 bits and 10 scores of 7 bits around a core of 9 cycles, which is a black box here
+and reads every bit of the frame: an upper bound, since a network that reads fewer pixels needs fewer flip-flops at the
+end of the deserialiser. `--core-latency`, `--features`, `--classes` and `--score-bits` change that.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python benchmarks/bench_cifar_step.py
 
-Batches of 100 random images; a step is encoding, forward, cross-entropy, backward, fused Adam, projection. Times are CPU
-seconds of a process of its own, the median of the steps after a warm-up; memory is its largest resident set, less what
-it was after the imports.
+Batches of 100 random images; a step is encoding, forward, cross-entropy, backward, fused Adam, projection. Times are
+CPU seconds of a process of its own, the median of the steps after a warm-up; memory is its largest resident set, less
+what it was after the imports.
 """
 
 from __future__ import annotations

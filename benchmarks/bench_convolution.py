@@ -1,15 +1,17 @@
 """The forms of a convolutional model in hardware: LUTs, cycles, and what making each costs.
 
-    python benchmarks/bench_convolution.py [--model NAME] [--fpga NAME] [--pixels P ...] [--simulate IMAGES [--data DIR]]
+    python benchmarks/bench_convolution.py [--model NAME] [--fpga NAME] [--pixels P ...] [--simulate IMAGES
+            [--data DIR]]
     python benchmarks/bench_convolution.py --small DIR [--fpga NAME] [--pixels P ...]
 
 Each form is made in a process of its own: seconds are CPU time of tracing, passes and emission after a small model has
-been traced (the first torch.export of a process loads most of torch), MB the peak memory of the process. --pixels makes the
-streaming form once for each number of pixels a cycle. With --simulate the RTL of the streaming form with the last of
-these numbers runs in Verilator on so many random images, or with --data on the first test images of CIFAR-10 in
+been traced (the first torch.export of a process loads most of torch), MB the peak memory of the process. --pixels makes
+the streaming form once for each number of pixels a cycle. With --simulate the RTL of the streaming form with the last
+of these numbers runs in Verilator on so many random images, or with --data on the first test images of CIFAR-10 in
 DIR, and is compared with PyTorch; Verilator and the compilation of its code are timed together, as CPU time.
 With --small nothing is measured: DIR/streaming, DIR/streaming-P
-for P > 1 pixels a cycle and DIR/unrolled become builds of a small convolutional model with random tables, for `difflut synth`.
+for P > 1 pixels a cycle and DIR/unrolled become builds of a small convolutional model with random tables, for
+`difflut synth`.
 """
 
 from __future__ import annotations

@@ -95,8 +95,11 @@ def main() -> None:
                     continue
                 luts, carries, seconds = synthesised(source, flow)
                 counted = f"{plan.luts:,} | {plan.levels}" if plan else "| "
-                print(f"| {name} | {netlist.comparators} | {flow.split()[0]} | {style} | {counted} | {luts:,} | {carries} | "
-                      f"{seconds:.0f} |", flush=True)  # fmt: skip
+                print(
+                    f"| {name} | {netlist.comparators} | {flow.split()[0]} | {style} | {counted} | {luts:,} | "
+                    f"{carries} | {seconds:.0f} |",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

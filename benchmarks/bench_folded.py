@@ -1,10 +1,12 @@
 """The folded form of a convolutional model: cycles, and the memories that its dense part takes.
 
-    python benchmarks/bench_folded.py [--model NAME] [--fpga NAME] [--cycles N ...] [--simulate IMAGES [--data DIR]] [--out DIR]
+    python benchmarks/bench_folded.py [--model NAME] [--fpga NAME] [--cycles N ...] [--simulate IMAGES [--data DIR]]
+            [--out DIR]
 
-For each N the form `--conv folded=N` is made; seconds are CPU time of tracing, passes and emission. With --simulate its RTL
-runs in Verilator on so many random images, or with --data on the first test images of CIFAR-10 in DIR, and is
-compared with PyTorch, latency and interval included. With --out the builds are written to DIR/foldedN, for `difflut synth`.
+For each N the form `--conv folded=N` is made; seconds are CPU time of tracing, passes and emission. With --simulate its
+RTL runs in Verilator on so many random images, or with --data on the first test images of CIFAR-10 in DIR, and is
+compared with PyTorch, latency and interval included. With --out the builds are written to DIR/foldedN, for
+`difflut synth`.
 """
 
 from __future__ import annotations

@@ -78,7 +78,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.argmax:
         print(
-            "| target | outputs | levels | LUTs, plan | LUTs, Yosys | carries |\n| --- | --- | ---: | ---: | ---: | ---: |"
+            "| target | outputs | levels | LUTs, plan | LUTs, Yosys | carries |\n"
+            "| --- | --- | ---: | ---: | ---: | ---: |"
         )
         for name in options.targets:
             for text in ("both", "class", "top-3"):
@@ -96,8 +97,11 @@ def main() -> None:
             design = emit(counting([size]), find_family(name))
             plan = design.head.counters[size]
             counts = cells(design.files, f"head_count{size}", SYNTHESIS[name])
-            print(f"| {size} | {name} | {len(plan.levels)} | {plan.luts} | {luts(counts)} | {luts(counts) / size:.2f} | "
-                  f"{carries(counts)} |", flush=True)  # fmt: skip
+            print(
+                f"| {size} | {name} | {len(plan.levels)} | {plan.luts} | {luts(counts)} | {luts(counts) / size:.2f} "
+                f"| {carries(counts)} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """What the default pipeline saves, how long it takes, and how much memory.
 
-    python benchmarks/bench_passes.py                     the shipped 8,000-node models and difflogic-like networks, by pass
+    python benchmarks/bench_passes.py                     the shipped 8,000-node models, difflogic-like ones, by pass
     python benchmarks/bench_passes.py --luts 1000000      a large random netlist with duplicates, constants, repeats
     python benchmarks/bench_passes.py --model NAME        one model of the zoo; --fpga NAME for its FPGA family
 
-The difflogic-like networks have random tables and connections, not trained ones: nodes of two inputs, each bit of a layer read
-about equally often. CPU seconds; the memory is the peak of the process, netlist and Python included.
+The difflogic-like networks have random tables and connections, not trained ones: nodes of two inputs, each bit of a
+layer read about equally often. CPU seconds; the memory is the peak of the process, netlist and Python included.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def difflogic(widths: tuple[int, ...], n: int = 2, seed: int = 0) -> Netlist:
 
 
 def large(luts: int, seed: int = 0) -> Netlist:
-    """Four layers of six-input LUTs: a tenth each are duplicates, read a constant, read a net twice, use three inputs."""
+    """Four layers of six-input LUTs: a tenth each are duplicates, read a constant, read a net twice, use three
+    inputs.
+    """
     rng = np.random.default_rng(seed)
     netlist = layered_netlist((luts // 40 * 10,) * 4, comparators=20_000, seed=seed)
     fanin = netlist.lut_fanin.reshape(-1, 6).copy()

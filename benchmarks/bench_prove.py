@@ -3,9 +3,9 @@
     python benchmarks/bench_prove.py [--model NAME ...] [--fpga NAME ...]
     python benchmarks/bench_prove.py --counters [--limit SECONDS]
 
-The first prints a table of builds: wall and CPU seconds (Yosys' included) of the whole proof. The second proves that the
-emitted carry-chain counter of n bits counts them, against n bits added one after the other: in one question to a SAT
-solver, with ABC's `cec`, and piece by piece as `prove` does.
+The first prints a table of builds: wall and CPU seconds (Yosys' included) of the whole proof. The second proves that
+the emitted carry-chain counter of n bits counts them, against n bits added one after the other: in one question to a
+SAT solver, with ABC's `cec`, and piece by piece as `prove` does.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def main() -> None:
         counters(options.limit)
         return
     print(
-        "| model | FPGA family | claims | proved | wall s | of which Yosys | CPU s |\n|---|---|---:|---:|---:|---:|---:|"
+        "| model | FPGA family | claims | proved | wall s | of which Yosys | CPU s |\n"
+        "|---|---|---:|---:|---:|---:|---:|"
     )
     for name in options.model or ("mnist_fc_8k_dwn", "mnist_fc_8k_linear"):
         model = difflut.get_model(name, pretrained=True)

@@ -4,8 +4,8 @@
         [--folder build/routing]
 
 "random_60_30" is an untrained network of 60 and 30 four-input nodes on MNIST pixels; the others are trained ones of
-`benchmarks.hardware`. They stand in the flow's shell, or with --stream-width have AXI4-Stream ports of that many bits and give
-the class. Needs pyosys, the yowasp-nextpnr-* packages and apycula.
+`benchmarks.hardware`. They stand in the flow's shell, or with --stream-width have AXI4-Stream ports of that many bits
+and give the class. Needs pyosys, the yowasp-nextpnr-* packages and apycula.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def main() -> None:
     options = parser.parse_args()
     width: int | None = options.stream_width
     print(
-        "| network | device | LUTs | FFs | of these, shell | estimate, MHz | routed, MHz, by seed | slowest path of the fastest |"
+        "| network | device | LUTs | FFs | of these, shell | estimate, MHz | routed, MHz, by seed | slowest path of "
+        "the fastest |"
     )
     print("| --- | --- | ---: | ---: | ---: | ---: | --- | --- |")
     for name in options.network or [RANDOM]:
@@ -77,8 +78,8 @@ def row(name: str, result: nextpnr.RoutedReport) -> str:
     )  # fmt: skip
     seeds = ", ".join(f"{placement.mhz:.0f}" for placement in result.placements)
     return (
-        f"| {name} | {result.device} | {result.total.luts:,} | {result.total.flip_flops:,} | {'-' if result.shell is None else f'{result.shell:,}'} | "
-        f"{result.estimated_mhz:.0f} | {seeds} | {where} |"
+        f"| {name} | {result.device} | {result.total.luts:,} | {result.total.flip_flops:,} | "
+        f"{'-' if result.shell is None else f'{result.shell:,}'} | {result.estimated_mhz:.0f} | {seeds} | {where} |"
     )
 
 

@@ -2,8 +2,8 @@
 
     python benchmarks/bench_rtl.py [--model NAME] [--images 10000]
 
-Build and simulation are those of `difflut verify`, in wall seconds; the speed of the simulator model itself is measured with
-a C++ driver (one new random sample a cycle), per CPU second.
+Build and simulation are those of `difflut verify`, in wall seconds; the speed of the simulator model itself is measured
+with a C++ driver (one new random sample a cycle), per CPU second.
 """
 
 from __future__ import annotations

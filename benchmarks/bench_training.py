@@ -3,9 +3,9 @@
     python benchmarks/bench_training.py
 
 The model: 784 pixels of 3 thermometer bits, 2 x 4,000 nodes with six inputs, ten groups of 400, batches of 128 random
-images; the last cases have 100,000 nodes, in two layers too. A step is encoding, forward, cross-entropy, backward, fused Adam, projection. Each case runs in a process of its
-own with one thread. Times are CPU seconds of that process, the median of the steps after a warm-up; memory is its
-largest resident set, less what it was after the imports.
+images; the last cases have 100,000 nodes, in two layers too. A step is encoding, forward, cross-entropy, backward,
+fused Adam, projection. Each case runs in a process of its own with one thread. Times are CPU seconds of that process,
+the median of the steps after a warm-up; memory is its largest resident set, less what it was after the imports.
 """
 
 from __future__ import annotations

@@ -1,14 +1,16 @@
-"""Fits the delay models of `difflut.export.families.family` to designs that nextpnr placed and routed, and says how well they fit.
+"""Fits the delay models of `difflut.export.families.family` to designs that nextpnr placed and routed, and says how
+well they fit.
 
     python benchmarks/calibrate_timing.py [--family ecp5 ...] [--seeds 2] [--keep DIR]
 
-Needs pyosys and nextpnr, as `difflut synth --flow nextpnr` does. Random networks of two LUT layers, of several sizes and pipelines, go through Yosys and
-nextpnr; codes come in and results go out through shift registers, so that few pins are needed.
+Needs pyosys and nextpnr, as `difflut synth --flow nextpnr` does. Random networks of two LUT layers, of several sizes
+and pipelines, go through Yosys and nextpnr; codes come in and results go out through shift registers, so that few pins
+are needed.
 
-Fitted, for each family: the delays of wires (non-negative least squares over the wires of all critical paths: a constant,
-the doublings of the fan-out, the square root of the design's LUTs) and, as the mean over these paths, those of
-registers, LUTs, multiplexers and carry chains (their LUT included). Then the model's clock is compared with the routed one of designs that were not fitted
-to: other sizes and node widths.
+Fitted, for each family: the delays of wires (non-negative least squares over the wires of all critical paths: a
+constant, the doublings of the fan-out, the square root of the design's LUTs) and, as the mean over these paths, those
+of registers, LUTs, multiplexers and carry chains (their LUT included). Then the model's clock is compared with the
+routed one of designs that were not fitted to: other sizes and node widths.
 """
 
 from __future__ import annotations
@@ -269,7 +271,7 @@ def show(family: Flow, runs: dict[Case, list[Routed]]) -> None:
     fitted = [routed for case, found in runs.items() if case.fitted for routed in found]
     constant, fanout, span = fit_wires(fitted)
     print(f"\n### {family.part}\n")
-    print("| delay | fitted | in `families/` |\n| --- | --- | --- |")
+    print("| delay | fitted | in `export/families/` |\n| --- | --- | --- |")
     delays = target.delays
     print(f"| wire, ns | {constant:.2f} | {delays.net_delay_ns} |")
     print(f"| per doubling of the fan-out, ns | {fanout:.3f} | {delays.fanout_delay_ns} |")
@@ -286,7 +288,8 @@ def show(family: Flow, runs: dict[Case, list[Routed]]) -> None:
                 kinds[kind].append(delay)
     stated = {
         "register": delays.register_delay_ns, "lut": delays.lut_delay_ns, "mux": delays.mux_delay_ns,
-        "carry bit": delays.carry_delay_ns_per_bit, "carry entry": delays.carry_entry_delay_ns + delays.lut_delay_ns * (family.target != "ice40"),
+        "carry bit": delays.carry_delay_ns_per_bit,
+        "carry entry": delays.carry_entry_delay_ns + delays.lut_delay_ns * (family.target != "ice40"),
     }  # fmt: skip
     for kind, found in sorted(kinds.items()):
         print(f"| {kind}, mean of {len(found)}, ns | {np.mean(found):.3f} | {stated[kind] or 0:.3g} |")
@@ -295,8 +298,10 @@ def show(family: Flow, runs: dict[Case, list[Routed]]) -> None:
         if found:
             routed_mhz = float(np.mean([routed.fmax_mhz for routed in found]))
             model = estimate_mhz(case, target)
-            print(f"| 2 x {case.nodes} | {case.n} | {case.pipeline} | {routed_mhz:.0f} | {model:.0f} | "
-                  f"{100 * (model / routed_mhz - 1):+.0f} % | {'fitted' if case.fitted else 'not fitted'} |")  # fmt: skip
+            print(
+                f"| 2 x {case.nodes} | {case.n} | {case.pipeline} | {routed_mhz:.0f} | {model:.0f} | "
+                f"{100 * (model / routed_mhz - 1):+.0f} % | {'fitted' if case.fitted else 'not fitted'} |"
+            )
     sys.stdout.flush()
 
 

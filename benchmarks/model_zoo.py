@@ -2,9 +2,9 @@
 
     python benchmarks/model_zoo.py [--check]
 
-Accuracies come from the shipped weights' headers and from benchmarks/model_zoo.json (benchmarks/train_zoo.py), sizes from
-the models, latency and LUTs from an export. `--check` writes nothing and fails when the document differs; the columns
-that depend on the exporter only have to be there.
+Accuracies come from the shipped weights' headers and from benchmarks/model_zoo.json (benchmarks/train_zoo.py), sizes
+from the models, latency and LUTs from an export. `--check` writes nothing and fails when the document differs; the
+columns that depend on the exporter only have to be there.
 """
 
 from __future__ import annotations

@@ -28,10 +28,11 @@ class CodeRange:
 
 
 def nearest_codes(numbers: npt.NDArray[Any], codes: CodeRange, divisor: float) -> npt.NDArray[np.int32]:
-    """The codes, int32, whose numbers code / divisor are nearest; halves go to the even code, numbers out of range clamp.
+    """The codes, int32, whose numbers code / divisor are nearest; halves go to the even code, numbers out of range
+    clamp.
 
-    Numbers, floating of any width, and the divisor are rounded to float32 first, in which the product is computed: the same
-    on every machine. Infinities clamp.
+    Numbers, floating of any width, and the divisor are rounded to float32 first, in which the product is computed: the
+    same on every machine. Infinities clamp.
 
     Raises:
         DataError: `numbers` contains NaN.

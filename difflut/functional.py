@@ -79,8 +79,8 @@ def convolve(
 ) -> Tensor:
     """Look up, at every position of an image, the nodes of levels of LUTs that read its window.
 
-    Level 0 reads the window's bits, element (i, j) of channel c as bit (c * window[0] + i) * window[1] + j; each further
-    level reads the nodes of the one before. The nodes of the last level are the output channels.
+    Level 0 reads the window's bits, element (i, j) of channel c as bit (c * window[0] + i) * window[1] + j; each
+    further level reads the nodes of the one before. The nodes of the last level are the output channels.
 
     Args:
         bits: bool (N, C, H, W).

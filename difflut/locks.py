@@ -1,4 +1,6 @@
-"""Advisory locks on files and folders. They end with the process that holds them: a killed run never blocks the next."""
+"""Advisory locks on files and folders. They end with the process that holds them: a killed run never blocks the
+next.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Values in scripts and texts of other languages: the one place that quotes.
 
-Whatever comes from a model, a build, a file name or an option is a value. Each function here makes one word, or one piece of
-text, of a language from a value, so that no character of it means anything else there, or refuses it. The HDL templates have
-the same functions as filters. HTML is not among them: the report's templates escape by themselves.
+Whatever comes from a model, a build, a file name or an option is a value. Each function here makes one word, or one
+piece of text, of a language from a value, so that no character of it means anything else there, or refuses it. The HDL
+templates have the same functions as filters. HTML is not among them: the report's templates escape by themselves.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ def _yaml_escape(code: int) -> str:
 
 
 def comment(text: str) -> str:
-    """`text` as it may stand in a one-line comment of Verilog, Tcl, a shell or YAML: printable ASCII, no trailing backslash."""
+    """`text` as it may stand in a one-line comment of Verilog, Tcl, a shell or YAML: printable ASCII, no trailing
+    backslash.
+    """
     return re.sub(r"[^ -~]+", " ", text).rstrip("\\ ")
 
 

@@ -95,7 +95,8 @@ def build_verilator(
     random_start = ["+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFE + 1}"]
     environment = {
         "LD_LIBRARY_PATH": os.pathsep.join(filter(None, [str(cocotb.libraries), os.environ.get("LD_LIBRARY_PATH")])),
-        # Verilator applies written values after the current evaluation, so cocotb need not delay them (Icarus: it must).
+        # Verilator applies written values after the current evaluation, so cocotb need not delay them (Icarus: it
+        # must).
         "COCOTB_TRUST_INERTIAL_WRITES": "1",
     }
     return Simulator(

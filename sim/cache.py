@@ -1,7 +1,7 @@
 """Compiled simulators, kept between runs in the user's own cache directory.
 
-A build directory may come from somebody else, so nothing that lies in it is executed. What is executed lies in a directory
-that only the user can write, under the digest of everything that it was compiled from.
+A build directory may come from somebody else, so nothing that lies in it is executed. What is executed lies in a
+directory that only the user can write, under the digest of everything that it was compiled from.
 """
 
 from __future__ import annotations

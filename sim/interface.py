@@ -24,17 +24,18 @@ class RtlInterface:
     class_width_bits]`. `out_valid` is `in_valid` delayed by `latency_cycles` clock edges: data sampled at edge
     t gives outputs that are sampled at edge t + latency_cycles. `rst` is synchronous, active high.
 
-    With `pixels`, a sample is an image of so many pixels in rows of `columns`. It comes in words, row by row, each of the
-    `features` codes of `pixels_per_word` adjacent pixels of a row, pixel after pixel; what the last word of a row has beyond
-    the row means nothing. A word is taken at an edge with `in_valid` and the output `in_ready`, the latency counts from the
-    edge that takes the last one, and images that follow each other without a gap end `interval_cycles` apart.
+    With `pixels`, a sample is an image of so many pixels in rows of `columns`. It comes in words, row by row, each of
+    the `features` codes of `pixels_per_word` adjacent pixels of a row, pixel after pixel; what the last word of a row
+    has beyond the row means nothing. A word is taken at an edge with `in_valid` and the output `in_ready`, the latency
+    counts from the edge that takes the last one, and images that follow each other without a gap end `interval_cycles`
+    apart.
 
-    `scores`, `best` and `ranks` say whether there are the ports `out_scores`, `out_class` and `out_top`, the last with so
-    many ranks.
+    `scores`, `best` and `ranks` say whether there are the ports `out_scores`, `out_class` and `out_top`, the last with
+    so many ranks.
 
     Raises:
-        ConfigError: there is no port for a result, a count or width is not a positive integer (latency: not negative), a score or class is wider than
-            63 bits, or `top` is no plain Verilog identifier.
+        ConfigError: there is no port for a result, a count or width is not a positive integer (latency: not negative),
+            a score or class is wider than 63 bits, or `top` is no plain Verilog identifier.
     """
 
     top: str
@@ -95,8 +96,8 @@ def check_top(name: str) -> None:
 
 # Fields that are integers, and the least value of each.
 _COUNTS = {
-    "features": 1, "width_bits": 1, "classes": 1, "score_width_bits": 1, "class_width_bits": 1, "latency_cycles": 0, "ranks": 0,
-    "pixels": 0, "columns": 1, "pixels_per_word": 1, "interval_cycles": 1
+    "features": 1, "width_bits": 1, "classes": 1, "score_width_bits": 1, "class_width_bits": 1, "latency_cycles": 0,
+    "ranks": 0, "pixels": 0, "columns": 1, "pixels_per_word": 1, "interval_cycles": 1
 }  # fmt: skip
 
 

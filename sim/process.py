@@ -1,8 +1,8 @@
 """Runs external tools: the output goes to a log file, a failure becomes one exception that shows what matters of it.
 
-A tool runs in a process group of its own, under a small guard process that holds the read end of a pipe. When the pipe's
-other end closes, because this process is done with the tool or was killed, the guard kills the group: the tool and
-whatever it started.
+A tool runs in a process group of its own, under a small guard process that holds the read end of a pipe. When the
+pipe's other end closes, because this process is done with the tool or was killed, the guard kills the group: the tool
+and whatever it started.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ SHOWN_COLUMNS = 160
 _ERROR_LINE = re.compile(
     r"%Error|\berror:|\bError:|[A-Za-z]Error\b|\bsorry:|\bundefined reference\b|: No such file", re.IGNORECASE
 )
-# Lists of folders. An empty or relative entry would mean the folder that the tool runs in, which may be somebody else's.
+# Lists of folders. An empty or relative entry would mean the folder that the tool runs in, which may be somebody
+# else's.
 _SEARCH_PATHS = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "PERL5LIB")
-# The guard: started in a session of its own, with the pipe as standard input and, as its first argument, where to write the
-# error number if the tool cannot be started. It ends as the tool does.
+# The guard: started in a session of its own, with the pipe as standard input and, as its first argument, where to write
+# the error number if the tool cannot be started. It ends as the tool does.
 _GUARD = """
 import _thread, os, signal, sys
 
@@ -194,7 +195,8 @@ def run_logged(
 
 
 def run_captured(command: Sequence[str], *, cwd: Path | None = None, timeout: float | None = None) -> tuple[int, str]:
-    """Run `command` in a clean environment; return its exit status and what it printed: on standard output, then on standard error.
+    """Run `command` in a clean environment; return its exit status and what it printed: on standard output, then on
+    standard error.
 
     It ends as `run_logged` says.
 

@@ -292,7 +292,9 @@ def _cocotb_environment(cocotb: Cocotb, bench: Bench[Any]) -> dict[str, str]:
 
 
 def _import_paths() -> list[str]:
-    """Where this process imports from and where difflut lies, the working directory last and only if the user named code there."""
+    """Where this process imports from and where difflut lies, the working directory last and only if the user named
+    code there.
+    """
     home = str(Path(difflut.__file__).parent.parent)
     paths = [*(os.path.abspath(path) for path in sys.path if path), home]
     return sorted(dict.fromkeys(paths), key=lambda path: path != home and path == os.getcwd())

@@ -57,7 +57,9 @@ class Comparison:
 
 
 def ranking(scores: npt.ArrayLike, ranks: int) -> npt.NDArray[np.int64]:
-    """int64 (N, ranks): the classes of the largest of scores (N, classes), descending, of equal ones the lowest first."""
+    """int64 (N, ranks): the classes of the largest of scores (N, classes), descending, of equal ones the lowest
+    first.
+    """
     result: npt.NDArray[np.int64] = np.argsort(-np.asarray(scores, np.int64), axis=1, kind="stable")[:, :ranks]
     return result
 
@@ -163,7 +165,8 @@ def locate(
     Args:
         netlist: the netlist that the RTL was made from.
         probes: the probes that were read.
-        expected_nets: bool (nets,), the values that `difflut.export.circuit.simulate.simulate_nets` gives for the sample.
+        expected_nets: bool (nets,), the values that `difflut.export.circuit.simulate.simulate_nets` gives for the
+            sample.
         probe_values: for each probe bool (width,), what the RTL showed for the sample.
 
     Returns:

@@ -72,9 +72,10 @@ def run_stream(
 ) -> RtlResult:
     """Send every row of `codes` as a frame and return the results.
 
-    The bench resets the design, sends it frames, resets it in the middle of one, and watches that nothing comes out. The
-    first sample then runs alone and gives the latency; the others follow, with `bubbles` stalled at random on both sides
-    and with misaligned frames between them. At the end it reads all registers. See `stream_protocol` for what is judged.
+    The bench resets the design, sends it frames, resets it in the middle of one, and watches that nothing comes out.
+    The first sample then runs alone and gives the latency; the others follow, with `bubbles` stalled at random on both
+    sides and with misaligned frames between them. At the end it reads all registers. See `stream_protocol` for what is
+    judged.
 
     Args:
         sources: Verilog files, any order.

@@ -1,7 +1,7 @@
 """The cocotb bench of AXI4-Stream designs; cocotb imports it inside the simulator, nothing else does.
 
-Like `difflut.sim.bench` it drives and records; what is right is judged outside. Values are read just after a rising edge was
-announced and before its effects: they are what that edge samples. Values written are seen at the next edge.
+Like `difflut.sim.bench` it drives and records; what is right is judged outside. Values are read just after a rising
+edge was announced and before its effects: they are what that edge samples. Values written are seen at the next edge.
 """
 
 from __future__ import annotations

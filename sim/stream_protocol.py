@@ -30,8 +30,8 @@ def judge(recording: StreamRecording, stimulus: StreamStimulus, top: str, framin
 
     Raises:
         ProtocolError: TVALID or TREADY is unknown; TVALID fell, or TDATA or TLAST changed, before TREADY; a result
-            appeared after a reset; the design stopped taking beats; results are missing, too many, of another length, or
-            have padding that is not zero; or the latency is another than the framing's.
+            appeared after a reset; the design stopped taking beats; results are missing, too many, of another length,
+            or have padding that is not zero; or the latency is another than the framing's.
     """
     reset = int(recording.reset_cycle)
     if len(recording.unknown_cycles):
@@ -52,8 +52,8 @@ def judge(recording: StreamRecording, stimulus: StreamStimulus, top: str, framin
     early = recording.out_cycles[after & (recording.out_cycles <= frame_ends[0])]
     if len(early):
         raise ProtocolError(
-            f"{top}: m_axis_tvalid was 1 at clock edge {early[0] - reset} after the reset, before a whole frame came in; "
-            "aresetn must empty the core and the queue of results"
+            f"{top}: m_axis_tvalid was 1 at clock edge {early[0] - reset} after the reset, before a whole frame came "
+            "in; aresetn must empty the core and the queue of results"
         )
     given = after & recording.out_ready
     cycles, lasts = recording.out_cycles[given], recording.out_last[given] == b"1"

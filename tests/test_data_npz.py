@@ -64,19 +64,37 @@ def test_images_of_any_shape(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"y_train": np.zeros(6)}, "y_train is float64 (6,); expected integer class indices (samples,), counted from 0"),
+        (
+            {"y_train": np.zeros(6)},
+            "y_train is float64 (6,); expected integer class indices (samples,), counted from 0",
+        ),
         ({"y_train": np.zeros((6, 1), int)}, "y_train is int64 (6, 1); expected integer class indices (samples,)"),
-        ({"y_test": np.array([0, -1])}, "y_test is int64 (2,); expected integer class indices (samples,), counted from 0"),
+        (
+            {"y_test": np.array([0, -1])},
+            "y_test is int64 (2,); expected integer class indices (samples,), counted from 0",
+        ),
         ({"y_test": np.zeros(0, int)}, "y_test is int64 (0,); expected integer class indices"),
-        ({"x_train": np.zeros((5, 5))}, "x_train is float64 (5, 5); expected numbers or integer codes (6, ...), one row"),
-        ({"x_train": np.zeros(6)}, "x_train is float64 (6,); expected numbers or integer codes (6, ...), one row a label"),
+        (
+            {"x_train": np.zeros((5, 5))},
+            "x_train is float64 (5, 5); expected numbers or integer codes (6, ...), one row",
+        ),
+        (
+            {"x_train": np.zeros(6)},
+            "x_train is float64 (6,); expected numbers or integer codes (6, ...), one row a label",
+        ),
         ({"x_test": np.full((2, 5), "a")}, "x_test is <U1 (2, 5); expected numbers or integer codes (2, ...)"),
         ({"x_test": np.zeros((2, 5), np.uint64)}, "x_test is uint64 (2, 5); expected numbers or integer codes"),
         ({"x_train": np.full((6, 5), np.nan)}, "x_train has 30 values that are not finite"),
-        ({"x_test": np.zeros((2, 4), np.uint8)}, "a sample is uint8 (5,) in x_train and uint8 (4,) in x_test; expected"),
-        ({"x_test": np.zeros((2, 5))}, "a sample is uint8 (5,) in x_train and float64 (5,) in x_test; expected the same"),
+        (
+            {"x_test": np.zeros((2, 4), np.uint8)},
+            "a sample is uint8 (5,) in x_train and uint8 (4,) in x_test; expected",
+        ),
+        (
+            {"x_test": np.zeros((2, 5))},
+            "a sample is uint8 (5,) in x_train and float64 (5,) in x_test; expected the same",
+        ),
     ],
-)  # fmt: skip
+)
 def test_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError) as caught:
         load(tmp_path, **changes)

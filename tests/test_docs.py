@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import io
 import os
 import re
 import subprocess
 import sys
+import tokenize
+import typing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -16,6 +23,7 @@ from tools import require_package, require_verilator
 
 from difflut.cli import cli
 from difflut.data import mnist_test
+from difflut.export.builds.info import BuildInfo, Record
 from difflut.export.builds.make import export_model
 from difflut.export.circuit.simulate import simulate
 from difflut.export.frontend.trace import trace
@@ -79,6 +87,112 @@ def test_commands_and_options_exist(document: Path) -> None:
         assert set(re.findall(r"--[a-z-]+", rest)) <= known, (document.name, name, rest)
 
 
+FOLDERS = "difflut|export|sim|hdl_templates|tests|docs|benchmarks"
+PATHS = re.compile(rf"(?<![\w./*-])(?:{FOLDERS})/[\w./*-]*\w")
+OF_A_BUILD = re.compile(r"sim/\w+\.v")  # a build has a folder of this name too
+FILES = re.compile(r"(?<![\w./*\\-])\w+\.(?:py|j2)\b")  # of which the folder is not said
+OF_USERS = {"click.py", "digits.py", "my_models.py"}
+NAMES = re.compile(r"(?<![\w./-])difflut(?:\.\w+)+")
+IMPORTS = re.compile(r"from (difflut[\w.]*) import ((?:\w+, )*\w+)")
+
+
+def prose(path: Path) -> str:
+    """What a file says to people: docstrings and comments of Python, of another language everything."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        return text
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    found = [token.string for token in tokens if token.type == tokenize.COMMENT]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found.append(ast.get_docstring(node, clean=False) or "")
+    return "\n".join(found)
+
+
+def is_there(name: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    steps = name.split(".")
+    for count in range(len(steps), 0, -1):
+        try:
+            found: Any = importlib.import_module(".".join(steps[:count]))
+        except ModuleNotFoundError as error:
+            if (error.name or "").split(".")[0] != "difflut":
+                return True  # it needs a package that is not installed
+            continue
+        for step in steps[count:]:
+            found = getattr(found, step, None)
+        return found is not None
+    return False
+
+
+def written_files() -> list[Path]:
+    """The files of the repository that say something to people."""
+    folders = [ROOT / folder for folder in FOLDERS.split("|")]
+    found = [path for folder in folders for kind in ("py", "md", "j2") for path in folder.rglob(f"*.{kind}")]
+    return [*found, *ROOT.glob("*.md"), ROOT / "Makefile", ROOT / "pyproject.toml"]
+
+
+@cache
+def written_names() -> set[str]:
+    """Their names."""
+    return {path.name for path in written_files()}
+
+
+def missing_in(text: str) -> list[str]:
+    """The paths of the repository, and the names of the package, that a text mentions and that are not there."""
+    paths = {path for path in PATHS.findall(text) if not OF_A_BUILD.fullmatch(path)}
+    missing = [path for path in paths if not any(ROOT.glob(path.replace("NAME", "*")))]
+    missing += {*FILES.findall(text)} - OF_USERS - written_names()
+    names = {*NAMES.findall(text)}
+    for module, imported in IMPORTS.findall(text):
+        names |= {f"{module}.{name}" for name in imported.split(", ")}
+    return sorted(missing) + sorted(name for name in names if not is_there(name))
+
+
+def test_paths_and_names_that_are_mentioned_exist() -> None:
+    missing = {}
+    for path in written_files():
+        if found := missing_in(prose(path)):
+            missing[str(path.relative_to(ROOT))] = found
+    assert missing == {}
+
+
+def keys_of(record: type) -> dict[str, Any]:
+    """The keys of a part of `build.json` and the types of what they hold."""
+    hints = typing.get_type_hints(record)
+    return {field.encode_name: hints[field.name] for field in msgspec.structs.fields(record)}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_keys_of_build_json_exist(document: Path) -> None:
+    """A page's `part.key` is a key of the part of `build.json` that is called so."""
+    missing = []
+    for part, hint in keys_of(BuildInfo).items():
+        records = [
+            each for each in (hint, *typing.get_args(hint)) if isinstance(each, type) and issubclass(each, Record)
+        ]
+        known = {key for record in records for key in keys_of(record)}
+        if known:
+            named = re.findall(rf"`{part}\.(\w+)`", document.read_text(encoding="utf-8"))
+            missing += [f"{part}.{key}" for key in named if key not in (*known, "py")]
+    assert missing == []
+
+
+def test_what_is_missing_is_found() -> None:
+    text = (
+        "see `export/nowhere.py`, tests/test_docs.py, export/*/netlist.py, difflut.export.nothing, difflut.codes.pack_x"
+    )
+    text += (
+        "\nfrom difflut.export import nothing\n"
+        "import difflut.cli; the build's sim/models.v, docs/adr/NAME.md, docs/NAME.py"
+        "\nsee `gone.py`, `netlist.py`"
+    )
+    assert missing_in(text) == [
+        *("docs/NAME.py", "export/nowhere.py", "gone.py"),
+        *("difflut.codes.pack_x", "difflut.export.nothing"),
+    ]
+
+
 def test_troubleshooting_quotes_messages_that_exist() -> None:
     """Each message is found in the sources, its parts between "..." one by one."""
     folders = ("difflut", "export", "sim")
@@ -104,7 +218,7 @@ def test_instantiate_asks_the_netlist(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_the_site_builds(tmp_path: Path) -> None:
     require_package("material", "docs")
-    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(tmp_path / "site")]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     pages = {str(path.relative_to(ROOT / "docs")) for path in DOCUMENTS if path.is_relative_to(ROOT / "docs")}

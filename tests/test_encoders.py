@@ -77,8 +77,8 @@ def test_logarithmic_refuses_negative_training_data() -> None:
     with pytest.raises(DataError) as caught:
         Logarithmic(2).fit(torch.tensor([[1.0, 0.5], [2.0, -1.5]]))
     assert str(caught.value) == (
-        "Logarithmic.fit: feature 1 has negative values, the lowest -1.5; logarithmic thresholds need values >= 0: shift "
-        "the data, or use SignMagnitude"
+        "Logarithmic.fit: feature 1 has negative values, the lowest -1.5; logarithmic thresholds need values >= 0: "
+        "shift the data, or use SignMagnitude"
     )
 
 
@@ -209,7 +209,8 @@ def test_fit_on_a_wrong_shape(shape: tuple[int, ...]) -> None:
     with pytest.raises(DataError) as caught:
         DistributiveThermometer(2).fit(torch.zeros(shape))
     assert str(caught.value) == (
-        f"DistributiveThermometer.fit: got data of shape {shape}; expected (samples, features) with at least one of each"
+        f"DistributiveThermometer.fit: got data of shape {shape}; expected (samples, features) with at least one of "
+        "each"
     )
 
 

@@ -87,7 +87,10 @@ def test_all_thermometers_take_a_grid(kind: type[Thermometer]) -> None:
         (
             4,
             2,
-            "Thermometer: 4 thresholds do not fit on a grid of 2 bits, which has 3 places; raise grid_bits or lower bits",
+            (
+                "Thermometer: 4 thresholds do not fit on a grid of 2 bits, which has 3 places; raise grid_bits or "
+                "lower bits"
+            ),
         ),
     ],
 )

@@ -1,6 +1,7 @@
 """Short trainings that settled how `cifar10_conv` is built and trained; accuracies on held-out training images.
 
-    python benchmarks/experiments/compare_cifar_recipes.py --data cifar10/ [--epochs 2] [--samples 8000] [--variant NAME]
+    python benchmarks/experiments/compare_cifar_recipes.py --data cifar10/ [--epochs 2] [--samples 8000]
+            [--variant NAME]
 
 Every variant has a thermometer of 3 bits, two stages with 3 x 3 windows (unless it says otherwise) whose outputs both
 enter 4,000 nodes with 512 candidates, tau 20, shifts by two pixels and mirroring. The test images are not used.

@@ -1,6 +1,7 @@
 """Short trainings that settled the depth of the gradient and residual models; accuracies on held-out training images.
 
-    python benchmarks/experiments/compare_depths.py --data mnist/ [--epochs 1] [--depths 4 6 8 10] [--kinds none layerwise ...]
+    python benchmarks/experiments/compare_depths.py --data mnist/ [--epochs 1] [--depths 4 6 8 10]
+            [--kinds none layerwise ...]
 
 Layers of 1,000 nodes, the options of `difflut.models.comparison`, one seed. The test images are not used.
 """

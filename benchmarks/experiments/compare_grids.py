@@ -1,12 +1,13 @@
 """Trainings with thresholds on grids of the pixel's upper bits: accuracy against the encoder's LUTs.
 
-    python benchmarks/experiments/compare_grids.py --data mnist/ --checkpoints DIR [--zoo] [--seeds 1] [--grid none --grid 5 ...]
+    python benchmarks/experiments/compare_grids.py --data mnist/ --checkpoints DIR [--zoo] [--seeds 1]
+            [--grid none --grid 5 ...]
 
-2 x 4,000 DWN stable nodes, 3 thermometer bits a pixel, shifts by one pixel. Short trainings have 196 candidates in the first
-layer and 4 epochs; their accuracy is that on 5,000 held-out training images after the last epoch, not the best one, and no
-test image is used. With `--zoo` the structure and the recipe are those of `mnist_fc_8k_dwn`, and the table has the accuracy
-of the chosen epoch on the held-out and on the test images. Trained models are kept in the directory of checkpoints;
-those that are there already are not trained again.
+2 x 4,000 DWN stable nodes, 3 thermometer bits a pixel, shifts by one pixel. Short trainings have 196 candidates in the
+first layer and 4 epochs; their accuracy is that on 5,000 held-out training images after the last epoch, not the best
+one, and no test image is used. With `--zoo` the structure and the recipe are those of `mnist_fc_8k_dwn`, and the table
+has the accuracy of the chosen epoch on the held-out and on the test images. Trained models are kept in the directory of
+checkpoints; those that are there already are not trained again.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     python benchmarks/experiments/compare_mapping.py --cones     difflogic-like networks, six- and four-input LUTs
     python benchmarks/experiments/compare_mapping.py --wide      single nodes of 5 to 8 inputs in LUTs of four inputs
 
-The netlist goes to Yosys as BLIF, comparators as inputs, what the head counts as outputs, so encoder and head are left out.
-Figures of --wide are cells a node, of 100 nodes (20 of 7 and of 8 inputs) with random tables, or the first
+The netlist goes to Yosys as BLIF, comparators as inputs, what the head counts as outputs, so encoder and head are left
+out. Figures of --wide are cells a node, of 100 nodes (20 of 7 and of 8 inputs) with random tables, or the first
 100 of a trained layer.
 """
 
@@ -68,7 +68,8 @@ def cells(netlist: Netlist, script: str) -> dict[str, int]:
 
 def cones() -> None:
     print(
-        "| network | LUT inputs | without `collapse_cones` | with it | Yosys, `abc -lut` |\n| --- | ---: | ---: | ---: | ---: |"
+        "| network | LUT inputs | without `collapse_cones` | with it | Yosys, `abc -lut` |\n"
+        "| --- | ---: | ---: | ---: | ---: |"
     )
     for widths in ((2000,) * 2, (2000,) * 4):
         raw = difflogic(widths)
@@ -91,7 +92,9 @@ def of_nodes(tables: np.ndarray) -> Netlist:
 
 
 def in_six(tables: np.ndarray) -> Netlist:
-    """Nodes of six inputs, each as six LUTs of four: the cofactors of inputs 4 and 5, and two that choose among them."""
+    """Nodes of six inputs, each as six LUTs of four: the cofactors of inputs 4 and 5, and two that choose among
+    them.
+    """
     nodes = len(tables)
     builder = NetlistBuilder("nodes", InputFormat(nodes * 6, 1))
     x = builder.add_comparators(np.arange(nodes * 6), np.ones(nodes * 6, np.int64)).reshape(nodes, 6)

@@ -2,9 +2,9 @@
 
     python benchmarks/experiments/compare_unseen.py NAME --data mnist/ [--fewer-than 1 60 600]
 
-For each node, the addresses that fewer than so many training images produce may get any value; the largest set of inputs
-that the node can then do without is removed, as `use_dont_cares` does it exactly. Prints what the passes leave of the
-network, and its accuracy on the test images.
+For each node, the addresses that fewer than so many training images produce may get any value; the largest set of
+inputs that the node can then do without is removed, as `use_dont_cares` does it exactly. Prints what the passes leave
+of the network, and its accuracy on the test images.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python benchmarks/experiments/effect_bitflip.py [--checkpoints build/zoo] [--data mnist/] [--draws 5]
 
-Without options it measures the shipped weights on the MNIST test images in the package. With `--checkpoints` it measures
-every NAME.SEED.safetensors that benchmarks/train_zoo.py left there. Writes docs/images/bitflip.png and its table into
-docs/training-aids.md.
+Without options it measures the shipped weights on the MNIST test images in the package. With `--checkpoints` it
+measures every NAME.SEED.safetensors that benchmarks/train_zoo.py left there. Writes docs/images/bitflip.png and its
+table into docs/training-aids.md.
 """
 
 from __future__ import annotations
@@ -120,7 +120,10 @@ def main() -> None:
     draw(
         curves, RATES, ROOT / "docs/images/bitflip.png", f"Bit flips at test time ({seeds}, {options.draws} draws each)"
     )
-    text = f"{len(split):,} MNIST test images, {seeds}, {options.draws} draws of the flips each; in %, mean ± standard deviation over seeds and draws.\n\n"
+    text = (
+        f"{len(split):,} MNIST test images, {seeds}, {options.draws} draws of the flips each; in %, mean ± "
+        "standard deviation over seeds and draws.\n\n"
+    )
     replace_block(ROOT / "docs/training-aids.md", "bitflip", text + table(curves, RATES))
     print(table(curves, RATES))
 

@@ -2,8 +2,8 @@
 
     python benchmarks/experiments/effect_convergence.py
 
-Draws the histories in benchmarks/model_zoo.json, which benchmarks/train_zoo.py measured: docs/images/convergence.png and
-its table in docs/training-aids.md.
+Draws the histories in benchmarks/model_zoo.json, which benchmarks/train_zoo.py measured: docs/images/convergence.png
+and its table in docs/training-aids.md.
 """
 
 from __future__ import annotations

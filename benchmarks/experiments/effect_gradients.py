@@ -132,7 +132,8 @@ def table(times: dict[str, Norms]) -> str:
             outputs, tables = norms[name]
             share = (tables[:, 0] / tables.sum(1)).mean()
             lines.append(
-                f"| `{name}` | {time} | {outputs[:, 0].mean():.1e} | {outputs[:, -1].mean():.1e} | {100 * share:.2g} % |"
+                f"| `{name}` | {time} | {outputs[:, 0].mean():.1e} | {outputs[:, -1].mean():.1e} | "
+                f"{100 * share:.2g} % |"
             )
     return "\n".join(lines)
 
@@ -151,7 +152,10 @@ def main() -> None:
             norms.update(found)
         print(name, flush=True)
     draw(times, ROOT / "docs/images/gradients.png")
-    text = f"{len(options.seeds)} seeds, batches of {BATCH} training images that the steps leave out; means.\n\n{table(times)}"
+    text = (
+        f"{len(options.seeds)} seeds, batches of {BATCH} training images that the steps leave out; "
+        f"means.\n\n{table(times)}"
+    )
     replace_block(ROOT / "docs/training-aids.md", "gradients", text)
     print(table(times))
 

@@ -37,22 +37,23 @@ PARTS = ("encoder", "layers", "group sum", "argmax", "rest")
 INTRODUCTION = """\
 # Hardware figures
 
-Printed by `make bench-hw`. The circuits of trained networks as difflut exports them, beside those that dwn2rtl 0.3.0 (from
-PyPI) writes for the same tables, connections and thresholds. Both are simulated first: the class of {images} MNIST test images
-must be PyTorch's. Both are then synthesised alike by Yosys 0.70, `{command}`, after one `flatten` and the map that turns
-reads of constant tables into LUT cells.
+Printed by `make bench-hw`. The circuits of trained networks as difflut exports them, beside those that dwn2rtl 0.3.0
+(from PyPI) writes for the same tables, connections and thresholds. Both are simulated first: the class of {images}
+MNIST test images must be PyTorch's. Both are then synthesised alike by Yosys 0.70, `{command}`, after one `flatten` and
+the map that turns reads of constant tables into LUT cells.
 
 - LUTs: LUT1 to LUT6 and LUT6_2 count one each, so do inverters and LUTs used as shift registers. What a place-and-route
   tool packs together later counts for neither design.
-- Parts: a second synthesis in which encoder, layers, group sum and argmax stay apart, so their sum differs a little from the
-  flattened total. "rest" lies between the parts: delays and valid bits.
-- MHz: the longest path in one simple delay model (`export/flows/clock.py` with the delays of the FPGA family) before placement, the same for all rows.
-  It compares rows; it promises no clock.
-- dwn2rtl's inputs are signed words one bit wider than the pixels, and its top gives the class only, with one register stage
-  behind encoder, each layer, group sum and argmax. "sign bits 0" is its design with the sign bits, which are always 0 for
-  pixels, masked in its encoder. Ours gives the class only, too (`--fpga xcup --outputs class`), and a valid bit.
-- mnist_1000_500 and mnist_2000_1000 were trained for 4 epochs (`python -m benchmarks.hardware.train_networks --data DIR`):
-  trained tables, not good networks. mnist_fc_8k_dwn is the zoo's.
+- Parts: a second synthesis in which encoder, layers, group sum and argmax stay apart, so their sum differs a little
+  from the flattened total. "rest" lies between the parts: delays and valid bits.
+- MHz: the longest path in one simple delay model (`export/flows/clock.py` with the delays of the FPGA family) before
+  placement, the same for all rows. It compares rows; it promises no clock.
+- dwn2rtl's inputs are signed words one bit wider than the pixels, and its top gives the class only, with one register
+  stage behind encoder, each layer, group sum and argmax. "sign bits 0" is its design with the sign bits, which are
+  always 0 for pixels, masked in its encoder. Ours gives the class only, too (`--fpga xcup --outputs class`), and a
+  valid bit.
+- mnist_1000_500 and mnist_2000_1000 were trained for 4 epochs (`python -m benchmarks.hardware.train_networks --data
+  DIR`): trained tables, not good networks. mnist_fc_8k_dwn is the zoo's.
 """
 DWN2RTL_MODULES = ("thermometer_encoder", "*popcount*", "*argmax*")
 
@@ -86,7 +87,8 @@ def main() -> None:
     print("\nCells that count as LUTs, flattened, and the cells on the longest path:\n")
     for row in rows:
         print(
-            f"- {row.command}: {listed(row.report['total']['luts_by_kind'])}; path: {listed(row.report['path']['cells'])}"
+            f"- {row.command}: {listed(row.report['total']['luts_by_kind'])}; path: "
+            f"{listed(row.report['path']['cells'])}"
         )
     print(f"\n{comparison(rows)}")
 

@@ -33,7 +33,9 @@ def install(folder: Path) -> Path:
 
 
 def integer_thresholds(model: BaseModel) -> npt.NDArray[np.int64]:
-    """int64 (features, bits): the largest code that is not above each threshold, so that the bit is `code > integer`."""
+    """int64 (features, bits): the largest code that is not above each threshold, so that the bit is
+    `code > integer`.
+    """
     codes = model.input_format.all_codes()
     above = model.input_format.values(codes)[:, None, None] > model.encoder.thresholds[None]
     lowest_above = np.where(above.any(0).numpy(), above.int().argmax(0).numpy(), len(codes))
@@ -82,7 +84,8 @@ def latency_cycles(folder: Path) -> int:
 
 
 def without_sign_bits(sources: list[Path], model: BaseModel, folder: Path) -> list[Path]:
-    """The same design, told that codes are never negative: the sign bit that dwn2rtl gives each code is 0 in the encoder.
+    """The same design, told that codes are never negative: the sign bit that dwn2rtl gives each code is 0 in the
+    encoder.
 
     dwn2rtl has no unsigned inputs. Whoever feeds it pixels may tie those bits, and synthesis then profits.
     """

@@ -26,9 +26,10 @@ FPGA = "xcup"
 INTRODUCTION = """
 ## Forms of a convolutional network
 
-Printed by `python -m benchmarks.hardware.forms`, which is part of `make bench-hw`: [the forms](convolution.md) of `cifar10_conv`, exported with
-`--fpga xcup`, in the cells that Yosys makes of them with the same command. RAM32M16 is distributed RAM (line buffers), RAMB18E2 and
-RAMB36E2 are block RAM (bits of maps, connections, tables). The unrolled form takes Yosys long; only `--form unrolled` synthesises it.
+Printed by `python -m benchmarks.hardware.forms`, which is part of `make bench-hw`: [the forms](convolution.md) of
+`cifar10_conv`, exported with `--fpga xcup`, in the cells that Yosys makes of them with the same command. RAM32M16 is
+distributed RAM (line buffers), RAMB18E2 and RAMB36E2 are block RAM (bits of maps, connections, tables). The unrolled
+form takes Yosys long; only `--form unrolled` synthesises it.
 """
 FORMS = ("folded=32", "streaming", "folded=1024", "folded=4096")
 

@@ -1,4 +1,6 @@
-"""The networks that are measured: two small ones, whose trained weights lie in `networks/`, and the zoo's 8,000-node one."""
+"""The networks that are measured: two small ones, whose trained weights lie in `networks/`, and the zoo's 8,000-node
+one.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """What `difflut verify` keeps in a build's work folder: the outcome, and what the RTL returned.
 
-Free of torch: `difflut report` reads it. `difflut prove` and `difflut synth` keep a `report.json` of their own beside it.
+Free of torch: `difflut report` reads it. `difflut prove` and `difflut synth` keep a `report.json` of their own beside
+it.
 """
 
 from __future__ import annotations
@@ -111,7 +112,9 @@ def keep(directory: Path, report: Mapping[str, Any], outputs: RtlOutputs | None)
 
 
 def kept(directory: Path) -> list[Record]:
-    """Every verification kept in a build, whatever build it was made on; compare the digests. Damaged ones are left out."""
+    """Every verification kept in a build, whatever build it was made on; compare the digests. Damaged ones are left
+    out.
+    """
     found = []
     for path in sorted((Path(directory) / bundle.WORK_FOLDER).glob(f"{_PREFIX}*/{REPORT_FILE}")):
         report = read_object(path, VERIFICATION)

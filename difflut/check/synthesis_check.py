@@ -1,4 +1,6 @@
-"""The synthesised netlist of a build against PyTorch: simulated on real and random inputs, and proved where that finishes."""
+"""The synthesised netlist of a build against PyTorch: simulated on real and random inputs, and proved where that
+finishes.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +78,8 @@ def check_netlist(
     seed: int = 0,
     opened: OpenedBuild | None = None,
 ) -> NetlistCheck:
-    """Compare the netlist of an earlier `yosys.synthesise` with PyTorch, and add the outcome to that report, as `check`.
+    """Compare the netlist of an earlier `yosys.synthesise` with PyTorch, and add the outcome to that report, as
+    `check`.
 
     Args:
         directory: a build directory.

@@ -120,8 +120,8 @@ def verify(
 ) -> VerificationReport:
     """Compare a build's netlist (all samples) and its RTL (the first `samples`) with PyTorch.
 
-    Both also run on `RANDOM_SAMPLES` samples of random codes (`WAVES_RANDOM_SAMPLES` with waves). The outcome and what the
-    RTL returned are kept in the build's work folder (`difflut.check.records`).
+    Both also run on `RANDOM_SAMPLES` samples of random codes (`WAVES_RANDOM_SAMPLES` with waves). The outcome and what
+    the RTL returned are kept in the build's work folder (`difflut.check.records`).
 
     Args:
         directory: a build directory.

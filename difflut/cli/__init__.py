@@ -57,7 +57,9 @@ class _Signalled(KeyboardInterrupt):
 
 @contextmanager
 def _signals_interrupt() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP, unless they are ignored, end a command as Ctrl-C does: tools end, nothing is left behind."""
+    """Let SIGTERM and SIGHUP, unless they are ignored, end a command as Ctrl-C does: tools end, nothing is left
+    behind.
+    """
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise _Signalled(number)

@@ -65,8 +65,9 @@ if TYPE_CHECKING:
     default="unrolled",
     show_default=True,
     metavar="unrolled|streaming|folded=N",
-    help="Convolutions: every position at once, an image a cycle; or each kernel once, a pixel a cycle; or an image about every "
-    "N cycles: several pixels a cycle if N is less than an image has, else the layers behind them in memories.",
+    help="Convolutions: every position at once, an image a cycle; or each kernel once, a pixel a cycle; or an image "
+    "about every N cycles: several pixels a cycle if N is less than an image has, else the layers behind them in "
+    "memories.",
 )
 @click.option("--fmax", type=float, metavar="MHZ", help="Fewest cycles that reach this estimated clock (auto).")
 @click.option("--latency", type=int, metavar="CYCLES", help="Fastest estimated clock in at most these cycles (auto).")
@@ -158,8 +159,8 @@ def lines(info: BuildInfo) -> Iterator[str]:
     if (timing := info.timing) is not None:
         of_body = " for the dense part" if pixels else ""
         yield (
-            f"about {timing.fmax_mhz:g} MHz on {info.fpga}{of_body} (an estimate); slowest is stage {timing.critical_path.stage}: "
-            f"{' <- '.join(timing.critical_path.path)}"
+            f"about {timing.fmax_mhz:g} MHz on {info.fpga}{of_body} (an estimate); slowest is stage "
+            f"{timing.critical_path.stage}: {' <- '.join(timing.critical_path.path)}"
         )
 
 
@@ -173,8 +174,8 @@ def _stream_lines(info: BuildInfo, pixels: Pixels) -> Iterator[str]:
     if (program := pixels.program) is not None:
         yield (
             f"dense part: {program.nodes_per_cycle} LUT{'s' if program.nodes_per_cycle > 1 else ''} a cycle for "
-            f"{program.program_cycles} cycles, with {program.table_bits} bits of tables and {program.connection_bits} of "
-            f"connections in memory"
+            f"{program.program_cycles} cycles, with {program.table_bits} bits of tables and {program.connection_bits} "
+            "of connections in memory"
         )
         yield f"{buffers}, {program.copies} copies of {program.copy_bits} bits of maps for the dense part"
     else:

@@ -26,8 +26,8 @@ _CODES_SHOWN_A_LINE = 28
 def command(directory: Path, as_json: bool) -> None:
     """Prove for all inputs that a build's RTL computes what was traced from the model.
 
-    DIR is a directory made by `difflut export`. The RTL is read back with Yosys. Exit status 1 unless all was proved; an
-    input that shows the difference is printed, and stored for `difflut verify DIR --replay FILE`.
+    DIR is a directory made by `difflut export`. The RTL is read back with Yosys. Exit status 1 unless all was proved;
+    an input that shows the difference is printed, and stored for `difflut verify DIR --replay FILE`.
     """
     report = run(directory)
     if as_json:

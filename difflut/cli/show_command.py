@@ -33,7 +33,8 @@ _READERS_SHOWN = 8
 def command(source: str, node: str, depth: int, out: Path | None, model_class: str | None, as_json: bool) -> None:
     """Say what a node of a circuit computes, from what and for which class, and draw its cone.
 
-    DIR is a build made by `difflut export`; NAME a zoo model and CKPT a checkpoint, which are traced as an export would.
+    DIR is a build made by `difflut export`; NAME a zoo model and CKPT a checkpoint, which are traced as an export
+    would.
     """
     from difflut.errors import ConfigError
     from difflut.export.circuit.cone import find_cone

@@ -53,7 +53,8 @@ Report = Callable[[str], None]
 @click.option(
     "--device",
     metavar="PART",
-    help=f"nextpnr: the part, such as {placed_devices()[0][2].part}, an unknown one lists all; vivado: any part that it knows.",
+    help=f"nextpnr: the part, such as {placed_devices()[0][2].part}, an unknown one lists all; "
+    "vivado: any part that it knows.",
 )
 @click.option(
     "--freq",
@@ -123,8 +124,9 @@ def _check(directory: Path, fpga: str, options: dict[str, Any]) -> NetlistCheck:
     from difflut.check.builds import open_build
     from difflut.check.synthesis_check import check_netlist
 
-    data, opened = None, open_build(directory, options["model_class"])
+    data, opened = None, None
     if options["check"]:
+        opened = open_build(directory, options["model_class"])
         data, _ = labelled_test_samples(opened.model, None)
     return check_netlist(
         directory,
@@ -175,7 +177,10 @@ def _vivado(directory: Path, report: Report, as_json: bool, options: dict[str, A
 def _missed(asked: float | None, mhz: float) -> str:
     if asked is None or mhz >= asked:
         return ""
-    return f"--freq {asked:g} is not reached: {mhz:.1f} MHz routed; try more registers (export --pipeline), or another --seed"
+    return (
+        f"--freq {asked:g} is not reached: {mhz:.1f} MHz routed; try more registers (export --pipeline), or "
+        "another --seed"
+    )
 
 
 def _end_progress(as_json: bool) -> None:
@@ -199,8 +204,8 @@ def _show_synthesis(result: SynthesisReport, check: NetlistCheck | None) -> None
             "agrees with PyTorch" if check.ok else f"{check.mismatches} differ from PyTorch: {check.first_mismatch}"
         )
         click.echo(
-            f"  netlist in {check.simulator}, {check.images} images and {check.random} random inputs: {agreed}; latency "
-            f"{check.latency_cycles} cycles"
+            f"  netlist in {check.simulator}, {check.images} images and {check.random} random inputs: {agreed}; "
+            f"latency {check.latency_cycles} cycles"
         )
         click.echo(f"  netlist against RTL, all inputs: {check.proof}")
     click.echo(f"  {result.seconds:.0f} s; netlist, logs and report in {result.folder}")
@@ -217,7 +222,10 @@ def _show_routed(result: RoutedReport) -> None:
             path = clock.path
             limit = ""
             if path is not None:
-                limit = f"; {path.delay_ns:.2f} ns, of which {path.routing_ns:.2f} in wires, from {path.source} to {path.sink}"
+                limit = (
+                    f"; {path.delay_ns:.2f} ns, of which {path.routing_ns:.2f} in wires, from {path.source} to "
+                    f"{path.sink}"
+                )
                 limit += "" if path.in_core else " (in the shell)"
             click.echo(f"  seed {placement.seed}, {name}: {clock.mhz:.1f} MHz, asked for {clock.asked_mhz:.0f}{limit}")
     if result.estimated_mhz is not None:
@@ -232,10 +240,13 @@ def _show_vivado(result: VivadoReport) -> None:
         click.echo(f"  not run: start {result.folder}/run.sh where Vivado is installed")
         return
     used, timing = result.utilisation, result.timing
-    click.echo(f"  Vivado {used.version}: {used.luts:,} LUTs, {sum(used.carries.values()):,} carry, {used.muxes:,} mux, "
-               f"{used.flip_flops:,} FFs")  # fmt: skip
     click.echo(
-        f"  routed: {timing.mhz:.1f} MHz, worst slack {timing.worst_slack_ns:.3f} ns, {timing.failing} failing endpoints"
+        f"  Vivado {used.version}: {used.luts:,} LUTs, {sum(used.carries.values()):,} carry, {used.muxes:,} "
+        f"mux, {used.flip_flops:,} FFs"
+    )
+    click.echo(
+        f"  routed: {timing.mhz:.1f} MHz, worst slack {timing.worst_slack_ns:.3f} ns, {timing.failing} failing "
+        "endpoints"
     )
     if timing.path is not None:
         path = timing.path

@@ -47,9 +47,9 @@ def command(
 ) -> None:
     """Print what every layer of a circuit computes for one sample: encoder bits, node outputs, scores, class.
 
-    DIR is a build made by `difflut export`; NAME a zoo model and CKPT a checkpoint, which are also run in PyTorch and must
-    agree (exit status 1 if not). The bits are those of the traced netlist, which holds every node, in difflut's reference
-    simulator: for the RTL's own registers see `difflut verify --waves`.
+    DIR is a build made by `difflut export`; NAME a zoo model and CKPT a checkpoint, which are also run in PyTorch and
+    must agree (exit status 1 if not). The bits are those of the traced netlist, which holds every node, in difflut's
+    reference simulator: for the RTL's own registers see `difflut verify --waves`.
     """
     from difflut.errors import ConfigError
     from difflut.inspect.circuits import open_circuit

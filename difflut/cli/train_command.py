@@ -90,6 +90,6 @@ def command(
         return
     click.echo(
         f"{out}: epoch {result.best_epoch} of {len(result.history)}, {percent(result.validation_accuracy)} on "
-        f"{recipe.validation} held-out {data.name} samples, {percent(result.test_accuracy)} on the {len(data.test)} test "
-        f"samples"
+        f"{recipe.validation} held-out {data.name} samples, {percent(result.test_accuracy)} on the {len(data.test)} "
+        "test samples"
     )

@@ -57,8 +57,8 @@ def load_npz(path: str | os.PathLike[str]) -> Dataset:
     """A user's own data from an npz file: x_train, y_train, x_test, y_test; the file's stem names the data set.
 
     x: (N, ...), the same sample shape in both splits. Integers are codes of the model's input format (they keep
-    their dtype where PyTorch has it, otherwise the next wider one), floating numbers become float32. y: integer class indices
-    (N,), counted from 0.
+    their dtype where PyTorch has it, otherwise the next wider one), floating numbers become float32. y: integer class
+    indices (N,), counted from 0.
 
     Args:
         path: the file, or a directory that holds exactly one npz file.
@@ -76,15 +76,16 @@ def load_npz(path: str | os.PathLike[str]) -> Dataset:
             )
         if x.ndim < 2 or len(x) != len(y) or x.dtype.kind not in "biuf" or x.dtype == np.uint64:
             raise DataError(
-                f"{file}: x_{part} is {x.dtype} {x.shape}; expected numbers or integer codes ({len(y)}, ...), one row a label"
+                f"{file}: x_{part} is {x.dtype} {x.shape}; expected numbers or integer codes ({len(y)}, ...), one row "
+                "a label"
             )
         if x.dtype.kind == "f" and not np.isfinite(x).all():
             raise DataError(f"{file}: x_{part} has {np.count_nonzero(~np.isfinite(x))} values that are not finite")
     train, test = arrays["x_train"], arrays["x_test"]
     if train.shape[1:] != test.shape[1:] or (train.dtype.kind == "f") != (test.dtype.kind == "f"):
         raise DataError(
-            f"{file}: a sample is {train.dtype} {train.shape[1:]} in x_train and {test.dtype} {test.shape[1:]} in x_test; "
-            f"expected the same shape, and integer codes or floating numbers in both"
+            f"{file}: a sample is {train.dtype} {train.shape[1:]} in x_train and {test.dtype} {test.shape[1:]} in "
+            "x_test; expected the same shape, and integer codes or floating numbers in both"
         )
     return to_dataset(file.stem, {key: _for_torch(array) for key, array in arrays.items()})
 

@@ -62,8 +62,8 @@ def _binary(folder: Path) -> Arrays:
         pickled = [place / "data_batch_1" for place in (folder, folder / "cifar-10-batches-py")]
         if any(path.is_file() for path in pickled):
             raise DataError(
-                f"{folder}: holds the Python version of CIFAR-10 (data_batch_1 ...), whose files are pickles and can run "
-                f"any code when read; take the binary version (cifar-10-binary.tar.gz: data_batch_1.bin ... "
+                f"{folder}: holds the Python version of CIFAR-10 (data_batch_1 ...), whose files are pickles and can "
+                "run any code when read; take the binary version (cifar-10-binary.tar.gz: data_batch_1.bin ... "
                 f"data_batch_5.bin, test_batch.bin), or let torchvision read it: --download"
             )
         raise DataError(

@@ -69,7 +69,8 @@ class Encoder(nn.Module):
         name = type(self).__name__
         if x.ndim != 2 or x.shape[0] == 0 or x.shape[1] == 0:
             raise DataError(
-                f"{name}.fit: got data of shape {tuple(x.shape)}; expected (samples, features) with at least one of each"
+                f"{name}.fit: got data of shape {tuple(x.shape)}; expected (samples, features) with at least one of "
+                "each"
             )
         if not bool(torch.isfinite(x).all()):
             raise DataError(f"{name}.fit: the data contain NaN or infinity; remove or replace them")
@@ -94,8 +95,8 @@ class Encoder(nn.Module):
             raise NotFittedError(f"{type(self).__name__} is not fitted; call fit(training_data) first")
         if x.ndim != 2 or x.shape[1] != self.features:  # one feature would broadcast silently
             raise InputShapeError(
-                f"{type(self).__name__}: got numbers of shape {tuple(x.shape)}; expected (samples, {self.features}), the "
-                f"features that it was fitted on"
+                f"{type(self).__name__}: got numbers of shape {tuple(x.shape)}; expected (samples, {self.features}), "
+                "the features that it was fitted on"
             )
         comparisons: Tensor = encode(x.to(self.thresholds.dtype), self.thresholds)
         return self.code_bits(comparisons).flatten(1)

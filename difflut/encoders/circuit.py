@@ -21,8 +21,8 @@ class CodeCircuit(nn.Module):
     """Turns sorted comparisons into the code word of their level, by parities looked up in tables.
 
     The level is the number of comparisons that hold, and comparison t separates level t from level t + 1. Hence a
-    bit of the word is its value in level 0, changed once by each comparison at which it toggles: a parity. A parity of m
-    signals is a tree of the fewest lookups of six inputs that it can have, ceil((m - 1) / 5), and among those trees
+    bit of the word is its value in level 0, changed once by each comparison at which it toggles: a parity. A parity of
+    m signals is a tree of the fewest lookups of six inputs that it can have, ceil((m - 1) / 5), and among those trees
     the shallowest. Comparisons at which the same bits toggle may be folded by a tree that these bits share; they are
     where that saves lookups.
 
@@ -93,7 +93,9 @@ class _Gate:
 
 @dataclass
 class _Plan:
-    """The lookups of a circuit; signal numbers below `comparisons` are the comparisons, the others the gates' outputs."""
+    """The lookups of a circuit; signal numbers below `comparisons` are the comparisons, the others the gates'
+    outputs.
+    """
 
     comparisons: int
     gates: list[_Gate] = field(default_factory=list)
@@ -102,8 +104,8 @@ class _Plan:
     def add_parity(self, signals: Sequence[_Signal], inverted: bool = False) -> _Signal:
         """Add the parity of at least one signal, or its complement; one signal as it is needs no lookup.
 
-        The shallowest signals are merged first, which gives the shallowest tree (Golumbic, "Combinatorial Merging", IEEE
-        Transactions on Computers, 1976). Only the first lookup may have fewer than six inputs.
+        The shallowest signals are merged first, which gives the shallowest tree (Golumbic, "Combinatorial Merging",
+        IEEE Transactions on Computers, 1976). Only the first lookup may have fewer than six inputs.
         """
         heap = sorted(signals)
         size = (len(heap) - 2) % (INPUTS - 1) + 2 if len(heap) > 1 else 1

@@ -1,7 +1,7 @@
 """Codes other than the thermometer: the level of a number, written in Gray code, one-hot, binary, sign and magnitude.
 
-A number's *level* is how many of its feature's thresholds it is above. Each encoder here has a fixed code word for every
-level; bit 0 of a word is the least significant one. A feature that is constant in the training data has equal
+A number's *level* is how many of its feature's thresholds it is above. Each encoder here has a fixed code word for
+every level; bit 0 of a word is the least significant one. A feature that is constant in the training data has equal
 thresholds, so only the lowest and the highest level occur.
 """
 
@@ -33,8 +33,8 @@ class CodeEncoder(Encoder):
         name, expected = type(self).__name__, (self.thresholds_per_feature + 1, bits)
         if words.shape != expected or words.dtype != torch.bool:
             raise ConfigError(
-                f"{name}.words: gave {words.dtype} {tuple(words.shape)}; expected torch.bool (thresholds_per_feature + 1, "
-                f"bits) = {expected}"
+                f"{name}.words: gave {words.dtype} {tuple(words.shape)}; expected torch.bool (thresholds_per_feature "
+                f"+ 1, bits) = {expected}"
             )
         constant = (words == words[0]).all(dim=0)
         if bool(constant.any()):
@@ -91,8 +91,8 @@ class _DenseCode(CodeEncoder):
 class Binary(_DenseCode):
     """Binary code: the level, out of 2**bits of equal width, as an unsigned integer.
 
-    It is the parity of a number's Gray code bits from the most significant one down. Source: Knuth, "The Art of Computer
-    Programming", volume 2, section 4.1.
+    It is the parity of a number's Gray code bits from the most significant one down. Source: Knuth, "The Art of
+    Computer Programming", volume 2, section 4.1.
     """
 
     def words(self) -> Tensor:
@@ -113,8 +113,8 @@ class Gray(_DenseCode):
 class SignMagnitude(_DenseCode):
     """Sign and magnitude: the last bit says that the number is negative, the others are |x|'s level in binary.
 
-    The magnitude has 2**(bits - 1) levels of equal width from 0 to the largest |x| of the feature, so x and -x differ in
-    the sign alone, and zero is positive. Made for features of both signs; without negative numbers the sign
+    The magnitude has 2**(bits - 1) levels of equal width from 0 to the largest |x| of the feature, so x and -x differ
+    in the sign alone, and zero is positive. Made for features of both signs; without negative numbers the sign
     bit is constant. Numbers between zero and the smallest normal float32 count as zero. Source: Knuth, "The Art of
     Computer Programming", volume 2, section 4.1.
     """

@@ -17,8 +17,8 @@ def check_grid(name: str, grid_bits: int, thresholds: int, form: InputFormat) ->
         )
     if thresholds > (1 << grid_bits) - 1:
         raise ConfigError(
-            f"{name}: {thresholds} thresholds do not fit on a grid of {grid_bits} bits, which has {(1 << grid_bits) - 1} "
-            f"places; raise grid_bits or lower bits"
+            f"{name}: {thresholds} thresholds do not fit on a grid of {grid_bits} bits, which has "
+            f"{(1 << grid_bits) - 1} places; raise grid_bits or lower bits"
         )
 
 

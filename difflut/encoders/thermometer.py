@@ -19,7 +19,8 @@ class GridEncoder(Encoder):
     """An encoder whose fitted thresholds may be moved to a coarse grid of the input codes.
 
     With `grid_bits` = g every threshold is a multiple of 2**(width_bits - g) in the codes, so that a comparison in
-    hardware reads only the g upper bits of a code; see `difflut.encoders.grid.snap`. Loaded thresholds stay as they are.
+    hardware reads only the g upper bits of a code; see `difflut.encoders.grid.snap`. Loaded thresholds stay as they
+    are.
 
     Args:
         bits: the number of bits per feature.
@@ -60,8 +61,8 @@ class GaussianThermometer(GridEncoder):
     """Gaussian thermometer: thresholds that cut a fitted normal distribution into bits + 1 parts of equal probability.
 
     Threshold t is mean + deviation * quantile((t + 1) / (bits + 1)), with each feature's mean and standard deviation
-    (maximum likelihood, divided by N) and the quantile function of the standard normal distribution. Source: Susskind et
-    al., "Weightless Neural Networks for Efficient Edge Inference" (BTHOWeN), PACT 2022.
+    (maximum likelihood, divided by N) and the quantile function of the standard normal distribution. Source: Susskind
+    et al., "Weightless Neural Networks for Efficient Edge Inference" (BTHOWeN), PACT 2022.
     """
 
     def compute_thresholds(self, x: Tensor) -> Tensor:
@@ -77,8 +78,8 @@ class DistributiveThermometer(GridEncoder):
     """Distributive thermometer: thresholds at a feature's empirical quantiles, so each bit halves the data evenly.
 
     Source: Bacellar et al., "Distributive Thermometer: A New Unary Encoding for Weightless Neural Networks",
-    ESANN 2022. Threshold t is the sorted training value at position floor(N * (t + 1) / (bits + 1)). Where fewer distinct
-    values than levels occur, neighbouring thresholds are equal.
+    ESANN 2022. Threshold t is the sorted training value at position floor(N * (t + 1) / (bits + 1)). Where fewer
+    distinct values than levels occur, neighbouring thresholds are equal.
     """
 
     def compute_thresholds(self, x: Tensor) -> Tensor:
@@ -101,8 +102,9 @@ class Logarithmic(GridEncoder):
         if bool((x < 0).any()):
             feature = int((x < 0).any(dim=0).nonzero()[0])
             raise DataError(
-                f"{type(self).__name__}.fit: feature {feature} has negative values, the lowest {x[:, feature].min():g}; "
-                f"logarithmic thresholds need values >= 0: shift the data, or use SignMagnitude"
+                f"{type(self).__name__}.fit: feature {feature} has negative values, the lowest "
+                f"{x[:, feature].min():g}; logarithmic thresholds need values >= 0: shift the data, or use "
+                "SignMagnitude"
             )
         high = x.amax(dim=0)
         low = torch.where(x > 0, x, high).amin(dim=0)

@@ -60,8 +60,9 @@ def _of_build(folder: Path) -> OpenedCircuit:
     build = bundle.read(folder)
     if build.circuit.layers:
         raise BundleError(
-            f"{folder}: a streaming circuit, which does not have every node by itself; give {folder / bundle.MODEL_FILE} instead, "
-            f"which is traced with all of them, or draw its maps with `difflut report {folder}`"
+            f"{folder}: a streaming circuit, which does not have every node by itself; give "
+            f"{folder / bundle.MODEL_FILE} instead, which is traced with all of them, or draw its maps with `difflut "
+            f"report {folder}`"
         )
     info = build.info
     return OpenedCircuit(

@@ -15,7 +15,8 @@ _STYLE = """
 svg { background: #fff; color: #1d2129; font: 12px system-ui, sans-serif; }
 .box { fill: #eef4fa; stroke: #3b82c4; } .node { fill: #e8f5f2; stroke: #2a9d8f; } .cut { stroke-dasharray: 4 3; }
 .goal { fill: #fdf1e2; stroke: #e9963e; stroke-width: 2; } .wire { fill: none; stroke: #8a929e; stroke-width: 1.1; }
-text { fill: currentColor; } .pin, .table { font-size: 10px; fill: #5b6472; } .table { font-family: ui-monospace, monospace; }
+text { fill: currentColor; } .pin, .table { font-size: 10px; fill: #5b6472; }
+.table { font-family: ui-monospace, monospace; }
 @media (prefers-color-scheme: dark) {
 svg { background: #14171c; color: #e6e9ee; } .box { fill: #1b2a3a; } .node { fill: #17302d; } .goal { fill: #3a2b17; }
 .pin, .table { fill: #a2abb8; }
@@ -64,11 +65,10 @@ def draw_cone(netlist: Netlist, cone: Cone, shape: tuple[int, ...] = ()) -> str:
     ordered = parts[wires:] + parts[:wires]
     title = escape(f"Cone of {net_name(netlist, cone.node, shape)}")
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}" '
-        f'role="img" aria-label="{title}">\n<title>{title}</title>\n<style>{_STYLE}</style>\n'
-        f'<text x="{_MARGIN}" y="{_MARGIN + 6}" font-weight="600">{title}; input numbers are bits of the table address</text>\n'
-        + "\n".join(ordered)
-        + "\n</svg>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} '
+        f'{height:g}" role="img" aria-label="{title}">\n<title>{title}</title>\n<style>{_STYLE}</style>\n'
+        f'<text x="{_MARGIN}" y="{_MARGIN + 6}" font-weight="600">{title}; input numbers are bits of the table '
+        "address</text>\n" + "\n".join(ordered) + "\n</svg>\n"
     )
 
 

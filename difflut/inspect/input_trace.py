@@ -1,7 +1,7 @@
 """One sample through a circuit: encoder bits, every layer's bits, scores and class, by the reference simulator.
 
-The netlist is the one that was traced, before the passes, so that every node of the model is in it; what was emitted must give
-the same scores.
+The netlist is the one that was traced, before the passes, so that every node of the model is in it; what was emitted
+must give the same scores.
 """
 
 from __future__ import annotations
@@ -153,7 +153,8 @@ def quantised(values: npt.NDArray[Any], circuit: OpenedCircuit, where: str) -> n
     form = circuit.traced.input
     if values.size != form.features or values.dtype.kind not in "iuf":
         raise DataError(
-            f"{where}: holds {values.dtype} {values.shape}; expected one sample of {form.features} features, shape {circuit.shape}"
+            f"{where}: holds {values.dtype} {values.shape}; expected one sample of {form.features} features, shape "
+            f"{circuit.shape}"
         )
     if values.dtype.kind != "f":
         return values.astype(np.int64).reshape(-1)
@@ -177,7 +178,8 @@ def _read_png(path: Path, circuit: OpenedCircuit) -> npt.NDArray[Any]:
     shape, form = circuit.shape, circuit.traced.input
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[0] != 3) or (form.width_bits, form.signed) != (8, False):
         raise ConfigError(
-            f"{path}: the model takes {form.features} codes of shape {shape}, no image of 8-bit pixels; give a .npy file"
+            f"{path}: the model takes {form.features} codes of shape {shape}, no image of 8-bit pixels; give a .npy "
+            "file"
         )
     try:
         with Image.open(path) as image:
@@ -186,7 +188,7 @@ def _read_png(path: Path, circuit: OpenedCircuit) -> npt.NDArray[Any]:
         raise DataError(f"{path}: cannot be read ({error}); expected a PNG image") from error
     if pixels.shape[:2] != shape[-2:]:
         raise DataError(
-            f"{path}: is {pixels.shape[1]} pixels wide and {pixels.shape[0]} high; expected {shape[-1]} and {shape[-2]}, "
-            f"as the model takes them: scale it first"
+            f"{path}: is {pixels.shape[1]} pixels wide and {pixels.shape[0]} high; expected {shape[-1]} and "
+            f"{shape[-2]}, as the model takes them: scale it first"
         )
     return pixels if len(shape) == 2 else np.moveaxis(pixels, 2, 0)

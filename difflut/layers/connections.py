@@ -54,8 +54,8 @@ class LearnableConnections(nn.Module):
     """Each of `ports` node inputs chooses one input bit: the candidate with the largest weight.
 
     Forward selects that bit; backward treats the choice as a weighted sum of the candidates (straight-through
-    argmax), with bits counted as -1/+1. Source: Bacellar et al., "Differentiable Weightless Neural Networks", ICML 2024,
-    section 3.2.
+    argmax), with bits counted as -1/+1. Source: Bacellar et al., "Differentiable Weightless Neural Networks", ICML
+    2024, section 3.2.
 
     With `candidates` = k the ports are divided into blocks that share k random input bits, so that the weight
     gradient stays one dense matrix product a block and costs k / in_width of the full one. There are enough blocks to

@@ -19,8 +19,9 @@ class ConvLUTLayer(nn.Module):
 
     The kernels are `depth` LUT layers, shared by all positions: the first has kernels * n**(depth - 1) nodes that read
     the window's bits (random or learnable connections), each further one reads n outputs of the one before and the
-    last has one node a kernel. In eval mode the layer is the primitive `convolve`; while training, windows enter the LUT
-    layers as rows of the batch. Source: Petersen et al., "Convolutional Differentiable Logic Gate Networks", NeurIPS 2024, where n is 2.
+    last has one node a kernel. In eval mode the layer is the primitive `convolve`; while training, windows enter the
+    LUT layers as rows of the batch. Source: Petersen et al., "Convolutional Differentiable Logic Gate Networks",
+    NeurIPS 2024, where n is 2.
 
     Args:
         in_channels: the number of input channels.

@@ -13,8 +13,8 @@ from difflut.nodes.base import address_bits
 
 # How far a chosen bit lies from the decision: half of the range of a trained value, so that training can still turn it.
 MARGIN = 0.5
-# Of the fit to families whose tables are no parameters. It starts from shrunk parameters, because a family that bounds its
-# values has no gradient far from 0.
+# Of the fit to families whose tables are no parameters. It starts from shrunk parameters, because a family that bounds
+# its values has no gradient far from 0.
 STEPS, LEARNING_RATE, SHRINK = 300, 0.05, 0.1
 
 

@@ -113,10 +113,7 @@ def model_factory(reference: str) -> Callable[[], BaseModel]:
     try:
         found = getattr(_import_named(module_name), class_name)
     except (ImportError, AttributeError, ValueError, OSError) as error:
-        raise ConfigError(
-            f"cannot load model {reference!r}: {error}; expected an importable module:Class, installed, in the working directory "
-            f"or where PYTHONPATH says"
-        ) from error
+        raise ConfigError(f"cannot load model {reference!r}: {error}; expected an importable module:Class") from error
     if not (isinstance(found, type) and issubclass(found, BaseModel)):
         raise ConfigError(f"{reference!r} is not a subclass of difflut.models.BaseModel")
     return found
@@ -125,8 +122,8 @@ def model_factory(reference: str) -> Callable[[], BaseModel]:
 def _import_named(module: str) -> ModuleType:
     """Import a module that the user named as code.
 
-    If only the working directory has it, that is searched from then on, after all else: the module may import its neighbours,
-    now or when its functions run.
+    If only the working directory has it, that is searched from then on, after all else: the module may import its
+    neighbours, now or when its functions run.
     """
     name = module.partition(".")[0]
     importlib.invalidate_caches()

@@ -148,7 +148,9 @@ class BaseModel(nn.Module, ABC):
             layer.nodes.project()
 
     def count_parameters(self) -> dict[str, int]:
-        """The number of values: `total`, `trainable` (parameters), `non_trainable` (tables, connections, thresholds)."""
+        """The number of values: `total`, `trainable` (parameters), `non_trainable` (tables, connections,
+        thresholds).
+        """
         trainable = sum(p.numel() for p in self.parameters() if p.requires_grad)
         fixed = sum(p.numel() for p in self.parameters() if not p.requires_grad)
         fixed += sum(value.numel() for value in self._persistent_buffers().values())

@@ -17,8 +17,8 @@ from difflut.models.base_model import BaseModel
 class ChannelThermometer(Encoder):
     """Distributive thermometer whose thresholds are shared by all pixels of a channel, as a convolution needs it.
 
-    Threshold t of a channel is its value at position floor(V * (t + 1) / (bits + 1)) of its V sorted training values; see
-    `DistributiveThermometer`. At most `MAX_VALUES` evenly spaced values a channel are sorted.
+    Threshold t of a channel is its value at position floor(V * (t + 1) / (bits + 1)) of its V sorted training values;
+    see `DistributiveThermometer`. At most `MAX_VALUES` evenly spaced values a channel are sorted.
 
     Args:
         bits: thermometer bits per feature.

@@ -37,8 +37,8 @@ def hard_lookup(inputs: Tensor, table: Tensor, slopes: Tensor | None, threshold:
     """1 where the addressed entry of a table is above the threshold, else 0: (nodes, N).
 
     The gradient towards the table goes straight through to the addressed entry, as if it were not rounded. The gradient
-    towards input i is slopes[:, i] at the address; slopes, floating (nodes, n, 2**n), counts as a constant. It may be None
-    where the inputs take no gradient.
+    towards input i is slopes[:, i] at the address; slopes, floating (nodes, n, 2**n), counts as a constant. It may be
+    None where the inputs take no gradient.
     """
     output: Tensor = _HardLookup.apply(inputs, table, slopes, threshold)  # type: ignore[no-untyped-call]
     return output

@@ -1,4 +1,6 @@
-"""The report of a build: one self-contained HTML page and the figures in it. Free of torch; drawing needs matplotlib."""
+"""The report of a build: one self-contained HTML page and the figures in it. Free of torch; drawing needs
+matplotlib.
+"""
 
 from __future__ import annotations
 

@@ -189,9 +189,9 @@ def incomparable(here: Facts, there: Facts) -> tuple[str, ...]:
         f"{one} takes an image pixel by pixel, {two} whole. Latency counts from the last word of an image on the port."
     )
     size = (
-        "The stream has few copies of each kernel and the other circuit one for every position, so LUTs of kernels stand against "
-        "those of the model's layers, and their lines have no counterpart. Masks, counters, line buffers and kept bits of "
-        "the stream are in no estimate of LUTs; a synthesis of both counts them."
+        "The stream has few copies of each kernel and the other circuit one for every position, so LUTs of kernels "
+        "stand against those of the model's layers, and their lines have no counterpart. Masks, counters, line "
+        "buffers and kept bits of the stream are in no estimate of LUTs; a synthesis of both counts them."
     )
     return entry, size
 

@@ -10,7 +10,7 @@ COMFORTABLE = 0.8
 
 
 def smallest(family: Family, luts: int) -> tuple[Device, int] | None:
-    """The smallest device of a family of which `luts` are at most the share `COMFORTABLE`, and its LUTs; None if there is none."""
+    """The smallest device of which `luts` are at most the share `COMFORTABLE`, and its LUTs; None if there is none."""
     sizes = [(device, device.luts) for device in family.devices if device.luts is not None]
     fitting = [(device, size) for device, size in sizes if luts <= COMFORTABLE * size]
     return min(fitting, key=lambda entry: entry[1], default=None)

@@ -205,7 +205,9 @@ def _missing(
 
 
 def _verify_options(model: ModelInfo) -> str:
-    """What `difflut verify` must be told: where the samples are unless the package ships them, and the user's own class."""
+    """What `difflut verify` must be told: where the samples are unless the package ships them, and the user's own
+    class.
+    """
     own = "" if model.class_name.startswith("difflut.models.") else f" --model {shlex.quote(model.class_name)}"
     return own + ("" if model.trained.get("data") == "MNIST" else " --data DIR")
 

@@ -1,4 +1,6 @@
-"""A picture of a streaming circuit's maps, one below the other, drawn to one scale, with the windows that lie in them."""
+"""A picture of a streaming circuit's maps, one below the other, drawn to one scale, with the windows that lie in
+them.
+"""
 
 from __future__ import annotations
 
@@ -64,8 +66,15 @@ def _sheets(axes: Axes, item: MapFacts, scale: float) -> tuple[float, float]:
     width, height = max(_SMALLEST, item.size.columns * scale), max(_SMALLEST, item.size.rows * scale)
     behind = min(_MOST_SHEETS, item.size.channels) - 1
     for sheet in reversed(range(behind + 1)):
-        _box(axes, _CENTRE - width / 2 + sheet * _SHEET, _middle(item.number) - height / 2 - sheet * _SHEET, width, height,
-             BLUE, 0.35 if sheet == 0 else 0.12)  # fmt: skip
+        _box(
+            axes,
+            _CENTRE - width / 2 + sheet * _SHEET,
+            _middle(item.number) - height / 2 - sheet * _SHEET,
+            width,
+            height,
+            BLUE,
+            0.35 if sheet == 0 else 0.12,
+        )
     return width / 2 + behind * _SHEET, height / 2 + behind * _SHEET
 
 

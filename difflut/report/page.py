@@ -1,4 +1,6 @@
-"""The page: what stands where, in which words. Numbers come from `facts`, pictures from `figures`, the form from a template."""
+"""The page: what stands where, in which words. Numbers come from `facts`, pictures from `figures`, the form from a
+template.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +95,10 @@ def draw(facts: Facts) -> list[Drawn]:
             figure = figures.luts_by_part(list(synthesis.parts), kinds, luts, "LUTs")
             drawn.append(Drawn(f"luts_{synthesis.name}".replace("-", "_"), "costs", caption, figure))
     if facts.stages:
-        caption = f"Delay of each pipeline stage{' of the dense part' if facts.maps else ''}, estimated for {facts.family.name}"
+        caption = (
+            f"Delay of each pipeline stage{' of the dense part' if facts.maps else ''}, estimated for "
+            f"{facts.family.name}"
+        )
         drawn.append(Drawn("stages", "speed", caption, figures.stage_delays(facts.stages)))
     return drawn + _measured(facts)
 
@@ -248,7 +253,7 @@ def _fits(facts: Facts) -> Answer:
 
 
 def logic_of(synthesis: Synthesis) -> list[Used]:
-    """The device's LUTs and flip-flops that are taken; pads, clocks and the like do not decide whether a network fits."""
+    """The device's LUTs and flip-flops that are taken; pads, clocks and the like do not decide what fits."""
     logic = {kind for family in FAMILIES.values() if family.nextpnr is not None for kind in family.nextpnr.logic}
     return [used for used in synthesis.used if used.kind in logic or _VIVADO_LOGIC.search(used.kind)]
 
@@ -400,8 +405,8 @@ def _reads(facts: Facts) -> str:
     if facts.maps:
         colours = ", ".join(f"{count} of colour {colour}" for colour, count in enumerate(facts.comparisons.tolist()))
         return (
-            f"{facts.encoded.comparators:,} comparisons of a pixel's {features} code{'s' if features > 1 else ''} ({colours}), the "
-            f"same ones for every pixel: they are the bits of map 0."
+            f"{facts.encoded.comparators:,} comparisons of a pixel's {features} code{'s' if features > 1 else ''} "
+            f"({colours}), the same ones for every pixel: they are the bits of map 0."
         )
     each = facts.netlist.comparators / max(1, read)
     return (

@@ -1,4 +1,6 @@
-"""Figures as pictures: SVG for the page, which takes the page's colours and fonts, and SVG and PNG files for documents."""
+"""Figures as pictures: SVG for the page, which takes the page's colours and fonts, and SVG and PNG files for
+documents.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What synthesis and place-and-route flows left in a build's work folder, read alike whatever the flow.
 
-Understood of a flow's `report.json`: `fpga`, `device`, `tools`, `command`; the cells `total` and `parts`; the routed clock `mhz`,
-else the estimate `path.fmax_mhz`; how much of the device is taken, of the best of `placements` or under `utilisation`.
+Understood of a flow's `report.json`: `fpga`, `device`, `tools`, `command`; the cells `total` and `parts`; the routed
+clock `mhz`, else the estimate `path.fmax_mhz`; how much of the device is taken, of the best of `placements` or under
+`utilisation`.
 """
 
 from __future__ import annotations

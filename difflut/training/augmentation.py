@@ -17,15 +17,17 @@ def augment(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tenso
     """
     if (recipe.max_shift or recipe.flip) and images.ndim not in (3, 4):
         raise ConfigError(
-            f"the recipe shifts or mirrors images, but a sample has shape {tuple(images.shape[1:])}; expected (H, W) or "
-            f"(C, H, W), or a recipe with max_shift=0 and flip=False"
+            f"the recipe shifts or mirrors images, but a sample has shape {tuple(images.shape[1:])}; expected (H, W) "
+            "or (C, H, W), or a recipe with max_shift=0 and flip=False"
         )
     shifted = random_shift(images, recipe.max_shift, generator)
     return random_flip(shifted, generator) if recipe.flip else shifted
 
 
 def random_shift(images: Tensor, limit: int, generator: torch.Generator) -> Tensor:
-    """Shift each image, (N, H, W) or (N, C, H, W), by up to `limit` pixels each way; what comes in at the border is 0."""
+    """Shift each image, (N, H, W) or (N, C, H, W), by up to `limit` pixels each way; what comes in at the border is
+    0.
+    """
     if limit == 0:
         return images
     count, height, width = images.shape[0], images.shape[-2], images.shape[-1]

@@ -92,7 +92,8 @@ def launched_by_torchrun(device: str) -> Iterator[torch.device]:
         local_rank, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
         if local_rank >= gpus:
             raise ConfigError(
-                f"torchrun started process {local_rank + 1} on this machine, which has {gpus} GPUs; give --nproc-per-node {gpus}"
+                f"torchrun started process {local_rank + 1} on this machine, which has {gpus} GPUs; give "
+                f"--nproc-per-node {gpus}"
             )
         place = torch.device("cuda", local_rank)
         torch.cuda.set_device(place)

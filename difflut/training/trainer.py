@@ -82,8 +82,8 @@ def train(
 
     Raises:
         DataError: if there are too few samples, or a label is no class of the model.
-        ConfigError: if the model has no trainable parameters, the recipe does not fit the samples or processes, or another
-            training writes to `out`.
+        ConfigError: if the model has no trainable parameters, the recipe does not fit the samples or processes, or
+            another training writes to `out`.
         CheckpointError: if the resume file is damaged or belongs to another run.
     """
     device = device or torch.device("cpu")
@@ -96,8 +96,8 @@ def train(
         )
     if len(data.train) < recipe.validation + recipe.batch_size:
         raise DataError(
-            f"{data.name} has {len(data.train)} training samples; the recipe holds out {recipe.validation} and needs at "
-            f"least one batch of {recipe.batch_size} more"
+            f"{data.name} has {len(data.train)} training samples; the recipe holds out {recipe.validation} and needs "
+            f"at least one batch of {recipe.batch_size} more"
         )
     torch.manual_seed(recipe.seed)
     order = torch.randperm(len(data.train), generator=_generator(recipe.seed, -1))
@@ -107,8 +107,8 @@ def train(
     for split in (data.train, data.test):
         if len(split) and not 0 <= int(split.y.min()) <= int(split.y.max()) < model.num_classes:
             raise DataError(
-                f"{data.name} has class indices from {int(split.y.min())} to {int(split.y.max())}; model {model.name!r} "
-                f"has {model.num_classes} classes, 0 to {model.num_classes - 1}"
+                f"{data.name} has class indices from {int(split.y.min())} to {int(split.y.max())}; model "
+                f"{model.name!r} has {model.num_classes} classes, 0 to {model.num_classes - 1}"
             )
     model.fit_encoder(fitting.x)
     model.to(device).train()

@@ -111,12 +111,13 @@ def pack_netlist(text: str) -> bytes:
 def write(build: Build, directory: Path) -> None:
     """Write a build directory whole. Of what is there, only unedited files of an earlier export are replaced.
 
-    The work folder stays as it is, and a link to a directory stays a link. An export that is cut off leaves the old build, the
-    new one, or one that `read` refuses and the next export completes. While a command uses a build, an export waits.
+    The work folder stays as it is, and a link to a directory stays a link. An export that is cut off leaves the old
+    build, the new one, or one that `read` refuses and the next export completes. While a command uses a build, an
+    export waits.
 
     Raises:
-        BundleError: the directory holds something else than a build, or files that the user added or edited; or the build has
-            names that none may have.
+        BundleError: the directory holds something else than a build, or files that the user added or edited; or the
+            build has names that none may have.
         WriteError: it cannot be written; an existing build is then left as it was.
     """
     _check_place(directory)
@@ -158,8 +159,8 @@ def read(directory: str | os.PathLike[str]) -> Build:
     """Read a build directory and check every digest, and that names and Verilog are such as an export writes.
 
     Raises:
-        BundleError: if it is no build directory, a file is missing, edited or was added, an export was interrupted, or a value
-            is none that a build may have; if anything in the directory is a link or no regular file.
+        BundleError: if it is no build directory, a file is missing, edited or was added, an export was interrupted, or
+            a value is none that a build may have; if anything in the directory is a link or no regular file.
     """
     folder = Path(directory)
     _check_place(folder)
@@ -192,8 +193,8 @@ def _read_file(path: Path, digest: str) -> bytes:
         raise BundleError(f"{path}: cannot be read ({error.strerror}); export again") from error
     if digest_of(content) != digest:
         raise BundleError(
-            f"{path}: differs from what was exported (its digest is not the one in {MANIFEST}); export again instead of "
-            f"editing the build"
+            f"{path}: differs from what was exported (its digest is not the one in {MANIFEST}); export again instead "
+            "of editing the build"
         )
     return content
 

@@ -132,8 +132,8 @@ def _pixels(words: Words, colours: int, width_bits: int) -> str:
     if words.pixels == 1:
         return f"one pixel a cycle, row by row; colour c is the code at in_codes[{width_bits}*c +: {width_bits}]"
     meaning = (
-        f"{words.pixels} adjacent pixels of a row a cycle, row by row; colour c of pixel p, the leftmost first, is the code at "
-        f"in_codes[{width_bits}*({colours}*p + c) +: {width_bits}]"
+        f"{words.pixels} adjacent pixels of a row a cycle, row by row; colour c of pixel p, the leftmost first, is "
+        f"the code at in_codes[{width_bits}*({colours}*p + c) +: {width_bits}]"
     )
     last = words.columns - (words.row - 1) * words.pixels
     return meaning if last == words.pixels else f"{meaning}; of the last word of a row only the low {last} count"
@@ -222,7 +222,9 @@ def _netlist(planned: Planned) -> NetlistInfo:
 
 
 def _parts(planned: Planned, design: Design) -> tuple[PartInfo, ...]:
-    """The parts of the circuit and the instances that compute them; those of a layer are the stages that hold LUTs of it."""
+    """The parts of the circuit and the instances that compute them; those of a layer are the stages that hold LUTs of
+    it.
+    """
     body, in_body = planned.circuit.body, "body, " if planned.circuit.layers else ""
     stages, layers = body.stage[body.comparators :], body.lut_layer
 
@@ -282,8 +284,8 @@ def _streams(streams: Streams) -> AxiStreamInfo:
     return AxiStreamInfo(
         width_bits=framing.codes.width_bits,
         output=streams.output,
-        framing="every number takes whole bytes, low byte first, the first number in the lowest byte of the first beat; "
-        f"TLAST at the last beat{'' if words is None else pixels}",
+        framing="every number takes whole bytes, low byte first, the first number in the lowest byte of the first "
+        f"beat; TLAST at the last beat{'' if words is None else pixels}",
         codes=_layout(framing.codes),
         results=_layout(framing.results),
         credits=framing.credits,

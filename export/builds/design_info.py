@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Meta
 
 from difflut.export.builds.info import Cycles, Identifier, Path, PortBits, Record
+from difflut.export.builds.values import one_line
 from difflut.export.errors import BundleError
 from difflut.export.verilog.design import Design, Probe
 
@@ -95,4 +96,5 @@ def from_bytes(content: bytes) -> DesignInfo:
     try:
         return msgspec.json.decode(content, type=DesignInfo)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise BundleError(f"{PurePosixPath(DESIGN_FILE).name}: cannot be read: {error}; export again") from error
+        name = PurePosixPath(DESIGN_FILE).name
+        raise BundleError(f"{name}: cannot be read: {one_line(error)}; export again") from error

@@ -66,8 +66,8 @@ def registers_of(info: BuildInfo) -> tuple[Register, ...]:
 def frame_order(info: BuildInfo, codes: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.integer[Any]]:
     """Codes of samples in the order in which a frame has them, (N, codes of a frame).
 
-    A frame of images that enter pixel by pixel has them row by row, of each pixel its colours in order; any other has the
-    codes as the model has them.
+    A frame of images that enter pixel by pixel has them row by row, of each pixel its colours in order; any other has
+    the codes as the model has them.
 
     Args:
         info: `build.json`.
@@ -95,5 +95,7 @@ def pack_samples(directory: Directory, codes: npt.NDArray[np.integer[Any]]) -> n
 
 
 def unpack_results(directory: Directory, beats: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """Scores (N, classes), or class indices (N, 1), from the beats uint8 (N, beats, width / 8) of results; errors as above."""
+    """Scores (N, classes), or class indices (N, 1), from the beats uint8 (N, beats, width / 8) of results; errors as
+    above.
+    """
     return framing_of(bundle.read(directory).info).results.unpack(beats)[0]

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from difflut.errors import ConfigError
-from difflut.export.builds.values import LONGEST_NAME, LONGEST_TEXT, ValueRefused, check_texts
+from difflut.export.builds.values import LONGEST_NAME, LONGEST_TEXT, ValueRefused, check_texts, one_line
 from difflut.export.builds.writing import FORMAT, MANIFEST
 from difflut.export.families.registry import find_family
 from difflut.export.schedule.head.outputs import parse_outputs
@@ -430,13 +430,13 @@ def from_bytes(content: bytes) -> BuildInfo:
             raise ValueRefused(f"{MANIFEST}: is no difflut build description; expected one made by `difflut export`")
         version, digest = raw.pop("format_version", None), raw.pop("digest", None)
         if version != FORMAT_VERSION:
-            raise ValueRefused(f"{MANIFEST}: has build format {version!r:.20}, this difflut reads {FORMAT_VERSION}")
+            raise ValueRefused(f"{MANIFEST}: has build format {version!a:.20}, this difflut reads {FORMAT_VERSION}")
         check_texts(raw)
         info = msgspec.convert(raw, BuildInfo)
         find_family(info.fpga)
         parse_outputs(info.outputs, info.output.classes)
     except (msgspec.DecodeError, ConfigError, RecursionError, UnicodeDecodeError) as error:
-        raise ValueRefused(f"{MANIFEST}: cannot be read: {error}") from error
+        raise ValueRefused(f"{MANIFEST}: cannot be read: {one_line(error)}") from error
     if digest != _digest(raw):
         raise ValueRefused(f"{MANIFEST}: was edited: its content does not have the digest that it names")
     return info

@@ -53,10 +53,10 @@ def make_build(
         stream: width and output of the streams, for "axi-stream" only; its output decides which results the core has.
         fpga: the FPGA family, a name in `difflut.export.families.registry.FAMILIES`.
         outputs: "both" (scores and class), "scores", "class" or "top-K".
-        pipeline: where registers go; see `Pipeline`, whose `spec` may be given alone. Kernels of a streaming circuit have one
-            behind each level of LUTs.
-        form: when and where convolutions are computed: "unrolled", "streaming", "folded=N" with N cycles an image, or an object of
-            `difflut.export.schedule.forms`.
+        pipeline: where registers go; see `Pipeline`, whose `spec` may be given alone. Kernels of a streaming circuit
+            have one behind each level of LUTs.
+        form: when and where convolutions are computed: "unrolled", "streaming", "folded=N" with N cycles an image, or
+            an object of `difflut.export.schedule.forms`.
 
     Raises:
         ConfigError: an option is unknown, or the options or a layer do not fit together.

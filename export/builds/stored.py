@@ -1,8 +1,8 @@
 """Reads JSON that an earlier run left in a build's work folder: data like any other, which anybody may have written.
 
 A shape says what is expected: a type (`float` takes whole numbers too), a list with the shape of its entries, an object
-with the shape of each field (fields whose name ends in `?` may be missing, others may be there besides), `Each` for objects
-with any names, a tuple for one of several.
+with the shape of each field (fields whose name ends in `?` may be missing, others may be there besides), `Each` for
+objects with any names, a tuple for one of several.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What the values of a build may be, beyond their types: its file names, its texts, the words of its Verilog.
 
-A build may come from anybody. Its names become words of scripts, paths and identifiers, and its Verilog is compiled and run,
-so only what an export writes is taken: no path out of the directory, no text that does not print, no Verilog that reaches out of
-the circuit (system tasks, directives, foreign functions). The patterns of names stand with their fields, in `info.py`.
+A build may come from anybody. Its names become words of scripts, paths and identifiers, and its Verilog is compiled and
+run, so only what an export writes is taken: no path out of the directory, no text that does not print, no Verilog that
+reaches out of the circuit (system tasks, directives, foreign functions). The patterns of names stand with their fields,
+in `info.py`.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ def check_file_names(names: Iterable[str]) -> None:
             raise ValueRefused(f"build.json: names the file {_shown(name)} outside the build")
         if not plain or (name.startswith(_HDL_FOLDERS) and not _RTL.fullmatch(name)):
             raise ValueRefused(
-                f"build.json: names the file {_shown(name)}; expected a relative path of letters, digits, '_', '.' and '-', "
-                f"in rtl/ and sim/ a Verilog identifier and .v"
+                f"build.json: names the file {_shown(name)}; expected a relative path of letters, digits, '_', '.' "
+                "and '-', in rtl/ and sim/ a Verilog identifier and .v"
             )
 
 
@@ -70,14 +71,16 @@ _HDL_TOKENS = re.compile(_PASSED + rb"|" + _REACHES_OUT, re.DOTALL)
 _NETLIST_TOKENS = re.compile(_PASSED + rb"|\\[^\s]+|\$(?:un)?signed\b|" + _REACHES_OUT, re.DOTALL)
 _MARKS = (b"$", b"`", b"\\", b'"', b"/*", b"import", b"export")  # without any of them nothing can be found
 _HDL_CHARACTERS = bytes(range(ord(" "), ord("~") + 1)) + b"\t\n"
-# Beside characters beyond ASCII: a backslash before a line end may continue a comment, so that tools see code where we do not.
+# Beside characters beyond ASCII: a backslash before a line end may continue a comment, so that tools see code where we
+# do not.
 _STRANGE = re.compile(rb"[^\t\n -~]|\\[ \t]*\n")
 
 
 def check_hdl(name: str, content: bytes) -> None:
     """Check that a Verilog file describes a circuit and nothing else, if `name` is one that tools compile.
 
-    Verilog can run commands and open files ($system, $fopen, `include, imported C functions); no export writes such a thing.
+    Verilog can run commands and open files ($system, $fopen,
+    `include, imported C functions); no export writes such a thing.
 
     Raises:
         ValueRefused: it has a system task, a directive, an escaped identifier, an import, or a character beyond ASCII.
@@ -130,6 +133,12 @@ def _is_encodable(text: str) -> bool:
 def _refused(place: Place, value: object, expected: str) -> ValueRefused:
     where = ".".join(part if part.isprintable() and len(part) <= LONGEST_NAME else _shown(part) for part in place)
     return ValueRefused(f"build.json: {where} is {_shown(value)}; expected {expected}")
+
+
+def one_line(error: Exception) -> str:
+    """The message of an error that quotes what a build says: printable ASCII, and not all of a long one."""
+    text = "".join(char if " " <= char <= "~" else ascii(char)[1:-1] for char in str(error)[: 4 * LONGEST_NAME])
+    return text if len(str(error)) <= 4 * LONGEST_NAME else f"{text}..."
 
 
 def _shown(value: object) -> str:

@@ -1,7 +1,8 @@
 """Writes a build directory, in place: files of an earlier export are exchanged, all else stays or stops the export.
 
-The new files are gathered in a hidden folder of the directory first. Renaming that folder is the moment of decision: before
-it the old build stands, after it only renames are left, and the next export finishes them if this one is cut off.
+The new files are gathered in a hidden folder of the directory first. Renaming that folder is the moment of decision:
+before it the old build stands, after it only renames are left, and the next export finishes them if this one is cut
+off.
 """
 
 from __future__ import annotations
@@ -79,18 +80,20 @@ def _replaceable(folder: Path, shown: Path) -> Mapping[str, str]:
         if next(_entries(folder), None) is None:
             return {}
         raise BundleError(
-            f"{shown}: exists and is not a difflut build (it has no {MANIFEST} of one); choose another --out, or empty it"
+            f"{shown}: exists and is not a difflut build (it has no {MANIFEST} of one); choose another --out, or "
+            "empty it"
         )
     listed = {**listed, MANIFEST: digest_of(manifest)}
     for name in sorted(_entries(folder)):
         if name not in listed:
             raise BundleError(
-                f"{shown / name}: was not written by an export, which replaces the build; move it into {WORK_FOLDER}/ or elsewhere"
+                f"{shown / name}: was not written by an export, which replaces the build; move it into {WORK_FOLDER}/ "
+                "or elsewhere"
             )
         if not _is_unedited(folder / name, listed[name]):
             raise BundleError(
-                f"{shown / name}: was edited since it was exported; move it into {WORK_FOLDER}/ or elsewhere, or choose another "
-                f"--out"
+                f"{shown / name}: was edited since it was exported; move it into {WORK_FOLDER}/ or elsewhere, or "
+                "choose another --out"
             )
     return listed
 
@@ -122,7 +125,9 @@ def _is_unedited(path: Path, digest: str) -> bool:
 
 
 def _entries(folder: Path, below: str = "") -> Iterator[str]:
-    """Every file, link and special file in a folder, by relative path, without what is in our own folders of its root."""
+    """Every file, link and special file in a folder, by relative path, without what is in our own folders of its
+    root.
+    """
     with os.scandir(folder / below) as entries:
         for entry in entries:
             name = f"{below}{entry.name}"
@@ -173,7 +178,9 @@ def _check_place(folder: Path, name: PurePosixPath) -> None:
 
 
 def _finish_exchange(folder: Path) -> None:
-    """Move the files of a complete exchange folder into their places, and remove those of the old build; again after a cut."""
+    """Move the files of a complete exchange folder into their places, and remove those of the old build; again after a
+    cut.
+    """
     exchange = folder / EXCHANGE_FOLDER
     if os.path.islink(exchange):
         raise BundleError(f"{exchange}: is a link that no export made; remove it")

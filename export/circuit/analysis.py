@@ -63,7 +63,9 @@ def features_read(netlist: Netlist) -> IntArray:
 
 
 def stage_levels(netlist: Netlist) -> IntArray:
-    """int32 (L,), levels within a stage: 0 for a LUT that reads no LUT of its own stage, else 1 + the largest that it reads."""
+    """int32 (L,), levels within a stage: 0 for a LUT that reads no LUT of its own stage, else 1 + the largest that it
+    reads.
+    """
     level = np.zeros(netlist.luts, np.int32)
     stage = netlist.stage[netlist.comparators :]
     stage_of_net = np.concatenate([np.full(netlist.first_lut_net, -1, np.int32), stage])

@@ -11,7 +11,9 @@ WordArray = npt.NDArray[np.uint64]
 
 
 def pack(bits: npt.NDArray[Any]) -> WordArray:
-    """Pack rows of bits, bool or integers 0 and 1 (rows, n), into uint64 (rows, ceil(n / 64)); bits after the last are 0."""
+    """Pack rows of bits, bool or integers 0 and 1 (rows, n), into uint64 (rows, ceil(n / 64)); bits after the last are
+    0.
+    """
     octets = np.packbits(bits, axis=1, bitorder="little")
     packed = np.zeros((len(bits), -(-bits.shape[1] // 64) * 8), np.uint8)
     packed[:, : octets.shape[1]] = octets

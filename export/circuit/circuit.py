@@ -81,8 +81,8 @@ class WindowLayer:
 
     Attributes:
         source: the number of the map that it reads.
-        kernel: a `Netlist` on features of one bit, unsigned: feature (c * window[0] + i) * window[1] + j is element (i, j)
-            of channel c of the window. Its score k counts one net, which is output channel k.
+        kernel: a `Netlist` on features of one bit, unsigned: feature (c * window[0] + i) * window[1] + j is element (i,
+            j) of channel c of the window. Its score k counts one net, which is output channel k.
         window: rows and columns of the window.
         stride: rows and columns from one position to the next.
         padding: rows and columns of zeros on each side of the map; window element (i, j) of position (y, x) is pixel
@@ -107,18 +107,18 @@ class WindowLayer:
 class Circuit:
     """A circuit from codes to scores and a class index, with each kernel once. This docstring is its specification.
 
-    **Whole samples.** A circuit without `layers` has no `image` and no `body_bits`. Its `body` is all of it: it reads the
-    codes themselves and has the circuit's name and input.
+    **Whole samples.** A circuit without `layers` has no `image` and no `body_bits`. Its `body` is all of it: it reads
+    the codes themselves and has the circuit's name and input.
 
-    **Images.** With `layers`, `input` has `image.size.bits` features, where `image.size` gives the colours, rows and columns
-    of an image: feature (c * rows + y) * columns + x is the code of colour c at pixel (y, x).
+    **Images.** With `layers`, `input` has `image.size.bits` features, where `image.size` gives the colours, rows and
+    columns of an image: feature (c * rows + y) * columns + x is the code of colour c at pixel (y, x).
 
     **Maps.** Map 0 is the encoded image: its channel e at pixel (y, x) is 1 exactly when the code of colour
     `image.compare_channel[e]` there is >= `image.compare_threshold[e]`; a threshold beyond the codes' range makes a
     constant. Map m >= 1 is what `layers[m-1]` makes of its source, a map with a smaller number. `maps` gives all sizes.
 
-    **Body.** Behind layers, `body` is a `Netlist` on features of one bit, unsigned. The bits of all maps are numbered: map
-    after map, in a map channel after channel, in a channel row after row. Feature f is the bit with the number
+    **Body.** Behind layers, `body` is a `Netlist` on features of one bit, unsigned. The bits of all maps are numbered:
+    map after map, in a map channel after channel, in a channel row after row. Feature f is the bit with the number
     `body_bits[f]`; the numbers ascend strictly. The scores and the class are those of `body`.
 
     **Stages** of the body and of the kernels have the meaning that they have in a netlist of its own.
@@ -148,7 +148,9 @@ class Circuit:
         return (*kernels, (BODY, self.body))
 
     def map_parts(self, function: Callable[[str, Netlist], Netlist]) -> Circuit:
-        """The circuit with each part replaced by what `function` makes of its name and itself, in the order of `parts`."""
+        """The circuit with each part replaced by what `function` makes of its name and itself, in the order of
+        `parts`.
+        """
         layers = tuple(
             replace(layer, kernel=function(kernel_name(number), layer.kernel))
             for number, layer in enumerate(self.layers, 1)

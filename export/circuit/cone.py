@@ -17,7 +17,8 @@ class Cone:
 
     Attributes:
         node: its net.
-        columns: nets by their distance from the node, the node first; a net stands in the column of its largest distance.
+        columns: nets by their distance from the node, the node first; a net stands in the column of its largest
+            distance.
         inside: the nets whose own inputs are in the cone too; the others are where it was cut, or inputs.
     """
 

@@ -1,7 +1,7 @@
 """The name of a net, in the model's words: what timing reports, mismatches and proofs print is what `find_node` takes.
 
-A node is called L<layer>.<node>, a comparison by its input and threshold. LUTs that the encoder or a pass made have no name of
-the model and are called by their position.
+A node is called L<layer>.<node>, a comparison by its input and threshold. LUTs that the encoder or a pass made have no
+name of the model and are called by their position.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def find_node(netlist: Netlist, name: str) -> int:
             raise UnknownNameError(f"node {name!r}: layer {layer} has no node {node}; {_known(netlist)}")
         near = ", ".join(f"L{layer}.{other}" for other in nodes[np.argsort(np.abs(nodes - node), kind="stable")[:3]])
         raise UnknownNameError(
-            f"node {name!r} is not in the circuit: the passes removed it, as a wire, a constant, equal to another, unread or absorbed; "
-            f"nearest: {near}"
+            f"node {name!r} is not in the circuit: the passes removed it, as a wire, a constant, equal to another, "
+            f"unread or absorbed; nearest: {near}"
         )
     return int(found[0])
 

@@ -1,7 +1,7 @@
 """The intermediate representation: a netlist of comparators and LUTs with a word-level head.
 
-This module is free of torch; `difflut.export.frontend.trace` builds a `Netlist` from a model, passes rewrite it, back-ends
-print it, `difflut.export.circuit.simulate` defines what it means.
+This module is free of torch; `difflut.export.frontend.trace` builds a `Netlist` from a model, passes rewrite it,
+back-ends print it, `difflut.export.circuit.simulate` defines what it means.
 """
 
 from __future__ import annotations
@@ -145,7 +145,8 @@ class Netlist:
 
     **Head.** See `Head`; it reads nets of any stage, aligned to the last stage in use.
 
-    Instances are built by `NetlistBuilder`, checked by `difflut.export.circuit.rules.check`, and compared by value with `==`.
+    Instances are built by `NetlistBuilder`, checked by `difflut.export.circuit.rules.check`, and compared by value with
+    `==`.
     """
 
     name: str

@@ -1,4 +1,5 @@
-"""The lines of a netlist's text form, one a cell, and their parser; `difflut.export.circuit.text` reads and prints whole texts.
+"""The lines of a netlist's text form, one a cell, and their parser; `difflut.export.circuit.text` reads and prints
+whole texts.
 
     difflut netlist 1
     name "toy"

@@ -1,8 +1,8 @@
 """The well-formedness rules of a `Netlist` and of a `Circuit` of them, each with a name.
 
 `check` runs on entry to and exit from every pass and before a back-end prints. A rule takes a netlist that obeys the
-rules before it in `RULES`, or a circuit whose parts do and which obeys those before it in `CIRCUIT_RULES`, and returns the
-first violation in words, or None.
+rules before it in `RULES`, or a circuit whose parts do and which obeys those before it in `CIRCUIT_RULES`, and returns
+the first violation in words, or None.
 """
 
 from __future__ import annotations
@@ -230,8 +230,8 @@ def _whole_samples(circuit: Circuit) -> str | None:
         return f"it has {what} and {len(circuit.layers)} layers; expected an image and layers, or neither"
     if circuit.image is None and circuit != Circuit.of(circuit.body):
         return (
-            f"it has no layers, {len(circuit.body_bits)} body bits and the input {circuit.input}; expected no body bits, and the "
-            f"name and the input of its body, {circuit.body.name!r} and {circuit.body.input}"
+            f"it has no layers, {len(circuit.body_bits)} body bits and the input {circuit.input}; expected no body "
+            f"bits, and the name and the input of its body, {circuit.body.name!r} and {circuit.body.input}"
         )
     return None
 

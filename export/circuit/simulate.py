@@ -3,8 +3,8 @@
 The maps of images are computed one after the other, each kernel on the windows of its source. Within a netlist sample s
 of a block is bit s % 64 of word s // 64. A LUT is evaluated for a whole block of samples and many LUTs at once: the 16
 functions of its inputs 0 and 1 are computed, its table picks one of them for every setting of the other inputs (four
-table bits name the function), and multiplexers on inputs n-1 down to 2 select among those. docs/adr/0002 compares this
-with the alternatives.
+table bits name the function), and multiplexers on inputs n-1 down to 2 select among those. docs/adr/0002-simulate.md
+compares this with the alternatives.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A shortest sum of products of a table of up to 8 inputs, by Quine and McCluskey's method.
 
-Prime implicants come from merging cubes that differ in one input; a branch and bound search over them finds the cover with the
-fewest products, of these the one with the fewest literals. The search is exact until it has tried `LIMIT` covers.
+Prime implicants come from merging cubes that differ in one input; a branch and bound search over them finds the cover
+with the fewest products, of these the one with the fewest literals. The search is exact until it has tried `LIMIT`
+covers.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Truth tables of many LUTs at once, as words: the operations that passes are made of.
 
-All functions take tables in *wide* form: uint64 (B, W), B functions of the same K = 6 + log2(W) inputs, bit a % 64 of word
-a // 64 being the output at address a. A LUT with fewer inputs is written as a function of K inputs that ignores the
-others, so its table repeats. `wide` and `narrow` convert from and to the tables of a netlist.
+All functions take tables in *wide* form: uint64 (B, W), B functions of the same K = 6 + log2(W) inputs, bit a % 64 of
+word a // 64 being the output at address a. A LUT with fewer inputs is written as a function of K inputs that ignores
+the others, so its table repeats. `wide` and `narrow` convert from and to the tables of a netlist.
 """
 
 from __future__ import annotations

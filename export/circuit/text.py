@@ -1,7 +1,7 @@
 """The canonical text form of a circuit, and its parser.
 
-A circuit of whole samples is the text of its netlist (`difflut.export.circuit.netlist_text`). One of images has its geometry,
-one line a part, and the text of each netlist:
+A circuit of whole samples is the text of its netlist (`difflut.export.circuit.netlist_text`). One of images has its
+geometry, one line a part, and the text of each netlist:
 
     difflut circuit 2
     name "toy"
@@ -12,8 +12,8 @@ one line a part, and the text of each netlist:
     body bits 16 17 20:
     ...
 
-The parser also takes empty lines and lines that start with `#`. It checks syntax only; `difflut.export.circuit.rules.check`
-checks the circuit.
+The parser also takes empty lines and lines that start with `#`. It checks syntax only;
+`difflut.export.circuit.rules.check` checks the circuit.
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ def _shortened(line: str) -> str:
 
 
 class _Reader:
-    """Collects the parts of a circuit; `read` is what the next line is expected to be, `finish` gives a complete circuit."""
+    """Collects the parts of a circuit; `read` is what the next line is expected to be, `finish` gives a complete
+    circuit.
+    """
 
     def __init__(self) -> None:
         self.read: Callable[[str], None] = self._header

@@ -13,7 +13,8 @@ class Carry:
 
     Attributes:
         inputs: the pins by which a chain enters, each with the bit of the cell at which it does.
-        wide: whether bit i of the other pins belongs to bit i of a chain of several bits; otherwise the cell counts as one.
+        wide: whether bit i of the other pins belongs to bit i of a chain of several bits; otherwise the cell counts as
+            one.
         beside: pins that are fed from a LUT of the same slice, without a wire.
     """
 

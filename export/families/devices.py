@@ -12,8 +12,8 @@ class Device:
 
     Attributes:
         chip: its name for people.
-        luts: its LUTs, of as many inputs as the family's have; entered by hand, those of ECP5 and iCE40 as nextpnr reports them,
-            the others not checked against a data sheet. None for variants that are not to be suggested.
+        luts: its LUTs, of as many inputs as the family's have; entered by hand, those of ECP5 and iCE40 as nextpnr
+            reports them, the others not checked against a data sheet. None for variants that are not to be suggested.
         part: the part number, for iCE40 chip and package; empty where no flow needs one.
         options: what tells nextpnr the part.
         synthesis: options of Yosys' synthesis command of the family.

@@ -23,8 +23,8 @@ class Family:
         cells: what synthesis makes.
         dual_output: whether one LUT gives two functions of the same `lut_inputs` - 1 inputs.
         carry_bits: bits of one carry primitive; 0 where chains are left to the synthesis tool.
-        primitives: whose primitives builds instantiate: `hdl_templates/<primitives>_models.v.j2` has the simulation models, and
-            `difflut.export.verilog.lut6` prints instances of "xilinx"; None for plain Verilog only.
+        primitives: whose primitives builds instantiate: `hdl_templates/<primitives>_models.v.j2` has the simulation
+            models, and `difflut.export.verilog.lut6` prints instances of "xilinx"; None for plain Verilog only.
         devices: some devices. The first is the one that flows take if none is named.
         devices_are_examples: whether other devices than those of the family would do.
         nextpnr: how nextpnr places and routes for it; None if it does not.

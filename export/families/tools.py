@@ -15,7 +15,8 @@ class YosysSynthesis:
     Attributes:
         command: the synthesis command; `-flatten` keeps modules with the attribute keep_hierarchy.
         libraries: what defines the primitives that builds for the family instantiate.
-        models: simulation models of the cells that a netlist of the family has; without any, the netlist is plain Verilog.
+        models: simulation models of the cells that a netlist of the family has; without any, the netlist is plain
+            Verilog.
     """
 
     command: str
@@ -98,7 +99,7 @@ class Vivado:
 
 @dataclass(frozen=True)
 class FuseSoc:
-    """FuseSoC's tool that synthesises for the family, and its options; a part among them is an example that users override."""
+    """FuseSoC's tool that synthesises for the family, and its options; a part among them is an example."""
 
     tool: str
     options: tuple[str, ...]

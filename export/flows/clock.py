@@ -1,10 +1,10 @@
 """The longest register-to-register path of a synthesised netlist, by the delay model of its FPGA family.
 
-The delays are the family's (`difflut.export.families.delays.Delays`), as in the estimate before synthesis; here they meet the
-cells that synthesis made. Placement is not known: a wire takes what the model says for its number of readers and the size
-of the design. No wire is counted inside a carry chain, from iCE40's chain into the LUT beside it, from a LUT into Xilinx'
-chain or into a multiplexer of the slice, and into a register from the cell in front of it. The figures compare designs that were synthesised
-alike; they are no promise of a clock.
+The delays are the family's (`difflut.export.families.delays.Delays`), as in the estimate before synthesis; here they
+meet the cells that synthesis made. Placement is not known: a wire takes what the model says for its number of readers
+and the size of the design. No wire is counted inside a carry chain, from iCE40's chain into the LUT beside it, from a
+LUT into Xilinx' chain or into a multiplexer of the slice, and into a register from the cell in front of it. The
+figures compare designs that were synthesised alike; they are no promise of a clock.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class _Pin(NamedTuple):
 
 
 def longest_path(module: Mapping[str, Any], delays: Delays, cells: Cells, luts: int) -> LongestPath:
-    """Of a flattened module of Yosys' JSON with `luts` LUTs, whose cells are those of a family; ports count as registers.
+    """Of a flattened module of Yosys' JSON with `luts` LUTs, whose cells are those of a family; ports count as
+    registers.
 
     Raises:
         ValueError: the netlist has a combinational loop.

@@ -1,6 +1,7 @@
 """What follows a synthesis by Yosys: its netlist as plain Verilog for any simulator, and a proof for small ones.
 
-The netlist is read back from the Verilog that the synthesis wrote, with Yosys' own simulation models of the family's cells.
+The netlist is read back from the Verilog that the synthesis wrote, with Yosys' own simulation models of the family's
+cells.
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ def write_simulated(tool: Yosys, top: str, family: Family, folder: Path) -> Path
 def prove_netlist(tool: Yosys, top: str, family: Family, folder: Path, sources: Sequence[Path]) -> tuple[int, int]:
     """Try to prove the netlist `flat.v` equal to its RTL by Yosys' equiv_simple and equiv_induct.
 
-    What is proved, for all inputs and by induction over time: once the circuits have agreed in all points compared (outputs
-    and registers of the same names) for a few cycles, they never diverge. That they agree at first is what the simulation
-    shows.
+    What is proved, for all inputs and by induction over time: once the circuits have agreed in all points compared
+    (outputs and registers of the same names) for a few cycles, they never diverge. That they agree at first is what the
+    simulation shows.
 
     Args:
         tool: the Yosys to use.

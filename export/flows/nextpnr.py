@@ -1,9 +1,9 @@
 """Place and route with nextpnr: from a build directory to routed clocks, utilisation and a bitstream.
 
 Yosys makes a netlist of the device's cells, nextpnr places and routes it once for each seed, and the family's packer
-turns the fastest result into a bitstream. Without a file of pins a build with the plain interface is routed inside a shell
-(`difflut.export.flows.shell`). Tools are judged by the files that they had to write. A report is written last: without one
-the other files of the folder belong to a run that did not finish.
+turns the fastest result into a bitstream. Without a file of pins a build with the plain interface is routed inside a
+shell (`difflut.export.flows.shell`). Tools are judged by the files that they had to write. A report is written last:
+without one the other files of the folder belong to a run that did not finish.
 """
 
 from __future__ import annotations
@@ -150,9 +150,10 @@ def implement(
 
     Args:
         directory: a build directory.
-        device: the name of a part that nextpnr knows, or the beginning of one; by default the first of the build's family.
-        freq_mhz: the clock to ask for; by default the build's own estimate, or 100 MHz if there is none for this family.
-            nextpnr routes on when it is out of reach.
+        device: the name of a part that nextpnr knows, or the beginning of one; by default the first of the build's
+            family.
+        freq_mhz: the clock to ask for; by default the build's own estimate, or 100 MHz if there is none for this
+            family. nextpnr routes on when it is out of reach.
         seeds: of nextpnr's placer; one run each.
         pins: a file of pin constraints for the top (.lpf, .pcf or .cst); then it is routed without a shell.
         report: is given a line about what the tools do now, a few times a second.
@@ -249,8 +250,8 @@ def _check(
         raise ConfigError(f"seeds are {list(seeds)}; expected at least one, none twice, none negative")
     if any(name.startswith("sim/") for name in build.files):
         raise ConfigError(
-            f"the build instantiates primitives of {build.info.fpga}, which {part.part} does not have; export it with --fpga "
-            f"{family.name}"
+            f"the build instantiates primitives of {build.info.fpga}, which {part.part} does not have; export it with "
+            f"--fpga {family.name}"
         )
     ending = tools.pins_ending
     if pins is not None and pins.suffix != ending:
@@ -259,7 +260,8 @@ def _check(
         raise ConfigError(f"{pins}: no such file; expected pin constraints of the top for {part.part}")
     if pins is None and not tools.unconstrained and build.info.axi_stream is not None:
         raise ConfigError(
-            f"nextpnr places no port of {part.part} by itself, and only plain interfaces get a shell; give --pins FILE{ending}"
+            f"nextpnr places no port of {part.part} by itself, and only plain interfaces get a shell; give --pins "
+            f"FILE{ending}"
         )
 
 

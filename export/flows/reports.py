@@ -1,8 +1,8 @@
 """The reports that flows leave in a build directory: written whole, found again, stale ones recognised.
 
-Each flow keeps everything in a folder of its own, `work/<flow>-<device or family>/`, and its result in `report.json` there.
-Every report has `flow`, `status` ("done" or "not run"), `build`, `digest` (of the `build.json` that it was made from),
-`fpga` and `tools`.
+Each flow keeps everything in a folder of its own, `work/<flow>-<device or family>/`, and its result in `report.json`
+there. Every report has `flow`, `status` ("done" or "not run"), `build`, `digest` (of the `build.json` that it was made
+from), `fpga` and `tools`.
 """
 
 from __future__ import annotations

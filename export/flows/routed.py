@@ -22,7 +22,9 @@ class Resource:
 
 @dataclass(frozen=True)
 class Hop:
-    """One step of a path: its kind (nextpnr's: clk-to-q, logic, routing, setup), delay, cells, and the net if routed."""
+    """One step of a path: its kind (nextpnr's: clk-to-q, logic, routing, setup), delay, cells, and the net if
+    routed.
+    """
 
     kind: str
     delay_ns: float

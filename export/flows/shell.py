@@ -3,8 +3,8 @@
 A network's codes have thousands of bits, a package has a few hundred pins. The shell is what nextpnr places and routes
 instead of the bare top: a shift register brings in the codes that the network reads, another takes the results out
 (`hdl_templates/shell.v.j2`). It is a working circuit. Its clock is that of the core's register-to-register paths, the
-first and the last included, or of its own shift registers, which have one multiplexer at most. Of a streaming circuit it
-leaves `in_ready` open: it must not be given the next image's first pixel within the pause.
+first and the last included, or of its own shift registers, which have one multiplexer at most. Of a streaming circuit
+it leaves `in_ready` open: it must not be given the next image's first pixel within the pause.
 """
 
 from __future__ import annotations

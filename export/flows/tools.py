@@ -27,7 +27,8 @@ class Tool:
 def find_tool(tool: Program) -> Tool:
     """A tool: an executable on PATH, else from its Python package.
 
-    The packages' WebAssembly tools are compiled at their first start (a minute or so), and kept compiled in the user's cache.
+    The packages' WebAssembly tools are compiled at their first start (a minute or so), and kept compiled in the user's
+    cache.
 
     Raises:
         ToolError: there is neither.

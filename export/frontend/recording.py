@@ -56,12 +56,12 @@ class Convolution:
 
     Attributes:
         source: int64 (N, channels, rows, columns), the ids of the map, for each of N maps.
-        connections: for each level of the trees int64 (nodes, n): the bits of the window, for later levels the nodes of the
-            level before. Window bit (c * window[0] + i) * window[1] + j is element (i, j) of channel c.
+        connections: for each level of the trees int64 (nodes, n): the bits of the window, for later levels the nodes of
+            the level before. Window bit (c * window[0] + i) * window[1] + j is element (i, j) of channel c.
         tables: for each level bool (nodes, 2**n).
         window, stride, padding: rows and columns.
-        result: size of a map of results, whose channels are the last level's nodes; ids follow map by map, channel by channel,
-            row by row.
+        result: size of a map of results, whose channels are the last level's nodes; ids follow map by map, channel by
+            channel, row by row.
         first_id: the id of the first result.
         operator, place: what to call it in an error, and the line of the model that it comes from.
     """
@@ -80,7 +80,8 @@ class Convolution:
 
 @dataclass(eq=False)
 class Recording:
-    """A model, as its graph was walked. Ids 0 and 1 are the constants, others number bits in the order in which they are met.
+    """A model, as its graph was walked. Ids 0 and 1 are the constants, others number bits in the order in which they
+    are met.
 
     Attributes:
         name: of the model.
@@ -147,6 +148,6 @@ class Recording:
 def refusal(model: str, operator: str, what: str, why: str = "", place: str = "") -> TraceError:
     """The error for an operator on `what` that has no circuit: why, and the line of the model where it stands."""
     return TraceError(
-        f"model {model!r}: {operator} on {what} has no circuit{why}; bits may be moved (reshape, permute, cat, index, pad, "
-        f"unfold), looked up in LUT layers and counted by GroupSum{place}"
+        f"model {model!r}: {operator} on {what} has no circuit{why}; bits may be moved (reshape, permute, cat, index, "
+        f"pad, unfold), looked up in LUT layers and counted by GroupSum{place}"
     )

@@ -1,9 +1,9 @@
 """From a model to a circuit: the model's own forward is run on ids of bits, and recorded.
 
 `torch.export` turns the forward into a graph of the primitives of `difflut.functional` and ATen operators. The graph is
-walked once, with integer tensors in place of values: a tensor of features in place of the input codes, a tensor of ids in
-place of bits. Data movement (reshape, permute, cat, index, pad, ...) runs on these ids as it is, a primitive is recorded.
-Everything else is refused. `difflut.export.frontend.unrolled` and `.windowed` make circuits of the recording.
+walked once, with integer tensors in place of values: a tensor of features in place of the input codes, a tensor of ids
+in place of bits. Data movement (reshape, permute, cat, index, pad, ...) runs on these ids as it is, a primitive is
+recorded. Everything else is refused. `difflut.export.frontend.unrolled` and `.windowed` make circuits of the recording.
 """
 
 from __future__ import annotations
@@ -63,15 +63,61 @@ Symbolic = (Codes, Bits, Scores)
 
 # Operators that only move elements. im2col and pad take the ids as floating numbers, exact up to 2**53.
 _MOVES: set[Any] = {
-    aten.alias, aten.as_strided, aten.broadcast_to, aten.cat, aten.chunk, aten.clone, aten.concat, aten.contiguous,
-    aten.constant_pad_nd, aten.detach, aten.detach_, aten.diagonal, aten.expand, aten.expand_as, aten.flatten, aten.flip,
-    aten.gather, aten.im2col, aten.index, aten.index_select, aten.lift_fresh, aten.lift_fresh_copy, aten.movedim,
-    aten.narrow, aten.pad, aten.permute, aten.pixel_shuffle, aten.pixel_unshuffle, aten.ravel, aten.repeat,
-    aten.repeat_interleave, aten.reshape, aten.roll, aten.rot90, aten.select, aten.slice, aten.split,
-    aten.split_with_sizes, aten.squeeze, aten.stack, aten.swapaxes, aten.t, aten.take, aten.tensor_split, aten.tile,
-    aten.transpose, aten.unbind, aten.unflatten, aten.unfold, aten.unsqueeze, aten.view, aten._unsafe_view,
-    aten.view_as, aten.reshape_as,
-}  # fmt: skip
+    aten.alias,
+    aten.as_strided,
+    aten.broadcast_to,
+    aten.cat,
+    aten.chunk,
+    aten.clone,
+    aten.concat,
+    aten.contiguous,
+    aten.constant_pad_nd,
+    aten.detach,
+    aten.detach_,
+    aten.diagonal,
+    aten.expand,
+    aten.expand_as,
+    aten.flatten,
+    aten.flip,
+    aten.gather,
+    aten.im2col,
+    aten.index,
+    aten.index_select,
+    aten.lift_fresh,
+    aten.lift_fresh_copy,
+    aten.movedim,
+    aten.narrow,
+    aten.pad,
+    aten.permute,
+    aten.pixel_shuffle,
+    aten.pixel_unshuffle,
+    aten.ravel,
+    aten.repeat,
+    aten.repeat_interleave,
+    aten.reshape,
+    aten.roll,
+    aten.rot90,
+    aten.select,
+    aten.slice,
+    aten.split,
+    aten.split_with_sizes,
+    aten.squeeze,
+    aten.stack,
+    aten.swapaxes,
+    aten.t,
+    aten.take,
+    aten.tensor_split,
+    aten.tile,
+    aten.transpose,
+    aten.unbind,
+    aten.unflatten,
+    aten.unfold,
+    aten.unsqueeze,
+    aten.view,
+    aten._unsafe_view,
+    aten.view_as,
+    aten.reshape_as,
+}
 _FLOATING_MOVES: set[Any] = {aten.im2col, aten.pad, aten.constant_pad_nd}
 _PADS: set[Any] = {aten.pad, aten.constant_pad_nd}
 _CASTS: set[Any] = {aten.to, aten._to_copy, aten.type_as}
@@ -96,9 +142,9 @@ def trace_circuit(model: BaseModel) -> Circuit:
     """The circuit of a fitted convolutional model, each kernel once.
 
     Args:
-        model: a model of images, `input_shape` (colours, rows, columns) or (rows, columns), of which each convolution and
-            pooling reads one whole map: the encoded image, where all pixels of a colour have the same thresholds, or
-            what another convolution or pooling gave. Its time and memory do not grow with the positions of a kernel.
+        model: a model of images, `input_shape` (colours, rows, columns) or (rows, columns), of which each convolution
+            and pooling reads one whole map: the encoded image, where all pixels of a colour have the same thresholds,
+            or what another convolution or pooling gave. Its time and memory do not grow with the positions of a kernel.
 
     Raises:
         NotFittedError: if the model is not fitted.

@@ -30,7 +30,9 @@ def _put(nets: IntArray, first: int, some: IntArray) -> None:
 
 
 def _convolve(builder: NetlistBuilder, layer: Convolution, source: IntArray) -> IntArray:
-    """Add the LUTs of every position; their nets int32 (N, *result) for those of the maps (N, channels, rows, columns)."""
+    """Add the LUTs of every position; their nets int32 (N, *result) for those of the maps (N, channels, rows,
+    columns).
+    """
     fed = windows(source, layer.window, layer.stride, layer.padding)  # zeros are the net of constant 0
     bits = fed.reshape(-1, fed.shape[2])
     for connections, tables in zip(layer.connections, layer.tables, strict=True):

@@ -30,8 +30,8 @@ class _Maps:
         shape = recording.shape
         if len(shape) not in (2, 3):
             raise TraceError(
-                f"model {recording.name!r}: its input_shape is {shape}; an image has the shape (colours, rows, columns) or (rows, "
-                f"columns)"
+                f"model {recording.name!r}: its input_shape is {shape}; an image has the shape (colours, rows, "
+                "columns) or (rows, columns)"
             )
         self.size = MapSize(*(1,) * (3 - len(shape)), *shape)
         self.kernels = [layer for layer in recording.layers if isinstance(layer, Convolution)]
@@ -45,7 +45,8 @@ class _Maps:
         sources = [self._source(kernel) for kernel in self.kernels]
         if not sources:
             raise TraceError(
-                f"model {self.recording.name!r} has no convolution (ConvLUTLayer) on its image; export it with --conv unrolled"
+                f"model {self.recording.name!r} has no convolution (ConvLUTLayer) on its image; export it with --conv "
+                "unrolled"
             )
         read = [lookup.fanin.reshape(-1) for lookup in self.lookups]
         number, body_bits = self._body_bits(np.unique(np.concatenate([*read, self.recording.groups.reshape(-1)])))
@@ -83,8 +84,8 @@ class _Maps:
                 return number, channels
         raise self._refusal(
             kernel,
-            ": a convolution in a stream reads one whole map, as it is: the encoded image, with thresholds that all pixels "
-            "of a colour share, or the result of one convolution or pooling",
+            ": a convolution in a stream reads one whole map, as it is: the encoded image, with thresholds that all "
+            "pixels of a colour share, or the result of one convolution or pooling",
         )
 
     def _refusal(self, kernel: Convolution, why: str) -> TraceError:
@@ -95,7 +96,9 @@ class _Maps:
         return self.encoded.setdefault((colour, threshold), len(self.encoded))
 
     def _body_bits(self, read: Ids) -> tuple[Ids, Ids]:
-        """For each id the number of its bit among the bits of all maps, -1 for others; the numbers of the ids `read`."""
+        """For each id the number of its bit among the bits of all maps, -1 for others; the numbers of the ids
+        `read`.
+        """
         pixels = self.size.pixels
         number = np.full(self.recording.next_id, -1, np.int64)
         for one in read[(read >= FIRST_NET) & (read < len(self.feature))].tolist():
@@ -145,7 +148,9 @@ class _Maps:
 
 
 def _channels(bits: Ids, size: MapSize) -> Ids | None:
-    """Which channels of a map of `size` int64 (channels, rows, columns) holds the bits of, by number; None: not whole ones."""
+    """Which channels of a map of `size` int64 (channels, rows, columns) holds the bits of, by number; None: not whole
+    ones.
+    """
     places = np.arange(size.pixels).reshape(size[1:])
     whole = (
         bits.shape[1:] == size[1:]

@@ -1,4 +1,5 @@
-"""The Verilog of an AXI4-Stream wrapper around a core with the plain interface, whether it takes whole samples or pixels.
+"""The Verilog of an AXI4-Stream wrapper around a core with the plain interface, whether it takes whole samples or
+pixels.
 
 Why it has this shape, and what it costs, is docs/adr/0008-axi-stream.md.
 """
@@ -86,7 +87,7 @@ def _frames(codes: Layout) -> dict[str, Any]:
 
 def _pixels(framing: PixelFraming) -> dict[str, Any]:
     """For the module that cuts beats into words."""
-    codes, bits = framing.codes, framing.unit_bytes * 8
+    codes, code_bits, bits = framing.codes, framing.codes.value_bits, framing.unit_bytes * 8
     beat, word, most = framing.beat_units, framing.word_units, framing.most_units
     capacity = most + beat
     values, lane_bits = framing.word_values, codes.value_bytes * 8
@@ -103,9 +104,9 @@ def _pixels(framing: PixelFraming) -> dict[str, Any]:
         **_counter("held", framing.images),
         "words": framing.words,
         "word_values": values,
-        "word_range": names.vector(values * codes.value_bits),
+        "word_range": names.vector(values * code_bits),
         "word_parts": [
-            {"packed": names.part(k * codes.value_bits, codes.value_bits), "padded": names.part(k * lane_bits, codes.value_bits)}
+            {"packed": names.part(k * code_bits, code_bits), "padded": names.part(k * lane_bits, code_bits)}
             for k in range(values)
         ],
         "last_word": _literal(framing.words - 1, framing.words - 1),

@@ -1,7 +1,8 @@
-"""How samples and results lie in the beats of a stream: one owner of the layout, for the RTL, the bench and the documents.
+"""How samples and results lie in the beats of a stream: one owner of the layout, for the RTL, the bench and the
+documents.
 
-A frame is a row of bytes, the first one in the lowest byte of the first beat. Every value starts at a byte and takes the
-least number of whole bytes, the low one first; the rest of its last byte, and of the last beat, is padding.
+A frame is a row of bytes, the first one in the lowest byte of the first beat. Every value starts at a byte and takes
+the least number of whole bytes, the low one first; the rest of its last byte, and of the last beat, is padding.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Stream:
     def __post_init__(self) -> None:
         if self.width_bits not in WIDTHS:
             raise ConfigError(
-                f"stream width {self.width_bits}: TDATA can be {', '.join(map(str, WIDTHS[:-1]))} or {WIDTHS[-1]} bits wide"
+                f"stream width {self.width_bits}: TDATA can be {', '.join(map(str, WIDTHS[:-1]))} or {WIDTHS[-1]} "
+                "bits wide"
             )
         if self.output not in OUTPUTS:
             raise ConfigError(f"stream output {self.output!r}: expected {' or '.join(OUTPUTS)}")
@@ -111,7 +113,8 @@ class Framing:
 
     @property
     def latency_cycles(self) -> int:
-        """Clock edges from the one that takes the last beat of a frame to the one that gives the last beat of its result.
+        """Clock edges from the one that takes the last beat of a frame to the one that gives the last beat of its
+        result.
 
         The data path runs one cycle behind the handshake, and the queue of results is another register.
         """
@@ -133,8 +136,8 @@ class PixelFraming(Framing):
     """The framing of a streaming core, which takes an image word by word and pauses after it.
 
     A frame is an image: pixel after pixel in raster order, of each pixel its colours in order; so a word of the core is
-    the next `word_values` codes. Words are cut from a buffer of *units*, the largest number of bytes that both a beat and
-    a word are made of.
+    the next `word_values` codes. Words are cut from a buffer of *units*, the largest number of bytes that both a beat
+    and a word are made of.
 
     Attributes:
         word_values: how many codes the core takes at once.
@@ -213,8 +216,8 @@ class PixelFraming(Framing):
 def _count_cycles(
     beats: int, words: int, beat_units: int, last_units: int, word_units: int, most_units: int, pause_cycles: int
 ) -> tuple[int, int]:
-    """Run the wrapper's buffer without stalls (`axi_pixels.v.j2`): the edges from the last beat of the first image to its last
-    word, and from one image's last word to the next one's, when that has become steady."""
+    """Run the wrapper's buffer without stalls (`axi_pixels.v.j2`): the edges from the last beat of the first image to
+    its last word, and from one image's last word to the next one's, when that has become steady."""
     level = beat = word = pause = cycle = last_beat = 0
     ended = False
     entered: list[int] = []
@@ -249,7 +252,7 @@ def plan_framing(
     codes = Layout(features, code_bits, stream.width_bits)
     if codes.frame_bytes > MOST_FRAME_BYTES:
         raise ConfigError(
-            f"interface axi-stream: {features} codes of {codes.value_bytes} bytes make frames of {codes.frame_bytes} bytes; "
-            f"the deserialiser holds at most {MOST_FRAME_BYTES}: use the plain interface"
+            f"interface axi-stream: {features} codes of {codes.value_bytes} bytes make frames of {codes.frame_bytes} "
+            f"bytes; the deserialiser holds at most {MOST_FRAME_BYTES}: use the plain interface"
         )
     return Framing(codes, Layout(results, result_bits, stream.width_bits), core_latency_cycles)

@@ -86,8 +86,8 @@ class AxiStream:
         """As `Plain.outputs`; the core has the one result that the stream carries."""
         if asked not in ("both", self.stream.output):
             raise ConfigError(
-                f"outputs {asked!r} with interface {self.name!r}: the stream carries {self.stream.output}; choose what it "
-                f"carries with the stream's output (--stream-output), and leave the outputs out"
+                f"outputs {asked!r} with interface {self.name!r}: the stream carries {self.stream.output}; choose "
+                "what it carries with the stream's output (--stream-output), and leave the outputs out"
             )
         return parse_outputs(self.stream.output, classes)
 

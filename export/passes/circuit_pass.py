@@ -14,8 +14,8 @@ class CircuitPass:
         @CircuitPass
         def drop_unused_channels(circuit: Circuit) -> Circuit: ...
 
-    The function gets a circuit that obeys all rules, which may be one of whole samples, and gives one that does and computes
-    the same scores for all codes.
+    The function gets a circuit that obeys all rules, which may be one of whole samples, and gives one that does and
+    computes the same scores for all codes.
     """
 
     __name__: str

@@ -20,7 +20,8 @@ Indices = npt.NDArray[np.int64]
 def drop_unused_channels(circuit: Circuit) -> Circuit:
     """Drop outputs of kernels, comparisons of pixels and bits of maps that neither a later layer nor the body needs.
 
-    Exact, as nothing that is dropped has a path to a score. A map keeps at least one channel, the body at least one bit.
+    Exact, as nothing that is dropped has a path to a score. A map keeps at least one channel, the body at least one
+    bit.
     """
     if circuit.image is None:
         return circuit

@@ -16,8 +16,8 @@ from difflut.export.passes.rewriter import BoolArray, Rewriter, Rewritten, RowAr
 def merge_duplicates(netlist: Netlist) -> Rewritten:
     """Merge LUTs of one pipeline stage that compute the same function of the same nets, or complements of it.
 
-    Exact. LUTs are compared in a canonical form: inputs sorted by net, the table permuted with them, and complemented if
-    its bit 0 is 1. The first LUT of a class replaces the others, readers absorb complements. The head cannot: if it
+    Exact. LUTs are compared in a canonical form: inputs sorted by net, the table permuted with them, and complemented
+    if its bit 0 is 1. The first LUT of a class replaces the others, readers absorb complements. The head cannot: if it
     reads another LUT of the class and not the first, the first takes that LUT's polarity; if it reads both
     polarities, one LUT of each stays. One sweep suffices, as fan-ins are merged before their readers are compared.
     """
@@ -36,7 +36,8 @@ def _merge(rewriter: Rewriter, rows: RowArray, leader: RowArray, complemented: B
     """Replace each of `rows` by its leader, both given as positions in `rows`."""
     in_head = rewriter.in_head[rewriter.netlist.first_lut_net + rows]
     opposite = complemented != complemented[leader]
-    # Leaders that the head does not read, of which it reads a complement: the first such member gives them its polarity.
+    # Leaders that the head does not read, of which it reads a complement: the first such member gives them its
+    # polarity.
     wanted = np.flatnonzero(in_head & opposite & ~in_head[leader])
     turned, which = np.unique(leader[wanted], return_index=True)
     same = np.zeros(len(rows), np.bool_)
@@ -62,7 +63,9 @@ def _merge(rewriter: Rewriter, rows: RowArray, leader: RowArray, complemented: B
 
 
 def canonical(fanin: IntArray, tables: WordArray) -> tuple[IntArray, WordArray, BoolArray]:
-    """Fan-ins ascending, unused inputs (net 0) last, tables permuted alike and 0 at address 0; bool (B,): complemented."""
+    """Fan-ins ascending, unused inputs (net 0) last, tables permuted alike and 0 at address 0; bool (B,):
+    complemented.
+    """
     last = np.iinfo(np.int32).max
     nets = np.where(fanin == CONST0, last, fanin)
     words = tables.copy()

@@ -99,8 +99,8 @@ class Rewriter:
     def replace(self, luts: RowArray, nets: npt.ArrayLike, inverted: npt.ArrayLike = False) -> None:
         """From now on, whoever reads the nets of `luts` reads `nets` (complemented where `inverted`) instead.
 
-        The replacing nets must be smaller and settled. A LUT whose complement replaces it stays where the head reads it,
-        as only a LUT can absorb a complement.
+        The replacing nets must be smaller and settled. A LUT whose complement replaces it stays where the head reads
+        it, as only a LUT can absorb a complement.
         """
         own = self.netlist.first_lut_net + luts
         self._replacement[own] = nets

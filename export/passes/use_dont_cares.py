@@ -14,10 +14,10 @@ from difflut.export.passes.rewriter import BoolArray, Rewriter, Rewritten
 def use_dont_cares(netlist: Netlist) -> Rewritten:
     """Remove as many inputs as possible of LUTs that read several bits of one feature.
 
-    Exact for every input code: a table changes only at addresses that no code produces (`difflut.export.passes.dont_cares`).
-    A set of inputs can be removed if no two addresses that differ in these inputs only need different outputs; all
-    sets are tried, so the largest is found. What no address needs becomes 0. LUTs that keep all inputs keep their
-    table.
+    Exact for every input code: a table changes only at addresses that no code produces
+    (`difflut.export.passes.dont_cares`). A set of inputs can be removed if no two addresses that differ in these inputs
+    only need different outputs; all sets are tried, so the largest is found. What no address needs becomes 0. LUTs that
+    keep all inputs keep their table.
     """
     rewriter = Rewriter(netlist)
     luts, care = care_tables(rewriter.fanin, profiles(netlist))
@@ -40,8 +40,8 @@ def smallest(tables: WordArray, care: WordArray, used: BoolArray) -> tuple[BoolA
         used: bool (B, K), inputs worth removing.
 
     Returns:
-        bool (B, K), the inputs to remove, of several largest sets the first in binary order; uint64 (B, W), the functions
-        without them.
+        bool (B, K), the inputs to remove, of several largest sets the first in binary order; uint64 (B, W), the
+        functions without them.
     """
     rows, k = used.shape
     weights = np.int64(1) << np.arange(k)

@@ -44,7 +44,10 @@ REPORT_FILE = "report.json"
 COUNTEREXAMPLE_FILE = "counterexample.npz"
 ASSUMPTIONS = (
     "Yosys' Verilog front end, and what the Yosys manual says that its cells compute",
-    "a single clock, and registers that have taken over a value at least once since power-up; of a streaming circuit, a reset",
+    (
+        "a single clock, and registers that have taken over a value at least once since power-up; of a streaming "
+        "circuit, a reset"
+    ),
     "difflut's proof program, NumPy and the SAT solver",
 )
 _SYNCHRONOUS = "the RTL is a synchronous circuit of one clock"
@@ -77,8 +80,8 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     build = bundle.read(directory)
     if not build.info.schedule.provable:
         raise BundleError(
-            f"{directory}: its dense part is folded into memories, for which there is no proof yet; check it with `difflut "
-            f"verify`, or prove an export with --conv streaming"
+            f"{directory}: its dense part is folded into memories, for which there is no proof yet; check it with "
+            "`difflut verify`, or prove an export with --conv streaming"
         )
     started = perf_counter()
     claims, found = _passes(build, progress)

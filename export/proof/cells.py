@@ -177,7 +177,7 @@ def lower(graph: Graph, kind: str, inputs: Mapping[str, Word], parameters: Mappi
         return [graph.add([inputs[port][0] for port in ports], table)]
     if kind not in WORD_CELLS:
         raise ProofError(
-            f"Yosys left a cell of type {kind}, which the proof does not know; expected combinational cells and D flip-flops "
-            "of one clock"
+            f"Yosys left a cell of type {kind}, which the proof does not know; expected combinational cells and D "
+            "flip-flops of one clock"
         )
     return WORD_CELLS[kind](Operands(graph, inputs, parameters))

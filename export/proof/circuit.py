@@ -84,12 +84,12 @@ class Circuit:
         Args:
             design: the JSON object.
             top: the module.
-            keep_modules: modules inside of it become instances, memories are known, and a bit without a defined value may
-                be anything wherever it is read; otherwise all of these are errors.
+            keep_modules: modules inside of it become instances, memories are known, and a bit without a defined value
+                may be anything wherever it is read; otherwise all of these are errors.
 
         Raises:
-            ProofError: a cell is unknown, a flip-flop has another clock than the port `clk`, a bit has two drivers, or a
-                port has another form than `[n:0]`.
+            ProofError: a cell is unknown, a flip-flop has another clock than the port `clk`, a bit has two drivers, or
+                a port has another form than `[n:0]`.
         """
         reader = _Reader(design["modules"], top, keep_modules)
         for name, cell in design["modules"][top]["cells"].items():
@@ -226,9 +226,9 @@ def _number(value: Any) -> int:
 class Expansion:
     """Builds nodes of a graph for bits of a circuit at times counted backwards.
 
-    (bit, d) is the bit's value d clock cycles before the moment that is looked at. A flip-flop's (q, d) is (its D, d + 1).
-    An input port's bit i at d is the graph's input (port, i, d). Beyond `horizon` the past is unknown: a flip-flop that
-    would need it is the input ("state", bit, d), and so is a signal that nothing drives.
+    (bit, d) is the bit's value d clock cycles before the moment that is looked at. A flip-flop's (q, d) is (its D, d +
+    1). An input port's bit i at d is the graph's input (port, i, d). Beyond `horizon` the past is unknown: a flip-flop
+    that would need it is the input ("state", bit, d), and so is a signal that nothing drives.
     """
 
     def __init__(self, circuit: Circuit, graph: Graph, horizon: int) -> None:

@@ -1,8 +1,8 @@
 """Proof of a streaming build, part by part, and that the parts play together in time.
 
 Each part's RTL is read back from its text and proved equal to its part of the netlist, for all inputs of that part: the
-comparisons of a pixel, kernels, and the dense part. Windows and what is kept of the maps, the wires between the parts, and
-when each of them takes and gives its bits, are difflut.export.proof.stream_map and stream_top.
+comparisons of a pixel, kernels, and the dense part. Windows and what is kept of the maps, the wires between the parts,
+and when each of them takes and gives its bits, are difflut.export.proof.stream_map and stream_top.
 """
 
 from __future__ import annotations

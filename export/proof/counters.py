@@ -1,13 +1,13 @@
 """Proof that a word is the number of ones among some nodes.
 
 A popcount of hundreds of bits is out of reach for SAT and for enumeration, but it is built of small pieces that keep a
-weighted sum. A *cut* is a set of nodes through which every path from the counted nodes to the word goes. It *carries* the
-sum if integer weights are known with sum(weight * node) + constant = number of ones, for all inputs. The counted nodes
-carry it, all with weight 1. From one cut to the next the nodes fall apart into pieces that share no node of the earlier
-cut; if each piece keeps its part of the sum, the later cut carries it too. A piece is enumerated: all assignments of its
-inputs, less those that were shown impossible (a part of a sum is never larger than the largest value found when it was
-proved, and all together never larger than the number of counted nodes). The weights are found by solving equations for
-random assignments; then they are claims to be proved like everything else.
+weighted sum. A *cut* is a set of nodes through which every path from the counted nodes to the word goes. It *carries*
+the sum if integer weights are known with sum(weight * node) + constant = number of ones, for all inputs. The counted
+nodes carry it, all with weight 1. From one cut to the next the nodes fall apart into pieces that share no node of the
+earlier cut; if each piece keeps its part of the sum, the later cut carries it too. A piece is enumerated: all
+assignments of its inputs, less those that were shown impossible (a part of a sum is never larger than the largest value
+found when it was proved, and all together never larger than the number of counted nodes). The weights are found by
+solving equations for random assignments; then they are claims to be proved like everything else.
 
 Where cuts may lie is suggested by the vectors of the RTL; a wrong suggestion costs time, never soundness.
 """
@@ -348,7 +348,9 @@ Bounds = list[tuple[dict[int, int], int]]  # position -> weight, and what the su
 
 
 def _enumerate(local: _Local, weights: list[int], bounds: Bounds, wanted: tuple[int | None, ...]) -> _Piece | str:
-    """Find the outputs' weights on random assignments, then check all; an assignment that does not fit joins the others."""
+    """Find the outputs' weights on random assignments, then check all; an assignment that does not fit joins the
+    others.
+    """
     random = np.random.default_rng(0)
     density = random.choice([0.1, 0.3, 0.5, 0.7, 0.9], _TRIALS)
     trials = random.random((len(weights), _TRIALS)) < density

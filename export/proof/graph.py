@@ -1,8 +1,8 @@
 """Combinational circuits as graphs of truth tables: what both sides of a proof are turned into.
 
 A node is an integer. Node 0 is constant 0, node 1 constant 1; every other node is an input or a table of at most eight
-earlier nodes. Nodes are built normalised: constants, repeated and irrelevant fan-ins are folded into the table, and equal
-nodes (same fan-ins in the same order, same table) are one node. So equal node numbers mean equal functions.
+earlier nodes. Nodes are built normalised: constants, repeated and irrelevant fan-ins are folded into the table, and
+equal nodes (same fan-ins in the same order, same table) are one node. So equal node numbers mean equal functions.
 """
 
 from __future__ import annotations

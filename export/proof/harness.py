@@ -1,9 +1,10 @@
-"""The harness in which the wrapper of a core is proved: what it must do, spoken of at its ports and at those of its core.
+"""The harness in which the wrapper of a core is proved: what it must do, spoken of at its ports and at those of its
+core.
 
 The harness instantiates the wrapper as Yosys read it, with the core taken out and its ports made ports of the wrapper
-(`expose -evert`). So the text of the build is never edited. The properties say cycle by cycle what handshakes, beats, registers
-and what enters the core must be; lemmas, which induction needs, relate them to registers of the wrapper by name. A lemma is
-asserted like any property: a name that is not there makes a proof fail, never succeed.
+(`expose -evert`). So the text of the build is never edited. The properties say cycle by cycle what handshakes, beats,
+registers and what enters the core must be; lemmas, which induction needs, relate them to registers of the wrapper by
+name. A lemma is asserted like any property: a name that is not there makes a proof fail, never succeed.
 """
 
 from __future__ import annotations

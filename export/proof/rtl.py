@@ -105,7 +105,9 @@ class _RtlProver:
         return [nodes[low : low + width] for low in range(0, len(nodes), width)]
 
     def _inner_scores(self) -> list[list[int]]:
-        """The scores of a design that does not put them out: the vector `scores`. What it holds is proved, not assumed."""
+        """The scores of a design that does not put them out: the vector `scores`. What it holds is proved, not
+        assumed.
+        """
         self._nodes("out_class"), self._nodes("out_top")
         bits, width = self.circuit.names.get("scores", []), self.netlist.head.score_width_bits
         for time in range(self.latency + 1):
@@ -289,8 +291,8 @@ class _RtlProver:
     def _above_nets(self, swept: Swept, nets: list[list[int]]) -> tuple[Graph, dict[int, int]]:
         """The RTL between the nets that scores count and the scores, as it was read.
 
-        After the sweep a node of a counter may be another one that equals it by what codes can be, and then the pieces of
-        the counter cannot be told apart. Here only the counted nets are merged.
+        After the sweep a node of a counter may be another one that equals it by what codes can be, and then the pieces
+        of the counter cannot be told apart. Here only the counted nets are merged.
 
         Returns:
             A graph whose inputs are the counted nets, and its node of each node of the RTL's graph that is part of it.
@@ -314,8 +316,8 @@ class _RtlProver:
         return graph, copied
 
     def _counts_by_sat(self, graph: Graph, node_of: dict[int, int], nets: list[int], score: int) -> bool:
-        """Whether a score is the count of a few nets, by SAT down to the codes: nodes of a small head may equal others by
-        accident, and then pieces cannot be told apart."""
+        """Whether a score is the count of a few nets, by SAT down to the codes: nodes of a small head may equal others
+        by accident, and then pieces cannot be told apart."""
         counted, ones = _occurrences(node_of, nets)
         word = [node_of[node] for node in self.scores[score]]
         if sum(counted.values()) + ones >= 1 << len(word):
@@ -356,7 +358,8 @@ class _RtlProver:
     ) -> Claim:
         """Outputs as functions of the scores, which were proved on their own and may be anything here."""
         graph = Graph()
-        # Copied from the graph as it was read: after the sweep a node here may be one that equals it by what codes can be.
+        # Copied from the graph as it was read: after the sweep a node here may be one that equals it by what codes can
+        # be.
         copied: dict[int, int] = {FALSE: FALSE, TRUE: TRUE}
         for word in self.scores:
             for node in word:

@@ -15,8 +15,8 @@ MAX_CHECKED_LANES = 20
 def argmax(graph: Graph, scores: Sequence[Sequence[int]]) -> list[int]:
     """The index of the largest of some unsigned words, the lowest index of equals; least significant bit first.
 
-    Neighbours meet in pairs: the largest of both halves' largest is the largest of all, and the right one wins only if it
-    is strictly larger, so among equals the leftmost stays.
+    Neighbours meet in pairs: the largest of both halves' largest is the largest of all, and the right one wins only if
+    it is strictly larger, so among equals the leftmost stays.
     """
     best = _same_width(scores)
     index: list[list[int]] = [[] for _ in scores]
@@ -35,7 +35,9 @@ def argmax(graph: Graph, scores: Sequence[Sequence[int]]) -> list[int]:
 
 
 def top(graph: Graph, plan: SelectionPlan, scores: Sequence[Sequence[int]], width: int) -> list[list[int]]:
-    """The classes of rank 0, 1, ... as words of `width` bits, by the comparisons of a plan that `check_network` accepts."""
+    """The classes of rank 0, 1, ... as words of `width` bits, by the comparisons of a plan that `check_network`
+    accepts.
+    """
     lanes = [
         (word, [TRUE if number >> bit & 1 else FALSE for bit in range(width)])
         for number, word in enumerate(_same_width(scores))
@@ -57,8 +59,8 @@ def check_network(plan: SelectionPlan) -> bool:
 
     Scores and indices together are a total order. A network of compare-exchange elements picks the k largest of every
     input in order if it does so for inputs of zeros and ones (the 0-1 principle: D. Knuth, "The Art of Computer
-    Programming", volume 3, section 5.3.4): these are tried, all of them. An element that looks at scores only must never
-    meet equal scores with the lower index on the right, which the sets of possible classes of its lanes exclude.
+    Programming", volume 3, section 5.3.4): these are tried, all of them. An element that looks at scores only must
+    never meet equal scores with the lower index on the right, which the sets of possible classes of its lanes exclude.
     """
     if plan.classes > MAX_CHECKED_LANES:
         return False

@@ -6,10 +6,10 @@ beyond the map. Three things are shown of the module's text:
 - without a step and without a reset no register changes (but for those that say that a result is valid), and nothing is
   written to the memory; so gaps between words change nothing;
 - a reset sets every register that decides about anything to the same value, whatever came before;
-- from there, with all other registers and the memory unknown and with words whose bits are unknown, all steps of an image
-  are made one after the other on nodes of a graph: after each step whether it has a result is constant, and then each input of
-  each kernel is the very bit of the very word that the layer's definition says, or 0; and after the last step the registers are
-  again as after a reset. So the same holds for every image.
+- from there, with all other registers and the memory unknown and with words whose bits are unknown, all steps of an
+  image are made one after the other on nodes of a graph: after each step whether it has a result is constant, and then
+  each input of each kernel is the very bit of the very word that the layer's definition says, or 0; and after the last
+  step the registers are again as after a reset. So the same holds for every image.
 """
 
 from __future__ import annotations
@@ -54,9 +54,10 @@ def prove_map(
     """
     layer, source, size = netlist.layers[number - 1], words[netlist.layers[number - 1].source], words[number]
     statement = (
-        f"for every image and every gap between the {source.total} words of map {layer.source}: each of the {size.total} results has "
-        f"the window that the geometry says in front of its kernel, in order, and is marked {layer.kernel.last_stage + 1} cycles "
-        f"after its step; after an image, and after rst, the module is as at the start"
+        f"for every image and every gap between the {source.total} words of map {layer.source}: each of the "
+        f"{size.total} results has the window that the geometry says in front of its kernel, in order, and is marked "
+        f"{layer.kernel.last_stage + 1} cycles after its step; after an image, and after rst, the module is as at the "
+        "start"
     )
     try:
         timing = _MapProver(circuit, netlist, number, words).run()
@@ -182,9 +183,9 @@ class _MapProver:
     def _turning(self, control: dict[Bit, int]) -> set[Bit]:
         """The registers that address memories: a ring of places which is the same wherever an image begins.
 
-        After an image they need not be what they are after a reset. But nothing else reads them; from step to step they go
-        through a ring of places; and if all rows of the memories are renumbered as from one place of the ring to the next,
-        the ring is what it was. As nothing is known about the rows, an image may begin at any place of the ring.
+        After an image they need not be what they are after a reset. But nothing else reads them; from step to step they
+        go through a ring of places; and if all rows of the memories are renumbered as from one place of the ring to the
+        next, the ring is what it was. As nothing is known about the rows, an image may begin at any place of the ring.
         """
         circuit, machine = self.circuit, self.machine
         addresses = [word for memory in circuit.memories for word in (memory.write_address, memory.read_address)]
@@ -220,7 +221,9 @@ class _MapProver:
         return places
 
     def _read_by(self, bits: Iterable[Bit], cut: Collection[Bit] = ()) -> set[Bit]:
-        """What some bits depend on within a cycle: registers, inputs, what memories and kernels give; not through `cut`."""
+        """What some bits depend on within a cycle: registers, inputs, what memories and kernels give; not through
+        `cut`.
+        """
         found: set[Bit] = set()
         seen: set[Bit] = set(cut)
         todo = list(bits)

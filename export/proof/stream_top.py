@@ -1,4 +1,6 @@
-"""Proof of the top of a streaming circuit: its wires, its counters, what it keeps of the maps, and when all of that happens."""
+"""Proof of the top of a streaming circuit: its wires, its counters, what it keeps of the maps, and when all of that
+happens.
+"""
 
 from __future__ import annotations
 
@@ -50,8 +52,8 @@ def map_bits(circuit: Circuit, place: int) -> tuple[list[Bit], list[Bit]]:
 def prove_wiring(circuit: Circuit, netlist: WindowedCircuit, timing: StreamTiming) -> Claim:
     """The modules inside of the top, and what is at each of their ports, bit by bit."""
     statement = (
-        "it contains a module for each layer and the dense part, all with its clock and reset; each layer is given the bits of "
-        "its source and their valid, and the outputs are those of the dense part"
+        "it contains a module for each layer and the dense part, all with its clock and reset; each layer is given "
+        "the bits of its source and their valid, and the outputs are those of the dense part"
     )
     wrong = list(_wrong_wires(circuit, netlist, timing))
     verdict, detail = (OPEN, "; ".join(wrong[:3])) if wrong else (PROVED, "by the wires")
@@ -86,8 +88,9 @@ def prove_control(circuit: Circuit, words: Words, timing: StreamTiming) -> Claim
     """in_ready, the counters of the top, and the first valid bit, cycle by cycle for every state."""
     unit, last = _unit(words), words.total - 1
     statement = (
-        f"in_ready is 1 but for {timing.pause} cycles after the last of {words.total} {unit}s; {unit}s are counted when taken; the "
-        f"dense part starts {timing.collect} cycles after the last, the first layer 1 cycle after each; rst clears all of it"
+        f"in_ready is 1 but for {timing.pause} cycles after the last of {words.total} {unit}s; {unit}s are counted "
+        f"when taken; the dense part starts {timing.collect} cycles after the last, the first layer 1 cycle after "
+        "each; rst clears all of it"
     )
     widths = {"count": _width(words.total), "finished": timing.collect, "valid0": 1}
     if timing.pause:
@@ -136,8 +139,8 @@ def prove_kept(circuit: Circuit, netlist: WindowedCircuit, place: int, words: Wo
     unit = _unit(words)
     wanted = list(_kept_bits(netlist, place, words))
     statement = (
-        f"{len(wanted)} inputs of the dense part are registers that take a bit of map {place} at their {unit} of it, and keep it; "
-        f"{unit}s are counted from 0 to {words.total - 1}, 0 after rst"
+        f"{len(wanted)} inputs of the dense part are registers that take a bit of map {place} at their {unit} of it, "
+        f"and keep it; {unit}s are counted from 0 to {words.total - 1}, 0 after rst"
     )
 
     def open_(why: str) -> Claim:
@@ -187,21 +190,23 @@ def prove_schedule(
 ) -> Claim:
     """What the other claims about times give together, for images with any gaps between their words.
 
-    Every event is a fixed number of cycles behind the cycle in which one word of the image is taken: word k of map 0 comes 1
-    cycle after it was taken; a word of a layer's map so many cycles behind the word of its source that makes the step, and
-    the steps without a word follow the last one cycle by cycle. Words are at least a cycle apart, and the next image begins
-    at least `pause` + 1 cycles behind the last word.
+    Every event is a fixed number of cycles behind the cycle in which one word of the image is taken: word k of map 0
+    comes 1 cycle after it was taken; a word of a layer's map so many cycles behind the word of its source that makes
+    the step, and the steps without a word follow the last one cycle by cycle. Words are at least a cycle apart, and the
+    next image begins at least `pause` + 1 cycles behind the last word.
     """
     statement = (
-        f"all bits are kept before the dense part takes them, and until then; no layer is given a {_unit(words[0])} before it has "
-        f"made all its steps of the image before; {timing.latency} cycles of latency, {timing.interval} cycles an image"
+        f"all bits are kept before the dense part takes them, and until then; no layer is given a {_unit(words[0])} "
+        f"before it has made all its steps of the image before; {timing.latency} cycles of latency, {timing.interval} "
+        "cycles an image"
     )
     total = words[0].total
     if any(found is None for found in maps):
         return Claim("schedule", statement, OPEN, "it needs the claims about all windows")
     if timing.interval != total + timing.pause:
         return Claim("schedule", statement, OPEN, f"an image takes {total + timing.pause} cycles at least")
-    # For each map and word of it: the word of the image that it waits for, and how many cycles it comes behind that one.
+    # For each map and word of it: the word of the image that it waits for, and how many cycles it comes behind that
+    # one.
     events = [[(word, 1) for word in range(total)]]
     wrong = []
     next_image = timing.pause + 1

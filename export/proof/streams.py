@@ -1,7 +1,8 @@
-"""Proofs of an AXI wrapper, by induction, with Yosys' own SAT solver: from the ports of the wrapper to those of the core.
+"""Proofs of an AXI wrapper, by induction, with Yosys' own SAT solver: from the ports of the wrapper to those of the
+core.
 
-The wrapper is read as it was emitted and put into a harness (`harness.py`), in which a core that may answer anything takes the
-place of the core, which is proved apart.
+The wrapper is read as it was emitted and put into a harness (`harness.py`), in which a core that may answer anything
+takes the place of the core, which is proved apart.
 """
 
 from __future__ import annotations
@@ -22,21 +23,25 @@ MOST_STEPS = 3
 MOST_PROBLEMS = 3
 PARTS = ("", "_frames", "_results", "_registers")
 STATEMENTS = {
-    "wrapper": "the ports are those of build.json's streams; every register takes over at the rising edge of aclk and is reset "
-    "synchronously; no net has two drivers",
-    "streams": "handshakes, cycle by cycle, around a core that answers in time: who is ready when, offers stay until taken, none "
-    "after a reset; frames with a misplaced TLAST are dropped, each other one enters the core once and has one result",
+    "wrapper": "the ports are those of build.json's streams; every register takes over at the rising edge of aclk and "
+    "is reset synchronously; no net has two drivers",
+    "streams": "handshakes, cycle by cycle, around a core that answers in time: who is ready when, offers stay until "
+    "taken, none after a reset; frames with a misplaced TLAST are dropped, each other one enters the core once and "
+    "has one result",
     "frames": "the codes that enter the core are those of the frame that was taken, from s_axis_tdata to in_codes",
     "results": "each result is given once, in order, from the core's outputs to m_axis_tdata",
-    "registers": "every AXI4-Lite transfer has one answer, cycle by cycle; every register, counters and measured latency "
-    "included, reads what it must",
-    "timing": "without stalls a result comes stream.latency_cycles after its frame, frames follow each other every "
-    "stream.cycles_per_frame cycles",
+    "registers": "every AXI4-Lite transfer has one answer, cycle by cycle; every register, counters and measured "
+    "latency included, reads what it must",
+    "timing": "without stalls a result comes axi_stream.latency_cycles after its frame, frames follow each other every "
+    "axi_stream.cycles_per_frame cycles",
 }
 # What the claims about a wrapper around a core that takes words do not speak of
 NOT_PROVED_OF_PIXELS = (
     "that the core answers its images one by one, none before it has it whole, as the proof of the wrapper assumes",
-    "stream.latency_cycles and stream.cycles_per_frame of build.json, which depend on when the core takes words and answers",
+    (
+        "axi_stream.latency_cycles and axi_stream.cycles_per_frame of build.json, which depend on when the core takes "
+        "words and answers"
+    ),
 )
 
 

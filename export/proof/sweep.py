@@ -1,8 +1,8 @@
 """Equal nodes of two circuits in one graph, found by simulation and proved one by one from the inputs on.
 
-This is SAT sweeping (A. Kuehlmann and F. Krohm, "Equivalence checking using cuts and heaps", DAC 1997), with three kinds
-of proof in the order of their cost: the same table of the same nodes; enumeration, of all codes for what depends on one
-feature and of a window between proved nodes otherwise; SAT on the whole cone.
+This is SAT sweeping (A. Kuehlmann and F. Krohm, "Equivalence checking using cuts and heaps", DAC 1997), with three
+kinds of proof in the order of their cost: the same table of the same nodes; enumeration, of all codes for what depends
+on one feature and of a window between proved nodes otherwise; SAT on the whole cone.
 """
 
 from __future__ import annotations

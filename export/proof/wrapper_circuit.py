@@ -1,7 +1,8 @@
 """Reads the wrapper of a core with Yosys, and finds what its proof cannot take: ports, clocks, drivers, hidden text.
 
-Everything that a solver would not see, or would see otherwise than hardware, is found here: a solver knows no clock edges, takes
-two drivers of a net as a contradiction, from which everything follows, and never sees text behind a directive.
+Everything that a solver would not see, or would see otherwise than hardware, is found here: a solver knows no clock
+edges, takes two drivers of a net as a contradiction, from which everything follows, and never sees text behind a
+directive.
 """
 
 from __future__ import annotations

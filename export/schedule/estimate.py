@@ -72,7 +72,8 @@ def estimate_luts(netlist: Netlist, family: Family = GENERIC, outputs: Outputs |
     - Encoder: the LUTs of `plan_encoder` for the family, an exact count.
     - Layers: a LUT with n <= 6 inputs is one; n = 7 is two and n = 8 is four, joined by the slice's multiplexers. Two
       that share a dual-output LUT (`pair_luts`) count once, in the layer of the first.
-    - Head: the LUTs of its plan for the family (`difflut.export.schedule.head`), exact where primitives are instantiated.
+    - Head: the LUTs of its plan for the family (`difflut.export.schedule.head`), exact where primitives are
+      instantiated.
     """
     encoder = plan_encoder(netlist, family).luts
 

@@ -1,4 +1,6 @@
-"""The forms of a circuit: when and where its parts are computed, as `--conv` names them, and what each plans of a circuit."""
+"""The forms of a circuit: when and where its parts are computed, as `--conv` names them, and what each plans of a
+circuit.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,9 @@ class Streamed(Planned):
     folded: FoldedDense | None = None
 
     def parts(self) -> tuple[Part, ...]:
-        """Each kernel as often as it is built; masks, counters, registers of maps and what reads memories are not estimated."""
+        """Each kernel as often as it is built; masks, counters, registers of maps and what reads memories are not
+        estimated.
+        """
         circuit, family, words = self.circuit, self.family, self.schedule.words[0].pixels
         comparisons = plan_encoder(pixel_netlist(circuit, words), family).luts
         kernels = [
@@ -91,7 +95,8 @@ class Form:
 
     Attributes:
         name: as `--conv` takes it.
-        windowed: whether kernels are built once and windows pass over maps, so that the circuit must be traced with them.
+        windowed: whether kernels are built once and windows pass over maps, so that the circuit must be traced with
+            them.
     """
 
     name = "unrolled"
@@ -113,8 +118,8 @@ class Streaming(Form):
     """Each kernel once for each position that it makes in a cycle.
 
     Attributes:
-        pixels_per_cycle: adjacent pixels of a row that are taken in a cycle, up to a whole row; strides restrict how many, see
-            `difflut.export.schedule.stream.words`.
+        pixels_per_cycle: adjacent pixels of a row that are taken in a cycle, up to a whole row; strides restrict how
+            many, see `difflut.export.schedule.stream.words`.
     """
 
     pixels_per_cycle: int = 1
@@ -132,8 +137,8 @@ class Streaming(Form):
 
 @dataclass(frozen=True)
 class Folded(Form):
-    """An image in about so many cycles, or so many nodes of the body a cycle: several pixels a cycle if the cycles are fewer than
-    an image has pixels, else the body as a program in memories.
+    """An image in about so many cycles, or so many nodes of the body a cycle: several pixels a cycle if the cycles are
+    fewer than an image has pixels, else the body as a program in memories.
 
     Attributes:
         cycles: how many an image may take.
@@ -176,8 +181,8 @@ def parse_form(text: str) -> Form:
     match = re.fullmatch(r"folded=([1-9]\d{0,8})", text)
     if match is None:
         raise ConfigError(
-            f"--conv {text}: expected unrolled, streaming, or folded=N, where N is how many clock cycles an image may take, "
-            f"such as folded=4096"
+            f"--conv {text}: expected unrolled, streaming, or folded=N, where N is how many clock cycles an image may "
+            "take, such as folded=4096"
         )
     return Folded(cycles=int(match[1]))
 

@@ -10,8 +10,8 @@ class Levels:
     """The sequence of levels from the input port to the outputs; a register may stand after each.
 
     In order: the encoder (all comparators), the LUT levels 1..`luts`, the levels of the group sum, those of the argmax.
-    A level's *position* counts from 0 over the whole sequence. LUT level l holds the LUTs that `analysis.levels` puts into
-    level l + 1; LUTs that read only constants count as encoder.
+    A level's *position* counts from 0 over the whole sequence. LUT level l holds the LUTs that `analysis.levels` puts
+    into level l + 1; LUTs that read only constants count as encoder.
 
     Attributes:
         encoder: whether there are comparators or LUTs at all.

@@ -1,10 +1,11 @@
 """Which LUTs share a dual-output LUT.
 
-A LUT6_2 gives two functions of the same five inputs (its sixth pin is tied to 1). So two LUTs can share one if they read
-at most five nets together. Only LUTs of one stage and one level in it are paired, so that no path leads from one to the
-other, and none from a pair to itself by way of others.
+A LUT6_2 gives two functions of the same five inputs (its sixth pin is tied to 1). So two LUTs can share one if they
+read at most five nets together. Only LUTs of one stage and one level in it are paired, so that no path leads from one
+to the other, and none from a pair to itself by way of others.
 
-Pairs are looked for by how many nets they must have in common, the most first: the widest LUTs are the hardest to place.
+Pairs are looked for by how many nets they must have in common, the most first: the widest LUTs are the hardest to
+place.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 def pair_luts(netlist: Netlist, family: Family) -> IntArray:
     """int32 (L,): the LUT that each LUT shares a dual-output LUT with; -1 where it has one to itself.
 
-    None where the family's primitives are not instantiated: pairing is left to the tool then. Greedy, so not the largest
-    possible set of pairs; the same netlist gives the same pairs.
+    None where the family's primitives are not instantiated: pairing is left to the tool then. Greedy, so not the
+    largest possible set of pairs; the same netlist gives the same pairs.
     """
     partner = np.full(netlist.luts, -1, np.int32)
     if family.dual_output and family.has_primitives and netlist.luts:

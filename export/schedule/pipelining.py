@@ -1,7 +1,8 @@
 """Where registers go: after every level, where a clock or a latency asks for them, or where a plan says.
 
-The registers cut the sequence of levels (`Levels`) into contiguous stages. `stage_delays` of `difflut.export.schedule.timing` says
-how long each possible stage takes; the best cut is found by dynamic programming over the levels.
+The registers cut the sequence of levels (`Levels`) into contiguous stages. `stage_delays` of
+`difflut.export.schedule.timing` says how long each possible stage takes; the best cut is found by dynamic programming
+over the levels.
 """
 
 from __future__ import annotations
@@ -74,13 +75,14 @@ def plan_pipeline(netlist: Netlist, family: Family, pipeline: Pipeline, outputs:
     if places is None:
         level = int(np.argmax(np.diag(costs)))
         raise ConfigError(
-            f"fmax {pipeline.fmax_mhz:g} MHz cannot be reached on {family.name}: level {paths.levels.names[level]} alone "
-            f"is estimated at {costs[level, level]:.2f} ns; the best possible is {_mhz(best_period(costs, None))} MHz"
+            f"fmax {pipeline.fmax_mhz:g} MHz cannot be reached on {family.name}: level {paths.levels.names[level]} "
+            f"alone is estimated at {costs[level, level]:.2f} ns; the best possible is "
+            f"{_mhz(best_period(costs, None))} MHz"
         )
     if most is not None and len(places) > most:
         raise ConfigError(
-            f"fmax {pipeline.fmax_mhz:g} MHz takes {len(places)} cycles on {family.name}, more than the latency {most}; "
-            f"the best possible in {_cycles(most)} is {_mhz(best_period(costs, most))} MHz"
+            f"fmax {pipeline.fmax_mhz:g} MHz takes {len(places)} cycles on {family.name}, more than the latency "
+            f"{most}; the best possible in {_cycles(most)} is {_mhz(best_period(costs, most))} MHz"
         )
     return Plan(paths.levels, places)
 
@@ -98,8 +100,8 @@ def parse_plan(text: str, levels: Levels) -> Plan:
         if place is None or place in places:
             problem = "is there twice" if place is not None else "is no level"
             raise ConfigError(
-                f"pipeline {text!r}: {name.strip()!r} {problem}; expected {LEVELS!r}, {AUTO!r}, or some of the levels of "
-                f"this design, separated by commas: {', '.join(levels.names)}"
+                f"pipeline {text!r}: {name.strip()!r} {problem}; expected {LEVELS!r}, {AUTO!r}, or some of the levels "
+                f"of this design, separated by commas: {', '.join(levels.names)}"
             )
         places.append(place)
     return Plan(levels, tuple(sorted(places)))

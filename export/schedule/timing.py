@@ -225,7 +225,9 @@ class Paths:
         )
 
     def stage(self, places: range, register_bits: int = 0) -> StageTiming:
-        """The delay and the longest path of the stage of the levels at `places`, behind which so many register bits stand."""
+        """The delay and the longest path of the stage of the levels at `places`, behind which so many register bits
+        stand.
+        """
         cells, delays = self.levels.cells, self._delays
         names = tuple(self.levels.names[place] for place in places)
         arrival: FloatArray = np.full(self._netlist.nets, delays.register_delay_ns)

@@ -1,4 +1,6 @@
-"""What a back-end gives: modules with their ports and instances as data, and how the parts of the circuit are found in them."""
+"""What a back-end gives: modules with their ports and instances as data, and how the parts of the circuit are found in
+them.
+"""
 
 from __future__ import annotations
 

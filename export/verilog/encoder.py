@@ -1,8 +1,8 @@
 """The encoder module: the planned LUTs, level by level, and the comparators' outputs.
 
 The cells of level l of the plan drive words of `rows.WORD_BITS` bits, `lut<l>_<w>`, in their order: cell j is bit
-i % WORD_BITS of word i // WORD_BITS, i being `j - plan.level_starts[l]`. `source_names` says the same as text. A word is a
-vector of its own, because Icarus passes every change of a part of a vector on to all readers of the vector.
+i % WORD_BITS of word i // WORD_BITS, i being `j - plan.level_starts[l]`. `source_names` says the same as text. A word
+is a vector of its own, because Icarus passes every change of a part of a vector on to all readers of the vector.
 """
 
 from __future__ import annotations

@@ -29,7 +29,8 @@ from difflut.export.verilog.writer import ModuleWriter, primitive_models
 
 
 def emit_folded_dense(folded: FoldedDense, dense: Netlist, family: Family, outputs: Outputs | None, top: str) -> Design:
-    """Emit the modules of a folded dense part, which has no probes; its latency counts from the edge that takes `in_start`.
+    """Emit the modules of a folded dense part, which has no probes; its latency counts from the edge that takes
+    `in_start`.
 
     Args:
         folded: the plan.
@@ -260,7 +261,9 @@ def _bank(bank: Bank, number: str) -> dict[str, Any]:
 
 
 def _connections(folded: FoldedDense) -> Iterator[str]:
-    """The words of the memory of connections: the addresses, lane 0's input 0 lowest, then the mark of a score's last row."""
+    """The words of the memory of connections: the addresses, lane 0's input 0 lowest, then the mark of a score's last
+    row.
+    """
     layout, program = folded.layout, folded.program
     width = layout.address_bits
     addresses = layout.addresses[program.reads].reshape(program.rows, -1)

@@ -275,7 +275,9 @@ class HeadPrinter:
         number: int,
         registered: bool,
     ) -> dict[str, Any]:
-        """The vector of scores or indices after a level: a lane changes places with its other one if the right-hand wins."""
+        """The vector of scores or indices after a level: a lane changes places with its other one if the right-hand
+        wins.
+        """
         right = {lane: i for i, c in enumerate(level) for lane in (c.left, c.right)}
         other = {c.left: c.right for c in level} | {c.right: c.left for c in level}
         chosen = self._primitives and name.startswith("best")  # by a module, which indices do not need

@@ -12,7 +12,9 @@ from difflut.export.verilog.writer import ModuleWriter
 
 
 def write_kernel(writer: ModuleWriter, number: int, kernel: Netlist) -> str:
-    """Write the module of the kernel of a layer, whose `in_bits` are the bits of a window that it compares, in order."""
+    """Write the module of the kernel of a layer, whose `in_bits` are the bits of a window that it compares, in
+    order.
+    """
     wires = plan(kernel)
     alone = np.full(kernel.luts, -1, np.int32)
     stages, first = [], 0

@@ -42,7 +42,8 @@ def emit(
         netlist: the circuit.
         family: the FPGA family.
         outputs: the output ports; scores and class by default.
-        head_registers: for each level of the head's plan whether registers stand behind it; behind every one by default.
+        head_registers: for each level of the head's plan whether registers stand behind it; behind every one by
+            default.
         last_registered: whether registers stand between the last stage and the head.
         top: the name of the top module, a Verilog identifier; made from the netlist's name by default.
 

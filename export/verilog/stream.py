@@ -229,7 +229,10 @@ class _Emitter:
         )
         codes = f"the code of colour c at [{width}*c +: {width}]"
         if pixels > 1:
-            codes = f"the code of colour c of the word's pixel p, the leftmost first, at [{width}*({colours}*p + c) +: {width}]"
+            codes = (
+                f"the code of colour c of the word's pixel p, the leftmost first, at [{width}*({colours}*p + c) "
+                f"+: {width}]"
+            )
         return [
             ports.CLOCK,
             ports.reset("synchronous, active high; what has been taken of an image is forgotten"),

@@ -139,7 +139,9 @@ def _window_bits(
 
 
 def _masks(length: int, window: int, padding: int, centres: set[int]) -> dict[int, set[int]]:
-    """The pixels along an axis whose window has element k inside of the map, for each k that one of `centres` has not."""
+    """The pixels along an axis whose window has element k inside of the map, for each k that one of `centres` has
+    not.
+    """
     inside = {k: {c for c in range(length) if 0 <= c + k - padding < length} for k in range(window)}
     return {k: some for k, some in inside.items() if not centres <= some}
 

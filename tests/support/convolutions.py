@@ -129,4 +129,11 @@ def plans(draw: st.DrawFn, most_steps: int = 3, streaming: bool = False) -> Plan
         size = tuple((size[a] + 2 * padding[a] - window[a]) // stride[a] + 1 for a in (0, 1))
         channels = kernels or channels
     read = sorted(draw(st.sets(st.integers(0, len(steps)), max_size=2)) | {len(steps)})
-    return Plan(shape, tuple(steps), bits, tuple(read), widths=draw(st.sampled_from([(12,), (10, 8)])), seed=draw(st.integers(0, 99)))  # fmt: skip
+    return Plan(
+        shape,
+        tuple(steps),
+        bits,
+        tuple(read),
+        widths=draw(st.sampled_from([(12,), (10, 8)])),
+        seed=draw(st.integers(0, 99)),
+    )

@@ -130,7 +130,8 @@ def binary(values: Any, width_bits: int) -> str:
 def check_cycles(netlist: Netlist, codes: npt.NDArray[np.int64], folder: Path, seed: int = 0, **options: Any) -> Design:
     """Emit `netlist`, run it with bubbles, and compare every output and probe in every cycle with `simulate`.
 
-    Each clock edge gets codes, valid or not, so the data path is compared in every cycle. `options` are those of `emit`.
+    Each clock edge gets codes, valid or not, so the data path is compared in every cycle. `options` are those of
+    `emit`.
     """
     design = emit(netlist, **options)
     latency, edges = design.latency_cycles, len(codes)

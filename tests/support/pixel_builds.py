@@ -15,9 +15,9 @@ from difflut.input_format import InputFormat
 MODEL = "convolutions:Stack"
 
 _BORDERS = (Step(2, (3, 3), padding=(1, 1)),)
-# Bytes of a beat and of a pixel: 1 and 2; 4 and 3, the last beat with padding; 2 and 4; 8 and 1, the plan of `Stack()`; an
-# image in one beat, of which the core has two whole before it answers; words of two pixels, which are 6 bytes; a dense part
-# that takes longer than the pixels, so that the last pixel of an image waits.
+# Bytes of a beat and of a pixel: 1 and 2; 4 and 3, the last beat with padding; 2 and 4; 8 and 1, the plan of `Stack()`;
+# an image in one beat, of which the core has two whole before it answers; words of two pixels, which are 6 bytes; a
+# dense part that takes longer than the pixels, so that the last pixel of an image waits.
 SHAPES: dict[str, tuple[Plan, Stream]] = {
     "narrow": (Plan((2, 4, 3), _BORDERS, bits=2), Stream(8, "scores")),
     "colours": (Plan((3, 3, 5), _BORDERS), Stream(32, "class")),
@@ -37,19 +37,49 @@ FORMS: dict[str, Form] = {"words": Streaming(2), "folded": Folded(nodes_per_cycl
 # What is wrong -> shape, part of the wrapper, text, replacement. Every one changes what a stream shows; see the tests.
 FAULTS: dict[str, tuple[str, str, str, str]] = {
     "one result too many": ("narrow", "_frames", "(~last_word | available)", "1'b1"),
-    "no room taken": ("narrow", "_frames", "assign issue = entered & ~filling;", "assign issue = 1'b0 & entered & ~filling;"),
+    "no room taken": (
+        "narrow",
+        "_frames",
+        "assign issue = entered & ~filling;",
+        "assign issue = 1'b0 & entered & ~filling;",
+    ),
     "dropped frames answered": ("narrow", "_frames", "assign keep = answer & flags[0];", "assign keep = answer;"),
     "flags kept": ("narrow", "_frames", "(answer ? flags >> 1 : flags)", "flags"),
-    "images not filled up": ("narrow", "_frames", "filling <= (accept & (at_end != s_axis_tlast))", "filling <= 1'b0 & (accept & (at_end != s_axis_tlast))"),
-    "no resynchronisation": ("narrow", "_frames", "dropping <= (dropping | at_end) & ~s_axis_tlast;", "dropping <= 1'b0;"),
-    "early TLAST ignored": ("narrow", "_frames", "beat <= dropping | at_end | s_axis_tlast ?", "beat <= dropping | at_end ?"),
+    "images not filled up": (
+        "narrow",
+        "_frames",
+        "filling <= (accept & (at_end != s_axis_tlast))",
+        "filling <= 1'b0 & (accept & (at_end != s_axis_tlast))",
+    ),
+    "no resynchronisation": (
+        "narrow",
+        "_frames",
+        "dropping <= (dropping | at_end) & ~s_axis_tlast;",
+        "dropping <= 1'b0;",
+    ),
+    "early TLAST ignored": (
+        "narrow",
+        "_frames",
+        "beat <= dropping | at_end | s_axis_tlast ?",
+        "beat <= dropping | at_end ?",
+    ),
     "padding taken": ("colours", "_frames", "(at_end ? 4'd1 : 4'd4)", "4'd4"),
-    "swapped colours": ("narrow", "_frames", "assign out_codes[7:0] = buffer[7:0];", "assign out_codes[7:0] = buffer[15:8];"),
-    "bytes one place off": ("colours", "_frames", "4'd1: buffer <= {32'd0, s_axis_tdata, shifted[7:0]};", "4'd1: buffer <= {40'd0, s_axis_tdata};"),
+    "swapped colours": (
+        "narrow",
+        "_frames",
+        "assign out_codes[7:0] = buffer[7:0];",
+        "assign out_codes[7:0] = buffer[15:8];",
+    ),
+    "bytes one place off": (
+        "colours",
+        "_frames",
+        "4'd1: buffer <= {32'd0, s_axis_tdata, shifted[7:0]};",
+        "4'd1: buffer <= {40'd0, s_axis_tdata};",
+    ),
     "beats lost when full": ("narrow", "_frames", "~ended & level <= 2'd2", "~ended"),
     "pause ignored": ("narrow", "", ".out_ready(in_ready)", ".out_ready(1'b1 | in_ready)"),
     "result kept after a reset": ("narrow", "_results", "stored <= 1'd0;\n", ""),
-}  # fmt: skip
+}
 
 
 @cache

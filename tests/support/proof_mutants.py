@@ -24,22 +24,44 @@ STREAMING: dict[str, Sequence[Change]] = {
         ("stack", ".out_class(out_class)", ".out_class(right)"),
         ("stack", _DENSE, "  wire [0:0] right;\n  assign out_class = ~right;\n" + _DENSE),
     ],
-    "always valid": [("stack", ".out_valid(out_valid)\n  );\nend", ".out_valid()\n  );\n  assign out_valid = 1'b1;\nend")],
-    "the first valid bit": [("stack", ".out_valid(out_valid)\n  );\nend", ".out_valid()\n  );\n  assign out_valid = finished[11];\nend")],
+    "always valid": [
+        ("stack", ".out_valid(out_valid)\n  );\nend", ".out_valid()\n  );\n  assign out_valid = 1'b1;\nend")
+    ],
+    "the first valid bit": [
+        ("stack", ".out_valid(out_valid)\n  );\nend", ".out_valid()\n  );\n  assign out_valid = finished[11];\nend")
+    ],
     "dense part on the falling edge": [("stack", _DENSE + "      .clk(clk)", _DENSE + "      .clk(~clk)")],
     "dense part without a clock": [("stack", _DENSE + "      .clk(clk)", _DENSE + "      .clk(1'b0)")],
-    "dense part never reset": [("stack", _DENSE + "      .clk(clk),\n      .rst(rst)", _DENSE + "      .clk(clk),\n      .rst(1'b0)")],
+    "dense part never reset": [
+        ("stack", _DENSE + "      .clk(clk),\n      .rst(rst)", _DENSE + "      .clk(clk),\n      .rst(1'b0)")
+    ],
     "dense part's inputs inverted": [("stack", ".in_codes(dense_bits)", ".in_codes(~dense_bits)")],
     "layer on the falling edge": [("stack", _FIRST + "      .clk(clk)", _FIRST + "      .clk(~clk)")],
-    "layer never reset": [("stack", _FIRST + "      .clk(clk),\n      .rst(rst)", _FIRST + "      .clk(clk),\n      .rst(1'b0)")],
+    "layer never reset": [
+        ("stack", _FIRST + "      .clk(clk),\n      .rst(rst)", _FIRST + "      .clk(clk),\n      .rst(1'b0)")
+    ],
     "kernel on the falling edge": [("stack_map1", _KERNEL + "      .clk(clk)", _KERNEL + "      .clk(~clk)")],
     "kernel outputs rotated": [("stack_map1", ".out_bits(out_bits)", ".out_bits({out_bits[0], out_bits[3:1]})")],
     "top on the falling edge": [("stack", "posedge clk", "negedge clk")],
-    "window on the falling edge": [("stack_map1", "always @(posedge clk) if (step) window", "always @(negedge clk) if (step) window")],
-    "line buffer on the falling edge": [("stack_map1", "@(posedge clk) begin\n    if (step) begin\n      lines", "@(negedge clk) begin\n    if (step) begin\n      lines")],
+    "window on the falling edge": [
+        ("stack_map1", "always @(posedge clk) if (step) window", "always @(negedge clk) if (step) window")
+    ],
+    "line buffer on the falling edge": [
+        (
+            "stack_map1",
+            "@(posedge clk) begin\n    if (step) begin\n      lines",
+            "@(negedge clk) begin\n    if (step) begin\n      lines",
+        )
+    ],
     "table on the falling edge": [("stack_kernel1", "posedge", "negedge")],
     "head on the falling edge": [("stack_dense_argmax", "posedge", "negedge")],
-    "asynchronous reset": [("stack", "always @(posedge clk) begin\n    if (rst) begin", "always @(posedge clk or posedge rst) begin\n    if (rst) begin")],
+    "asynchronous reset": [
+        (
+            "stack",
+            "always @(posedge clk) begin\n    if (rst) begin",
+            "always @(posedge clk or posedge rst) begin\n    if (rst) begin",
+        )
+    ],
     "first valid bit not reset": [("stack", "valid0 <= take & ~rst;", "valid0 <= take;")],
     "taken while not ready": [("stack", "wire take = in_valid & in_ready;", "wire take = in_valid;")],
     "never ready": [("stack", "assign in_ready = pause == 4'd0;", "assign in_ready = 1'b0;")],
@@ -48,7 +70,7 @@ STREAMING: dict[str, Sequence[Change]] = {
     "pause not reset": [("stack", "      pause <= 4'd0;\n", "")],
     "an image too short": [("stack", "count == 5'h1d;", "count == 5'h1c;")],
     "dense part starts early": [("stack", ".in_valid(finished[12])", ".in_valid(finished[11])")],
-    "kept one pixel late": [("stack", "pixel2 == 4'h0) collected2", "pixel2 == 4'h1) collected2")],
+    "kept one pixel late": [("stack", "word2 == 4'h0) collected2", "word2 == 4'h1) collected2")],
     "image centred elsewhere": [("stack_map1", "count >= 6'h06", "count >= 6'h05")],
     "flushed too late": [("stack_map1", "count >= 6'h1e", "count >= 6'h1f")],
     "a border not masked": [("stack_map1", "COLUMN_IN0 = 5'h1e", "COLUMN_IN0 = 5'h1f")],
@@ -73,10 +95,81 @@ STREAMING: dict[str, Sequence[Change]] = {
     "bits numbered from the other end": [("stack", "output wire [5:0] out_scores", "output wire [0:5] out_scores")],
     "a port too many": [("stack", "    input wire rst,\n", "    input wire rst,\n    input wire enable,\n")],
     "kernel's input cut": [("stack_kernel1", "input wire [28:0] in_bits", "input wire [27:0] in_bits")],
-    "cut off by a comment": [("stack", ".out_valid(out_valid)\n  );\nendmodule", ".out_valid()\n  );\n  /* endmodule */\n  assign out_valid = 1'b1;\nendmodule")],
-    "cut off by a comment in a layer": [("stack_map1", "  assign out_valid", "  // endmodule\n  assign out_valid = 1'b1; //")],
+    "cut off by a comment": [
+        (
+            "stack",
+            ".out_valid(out_valid)\n  );\nendmodule",
+            ".out_valid()\n  );\n  /* endmodule */\n  assign out_valid = 1'b1;\nendmodule",
+        )
+    ],
+    "cut off by a comment in a layer": [
+        ("stack_map1", "  assign out_valid", "  // endmodule\n  assign out_valid = 1'b1; //")
+    ],
     "driven twice": [("stack", _DENSE, "  assign out_class = 1'b0;\n" + _DENSE)],
-    "two texts": [("stack", "assign in_ready = pause == 4'd0;", "assign in_ready = pause == 4'd0\n  // synthesis translate_off\n  || 1'b1\n  // synthesis translate_on\n  ;")],
+    "two texts": [
+        (
+            "stack",
+            "assign in_ready = pause == 4'd0;",
+            (
+                "assign in_ready = pause == 4'd0\n"
+                "  // synthesis translate_off\n  || 1'b1\n  // synthesis translate_on\n  ;"
+            ),
+        )
+    ],
+}
+
+# The encoder, whatever its family, and the wires around it.
+_ENCODER = "  stack_encoder encoder (\n      .clk(clk)"
+_WIRE = "  wire [3:0] encoder_bits;\n"
+_BITS = "bits0 = encoder_bits;"
+_SECOND = _ENCODER.replace("encoder (", "second (") + ",\n      .in_codes(~in_codes),\n      .out_bits(other)\n  );\n"
+_HIDDEN = "  // synthesis translate_off\n  or negedge clk\n  // synthesis translate_on\n"
+ENCODER: dict[str, Sequence[Change]] = {
+    "on the falling edge": [("stack", _ENCODER, _ENCODER.replace("(clk)", "(~clk)"))],
+    "without a clock": [("stack", _ENCODER, _ENCODER.replace("(clk)", "(1'b0)"))],
+    "on another signal": [("stack", _ENCODER, _ENCODER.replace("(clk)", "(valid0)"))],
+    "on a gated clock": [("stack", _ENCODER, _ENCODER.replace("(clk)", "(clk & in_valid)"))],
+    "registers on the falling edge": [("stack_encoder", "posedge", "negedge")],
+    "registers at any time": [("stack_encoder", "always @(posedge clk)", "always @*")],
+    "registers that wait": [("stack_encoder", "always @(posedge clk)", "always @(posedge clk) if (in_codes[0])")],
+    "registers of another clock": [
+        ("stack", _ENCODER, _ENCODER.replace("(clk)", "(late)")),
+        ("stack", _WIRE, _WIRE + "  reg late;\n  always @(posedge clk) late <= ~late;\n"),
+    ],
+    "codes rotated": [("stack", ".in_codes(in_codes)", ".in_codes({in_codes[0], in_codes[15:1]})")],
+    "colours swapped": [("stack", ".in_codes(in_codes)", ".in_codes({in_codes[7:0], in_codes[15:8]})")],
+    "codes a cycle late": [
+        ("stack", ".in_codes(in_codes)", ".in_codes(late)"),
+        ("stack", _WIRE, _WIRE + "  reg [15:0] late;\n  always @(posedge clk) late <= in_codes;\n"),
+    ],
+    "codes cut": [("stack", ".in_codes(in_codes)", ".in_codes({8'd0, in_codes[7:0]})")],
+    "codes not connected": [("stack", ".in_codes(in_codes)", ".in_codes()")],
+    "codes that depend on in_valid": [("stack", ".in_codes(in_codes)", ".in_codes(in_codes & {16{valid0}})")],
+    "outputs rotated": [("stack", ".out_bits(encoder_bits)", ".out_bits({encoder_bits[0], encoder_bits[3:1]})")],
+    "outputs not connected": [("stack", ".out_bits(encoder_bits)", ".out_bits()")],
+    "outputs cut": [("stack", ".out_bits(encoder_bits)", ".out_bits(encoder_bits[2:0])")],
+    "outputs driven twice": [("stack", _WIRE, _WIRE + "  assign encoder_bits = 4'd0;\n")],
+    "bits swapped": [("stack", _BITS, "bits0 = {encoder_bits[2], encoder_bits[3], encoder_bits[1:0]};")],
+    "a bit inverted": [("stack", _BITS, "bits0 = encoder_bits ^ 4'h4;")],
+    "a bit twice": [("stack", _BITS, "bits0 = {encoder_bits[3:1], encoder_bits[1]};")],
+    "a bit constant": [("stack", _BITS, "bits0 = {1'b1, encoder_bits[2:0]};")],
+    "bits a cycle late": [
+        ("stack", "wire [3:0] " + _BITS, "reg [3:0] bits0;\n  always @(posedge clk) bits0 <= encoder_bits;"),
+    ],
+    "bits cleared by rst": [("stack", _BITS, "bits0 = encoder_bits & {4{~rst}};")],
+    "one kept bit of another bit": [("stack", "collected0[0] <= bits0[2]", "collected0[0] <= encoder_bits[1]")],
+    "one layer with other bits": [
+        ("stack", ".in_bits(bits0)", ".in_bits({encoder_bits[2], encoder_bits[3], encoder_bits[1:0]})"),
+    ],
+    "a second one for a layer": [
+        ("stack", ".in_bits(bits0)", ".in_bits(other)"),
+        ("stack", _FIRST, f"  wire [3:0] other;\n{_SECOND}{_FIRST}"),
+    ],
+    "cut off by a comment": [
+        ("stack_encoder", "endmodule", "/* endmodule */\nendmodule"),
+        ("stack", _BITS, "bits0 = ~encoder_bits;"),
+    ],
+    "two texts": [("stack_encoder", "posedge clk", f"posedge clk\n{_HIDDEN}  ")],
 }  # fmt: skip
 
 # By the outputs of the build.
@@ -88,18 +181,46 @@ PLAIN: dict[str, tuple[str, Sequence[Change]]] = {
             ("chain", ".out_class(out_class)", ".out_class(out_klass)"),
         ],
     ),
-    "class missing": ("both", [("chain", ",\n    // the class of the largest score, the lowest of equals\n    output wire [1:0] out_class", ""), ("chain", ".out_class(out_class)", ".out_class()")]),
+    "class missing": (
+        "both",
+        [
+            (
+                "chain",
+                ",\n    // the class of the largest score, the lowest of equals\n    output wire [1:0] out_class",
+                "",
+            ),
+            ("chain", ".out_class(out_class)", ".out_class()"),
+        ],
+    ),
     "ranking cut": ("top-3", [("chain", "output wire [5:0] out_top", "output wire [3:0] out_top")]),
     "ranking rotated": ("top-3", [("chain", ".out_top(out_top)", ".out_top({out_top[1:0], out_top[5:2]})")]),
-    "scores missing": ("scores", [("chain", "out_scores\n);", "out_skores\n);"), ("chain", "assign out_scores", "assign out_skores")]),
+    "scores missing": (
+        "scores",
+        [("chain", "out_scores\n);", "out_skores\n);"), ("chain", "assign out_scores", "assign out_skores")],
+    ),
     "codes cut": ("class", [("chain", "input wire [47:0] in_codes", "input wire [46:0] in_codes")]),
-    "valid renamed": ("both", [("chain", "output wire out_valid", "output wire out_valix"), ("chain", "assign out_valid", "assign out_valix")]),
+    "valid renamed": (
+        "both",
+        [
+            ("chain", "output wire out_valid", "output wire out_valix"),
+            ("chain", "assign out_valid", "assign out_valix"),
+        ],
+    ),
     "falling edge": ("class", [("chain_stage2", "posedge", "negedge")]),
-    "inverted clock": ("class", [("chain", "chain_stage3 stage3 (\n      .clk(clk)", "chain_stage3 stage3 (\n      .clk(~clk)")]),
+    "inverted clock": (
+        "class",
+        [("chain", "chain_stage3 stage3 (\n      .clk(clk)", "chain_stage3 stage3 (\n      .clk(~clk)")],
+    ),
     "never reset": ("both", [("chain", "if (rst) valid", "if (1'b0) valid")]),
-    "an output driven twice": ("both", [("chain", "  wire [7:0] scores;", "  wire [7:0] scores;\n  assign out_class = 2'd0;")]),
-    "cut off by a comment": ("both", [("chain", "assign out_valid = valid[5];", "/* endmodule */ assign out_valid = 1'b1;")]),
-}  # fmt: skip
+    "an output driven twice": (
+        "both",
+        [("chain", "  wire [7:0] scores;", "  wire [7:0] scores;\n  assign out_class = 2'd0;")],
+    ),
+    "cut off by a comment": (
+        "both",
+        [("chain", "assign out_valid = valid[5];", "/* endmodule */ assign out_valid = 1'b1;")],
+    ),
+}
 
 
 class Layers(Stack):
@@ -110,9 +231,9 @@ class Layers(Stack):
 
 
 @cache
-def streaming_build() -> Build:
+def streaming_build(fpga: str = "generic") -> Build:
     """A streaming circuit of two layers, of which the first has borders and makes steps after the last pixel."""
-    return make_build(made(PLAN), form="streaming")
+    return make_build(made(PLAN), form="streaming", fpga=fpga)
 
 
 @cache

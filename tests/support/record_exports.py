@@ -3,9 +3,9 @@
     python tests/support/record_exports.py record FILE        write the digests of all exports as JSON
     python tests/support/record_exports.py compare FILE       make the exports again and name each file that differs
 
-`--only TEXT` takes the exports whose name contains TEXT, such as mnist_bitflip_0, xcup, axi-stream or folded=32. Exports go through
-the command line, so that the script outlives a redesign of what lies behind it. `--keep DIR` leaves the builds there, for a look
-at what changed.
+`--only TEXT` takes the exports whose name contains TEXT, such as mnist_bitflip_0, xcup, axi-stream or folded=32.
+Exports go through the command line, so that the script outlives a redesign of what lies behind it. `--keep DIR` leaves
+the builds there, for a look at what changed.
 """
 
 from __future__ import annotations

@@ -30,7 +30,9 @@ class Custom(BaseModel):
 
 
 class Chain(BaseModel):
-    """LUT layers of given widths and numbers of inputs on `features` codes; by default too wide for passes to join them."""
+    """LUT layers of given widths and numbers of inputs on `features` codes; by default too wide for passes to join
+    them.
+    """
 
     def __init__(
         self,
@@ -61,6 +63,21 @@ class Chain(BaseModel):
         for layer in self.layers:
             bits = layer(bits)
         return self.head(bits)
+
+
+class NarrowChain(Chain):
+    """Codes of three bits, so that few samples meet every threshold."""
+
+    def __init__(self) -> None:
+        super().__init__(6, ((12, 3), (8, 2)), 4, input_format=InputFormat(3, False, 1.0))
+
+
+class Ties(Chain):
+    """Both members of each pair of classes always have equal scores: 0 and 1, 2 and 3."""
+
+    def _forward_impl(self, x: Tensor) -> Tensor:
+        bits = self.layers[1](self.layers[0](self.encoder(x)))
+        return self.head(torch.cat([bits[:, :2], bits[:, :2], bits[:, 2:4], bits[:, 2:4]], dim=1))
 
 
 class Moves(BaseModel):

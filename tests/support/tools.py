@@ -1,4 +1,6 @@
-"""Guards for tests that need an external tool: skip with the reason, or fail where CI says that the tool must be there."""
+"""Guards for tests that need an external tool: skip with the reason, or fail where CI says that the tool must be
+there.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Faults of emitted AXI wrappers that simulation shows and a proof must not overlook: what is replaced in which file."""
+"""Faults of emitted AXI wrappers that simulation shows and a proof must not overlook: what is replaced in which
+file.
+"""
 
 from __future__ import annotations
 
@@ -72,13 +74,20 @@ FAULTS: dict[str, Fault] = {
     ),
     "two drivers": Fault("wrapper", replaced("", "^endmodule", "  assign m_axis_tvalid = s_axis_tvalid;\nendmodule")),
     "a constant driver": Fault("", replaced("", "^endmodule", "  assign m_axis_tvalid = 1'b1;\nendmodule")),
-    "other text for other tools": Fault("wrapper", replaced("_results", "^endmodule", "`ifdef YOSYS\n`endif\nendmodule")),
+    "other text for other tools": Fault(
+        "wrapper", replaced("_results", "^endmodule", "`ifdef YOSYS\n`endif\nendmodule")
+    ),
     "an assumption in the text": Fault("", replaced("", "^endmodule", "  always @* assume(1'b0);\nendmodule")),
     "port missing": Fault(
         "wrapper",
-        both(_dropped("", _PROT + r",\n"), replaced("", _FIRST_WIRE, "  wire [2:0] s_axil_arprot = 3'd0;\n  wire available,")),
+        both(
+            _dropped("", _PROT + r",\n"),
+            replaced("", _FIRST_WIRE, "  wire [2:0] s_axil_arprot = 3'd0;\n  wire available,"),
+        ),
     ),
-    "port too many": Fault("wrapper", replaced("", r"^    input wire aclk,", "    input wire spare,\n    input wire aclk,")),
+    "port too many": Fault(
+        "wrapper", replaced("", r"^    input wire aclk,", "    input wire spare,\n    input wire aclk,")
+    ),
     "port narrow": Fault("wrapper", replaced("", _PROT, "    input wire [1:0] s_axil_arprot")),
     "unit's port narrow": Fault("wrapper", replaced("_registers", _PROT, "    input wire [1:0] s_axil_arprot")),
     "core not reset": Fault("streams", replaced("", r"\.rst\(~aresetn\)", ".rst(1'b0)")),
@@ -86,7 +95,7 @@ FAULTS: dict[str, Fault] = {
     "never a result": Fault("streams", replaced("_results", r"stored <= stored \+", r"stored <= 1'b0 & stored +")),
     "always valid": Fault("streams", _ALWAYS_VALID),
     "always valid behind a comment": Fault("streams", both(_ALWAYS_VALID, _end_of_module)),
-}  # fmt: skip
+}
 
 # The register block, which is the same for all framings
 REGISTER_FAULTS: dict[str, Edit] = {

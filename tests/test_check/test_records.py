@@ -15,7 +15,6 @@ from difflut.check.verification import verify
 from difflut.data import Split
 from difflut.export.builds import bundle
 from difflut.export.circuit.simulate import simulate
-from difflut.export.circuit.text import from_text
 from difflut.files import WriteError
 
 
@@ -33,7 +32,7 @@ def test_verify_keeps_what_the_rtl_returned(tmp_path: Path, outputs: str) -> Non
     assert record.report == {**report.to_json(), "steps": [vars(step) for step in report.steps]}
     assert (record.report["digest"], record.report["data"]) == (build.digest, "made up")
     assert record.outputs is not None and record.outputs.labels.tolist() == labels[:7].tolist()
-    expected = simulate(from_text(build.text(bundle.NETLIST_FILE)), codes[:7].reshape(7, -1).numpy())
+    expected = simulate(build.circuit.body, codes[:7].reshape(7, -1).numpy())
     assert record.outputs.predicted()[:7].tolist() == expected.classes.tolist()
     assert len(record.outputs.predicted()) == 107
     if outputs in ("both", "scores"):

@@ -39,7 +39,7 @@ def test_netlists_of_all_families_compute_the_scores(tmp_path: Path, fpga: str) 
     found = check(build)
     assert found.ok and found.mismatches == 0 and found.first_mismatch == ""
     assert (found.images, found.random) == (0, 100)
-    assert found.latency_cycles == bundle.read(build).manifest["latency_cycles"]
+    assert found.latency_cycles == bundle.read(build).info.latency_cycles
     if fpga == "xc7":
         assert found.proof == "not attempted: the RTL itself instantiates cells of xc7"
     else:

@@ -11,13 +11,14 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_models import Chain, Moves, fitted, random_codes
+from small_models import Chain, Moves, NarrowChain, Ties, fitted, random_codes
 from tools import require_icarus, require_verilator
 
 from difflut.check.verification import VerificationReport, verify
 from difflut.data import Split
 from difflut.errors import ConfigError, DataError, InputShapeError
 from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build
 from difflut.export.builds.make import make_build
 from difflut.export.circuit.names import find_node, net_name
 from difflut.export.circuit.netlist import Netlist
@@ -70,7 +71,7 @@ def test_without_a_simulator_only_the_netlist_is_compared(tmp_path: Path) -> Non
     ]
     assert report.pytorch_accuracy == {"netlist": pytest.approx(26 / 40)}
     other = fitted(Chain(), seed=1).checkpoint_bytes(frozen=True)
-    bundle.write(bundle.Bundle(made.manifest, {**made.files, "verify/model.safetensors": other}), tmp_path / "other")
+    bundle.write(Build.of(made.info, {**made.files, "verify/model.safetensors": other}), tmp_path / "other")
     wrong = check(tmp_path / "other", model, simulator="none")
     assert not wrong.ok and wrong.steps[0].mismatches > 0
     with pytest.raises(ConfigError) as caught:
@@ -145,7 +146,7 @@ def test_what_a_build_puts_out_is_compared(tmp_path: Path, fpga: str, outputs: s
     first, last = (re.search(rf"in_bits\[[0-9:]+\](?=\)[^;]*out_scores\[{bits}\])", text) for bits in HALVES)
     assert first and last
     wrong = text[: first.start()] + last[0] + text[first.end() : last.start()] + first[0] + text[last.end() :]
-    bundle.write(bundle.Bundle(made.manifest, {**made.files, name: wrong.encode()}), tmp_path / "wrong")
+    bundle.write(Build.of(made.info, {**made.files, name: wrong.encode()}), tmp_path / "wrong")
     report = check(tmp_path / "wrong", model)
     assert not report.ok and report.steps[1].mismatches > 0
 
@@ -153,10 +154,10 @@ def test_what_a_build_puts_out_is_compared(tmp_path: Path, fpga: str, outputs: s
 HALVES = ("1:0", "7:6")
 
 
-def with_rtl_of(netlist: Netlist, build: bundle.Bundle) -> bundle.Bundle:
+def with_rtl_of(netlist: Netlist, build: Build) -> Build:
     """The build with the RTL of another netlist in place of its own."""
     rtl = {f"rtl/{name}": text.encode() for name, text in emit(netlist).files.items()}
-    return bundle.Bundle(build.manifest, {**build.files, **rtl})
+    return Build.of(build.info, {**build.files, **rtl})
 
 
 Mutant = tuple[Netlist, str]  # with the cell that a report must name
@@ -197,10 +198,10 @@ def test_wrong_rtl_is_caught_and_located(tmp_path: Path, mutate: Callable[[Netli
     model = fitted(NarrowChain())
     made = make_build(model)
     codes = labelled(model).x.numpy()
-    right = simulate(made.netlist, codes).scores
-    mutant, cell = next(pair for pair in mutate(made.netlist) if (simulate(pair[0], codes).scores != right).any())
-    bundle.write(with_rtl_of(mutant, made.bundle), tmp_path / "net")
-    report = check(tmp_path / "net", model, model_class="test_verification:NarrowChain")
+    right = simulate(made.circuit.body, codes).scores
+    mutant, cell = next(pair for pair in mutate(made.circuit.body) if (simulate(pair[0], codes).scores != right).any())
+    bundle.write(with_rtl_of(mutant, made), tmp_path / "net")
+    report = check(tmp_path / "net", model, model_class="small_models:NarrowChain")
     netlist, rtl = report.steps
     assert not report.ok
     assert netlist.mismatches == 0 and rtl.mismatches > 0
@@ -209,23 +210,8 @@ def test_wrong_rtl_is_caught_and_located(tmp_path: Path, mutate: Callable[[Netli
         rtl.first_mismatch,
     )
     if named := re.search(r"first wrong node: (L[0-9.]+):", rtl.first_mismatch):  # what `difflut show --node` takes
-        lut = find_node(made.netlist, named[1])
-        assert net_name(made.netlist, made.netlist.first_lut_net + lut) == named[1]
-
-
-class NarrowChain(Chain):
-    def __init__(self) -> None:
-        from difflut.input_format import InputFormat
-
-        super().__init__(6, ((12, 3), (8, 2)), 4, input_format=InputFormat(3, False, 1.0))
-
-
-class Ties(Chain):
-    """Both members of each pair of classes always have equal scores: 0 and 1, 2 and 3."""
-
-    def _forward_impl(self, x: torch.Tensor) -> torch.Tensor:
-        bits = self.layers[1](self.layers[0](self.encoder(x)))
-        return self.head(torch.cat([bits[:, :2], bits[:, :2], bits[:, 2:4], bits[:, 2:4]], dim=1))
+        lut = find_node(made.circuit.body, named[1])
+        assert net_name(made.circuit.body, made.circuit.body.first_lut_net + lut) == named[1]
 
 
 def test_ties_go_to_the_lowest_index_and_a_wrong_tie_break_is_caught(tmp_path: Path) -> None:
@@ -235,15 +221,15 @@ def test_ties_go_to_the_lowest_index_and_a_wrong_tie_break_is_caught(tmp_path: P
     assert set(classes.tolist()) <= {0, 2}
     made = make_build(model)
     bundle.write(made, tmp_path / "right")
-    assert check(tmp_path / "right", model, model_class="test_verification:Ties").ok
+    assert check(tmp_path / "right", model, model_class="small_models:Ties").ok
 
     name = "rtl/chain_argmax.v"
     text = made.text(name)
     # The comparison that decides the index: the later class wins only if strictly larger.
     wrong = re.sub(r" > ", " >= ", text)
     assert wrong != text
-    bundle.write(bundle.Bundle(made.manifest, {**made.files, name: wrong.encode()}), tmp_path / "wrong")
-    report = check(tmp_path / "wrong", model, model_class="test_verification:Ties")
+    bundle.write(Build.of(made.info, {**made.files, name: wrong.encode()}), tmp_path / "wrong")
+    report = check(tmp_path / "wrong", model, model_class="small_models:Ties")
     rtl = report.steps[1]
     assert not report.ok and rtl.mismatches > 0
     assert "class expected" in rtl.first_mismatch
@@ -255,7 +241,7 @@ def test_wrong_netlist_is_caught(tmp_path: Path) -> None:
     model, other = fitted(Chain(), seed=0), fitted(Chain(), seed=1)
     made = make_build(model)
     swapped = {**made.files, "verify/model.safetensors": other.checkpoint_bytes(frozen=True)}
-    bundle.write(bundle.Bundle(made.manifest, swapped), tmp_path / "net")
+    bundle.write(Build.of(made.info, swapped), tmp_path / "net")
     report = check(tmp_path / "net", other)
     assert not report.ok
     assert all(step.mismatches > 0 for step in report.steps)

@@ -17,6 +17,7 @@ from tools import require_package
 
 import difflut
 from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build
 
 
 @pytest.fixture
@@ -41,7 +42,10 @@ def test_every_help_has_examples(capsys: pytest.CaptureFixture[str], command: st
 
 def test_help_and_version_do_not_load_torch() -> None:
     for option in ("--help", "--version"):
-        code = f"import sys; sys.argv = ['difflut', '{option}']\nfrom difflut.cli import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"
+        code = (
+            f"import sys; sys.argv = ['difflut', '{option}']\nfrom difflut.cli import main\ntry: main()\nfinally: "
+            "assert 'torch' not in sys.modules"
+        )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
@@ -74,7 +78,7 @@ def test_export_of_the_main_job(
     status, out, _ = run(capsys, "export", "mnist_fc_8k_dwn", "--target", "verilog")
     assert status == 0
     assert "next: difflut verify build/mnist_fc_8k_dwn" in out
-    assert bundle.read("build/mnist_fc_8k_dwn").manifest["model"]["nodes"] == 8000
+    assert bundle.read("build/mnist_fc_8k_dwn").info.model.nodes == 8000
 
 
 def test_export_and_verify_a_model_of_ones_own(
@@ -107,7 +111,7 @@ def test_failed_check_is_status_1(capsys: pytest.CaptureFixture[str], tmp_path: 
     require_icarus()
     made = make_build(fitted(Chain()))
     other = fitted(Chain(), seed=1).checkpoint_bytes(frozen=True)
-    bundle.write(bundle.Bundle(made.manifest, {**made.files, "verify/model.safetensors": other}), tmp_path / "net")
+    bundle.write(Build.of(made.info, {**made.files, "verify/model.safetensors": other}), tmp_path / "net")
     status, out, _ = run(
         capsys, "verify", tmp_path / "net", "--model", "small_models:Chain", "--random-only", "--simulator", "icarus"
     )
@@ -126,7 +130,7 @@ def test_verify_without_a_simulator(capsys: pytest.CaptureFixture[str], tmp_path
     assert "the RTL was not run; give --simulator verilator or icarus for that" in out
     assert "the netlist agrees bit for bit" in out
     other = fitted(Chain(), seed=1).checkpoint_bytes(frozen=True)
-    bundle.write(bundle.Bundle(made.manifest, {**made.files, "verify/model.safetensors": other}), tmp_path / "net")
+    bundle.write(Build.of(made.info, {**made.files, "verify/model.safetensors": other}), tmp_path / "net")
     status, out, _ = run(capsys, *arguments)
     assert status == 1 and "DIFFERS from PyTorch" in out
 
@@ -141,18 +145,27 @@ def test_cifar10_needs_data(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["export", "mnist_fc_8k_dwm"], "unknown model 'mnist_fc_8k_dwm'; did you mean mnist_fc_8k_dwn"),
-        (["evaluate", "zzz"], f"unknown model 'zzz'; known models: {', '.join(difflut.list_models())} (no checkpoint file"),
+        (
+            ["evaluate", "zzz"],
+            f"unknown model 'zzz'; known models: {', '.join(difflut.list_models())} (no checkpoint file",
+        ),
         (["evaluate", "no/such.safetensors"], "no/such.safetensors: no such file; expected a checkpoint"),
         (["export", "mnist_fc_8k_dwn", "--target", "vhdl"], "unknown target 'vhdl'; known: verilog"),
         (["verify", "nowhere"], "nowhere: no such directory; expected one made by `difflut export`"),
-        (["train", "mnist_fc_8k_dwn", "--data", ".", "--out", "x", "--plot", "x.gif"], "--plot x.gif: unknown picture format"),
+        (
+            ["train", "mnist_fc_8k_dwn", "--data", ".", "--out", "x", "--plot", "x.gif"],
+            "--plot x.gif: unknown picture format",
+        ),
         (["train", "mnist_fc_8k_dwn", "--data", ".", "--out", "x", "--epochs", "0"], "recipe Recipe(epochs=0"),
-        (["train", "mnist_fc_8k_dwn", "--data", "nowhere", "--out", "x"], "nowhere: no such directory; expected one with"),
+        (
+            ["train", "mnist_fc_8k_dwn", "--data", "nowhere", "--out", "x"],
+            "nowhere: no such directory; expected one with",
+        ),
         (["train", "nothing:Net", "--data", ".", "--out", "x"], "cannot load model 'nothing:Net': No module named"),
         (["train", "os:path", "--data", ".", "--out", "x"], "'os:path' is not a subclass of difflut.models.BaseModel"),
         (["train", "mnist_fc_8k_dwn", "--data", ".", "--out", "a/b"], "--out a/b: the folder a does not exist"),
     ],
-)  # fmt: skip
+)
 def test_bad_input(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,

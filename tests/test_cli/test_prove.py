@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from command_line import run
-from small_models import Chain, fitted
+from small_models import NarrowChain, fitted
 from tools import require_icarus, require_prover
 
 from difflut.export.builds import bundle
 from difflut.export.builds import make as exporter
+from difflut.export.builds.bundle import Build
 from difflut.export.proof import build as proof
 from difflut.export.proof.build import stored_report
-from difflut.input_format import InputFormat
 
 
-class Narrow(Chain):
-    """Three-bit codes."""
-
-    def __init__(self) -> None:
-        super().__init__(6, ((12, 3), (8, 2)), 4, input_format=InputFormat(3, False, 1.0))
-
-
-def broken(made: bundle.Bundle) -> bundle.Bundle:
+def broken(made: Build) -> Build:
     """The argmax of the build gives ties to the later class."""
     name = "rtl/chain_argmax.v"
     text = made.text(name)
     assert " > " in text
-    return bundle.Bundle(made.manifest, {**made.files, name: text.replace(" > ", " >= ").encode()})
+    return Build.of(made.info, {**made.files, name: text.replace(" > ", " >= ").encode()})
 
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
     path = tmp_path / "chain.safetensors"
-    fitted(Narrow()).save_checkpoint(path)
+    fitted(NarrowChain()).save_checkpoint(path)
     return path
 
 
@@ -46,7 +38,7 @@ def test_a_right_build_is_proved_in_one_go_with_the_export(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     require_prover()
-    arguments = ["export", str(checkpoint), "--model", f"{__name__}:Narrow", "--out", str(tmp_path / "net")]
+    arguments = ["export", str(checkpoint), "--model", "small_models:NarrowChain", "--out", str(tmp_path / "net")]
     status, out, _ = run(capsys, *arguments, "--prove")
     assert status == 0
     assert "proved     argmax: the class is the index of the largest score" in out
@@ -66,7 +58,7 @@ def test_a_wrong_build_gives_an_input_that_the_simulator_confirms(
 ) -> None:
     require_prover()
     require_icarus()
-    made = exporter.make_build(fitted(Narrow()))
+    made = exporter.make_build(fitted(NarrowChain()))
     bundle.write(made, tmp_path / "right")
     bundle.write(broken(made), tmp_path / "wrong")
     status, out, _ = run(capsys, "prove", str(tmp_path / "wrong"))
@@ -91,17 +83,16 @@ def test_an_export_that_is_not_proved_stays_and_fails(
     require_prover()
     make_build = exporter.make_build
 
-    def wrong(*arguments: Any, **options: Any) -> exporter.Exported:
-        made = make_build(*arguments, **options)
-        return replace(made, bundle=broken(made.bundle))
+    def wrong(*arguments: Any, **options: Any) -> Build:
+        return broken(make_build(*arguments, **options))
 
     monkeypatch.setattr(exporter, "make_build", wrong)
     out_dir = tmp_path / "net"
-    arguments = ["export", str(checkpoint), "--model", f"{__name__}:Narrow", "--out", str(out_dir), "--prove"]
+    arguments = ["export", str(checkpoint), "--model", "small_models:NarrowChain", "--out", str(out_dir), "--prove"]
     status, out, err = run(capsys, *arguments)
     assert status == 1 and "NOT PROVED" in out
     assert err.endswith(f"the build stays in {out_dir}, but it is not proved to compute what the model does\n")
-    assert bundle.read(out_dir).manifest["name"] == "chain"
+    assert bundle.read(out_dir).info.name == "chain"
     status, out, _ = run(capsys, *arguments, "--json")
     assert status == 1 and json.loads(out)["proof"]["ok"] is False
 
@@ -109,9 +100,9 @@ def test_an_export_that_is_not_proved_stays_and_fails(
 def test_a_netlist_that_is_not_what_was_traced_is_refuted(tmp_path: Path) -> None:
     """The netlist and the RTL agree, but the passes changed the function: only the traced netlist can tell."""
     require_prover()
-    first, second = (exporter.make_build(fitted(Narrow(), seed)) for seed in (0, 1))
+    first, second = (exporter.make_build(fitted(NarrowChain(), seed)) for seed in (0, 1))
     traced = {bundle.TRACED_FILE: first.files[bundle.TRACED_FILE]}
-    bundle.write(bundle.Bundle(second.manifest, {**second.files, **traced}), tmp_path / "net")
+    bundle.write(Build.of(second.info, {**second.files, **traced}), tmp_path / "net")
     report = proof.prove(tmp_path / "net")
     assert not report.ok
     assert [claim.subject for claim in report.claims if claim.verdict != "proved"] == ["pass stages"]
@@ -120,9 +111,9 @@ def test_a_netlist_that_is_not_what_was_traced_is_refuted(tmp_path: Path) -> Non
 
 def test_a_build_without_the_traced_netlist_is_not_proved(tmp_path: Path) -> None:
     require_prover()
-    made = exporter.make_build(fitted(Narrow()))
+    made = exporter.make_build(fitted(NarrowChain()))
     files = {name: content for name, content in made.files.items() if name != bundle.TRACED_FILE}
-    bundle.write(bundle.Bundle(made.manifest, files), tmp_path / "net")
+    bundle.write(Build.of(made.info, files), tmp_path / "net")
     report = proof.prove(tmp_path / "net")
     assert [claim.detail for claim in report.claims if claim.verdict != "proved"] == [
         "the build has no verify/traced.txt.xz; export again with this version"
@@ -133,7 +124,7 @@ def test_usage_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     require_prover()
     status, _, err = run(capsys, "prove", str(tmp_path))
     assert status == 2 and "has no build.json" in err
-    bundle.write(exporter.make_build(fitted(Narrow())), tmp_path / "net")
+    bundle.write(exporter.make_build(fitted(NarrowChain())), tmp_path / "net")
     (tmp_path / "bad.npz").write_bytes(b"nothing")
     status, _, err = run(capsys, "verify", str(tmp_path / "net"), "--replay", str(tmp_path / "bad.npz"))
     assert status == 2 and "no stored counterexample" in err

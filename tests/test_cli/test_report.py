@@ -79,7 +79,8 @@ def test_json_and_images(build: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     files = sorted((tmp_path / "bilder ü").iterdir())
     assert sorted(result["images"]) == [str(file) for file in files]
     assert {file.stem for file in files} == {
-        "comparisons", "readers", "per_input", "thresholds", "luts", "luts_yosys_ecp5", "stages", "confusion", "scores", "margins"
+        "comparisons", "readers", "per_input", "thresholds", "luts", "luts_yosys_ecp5", "stages", "confusion", "scores",
+        "margins",
     }  # fmt: skip
     for file in files:
         content = file.read_bytes()
@@ -113,7 +114,7 @@ def test_against_another_build(build: Path, tmp_path: Path, capsys: pytest.Captu
     assert status == 0
     assert "FPGA family xcup generic" in shown and "pipeline auto levels" in shown
     assert "accuracy, RTL – 75.00 % –" in shown
-    here, there = (bundle.read(folder).manifest["latency_cycles"] for folder in (tmp_path / "other", build))
+    here, there = (bundle.read(folder).info.latency_cycles for folder in (tmp_path / "other", build))
     assert here < there
     percent = f"{100 * (here - there) / there:.1f}".replace("-", "−")
     cycles = "cycle" if there - here == 1 else "cycles"
@@ -125,23 +126,24 @@ def test_against_another_build(build: Path, tmp_path: Path, capsys: pytest.Captu
 def test_a_streaming_build_against_the_unrolled_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     require_package("matplotlib", "report")
     model = made_convolution(Plan((1, 4, 4), (Step(2, (3, 3), padding=(1, 1)), Step(0, (2, 2), (2, 2))), read=(1, 2)))
-    stream = complete(model, tmp_path / "stream", streaming=True).manifest
-    whole = export(model, tmp_path / "whole").manifest
+    stream = complete(model, tmp_path / "stream", form="streaming").info
+    whole = export(model, tmp_path / "whole").info
     status, out, err = run(capsys, "report", tmp_path / "stream", "--against", tmp_path / "whole")
     assert (status, err) == (0, ""), out
     shown = words((tmp_path / "stream" / "work" / "report.html").read_text(encoding="utf-8"))
-    form, interval = stream["convolution"], stream["initiation_interval"]
+    form, interval = stream.schedule, stream.initiation_interval
     for expected in (
-        f"an image of 16 pixels every {interval} cycles; {form['pause_cycles']} of them take no pixel",
+        f"an image of 16 pixels every {interval} cycles; {form.pause_cycles} of them take no pixel",
         "2 2 × 2 windows of map 1, stride 2 × 2 2 2 × 2",
-        f"line buffers {form['line_buffer_bits']} bits",
-        f"window registers, before synthesis drops unread ones {form['window_bits']} bits",
-        f"registers for what the dense part reads {form['collected_bits']} bits",
-        f"from the edge that takes the last pixel to the result {stream['latency_cycles']} cycles",
+        f"line buffers {form.line_buffer_bits} bits",
+        f"window registers, before synthesis drops unread ones {form.window_bits} bits",
+        f"registers for what the dense part reads {form.collected_bits} bits",
+        f"from the edge that takes the last pixel to the result {stream.latency_cycles} cycles",
         "This build takes an image pixel by pixel, the other one whole.",
-        "samples enter pixel by pixel whole",
+        "form streaming unrolled",
+        "samples enter a pixel at a time whole",
         f"initiation interval {interval} cycles 1 cycle +{interval - 1} cycles",
-        f"LUTs in the netlist {stream['netlist']['luts']} {whole['netlist']['luts']} ",
+        f"LUTs in the netlist {stream.netlist.luts} {whole.netlist.luts} ",
         "LUTs of kernel 1",
     ):
         assert expected in shown, expected
@@ -156,7 +158,11 @@ def test_a_streaming_build_against_the_unrolled_one(tmp_path: Path, capsys: pyte
 @pytest.mark.parametrize("outputs", ["scores", "class", "top-1"])
 def test_every_kind_of_output(tmp_path: Path, capsys: pytest.CaptureFixture[str], model: Chain, outputs: str) -> None:
     require_package("matplotlib", "report")
-    complete(type(model)() if isinstance(model, SmallImages) else Chain(layers=((1, 1),), classes=1), tmp_path / "net", outputs=outputs)  # fmt: skip
+    complete(
+        type(model)() if isinstance(model, SmallImages) else Chain(layers=((1, 1),), classes=1),
+        tmp_path / "net",
+        outputs=outputs,
+    )
     status, out, err = run(capsys, "report", tmp_path / "net")
     assert (status, err) == (0, ""), out
 

@@ -16,8 +16,8 @@ from report_builds import export
 from small_models import Chain, Moves, fitted
 
 from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build
 from difflut.export.circuit.simulate import simulate_nets
-from difflut.export.circuit.text import from_text
 from difflut.inspect.circuits import open_circuit
 
 
@@ -47,7 +47,7 @@ def value(function: str, bits: list[bool]) -> bool:
 
 def test_the_words_say_what_the_node_computes(build: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Inputs by name, function and table give the node's value on random codes, for every node of the second layer."""
-    netlist = from_text(bundle.read(build).text(bundle.NETLIST_FILE))
+    netlist = bundle.read(build).circuit.body
     codes = np.random.default_rng(0).integers(0, 256, (50, 4))
     nets = simulate_nets(netlist, codes)
     named = {
@@ -81,8 +81,8 @@ def test_the_words_say_what_the_node_computes(build: Path, capsys: pytest.Captur
 
 
 def test_what_a_node_reaches(build: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Counted bits that change when the node is inverted, on all codes' comparator patterns, are among those it reaches."""
-    netlist = from_text(bundle.read(build).text(bundle.NETLIST_FILE))
+    """Counted bits that change when the node is inverted, on all comparator patterns, are among those it reaches."""
+    netlist = bundle.read(build).circuit.body
     codes = np.array(list(itertools.product((0, 60, 120, 180, 255), repeat=4)))
     group = np.repeat(np.arange(4), np.diff(netlist.head.offsets))
     total = 0
@@ -133,13 +133,22 @@ def test_a_zoo_model_and_its_test_images(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--node", "37"), r"node '37': expected L<layer>\.<node>, such as L1\.\d+; there are L1\.\d+ to L1\.\d+ \(\d+ nodes\); L2\.0 to"),
+        (
+            ("--node", "37"),
+            (
+                r"node '37': expected L<layer>\.<node>, such as L1\.\d+; there are L1\.\d+ to L1\.\d+ "
+                r"\(\d+ nodes\); L2\.0 to"
+            ),
+        ),
         (("--node", "L3.0"), r"node 'L3\.0': there is no layer 3; there are L1\.\d+ to"),
         (("--node", "L2.8"), r"node 'L2\.8': layer 2 has no node 8; there are L1\.\d+ to"),
-        (("--node", "L2.1", "--out", "cone.png"), "--out cone.png: the picture is SVG; give a file name that ends in .svg"),
+        (
+            ("--node", "L2.1", "--out", "cone.png"),
+            "--out cone.png: the picture is SVG; give a file name that ends in .svg",
+        ),
         (("--node", "L2.1", "--out", "no/cone.svg"), "cannot write no/cone.svg: No such file or directory"),
     ],
-)  # fmt: skip
+)
 def test_usage_errors(
     build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     arguments: tuple[str, ...], message: str,
@@ -152,17 +161,21 @@ def test_usage_errors(
 
 def test_a_node_that_the_passes_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from difflut.export.builds.make import make_build
+    from difflut.export.circuit.circuit import Circuit
     from difflut.export.circuit.text import to_text
 
     made = make_build(fitted(Chain()))
-    netlist = from_text(made.text(bundle.NETLIST_FILE))
+    netlist = made.circuit.body
     nodes = netlist.lut_node.copy()
     nodes[(netlist.lut_layer == 2) & (nodes == 3)] = 9  # L2.3 is no more, L2.9 is
-    files = {**made.files, bundle.NETLIST_FILE: to_text(netlist.with_(lut_node=nodes)).encode()}
-    bundle.write(bundle.Bundle(made.manifest, files), tmp_path / "net")
+    files = {**made.files, bundle.NETLIST_FILE: to_text(Circuit.of(netlist.with_(lut_node=nodes))).encode()}
+    bundle.write(Build.of(made.info, files), tmp_path / "net")
     status, _, err = run(capsys, "show", tmp_path / "net", "--node", "L2.3")
     assert status == 2
-    start = "error: node 'L2.3' is not in the circuit: the passes removed it, as a wire, a constant, equal to another, unread or absorbed; "
+    start = (
+        "error: node 'L2.3' is not in the circuit: the passes removed it, as a wire, a constant, equal to "
+        "another, unread or absorbed; "
+    )
     assert err.startswith(f"{start}nearest: L2.") and err.endswith("\n")
     named = err.removeprefix(f"{start}nearest: ").split()
     assert len(named) == 3

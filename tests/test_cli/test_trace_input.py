@@ -16,6 +16,7 @@ from tools import require_package
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build
 from difflut.input_format import InputFormat
 from difflut.inspect.circuits import open_circuit
 from difflut.inspect.input_trace import load_codes, quantised, trace_input
@@ -139,7 +140,7 @@ def test_a_circuit_that_differs_is_a_failure(build: Path, tmp_path: Path, capsys
     """The traced netlist of another model beside the emitted one."""
     first, other = bundle.read(build), export(fitted(Images(), seed=1), tmp_path / "other")
     files = {**other.files, bundle.TRACED_FILE: first.files[bundle.TRACED_FILE]}
-    bundle.write(bundle.Bundle(other.manifest, files), tmp_path / "net")
+    bundle.write(Build.of(other.info, files), tmp_path / "net")
     np.save(tmp_path / "codes.npy", np.arange(0, 200, 10, dtype=np.uint8))
     status, out, _ = run(capsys, "trace-input", tmp_path / "net", "--image", tmp_path / "codes.npy")
     assert status == 1 and "  emitted netlist: DIFFERS" in out
@@ -177,10 +178,13 @@ def test_numbers_become_the_codes_that_pytorch_would_take(tmp_path: Path) -> Non
         ("short.npy", "short.npy: holds uint8 (3,); expected one sample of 20 features, shape (4, 5)"),
         ("nan.npy", "nan.npy: holds values that are not finite"),
         ("large.npy", "codes run from 0 to 256; expected 0 to 255"),
-        ("wide.png", "wide.png: is 4 pixels wide and 5 high; expected 5 and 4, as the model takes them: scale it first"),
+        (
+            "wide.png",
+            "wide.png: is 4 pixels wide and 5 high; expected 5 and 4, as the model takes them: scale it first",
+        ),
         ("text.png", "text.png: cannot be read ("),
     ],
-)  # fmt: skip
+)
 def test_usage_errors(
     build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     image: str, message: str,

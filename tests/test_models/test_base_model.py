@@ -172,8 +172,8 @@ def test_wrong_shape(shape: tuple[int, ...]) -> None:
         with pytest.raises(InputShapeError) as caught:
             call(torch.zeros(shape))
         assert str(caught.value) == (
-            f"model 'toy': got a tensor of shape {shape}; expected (samples, ...) with 12 features a sample, for example "
-            f"(samples, 3, 4)"
+            f"model 'toy': got a tensor of shape {shape}; expected (samples, ...) with 12 features a sample, for "
+            "example (samples, 3, 4)"
         )
 
 

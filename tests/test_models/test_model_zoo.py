@@ -117,7 +117,10 @@ def test_a_users_own_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ):
         with pytest.raises(ConfigError) as refused:
             factory(reference)
-        assert str(refused.value) == (f"cannot load model {reference!r}: {reason}; expected an importable module:Class")
+        assert str(refused.value) == (
+            f"cannot load model {reference!r}: {reason}; expected an importable module:Class, installed, in the "
+            "working directory or where PYTHONPATH says"
+        )
 
 
 def test_load_model_from_a_missing_path(tmp_path: Path) -> None:

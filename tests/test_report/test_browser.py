@@ -71,7 +71,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, int]
     complete(SmallImages(), folder / "images")
     complete(Chain(name="chain_with_a_rather_long_name_that_has_nowhere_to_break"), folder / "chain", fpga="ecp5")
     steps = (Step(8, (3, 3), padding=(1, 1)), Step(0, (2, 2), (2, 2)), Step(5, (3, 1)))
-    complete(made(Plan((3, 9, 9), steps, bits=2, read=(0, 2, 3))), folder / "stream", streaming=True)
+    complete(made(Plan((3, 9, 9), steps, bits=2, read=(0, 2, 3))), folder / "stream", form="streaming")
     found = {}
     for name, other in (("images", None), ("chain", "images"), ("stream", "images")):
         facts = read_facts(folder / name)

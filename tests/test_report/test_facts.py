@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -12,11 +11,15 @@ from convolutions import Plan, Step, made
 from report_builds import complete, export, outputs_of, synthesis, verification, write_report
 from small_models import Chain, SmallImages, fitted
 
-from difflut.check.builds import read_netlist
 from difflut.check.records import RtlOutputs, keep, kept
 from difflut.export.builds import bundle
-from difflut.export.circuit.circuit import Circuit
+from difflut.export.builds.bundle import Build
+from difflut.export.builds.info import Pixels
 from difflut.export.errors import BundleError
+from difflut.export.families.registry import find_family
+from difflut.export.schedule.estimate import LutEstimate, estimate_luts
+from difflut.export.schedule.forms import Folded, Streaming
+from difflut.export.schedule.head.outputs import parse_outputs
 from difflut.input_format import InputFormat
 from difflut.inspect.circuits import open_circuit
 from difflut.models import BaseModel
@@ -27,15 +30,21 @@ from difflut.report.page import checks, draw, logic_of, render
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bundle.Bundle]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Build]:
     folder = tmp_path_factory.mktemp("facts") / "net"
     return folder, complete(Chain(), folder)
 
 
 @pytest.fixture
-def copy(built: tuple[Path, bundle.Bundle], tmp_path: Path) -> tuple[Path, bundle.Bundle]:
+def copy(built: tuple[Path, Build], tmp_path: Path) -> tuple[Path, Build]:
     shutil.copytree(built[0], tmp_path / "größe")
     return tmp_path / "größe", built[1]
+
+
+def estimated(build: Build) -> LutEstimate:
+    """The estimate of the netlist that a build has."""
+    info = build.info
+    return estimate_luts(build.circuit.body, find_family(info.fpga), parse_outputs(info.outputs, info.output.classes))
 
 
 @pytest.mark.parametrize(
@@ -50,21 +59,19 @@ def copy(built: tuple[Path, bundle.Bundle], tmp_path: Path) -> tuple[Path, bundl
 )
 def test_parts_and_stages_add_up(tmp_path: Path, model: BaseModel, options: dict[str, str]) -> None:
     made = export(fitted(model), tmp_path / "net", **options)
-    facts, manifest = read_facts(tmp_path / "net"), made.manifest
-    assert facts.luts == manifest["netlist"]["lut6"]["total"]
-    assert (
-        sum(part.luts for part in facts.parts[-2:] if part.kind in ("group sum", "argmax"))
-        == (manifest["netlist"]["lut6"]["head"])
-    )
-    assert [stage.delay_ns for stage in facts.stages] == [s["delay_ns"] for s in manifest["timing"]["stages"]]
-    assert [list(stage.levels) for stage in facts.stages] == [s["levels"] for s in manifest["timing"]["stages"]]
-    registered = [stage.levels[-1] for stage in facts.stages if stage.register_bits]
-    assert registered == manifest["pipeline"]["registers_after"]
+    facts, info, estimate = read_facts(tmp_path / "net"), made.info, estimated(made)
+    assert facts.luts == estimate.total
+    assert sum(part.lut6 or 0 for part in facts.parts[-2:] if part.kind in ("group sum", "argmax")) == estimate.head
+    assert info.timing is not None and info.pipeline is not None
+    assert [stage.delay_ns for stage in facts.stages] == [stage.delay_ns for stage in info.timing.stages]
+    assert [stage.levels for stage in facts.stages] == [stage.levels for stage in info.timing.stages]
+    registered = tuple(stage.levels[-1] for stage in facts.stages if stage.register_bits)
+    assert registered == info.pipeline.registers_after
     assert facts.comparisons.sum() == facts.netlist.comparators
-    assert np.count_nonzero(facts.comparisons) == manifest["netlist"]["features_read"]
+    assert np.count_nonzero(facts.comparisons) == info.netlist.features_read
 
 
-def test_readers_count_every_read(built: tuple[Path, bundle.Bundle]) -> None:
+def test_readers_count_every_read(built: tuple[Path, Build]) -> None:
     netlist = read_facts(built[0]).netlist
     expected = np.zeros(netlist.input.features, np.int64)
     for net in [*netlist.lut_fanin.tolist(), *netlist.head.nets.tolist()]:
@@ -74,7 +81,7 @@ def test_readers_count_every_read(built: tuple[Path, bundle.Bundle]) -> None:
     assert expected.sum() > 0
 
 
-def test_everything_there(built: tuple[Path, bundle.Bundle]) -> None:
+def test_everything_there(built: tuple[Path, Build]) -> None:
     facts = read_facts(built[0])
     assert facts.missing == ()
     assert facts.rtl is not None and len(facts.rtl.labels) == 60
@@ -107,7 +114,7 @@ def test_nothing_there(tmp_path: Path) -> None:
     ]
 
 
-def test_results_of_another_build_are_stale(copy: tuple[Path, bundle.Bundle], tmp_path: Path) -> None:
+def test_results_of_another_build_are_stale(copy: tuple[Path, Build], tmp_path: Path) -> None:
     """The RTL is exported anew with other tables; the work folder of the old build is put beside it."""
     folder, _ = copy
     export(fitted(Chain(), seed=1), tmp_path / "new")
@@ -121,14 +128,14 @@ def test_results_of_another_build_are_stale(copy: tuple[Path, bundle.Bundle], tm
     assert facts.missing[2].why.startswith("there is one of another build of ")
 
 
-def test_an_edited_build_is_refused(copy: tuple[Path, bundle.Bundle]) -> None:
+def test_an_edited_build_is_refused(copy: tuple[Path, Build]) -> None:
     with (copy[0] / "rtl" / "chain.v").open("a") as file:
         file.write("// edited\n")
     with pytest.raises(BundleError, match="differs from what was exported"):
         read_facts(copy[0])
 
 
-def test_damaged_results_count_as_none(copy: tuple[Path, bundle.Bundle]) -> None:
+def test_damaged_results_count_as_none(copy: tuple[Path, Build]) -> None:
     folder, _ = copy
     for name in ("verify-icarus/report.json", "proof/report.json", "yosys-ecp5/report.json"):
         (folder / "work" / name).write_text("{", encoding="utf-8")
@@ -139,7 +146,7 @@ def test_damaged_results_count_as_none(copy: tuple[Path, bundle.Bundle]) -> None
     assert len(read_facts(folder).missing) == 3
 
 
-def test_outputs_that_cannot_be_read(copy: tuple[Path, bundle.Bundle]) -> None:
+def test_outputs_that_cannot_be_read(copy: tuple[Path, Build]) -> None:
     folder, _ = copy
     (folder / "work" / "verify-icarus" / "outputs.npz").write_bytes(b"PK nothing")
     facts = read_facts(folder)
@@ -147,7 +154,7 @@ def test_outputs_that_cannot_be_read(copy: tuple[Path, bundle.Bundle]) -> None:
     assert len(checks(facts)) == 3, "the outcome is still known"
 
 
-def test_the_run_with_most_labels_is_shown(copy: tuple[Path, bundle.Bundle]) -> None:
+def test_the_run_with_most_labels_is_shown(copy: tuple[Path, Build]) -> None:
     folder, build = copy
     outputs = outputs_of(build, fitted(Chain()))
     few = RtlOutputs(outputs.scores, outputs.classes, None, outputs.labels[:3])
@@ -157,7 +164,7 @@ def test_the_run_with_most_labels_is_shown(copy: tuple[Path, bundle.Bundle]) -> 
     assert facts.measured is not None and facts.measured.report["simulator"] == "icarus"
 
 
-def test_a_failed_check_is_a_failure(copy: tuple[Path, bundle.Bundle]) -> None:
+def test_a_failed_check_is_a_failure(copy: tuple[Path, Build]) -> None:
     folder, build = copy
     outputs = outputs_of(build, fitted(Chain()))
     report = verification(build, outputs)
@@ -167,7 +174,7 @@ def test_a_failed_check_is_a_failure(copy: tuple[Path, bundle.Bundle]) -> None:
     assert checks(read_facts(folder))[1].outcome.startswith("1 mismatch in 60 samples")
 
 
-def test_reports_of_other_flows(copy: tuple[Path, bundle.Bundle]) -> None:
+def test_reports_of_other_flows(copy: tuple[Path, Build]) -> None:
     folder, build = copy
     routed = {
         "flow": "nextpnr",
@@ -217,27 +224,27 @@ def test_reports_of_other_flows(copy: tuple[Path, bundle.Bundle]) -> None:
 
 def test_an_axi_build(tmp_path: Path) -> None:
     made = export(fitted(Chain()), tmp_path / "net", interface="axi-stream")
-    facts = read_facts(tmp_path / "net")
-    assert facts.luts == made.manifest["netlist"]["lut6"]["total"]
+    facts, info = read_facts(tmp_path / "net"), made.info
+    assert facts.luts == estimated(made).total
     by_name = {number.name: number.value for number in numbers(facts)}
-    assert by_name["cycles a frame"] == made.manifest["stream"]["cycles_per_frame"]
+    assert info.axi_stream is not None and by_name["cycles a frame"] == info.axi_stream.cycles_per_frame
 
 
 STREAM = Plan((2, 6, 5), (Step(4, (3, 3), padding=(1, 1)), Step(3, (2, 2), (2, 1))), read=(1, 2), bits=2)
 
 
 def test_a_streaming_circuit(tmp_path: Path) -> None:
-    build = export(made(STREAM), tmp_path / "net", streaming=True)
-    facts, manifest, netlist = read_facts(tmp_path / "net"), build.manifest, read_netlist(build)
-    assert isinstance(netlist, Circuit)
+    build = export(made(STREAM), tmp_path / "net", form="streaming")
+    facts, info, netlist = read_facts(tmp_path / "net"), build.info, build.circuit
+    assert isinstance(info.schedule, Pixels)
     assert [item.made for item in facts.maps] == [
         "the encoded image",
         "3 × 3 windows of map 0, stride 1 × 1, padding 1 × 1",
         "2 × 2 windows of map 1, stride 2 × 1",
     ]
     # Three ways to the same figures: the geometry, the schedule, and each bit by itself.
-    assert sum(item.line_buffer_bits for item in facts.maps) == manifest["convolution"]["line_buffer_bits"] == 60
-    assert sum(item.kept_bits for item in facts.maps) == manifest["convolution"]["collected_bits"]
+    assert sum(item.line_buffer_bits for item in facts.maps) == info.schedule.line_buffer_bits == 60
+    assert sum(item.kept_bits for item in facts.maps) == info.schedule.collected_bits
     for item, first in zip(facts.maps, netlist.map_offsets, strict=False):
         own = [int(bit - first) for bit in netlist.body_bits if first <= bit < first + item.size.bits]
         kept = np.zeros((item.size.rows, item.size.columns), np.int64)
@@ -247,40 +254,42 @@ def test_a_streaming_circuit(tmp_path: Path) -> None:
         assert item.kept.tolist() == kept.tolist()
     assert facts.comparisons.tolist() == np.bincount(netlist.compare_channel, minlength=2).tolist()
     assert [part.name for part in facts.parts[:3]] == ["comparisons", "kernel 1", "kernel 2"]
-    assert [part.luts for part in facts.parts[1:3]] == [layer.kernel.luts for layer in netlist.layers], "small LUTs"
+    assert [part.lut6 for part in facts.parts[1:3]] == [layer.kernel.luts for layer in netlist.layers], "small LUTs"
     by_name = {number.name: number.value for number in numbers(facts)}
-    interval = manifest["initiation_interval"]
+    interval = info.initiation_interval
     assert by_name["initiation interval"] == interval > STREAM.shape[1] * STREAM.shape[2]
     assert by_name["samples a second at that clock"] == 1e6 * facts.fmax_mhz / interval
-    assert by_name["first pixel in to result"] == 29 + manifest["latency_cycles"]
+    assert by_name["first pixel in to result"] == 29 + info.latency_cycles
     assert by_name["LUTs in the netlist"] == netlist.luts
     assert incomparable(facts, facts) == ()
 
 
 def test_several_pixels_a_cycle(tmp_path: Path) -> None:
-    export(made(STREAM), tmp_path / "one", streaming=True)
-    build = export(made(STREAM), tmp_path / "net", streaming=True, pixels_per_cycle=5)
+    export(made(STREAM), tmp_path / "one", form="streaming")
+    build = export(made(STREAM), tmp_path / "net", form=Streaming(5))
     facts, one = read_facts(tmp_path / "net"), read_facts(tmp_path / "one")
-    assert [item["lanes"] for item in build.manifest["convolution"]["maps"]] == [5, 4]
-    assert [part.luts for part in facts.parts[:3]] == [
-        factor * part.luts for factor, part in zip((5, 5, 4), one.parts[:3], strict=True)
+    assert isinstance(build.info.schedule, Pixels)
+    assert [item.lanes for item in build.info.schedule.maps] == [5, 4]
+    assert [part.lut6 for part in facts.parts[:3]] == [
+        factor * (part.lut6 or 0) for factor, part in zip((5, 5, 4), one.parts[:3], strict=True)
     ]
     page = render(facts, draw(facts))
     assert "an image of 30 pixels, 5 at a time" in page and "5 adjacent pixels of a row enter in a cycle" in page
 
 
 def test_a_folded_circuit(tmp_path: Path) -> None:
-    build = export(made(STREAM), tmp_path / "net", streaming=True, dense_nodes_per_cycle=2)
+    build = export(made(STREAM), tmp_path / "net", form=Folded(nodes_per_cycle=2))
     facts = read_facts(tmp_path / "net")
     assert facts.fmax_mhz is None and facts.stages == ()
     assert [part.name for part in facts.parts] == ["comparisons", "kernel 1", "kernel 2", "argmax"]
-    page, folded = render(facts, draw(facts), facts), build.manifest["convolution"]["folded"]
-    assert f"<td>{folded['program_cycles']} cycles</td>" in page and "there is no estimate of the clock" in page
-    assert f"{build.manifest['initiation_interval']} cycles an image" in page
+    page, folded = render(facts, draw(facts), facts), build.info.folded
+    assert folded is not None
+    assert f"<td>{folded.program_cycles} cycles</td>" in page and "there is no estimate of the clock" in page
+    assert f"{build.info.initiation_interval} cycles an image" in page
 
 
 def test_show_refuses_a_streaming_circuit(tmp_path: Path) -> None:
-    export(made(STREAM), tmp_path / "net", streaming=True)
+    export(made(STREAM), tmp_path / "net", form="streaming")
     with pytest.raises(
         BundleError,
         match=r"a streaming circuit, which does not have every node by itself; give .*model\.safetensors instead",
@@ -296,5 +305,5 @@ def facts_of(folder: Path, model: BaseModel) -> Facts:
 def test_signed_codes(tmp_path: Path) -> None:
     facts = facts_of(tmp_path / "net", Chain(input_format=InputFormat(4, True, 2.0)))
     assert facts.netlist.input.lowest == -8
-    assert json.dumps(facts.manifest["input"]["signed"]) == "true"
+    assert facts.info.input.signed
     assert synthesis(bundle.read(tmp_path / "net"))["digest"] == facts.digest

@@ -109,4 +109,6 @@ def test_inline_pictures_take_the_page_s_colours() -> None:
     assert "currentColor" in text and figures.INK not in text and "font-family" not in text
     assert "Date" not in text and "http://www.w3.org" in text and "<script" not in text
     assert root.get("width") is None and root.get("viewBox")
-    assert text == svg.inline(figures.luts_by_part(["encoder", "layer <1>"], ["encoder", "layer"], [3, 0], "LUTs"), "luts", 'a "b" <c>')  # fmt: skip
+    assert text == svg.inline(
+        figures.luts_by_part(["encoder", "layer <1>"], ["encoder", "layer"], [3, 0], "LUTs"), "luts", 'a "b" <c>'
+    )

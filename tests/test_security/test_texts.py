@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import yaml as pyyaml
@@ -17,10 +18,11 @@ from small_models import Chain, fitted
 from tools import require_icarus, require_tool
 
 from difflut import quoting
-from difflut.check.builds import load_build_model
+from difflut.check.builds import open_build
 from difflut.check.records import kept
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build
 from difflut.export.builds.make import export_model, make_build
 from difflut.export.builds.stored import FLOW_REPORT, PROOF_REPORT, VERIFICATION, fits
 from difflut.export.errors import BundleError
@@ -142,15 +144,15 @@ def test_a_model_of_any_name_gives_texts_that_parse(tmp_path: Path) -> None:
     info = {"data": f"{NAME}\n! touch P\n", NAME: NAME, "note": "a\u2028b\x1b[2J"}
     folder = export_model(named(NAME, info), tmp_path / "net")
     build = bundle.read(folder)
-    top = build.manifest["name"]
-    assert build.manifest["model"]["name"] == NAME and build.manifest["model"]["trained"] == info
+    top = build.info.name
+    assert build.info.model.name == NAME and build.info.model.trained == info
     core = pyyaml.safe_load((folder / f"{top}.core").read_text(encoding="utf-8"))
     assert core["description"].endswith(NAME) and core["name"].split(":")[2] == top
     assert core["targets"]["default"]["toplevel"] == top
     readme = (folder / "README.md").read_text(encoding="utf-8")
     assert quoting.markdown_code(NAME) in readme and readme.count("<script>") == 1
     require_icarus()
-    rtl = [str(folder / name) for name in bundle.rtl_files(build)]
+    rtl = [str(folder / name) for name in build.rtl]
     subprocess.run([require_tool("iverilog"), "-g2001", "-o", tmp_path / "out", "-s", top, *rtl], check=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net", "out"]
 
@@ -277,11 +279,10 @@ def test_the_class_in_a_build_is_no_code(tmp_path: Path) -> None:
     """What a build says of its model's class is shown, never imported."""
     (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'P')!r}, 'w')\n")
     build = make_build(fitted(Chain()))
-    manifest = json.loads(json.dumps(build.manifest))
-    manifest["model"]["class"] = "evil:Net; touch P"
-    bundle.write(bundle.Bundle(manifest, build.files), tmp_path / "net")
+    evil = msgspec.structs.replace(build.info.model, class_name="evil:Net; touch P")
+    bundle.write(Build(msgspec.structs.replace(build.info, model=evil), build.files), tmp_path / "net")
     with pytest.raises(BundleError, match="name its class with --model module:Class"):
-        load_build_model(tmp_path / "net")
+        open_build(tmp_path / "net")
     from difflut.report import read_facts
 
     (missing,) = (item for item in read_facts(tmp_path / "net").missing if item.what.startswith("Measurement"))

@@ -12,32 +12,31 @@ from pixel_builds import pixel_bundle
 from stream_builds import FAULTS, SHAPES, broken, stream_bundle
 from tools import require_icarus, require_package
 
-from difflut.check.builds import read_netlist, stream_interface
-from difflut.export.builds import bundle
+from difflut.check.builds import stream_interface
+from difflut.export.builds import bundle, pack_samples
+from difflut.export.builds.bundle import Build
+from difflut.export.builds.frames import framing_of, registers_of
 from difflut.export.circuit.simulate import simulate
-from difflut.export.interfaces import pack_samples
-from difflut.export.interfaces.framing import framing_of
 from difflut.sim import ToolFailure
 from difflut.sim.runner import Bench, build
 from difflut.sim.runner import simulate as run_bench
 from difflut.sim.toolchain import find_cocotb
 
 
-def run(made: bundle.Bundle, folder: Path, seed: int = 0) -> int:
+def run(made: Build, folder: Path, seed: int = 0) -> int:
     """Run the bench; how many results it compared."""
     require_icarus()
     require_package("cocotbext.axi", "dev")
     bundle.write(made, folder / "net")
-    interface, framing = stream_interface(made), framing_of(made.manifest)
-    netlist = read_netlist(made)
-    form = netlist.input
+    interface, framing = stream_interface(made), framing_of(made.info)
+    form = made.circuit.input
     codes = np.random.default_rng(seed).integers(form.lowest, form.highest + 1, (12, form.features))
-    right = simulate(netlist, codes)
+    right = simulate(made.circuit, codes)
     results = right.scores if interface.output == "scores" else right.classes[:, None]
-    offsets = {register["name"]: register["offset"] for register in made.manifest["stream"]["registers"]}
+    offsets = {register.name: register.offset for register in registers_of(made.info)}
     names = ("IDENTITY", "CONTROL", "FRAMES", "RESULTS", "DROPPED_SHORT", "DROPPED_LONG")
     stimulus = shared.Frames(
-        codes=pack_samples(made.manifest, codes).reshape(len(codes), -1),
+        codes=pack_samples(folder / "net", codes).reshape(len(codes), -1),
         results=framing.results.pack(results).reshape(len(codes), -1),
         addresses=np.array([offsets[name] for name in names], np.int64),
         seed=np.array(seed, np.int64),

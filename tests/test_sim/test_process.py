@@ -27,6 +27,12 @@ def test_exit_status_and_output(tmp_path: Path, status: int) -> None:
     assert run_captured(["sh", "-c", f"echo err >&2; echo out; exit {status}"]) == (status, "out\nerr\n")
 
 
+def test_what_a_tool_says_of_itself_is_asked_in_a_clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAKEFLAGS", "-k")
+    monkeypatch.setenv("LD_LIBRARY_PATH", "")
+    assert run_captured(["sh", "-c", "echo $MAKEFLAGS ${LD_LIBRARY_PATH-unset}"]) == (0, "unset\n")
+
+
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGABRT", "SIGSEGV"])
 def test_a_tool_that_a_signal_ends(tmp_path: Path, name: str) -> None:
     assert logged(tmp_path, "sh", "-c", f"kill -{name[3:]} $$") == -getattr(signal, name)
@@ -74,7 +80,8 @@ def test_an_interruption_ends_the_tool_and_its_children(tmp_path: Path) -> None:
 def test_a_killed_run_leaves_no_tool_behind(tmp_path: Path) -> None:
     program = (
         "import os, sys; from pathlib import Path; from difflut.sim.process import run_logged\n"
-        "run_logged(['sh', '-c', sys.argv[2]], log=Path(sys.argv[1]) / 'log', cwd=Path(sys.argv[1]), environment=os.environ)"
+        "run_logged(['sh', '-c', sys.argv[2]], log=Path(sys.argv[1]) / 'log', cwd=Path(sys.argv[1]), "
+        "environment=os.environ)"
     )
     command = [sys.executable, "-c", program, str(tmp_path), COMMAND.format(pids=tmp_path / "pids")]
     with subprocess.Popen(command) as run:

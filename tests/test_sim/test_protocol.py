@@ -46,8 +46,8 @@ def test_a_correct_recording() -> None:
         (
             {"unknown_cycles": [9, 10]},
             (
-                "vote: out_valid is neither 0 nor 1 at clock edge 9, after the reset; rst must clear every stage of the "
-                "valid pipeline"
+                "vote: out_valid is neither 0 nor 1 at clock edge 9, after the reset; rst must clear every stage of "
+                "the valid pipeline"
             ),
         ),
         (
@@ -61,8 +61,8 @@ def test_a_correct_recording() -> None:
         (
             {"output_cycles": [5, 6, 7, 33, 34]},
             (
-                "vote: 3 samples went in, 2 outputs came out (the first came 3 cycles after its sample, declared latency 3 "
-                "cycles)"
+                "vote: 3 samples went in, 2 outputs came out (the first came 3 cycles after its sample, declared "
+                "latency 3 cycles)"
             ),
         ),
         (
@@ -76,8 +76,8 @@ def test_a_correct_recording() -> None:
         (
             {"output_cycles": [5, 6, 7, 8, 33, 34, 37]},
             (
-                "vote: out_valid was 1 at 1 clock edge after the reset, 1 after it first, with no sample in flight; rst "
-                "must clear the valid pipeline and out_valid must follow in_valid"
+                "vote: out_valid was 1 at 1 clock edge after the reset, 1 after it first, with no sample in flight; "
+                "rst must clear the valid pipeline and out_valid must follow in_valid"
             ),
         ),
         (

@@ -17,8 +17,9 @@ from difflut.check.builds import stream_interface
 from difflut.check.verification import verify
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build
+from difflut.export.builds.frames import streams_of
 from difflut.export.circuit.simulate import Outputs, simulate
-from difflut.export.circuit.text import from_text
 from difflut.sim import Comparison, ProtocolError, RtlResult, compare, run_stream
 from difflut.sim import stream as stream_module
 from difflut.sim.stream_vectors import StreamRecording, StreamStimulus
@@ -31,11 +32,11 @@ def codes() -> npt.NDArray[np.int64]:
     return np.random.default_rng(4).integers(-2048, 2048, (SAMPLES, 6))
 
 
-def expected(made: bundle.Bundle) -> Outputs:
-    return simulate(from_text(made.text(bundle.NETLIST_FILE)), codes())
+def expected(made: Build) -> Outputs:
+    return simulate(made.circuit, codes())
 
 
-def run(made: bundle.Bundle, folder: Path, **options: object) -> tuple[RtlResult, Comparison]:
+def run(made: Build, folder: Path, **options: object) -> tuple[RtlResult, Comparison]:
     require_icarus()
     bundle.write(made, folder / "net")
     sources = sorted((folder / "net" / "rtl").glob("*.v"))
@@ -51,7 +52,7 @@ def test_right_wrappers_agree(shape: str, seed: int, tmp_path: Path) -> None:
     made = stream_bundle(shape)
     result, comparison = run(made, tmp_path, seed=seed)
     assert comparison == Comparison(SAMPLES, 0, 0, None)
-    assert result.latency_cycles == made.manifest["stream"]["latency_cycles"]
+    assert result.latency_cycles == streams_of(made.info).latency_cycles
     assert (result.scores is None) == (shape == "class") != (result.classes is None)
 
 
@@ -85,7 +86,7 @@ def test_broken_wrappers_are_caught(fault: str, tmp_path: Path) -> None:
 
 
 def recorded(
-    made: bundle.Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch, **options: object
+    made: Build, folder: Path, monkeypatch: pytest.MonkeyPatch, **options: object
 ) -> tuple[StreamStimulus, StreamRecording]:
     """The stimulus and the recording of a run that is right."""
     kept: list[StreamRecording] = []
@@ -110,7 +111,7 @@ def test_without_stalls_a_frame_goes_in_as_often_as_promised(
     stimulus, recording = recorded(made, tmp_path, monkeypatch, bubbles=False)
     ends = recording.in_cycles[stimulus.samples[int(stimulus.reset_before) :] >= 0]
     # The first sample runs alone.
-    assert set(np.diff(ends[1:]).tolist()) == {made.manifest["stream"]["cycles_per_frame"]}
+    assert set(np.diff(ends[1:]).tolist()) == {streams_of(made.info).cycles_per_frame}
 
 
 def test_the_stimulus_holds_what_it_should(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +131,7 @@ def test_verify_runs_the_streams(simulator: str, tmp_path: Path) -> None:
     bundle.write(made, tmp_path / "net")
     report = verify(tmp_path / "net", data=None, data_name="", simulator=simulator, model_class=MODEL)
     assert report.ok and report.build == "chain" and report.compared == "class"
-    assert report.latency_cycles == made.manifest["stream"]["latency_cycles"]
+    assert report.latency_cycles == streams_of(made.info).latency_cycles
 
 
 def test_a_fault_in_the_core_is_located(tmp_path: Path) -> None:
@@ -142,7 +143,7 @@ def test_a_fault_in_the_core_is_located(tmp_path: Path) -> None:
     assert found is not None
     bits, table = int(found[1]), int(found[2], 16)
     text = text.replace(found[0], f"T0 = {bits}'h{table ^ (1 << bits) - 1:x};")
-    bundle.write(bundle.Bundle(made.manifest, {**made.files, name: text.encode()}), tmp_path / "net")
+    bundle.write(Build.of(made.info, {**made.files, name: text.encode()}), tmp_path / "net")
     report = verify(tmp_path / "net", data=None, data_name="", simulator="icarus", model_class=MODEL)
     assert not report.ok and "first wrong node: " in str(report.steps[-1].first_mismatch)
     bundle.write(broken("swapped lanes"), tmp_path / "wrapper")

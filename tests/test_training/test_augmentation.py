@@ -75,6 +75,6 @@ def test_samples_that_are_no_images(recipe: Recipe) -> None:
     with pytest.raises(ConfigError) as caught:
         augment(images(20, 6), recipe, seeded())
     assert str(caught.value) == (
-        "the recipe shifts or mirrors images, but a sample has shape (6,); expected (H, W) or (C, H, W), or a recipe with "
-        "max_shift=0 and flip=False"
+        "the recipe shifts or mirrors images, but a sample has shape (6,); expected (H, W) or (C, H, W), or a recipe "
+        "with max_shift=0 and flip=False"
     )

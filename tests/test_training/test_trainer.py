@@ -253,7 +253,8 @@ def test_resume_file_of_another_recipe(tmp_path: Path, resume_file: Path) -> Non
         "'connection_epochs': None, 'max_shift': 1, 'flip': False, 'validation': 40, 'seed': 3}"
     )
     assert str(caught.value) == (
-        f"{resume_file}: belongs to model 'tiny' on brightness with the recipe {recipe}; delete it or choose another --out"
+        f"{resume_file}: belongs to model 'tiny' on brightness with the recipe {recipe}; delete it or choose another "
+        "--out"
     )
     assert resume_file.read_bytes() == before
 

@@ -1,7 +1,7 @@
 """How the comparisons of one feature become small LUTs: candidate circuits, and the cheapest of them.
 
-A circuit compares an unsigned code of `width` bits with thresholds. Its signals are numbered: 0 to width - 1 are the code's
-bits, width + j is the output of cell j. All constructions rest on one identity: where x = h * 2**q + l and
+A circuit compares an unsigned code of `width` bits with thresholds. Its signals are numbered: 0 to width - 1 are the
+code's bits, width + j is the output of cell j. All constructions rest on one identity: where x = h * 2**q + l and
 t = a * 2**q + b with l, b < 2**q, `x >= t` is `2h + (l >= b) >= 2a + 1`, or `h >= a` if b is 0.
 """
 
@@ -119,7 +119,9 @@ class _Builder:
         return self.add(key, (below, *range(q, p)), lambda bits: number(bits) >= 2 * (cut >> q) + 1)
 
     def gray(self, q: int, cuts: Sequence[int]) -> dict[int, tuple[tuple[int, ...], Function]]:
-        """Two signals that say between which of three cuts `code % 2**q` lies; for each cut, how to tell it from them."""
+        """Two signals that say between which of three cuts `code % 2**q` lies; for each cut, how to tell it from
+        them.
+        """
         first, second, third = cuts
         middle = self.at_least(q, second, q, q)
         inner = self.add((q, "between", first, third), range(q), lambda bits: first <= number(bits) < third)
@@ -130,7 +132,9 @@ class _Builder:
         }
 
     def above(self, q: int, threshold: int, below: tuple[tuple[int, ...], Function]) -> int:
-        """The signal of `code >= threshold` from the bits from q up and what tells that the bits below reach its own."""
+        """The signal of `code >= threshold` from the bits from q up and what tells that the bits below reach its
+        own.
+        """
         signals, reached = below
         count, high = len(signals), threshold >> q
         return self.add(
@@ -237,7 +241,8 @@ def _grouped(width: int, thresholds: Sequence[int], sizes: Sequence[int], family
     """For dual outputs: groups of comparisons of which two at a time share a LUT and its inputs.
 
     The comparisons too wide for half a dual-output LUT, in the order of their lower parts, form groups of the given
-    sizes: 1, a chain of its own; 2, a chain of dual-output LUTs; 3, two signals for the lower part and three last cells.
+    sizes: 1, a chain of its own; 2, a chain of dual-output LUTs; 3, two signals for the lower part and three last
+    cells.
     """
     k = family.lut_inputs
     q = width - (k - 3)
@@ -288,7 +293,8 @@ def _products(width: int, thresholds: Sequence[int], split: int, family: Family,
 
 
 def spread(width: int, threshold: int, family: Family) -> Circuit | None:
-    """One comparison, two bits wider than a LUT, as one LUT behind two cells of two inputs; None if it has no such form.
+    """One comparison, two bits wider than a LUT, as one LUT behind two cells of two inputs; None if it has no such
+    form.
 
     Bits i and i + 1 of the code may be joined where the threshold's are equal: by OR if they are 0, by AND if 1.
     """
@@ -338,7 +344,8 @@ def _candidates(width: int, thresholds: tuple[int, ...], family: Family, prices:
 def cheapest(width: int, thresholds: tuple[int, ...], family: Family, prices: Prices = ALONE) -> Circuit:
     """The cheapest circuit of a feature, of those the shallowest, of those the first tried.
 
-    None is deeper than the deepest of its comparisons as a chain: more depth saves very little (docs/adr/0006).
+    None is deeper than the deepest of its comparisons as a chain: more depth saves very little
+    (docs/adr/0006-encoder-grid.md).
 
     Args:
         width: the bits of a code.

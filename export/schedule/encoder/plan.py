@@ -1,7 +1,8 @@
 """How an encoder's comparisons are built from the code bits, with as few LUTs as possible.
 
-A plan is data: it says which small LUTs to build and what they read. Back-ends print it, `compute` evaluates it, and its
-`luts` is the exact number of LUTs. The circuits of single features are made by `difflut.export.schedule.encoder.cells`.
+A plan is data: it says which small LUTs to build and what they read. Back-ends print it, `compute` evaluates it, and
+its `luts` is the exact number of LUTs. The circuits of single features are made by
+`difflut.export.schedule.encoder.cells`.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ class EncoderPlan:
     **Signals** are numbered. With F features of w bits, signal w*f + i is bit i of the code of feature f as the port
     `in_codes` has it (the sign bit of a signed code is bit w - 1), and signal F*w + j is the output of cell j.
 
-    **Cells.** Cell j has n = `cell_offsets[j+1] - cell_offsets[j]` inputs, 1 <= n <= the family's LUT inputs, the signals
-    `cell_fanin[cell_offsets[j]:cell_offsets[j+1]]`; input i gives bit i of the address (LSB first), and the output is
-    bit `address` of `cell_tables[j]`. Cells are ordered by `cell_level`: a cell of level 0 reads only code bits, any other
-    cell at least one cell of the level below and none of its own level or above.
+    **Cells.** Cell j has n = `cell_offsets[j+1] - cell_offsets[j]` inputs, 1 <= n <= the family's LUT inputs, the
+    signals `cell_fanin[cell_offsets[j]:cell_offsets[j+1]]`; input i gives bit i of the address (LSB first), and the
+    output is bit `address` of `cell_tables[j]`. Cells are ordered by `cell_level`: a cell of level 0 reads only code
+    bits, any other cell at least one cell of the level below and none of its own level or above.
 
     **Outputs.** Comparator i of the netlist is the signal `outputs[i]`.
 
@@ -132,7 +133,9 @@ def _template(circuit: Circuit, signed: bool, family: Family, prices: Prices) ->
 
 
 def _with_sign(circuit: Circuit) -> Circuit:
-    """The circuit on signed codes, whose sign bit is the inverse of the upper bit of the unsigned code in the same order."""
+    """The circuit on signed codes, whose sign bit is the inverse of the upper bit of the unsigned code in the same
+    order.
+    """
     sign = circuit.width - 1
 
     def inverted(cell: Cell) -> Cell:

@@ -45,8 +45,8 @@ class Bank:
 class Layout:
     """The banks, and the address of each bit that a `Program` numbers.
 
-    An address holds, least significant first, the place in the word, the word, and, from bit `bank_bit` on, the number of the
-    bank. How many bits place and word have depends on the bank.
+    An address holds, least significant first, the place in the word, the word, and, from bit `bank_bit` on, the number
+    of the bank. How many bits place and word have depends on the bank.
 
     Attributes:
         banks: the memories.
@@ -77,7 +77,8 @@ def make_layout(banks: Sequence[Bank], places: npt.NDArray[np.int64]) -> Layout:
 
     Args:
         banks: the memories, at least one.
-        places: int64 (bits, 3), the bank, the word and the place in it of each bit; the bank -1 for a bit that is nowhere.
+        places: int64 (bits, 3), the bank, the word and the place in it of each bit; the bank -1 for a bit that is
+            nowhere.
     """
     layout = Layout(tuple(banks), np.zeros(0, np.int64))
     bank, word, place = places.T

@@ -1,8 +1,8 @@
 """The folded dense part of a streaming circuit: its program, the memories of its bits, and when it runs.
 
-The bits of a map's position come in one cycle and are written into memory as a few narrow words, in the cycles until the
-next position can come: narrow words need small multiplexers behind the memory. The words of an image lie in one half of the
-memory while the program reads those of the image before from the other half.
+The bits of a map's position come in one cycle and are written into memory as a few narrow words, in the cycles until
+the next position can come: narrow words need small multiplexers behind the memory. The words of an image lie in one
+half of the memory while the program reads those of the image before from the other half.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ class FoldedDense:
 def nodes_per_cycle(netlist: Circuit, schedule: Schedule, cycles: int) -> int:
     """The fewest nodes of the dense part a cycle with which an image takes at most `cycles` cycles.
 
-    A stream that needs more cycles in any case sets the limit itself; so do levels that wait for each other, and scores, of
-    which a cycle adds to one only.
+    A stream that needs more cycles in any case sets the limit itself; so do levels that wait for each other, and
+    scores, of which a cycle adds to one only.
     """
 
     def interval(lanes: int) -> int:

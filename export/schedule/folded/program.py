@@ -6,7 +6,8 @@ A *row* is what happens in one cycle: each *lane* looks one table up. Two kinds 
 - rows of what each score counts, score after score: its LUTs, bits as they are, and constants. A net that is counted
   twice, or by two scores, is looked up twice, so that all lanes of a row simply add ones to one score.
 
-A result can be read `PIPELINE.result_rows` rows after the one that makes it; where nothing else is left to do, rows stay idle.
+A result can be read `PIPELINE.result_rows` rows after the one that makes it; where nothing else is left to do, rows
+stay idle.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ class Program:
     """The rows of a netlist. This docstring is its specification; `difflut.export.schedule.folded.interpret` runs it.
 
     Bits have numbers: bit f is feature f, and bit features + row * lanes + lane is the result of that lane in that row.
-    Each row of `tables` and `reads` is one cycle. The sum of the results of a row is added to a counter; a row with `last` gives
-    the counter's value away and clears it. The scores are the last values that were given away, score 0 first.
+    Each row of `tables` and `reads` is one cycle. The sum of the results of a row is added to a counter; a row with
+    `last` gives the counter's value away and clears it. The scores are the last values that were given away, score 0
+    first.
 
     Attributes:
         features: bits that come in.

@@ -34,7 +34,8 @@ class Compressor:
         outputs: likewise of the outputs.
         luts: the LUTs that it takes on a family it is planned for.
         carries: carry primitives.
-        delay: what a signal passes: "lut", "chain" (a LUT and a carry chain) or "adder" (a carry chain of the tool's making).
+        delay: what a signal passes: "lut", "chain" (a LUT and a carry chain) or "adder" (a carry chain of the tool's
+            making).
     """
 
     name: str

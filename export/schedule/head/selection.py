@@ -1,7 +1,7 @@
 """The plan of argmax and top-k: a network of comparisons.
 
-It is Batcher's odd-even merge sort (K. Batcher, "Sorting networks and their applications", 1968) in descending order, cut
-down to what the k first outputs need. For k = 1 that is the balanced tree of classes - 1 comparisons.
+It is Batcher's odd-even merge sort (K. Batcher, "Sorting networks and their applications", 1968) in descending order,
+cut down to what the k first outputs need. For k = 1 that is the balanced tree of classes - 1 comparisons.
 """
 
 from __future__ import annotations
@@ -98,7 +98,9 @@ def plan_selection(classes: int, ranked: int) -> SelectionPlan:
 
 
 def _odd_even_merge_sort(size: int) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-    """Steps of comparisons (i, j), i < j, of `size` lanes, a power of two, with the size of the blocks sorted before."""
+    """Steps of comparisons (i, j), i < j, of `size` lanes, a power of two, with the size of the blocks sorted
+    before.
+    """
     block = 1
     while block < size:
         distance = block

@@ -1,9 +1,9 @@
 """The windows of the positions that a layer makes in one step, side by side in one wide window.
 
-Lane l makes position `lanes * k + l` of a row from the k-th word that gives positions. Column `place` of the wide window is
-the pixel `place - padding` columns to the right of the first pixel of that word, the centre; the window of lane l begins
-at the place `l * stride`. So all taps are fixed, and what a place holds beyond the border of the map is masked by a table
-with a bit for each word of a row.
+Lane l makes position `lanes * k + l` of a row from the k-th word that gives positions. Column `place` of the wide
+window is the pixel `place - padding` columns to the right of the first pixel of that word, the centre; the window of
+lane l begins at the place `l * stride`. So all taps are fixed, and what a place holds beyond the border of the map is
+masked by a table with a bit for each word of a row.
 """
 
 from __future__ import annotations

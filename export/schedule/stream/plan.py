@@ -31,8 +31,8 @@ class LayerSchedule:
 
     Attributes:
         lanes: the positions that a step makes, and their windows.
-        lead: steps from the one that takes a word to the one whose windows have it in the centre; the centre of lane 0 is
-            the window element (padding[0], padding[1]).
+        lead: steps from the one that takes a word to the one whose windows have it in the centre; the centre of lane 0
+            is the window element (padding[0], padding[1]).
         flush: steps without a word, after the last one.
         register_levels: registers between the window and the output.
     """
@@ -151,9 +151,9 @@ def _check_padding(number: int, layer: WindowLayer) -> None:
     for axis, what in enumerate(("rows", "columns")):
         if 2 * layer.padding[axis] >= layer.window[axis]:
             raise ConfigError(
-                f"layer {number} pads a window of {layer.window[axis]} {what} with {layer.padding[axis]} on each side; in "
-                f"a stream twice the padding must be less than the window, as each pixel gives one position at most: "
-                f"use --conv unrolled"
+                f"layer {number} pads a window of {layer.window[axis]} {what} with {layer.padding[axis]} on each "
+                "side; in a stream twice the padding must be less than the window, as each pixel gives one position "
+                "at most: use --conv unrolled"
             )
 
 

@@ -1,9 +1,9 @@
 """Several pixels a cycle: the words in which the pixels of each map pass through a streaming circuit.
 
 A *word* is `pixels` adjacent pixels of a row, and a layer takes a word a cycle. Every word of its result needs the same
-taps of the words that came, if the positions of a word lie as far apart as the pixels of a whole number of words. So the
-stride along a row must divide the word, which makes the words of the result that much smaller, or be a multiple of it,
-which makes them single pixels. Where a word is a whole row there is one word only, and any stride will do.
+taps of the words that came, if the positions of a word lie as far apart as the pixels of a whole number of words. So
+the stride along a row must divide the word, which makes the words of the result that much smaller, or be a multiple of
+it, which makes them single pixels. Where a word is a whole row there is one word only, and any stride will do.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Words:
     Attributes:
         rows: rows of the map.
         columns: pixels of a row.
-        pixels: pixels of a word, at most those of a row. If they do not divide the row, its last word ends beyond it, with
-            pixels that mean nothing.
+        pixels: pixels of a word, at most those of a row. If they do not divide the row, its last word ends beyond it,
+            with pixels that mean nothing.
     """
 
     rows: int
@@ -51,7 +51,8 @@ def plan_words(netlist: Circuit, pixels_per_cycle: int = 1) -> tuple[Words, ...]
         raise ConfigError(f"pixels_per_cycle must be an integer >= 1, got {pixels_per_cycle!r}")
     if pixels_per_cycle > columns:
         raise ConfigError(
-            f"{pixels_per_cycle} pixels a cycle are more than a row of the image, {columns} pixels; {_possible(netlist)}"
+            f"{pixels_per_cycle} pixels a cycle are more than a row of the image, {columns} pixels; "
+            f"{_possible(netlist)}"
         )
     words = _words(netlist, pixels_per_cycle)
     if len(words) == len(netlist.maps):
@@ -59,8 +60,9 @@ def plan_words(netlist: Circuit, pixels_per_cycle: int = 1) -> tuple[Words, ...]
     layer, number = netlist.layers[len(words) - 1], len(words)
     source = words[layer.source]
     raise ConfigError(
-        f"{pixels_per_cycle} pixels a cycle do not fit: layer {number} takes {source.pixels} of the {source.columns} pixels "
-        f"of a row at a time with a stride of {layer.stride[1]} columns, and neither divides the other; {_possible(netlist)}"
+        f"{pixels_per_cycle} pixels a cycle do not fit: layer {number} takes {source.pixels} of the {source.columns} "
+        f"pixels of a row at a time with a stride of {layer.stride[1]} columns, and neither divides the other; "
+        f"{_possible(netlist)}"
     )
 
 

@@ -6,15 +6,20 @@ import json
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
+from small_models import Chain, fitted
 
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Bundle
+from difflut.export.builds.bundle import Build
+from difflut.export.builds.info import to_bytes
+from difflut.export.builds.make import make_build
 from difflut.export.errors import BundleError
 from difflut.files import WriteError
 
-BUILD = Bundle({"name": "net", "latency_cycles": 3}, {"rtl/net.v": b"module net;\n", "README.md": "größer\n".encode()})
+INFO = msgspec.structs.replace(make_build(fitted(Chain())).info, name="net", core="net")
+BUILD = Build.of(INFO, {"rtl/net.v": b"module net;\n", "README.md": "größer\n".encode()})
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -26,7 +31,7 @@ def test_round_trip(tmp_path: Path) -> None:
     bundle.write(BUILD, folder)
     again = bundle.read(folder)
     assert again.files == BUILD.files
-    assert again.manifest == BUILD.manifest
+    assert again.info == BUILD.info
     assert again.digest == BUILD.digest
     assert sorted(content(folder)) == ["README.md", "build.json", "rtl/net.v"]
     assert os.listdir(folder.parent) == ["net"]
@@ -81,9 +86,9 @@ def test_added_file_is_refused_outside_work(tmp_path: Path) -> None:
         (None, "has no build.json; expected a directory made by `difflut export`"),
         ("{", "cannot be read"),
         ("[]", "is no difflut build description"),
-        ('{"format": "difflut-build", "format_version": 99, "files": {}}', "build format 99, this difflut reads 1"),
+        ('{"format": "difflut-build", "format_version": 99, "files": {}}', "build format 99, this difflut reads 2"),
         (
-            '{"format": "difflut-build", "format_version": 1, "files": {"../x": "00"}}',
+            to_bytes(msgspec.structs.replace(INFO, files={"../x": "0" * 64})).decode(),
             "names the file '../x' outside the build",
         ),
     ],

@@ -16,13 +16,15 @@ from difflut.check.verification import VerificationReport, verify
 from difflut.data import Split
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build
+from difflut.export.builds.info import BankInfo, Pixels
 from difflut.export.builds.make import make_build
-from difflut.export.schedule.forms import Folded
+from difflut.export.schedule.forms import Folded, Form, Streaming
 from difflut.sim import ProtocolError
 from difflut.training import predict_scores
 
 
-def verified(build: bundle.Bundle, folder: Path, simulator: str = "icarus") -> VerificationReport:
+def verified(build: Build, folder: Path, simulator: str = "icarus") -> VerificationReport:
     """Verify a build on 8 labelled images and random ones."""
     bundle.write(build, folder / "net")
     model = made(LONG)
@@ -36,21 +38,21 @@ def verified(build: bundle.Bundle, folder: Path, simulator: str = "icarus") -> V
 def test_build_json() -> None:
     build = make_build(made(LONG), form=Folded(nodes_per_cycle=2))
     assert build.digest == make_build(made(LONG), form=Folded(25)).digest
-    described = build.manifest["convolution"]
-    folded = described["folded"]
-    assert (described["form"], described["collected_bits"]) == ("folded", 0)
-    assert (folded["nodes_per_cycle"], folded["program_cycles"], folded["hold_cycles"]) == (2, 25, 25)
-    assert build.manifest["initiation_interval"] == 25
-    assert (folded["copies"], folded["table_bits"]) == (12, 25 * 2 * 64)
-    assert folded["banks"][0] == {"words": 32, "width_bits": 3, "map": 1}
-    assert folded["copy_bits"] == sum(bank["words"] * bank["width_bits"] for bank in folded["banks"])
+    described, folded = build.info.schedule, build.info.folded
+    assert isinstance(described, Pixels) and folded is not None
+    assert (described.form, described.collected_bits) == ("folded", 0)
+    assert (folded.nodes_per_cycle, folded.program_cycles, folded.hold_cycles) == (2, 25, 25)
+    assert build.info.initiation_interval == 25
+    assert (folded.copies, folded.table_bits) == (12, 25 * 2 * 64)
+    assert folded.banks[0] == BankInfo(words=32, width_bits=3, map=1)
+    assert folded.copy_bits == sum(bank.words * bank.width_bits for bank in folded.banks)
     # The memories in the RTL have the bits that build.json states.
     program = build.text("rtl/stack_dense_program.v")
     bits = {name: 0 for name in ("connections", "tables")}
     for name, width in re.findall(r"(connections|tables)\[\d+\] = (\d+)'h", program):
         bits[name] += int(width)
-    assert bits == {"connections": folded["connection_bits"], "tables": folded["table_bits"]}
-    assert sum(text.count(b"stack_dense_bits input") for text in build.files.values()) * 2 == folded["copies"]
+    assert bits == {"connections": folded.connection_bits, "tables": folded.table_bits}
+    assert sum(text.count(b"stack_dense_bits input") for text in build.files.values()) * 2 == folded.copies
     assert "before the last one until the dense part is free" in build.text("README.md")
 
 
@@ -59,13 +61,13 @@ def test_verify(tmp_path: Path, outputs: str, simulator: str) -> None:
     require_icarus() if simulator == "icarus" else require_verilator()
     build = make_build(made(LONG), outputs=outputs, form=Folded(nodes_per_cycle=2))
     report = verified(build, tmp_path, simulator)
-    assert report.ok and report.latency_cycles == build.manifest["latency_cycles"]
+    assert report.ok and report.latency_cycles == build.info.latency_cycles
 
 
-def altered(build: bundle.Bundle, name: str, old: str, new: str) -> bundle.Bundle:
+def altered(build: Build, name: str, old: str, new: str) -> Build:
     text = build.text(name)
     assert text.count(old) == 1, (old, text.count(old))
-    return bundle.Bundle(build.manifest, {**build.files, name: text.replace(old, new).encode()})
+    return Build.of(build.info, {**build.files, name: text.replace(old, new).encode()})
 
 
 def test_a_wrong_table_is_found(tmp_path: Path) -> None:
@@ -95,24 +97,39 @@ def test_wrong_timing_is_found(tmp_path: Path, name: str, old: str, new: str, me
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("form", "options", "message"),
     [
-        ({"cycles_per_image": 3}, "the pixels of an image cannot be taken in 3 cycles; possible pixels a cycle for this model (cycles an image): 1 (16), 2 (8), 4 (4)"),
-        ({"dense_nodes_per_cycle": 1, "pixels_per_cycle": 2}, "pixels_per_cycle is 2: a circuit with a folded dense part takes one pixel a cycle"),
-        ({"dense_nodes_per_cycle": 0}, "dense_nodes_per_cycle is 0; expected at least 1"),
-        ({"cycles_per_image": 30, "pipeline": "auto"}, "a folded circuit has registers of its own: leave out --pipeline, --fmax and --latency"),
+        (
+            Folded(3),
+            {},
+            (
+                "the pixels of an image cannot be taken in 3 cycles; possible pixels a cycle for this model (cycles an "
+                "image): 1 (16), 2 (8), 4 (4)"
+            ),
+        ),
+        (
+            "folded=30",
+            {"pipeline": "auto"},
+            "a folded circuit has registers of its own: leave out --pipeline, --fmax and --latency",
+        ),
     ],
-)  # fmt: skip
-def test_options_that_do_not_fit(options: dict[str, Any], message: str) -> None:
+)
+def test_options_that_do_not_fit(form: Form | str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        make_build(made(LONG), **options)
+        make_build(made(LONG), form=form, **options)
     assert str(caught.value) == message
 
 
+def test_no_nodes_a_cycle() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Folded(nodes_per_cycle=0)
+    assert str(caught.value) == "folded: 0 nodes a cycle; expected at least 1"
+
+
 def test_fewer_cycles_than_pixels_need_several_pixels_a_cycle() -> None:
-    folded, lanes = (make_build(made(LONG), **one) for one in ({"cycles_per_image": 9}, {"pixels_per_cycle": 2}))
-    assert folded.digest == lanes.digest and folded.manifest["convolution"]["form"] == "streaming"
-    assert 8 <= folded.manifest["initiation_interval"] < 16
+    folded, lanes = (make_build(made(LONG), form=form) for form in (Folded(9), Streaming(2)))
+    assert folded.digest == lanes.digest and folded.info.schedule.form == "streaming"
+    assert 8 <= folded.info.initiation_interval < 16
 
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,13 +139,13 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert status == 0
     assert "dense part: 2 LUTs a cycle for 25 cycles, with 3200 bits of tables" in out
     assert "an image of 16 pixels every 25 cycles" in out
-    assert bundle.read(tmp_path / "net").manifest["convolution"]["form"] == "folded"
+    assert bundle.read(tmp_path / "net").info.schedule.form == "folded"
     for wrong in ("folded=0", "folded=x", "folded", "folded=-3", "fold=4"):
         status, _, error = command(capsys, *arguments, "--conv", wrong)
         assert status == 2
         assert (
-            f"--conv {wrong}: expected unrolled, streaming, or folded=N, where N is how many clock cycles an image may take"
-            in error
+            f"--conv {wrong}: expected unrolled, streaming, or folded=N, where N is how many clock cycles an image "
+            "may take" in error
         )
     fitted(Chain()).save_checkpoint(tmp_path / "chain.safetensors")
     status, _, error = command(

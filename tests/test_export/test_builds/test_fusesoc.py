@@ -13,7 +13,9 @@ from difflut.export.builds.make import export_model
 from difflut.export.errors import BundleError
 
 
-@pytest.mark.parametrize(("fpga", "tool"), [("generic", None), ("ecp5", "trellis"), ("ice40", "icestorm"), ("xcup", "vivado")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("fpga", "tool"), [("generic", None), ("ecp5", "trellis"), ("ice40", "icestorm"), ("xcup", "vivado")]
+)
 def test_the_core_file_names_every_source(tmp_path: Path, fpga: str, tool: str | None) -> None:
     folder = export_model(fitted(Chain()), tmp_path / "net", fpga=fpga)
     text = (folder / "chain.core").read_text()
@@ -24,7 +26,7 @@ def test_the_core_file_names_every_source(tmp_path: Path, fpga: str, tool: str |
     build = bundle.read(folder)
     listed = {file for fileset in core["filesets"].values() for file in fileset["files"]}
     assert listed == {name for name in build.files if name.endswith(".v")}
-    assert core["filesets"]["rtl"]["files"] == bundle.rtl_files(build)
+    assert core["filesets"]["rtl"]["files"] == list(build.rtl)
     assert all(target["toplevel"] == "chain" for target in core["targets"].values())
     assert all(set(target["filesets"]) <= set(core["filesets"]) for target in core["targets"].values())
     assert core["targets"].get("synth", {}).get("default_tool") == tool

@@ -1,4 +1,6 @@
-"""`build.json` has one reader: whatever is missing, unknown, of another type, out of range or edited is refused with its place."""
+"""`build.json` has one reader: whatever is missing, unknown, of another type, out of range or edited is refused with
+its place.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ from difflut.export.schedule.forms import Folded
 
 # Keys that may be left out because they hold None or a default then.
 OPTIONAL = {
-    "pipeline", "timing", "axi_stream", "scores", "class", "top", "program", "word_values", "part", "lut6", "instances", "copies",
-    "map", "value", "fmax_mhz", "files",
+    "pipeline", "timing", "axi_stream", "scores", "class", "top", "program", "word_values", "part", "lut6", "instances",
+    "copies", "map", "value", "fmax_mhz", "files",
 }  # fmt: skip
 
 
@@ -36,7 +38,9 @@ def described(request: pytest.FixtureRequest) -> BuildInfo:
 
 
 def places(value: Any, *before: Any) -> Iterator[tuple[Any, ...]]:
-    """The way to every value of a JSON object, of lists to the first entry; what the user's own notes hold is theirs."""
+    """The way to every value of a JSON object, of lists to the first entry; what the user's own notes hold is
+    theirs.
+    """
     entries = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
     for key, entry in entries:
         yield (*before, key)
@@ -93,7 +97,8 @@ def test_values_of_another_type_or_out_of_range(described: BuildInfo, wrong: obj
         except BundleError as error:
             assert str(error).startswith("build.json: ")
             continue
-        # Where it is taken, it is a value like any other: None and nothing where that is the default, a text for people.
+        # Where it is taken, it is a value like any other: None and nothing where that is the default, a text for
+        # people.
         assert from_bytes(to_bytes(read)) == read
 
 

@@ -12,18 +12,23 @@ import textwrap
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 from command_line import run
+from small_models import Chain, fitted
 
 from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Bundle
+from difflut.export.builds.bundle import Build
+from difflut.export.builds.make import make_build
 from difflut.export.builds.writing import EXCHANGE_FOLDER, STAGING_FOLDER
 from difflut.export.errors import BundleError
 from difflut.files import WriteError
 from difflut.locks import locked
 
-OLD = Bundle({"name": "old"}, {"rtl/old.v": b"old", "rtl/both.v": b"1", "include/old.h": b"", "README.md": b"old"})
-NEW = Bundle({"name": "new"}, {"rtl/new.v": b"new", "rtl/both.v": b"2", "sim/cells.v": b"", "README.md": b"new"})
+INFO = make_build(fitted(Chain())).info
+OLD_INFO, NEW_INFO = (msgspec.structs.replace(INFO, name=name, core=name) for name in ("old", "new"))
+OLD = Build.of(OLD_INFO, {"rtl/old.v": b"old", "rtl/both.v": b"1", "include/old.h": b"", "README.md": b"old"})
+NEW = Build.of(NEW_INFO, {"rtl/new.v": b"new", "rtl/both.v": b"2", "sim/cells.v": b"", "README.md": b"new"})
 NEW_FILES = ["README.md", "build.json", "rtl/both.v", "rtl/new.v", "sim/cells.v"]
 
 
@@ -177,7 +182,7 @@ def test_the_command_names_the_file_and_exits_with_2(old: Path, capsys: pytest.C
     status, _, err = run(capsys, "export", "mnist_bitflip_20", "--out", old)
     assert (status, err.count("\n")) == (2, 1)
     assert err.startswith(f"error: {old}/rtl/mine.v: was not written by an export")
-    assert bundle.Bundle(OLD.manifest, OLD.files).digest == bundle.digest_of((old / "build.json").read_bytes())
+    assert Build.of(OLD.info, OLD.files).digest == bundle.digest_of((old / "build.json").read_bytes())
 
 
 @pytest.mark.parametrize("failing", ["fsync", "rename"])
@@ -218,10 +223,11 @@ def test_a_read_only_folder_is_noticed_before_anything_changes(old: Path, monkey
 CUT = """
 import os, sys
 from pathlib import Path
-from difflut.export import bundle
-from difflut.export.builds.bundle import Bundle
+from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build
+from difflut.export.builds.info import from_bytes
 
-OLD, NEW = Bundle({"name": "old"}, OLD_FILES), Bundle({"name": "new"}, NEW_FILES)
+OLD, NEW = (Build.of(from_bytes(info), files) for info, files in ((OLD_MANIFEST, OLD_FILES), (NEW_MANIFEST, NEW_FILES)))
 
 def export_and_die(build, folder, steps):
     # In a process of its own, which ends without any clean-up at the given step.
@@ -250,7 +256,7 @@ while not done:
     (folder / "work" / "mine").write_text("mine")
     done = export_and_die(NEW, folder, steps) == 0
     try:
-        seen.add(bundle.read(folder).manifest["name"])
+        seen.add(bundle.read(folder).info.name)
     except bundle.BundleError as error:
         assert "an export into it was interrupted before its end; export again, which finishes it" in str(error), error
         seen.add("interrupted")
@@ -266,10 +272,10 @@ print(steps, *sorted(seen))
 
 
 def test_an_export_killed_at_any_step(tmp_path: Path) -> None:
-    files = {"OLD_FILES": repr(dict(OLD.files)), "NEW_FILES": repr(dict(NEW.files))}
     program = textwrap.dedent(CUT)
-    for name, text in files.items():
-        program = program.replace(name, text)
+    for name, build in {"OLD": OLD, "NEW": NEW}.items():
+        program = program.replace(f"{name}_MANIFEST", repr(build.manifest_bytes))
+        program = program.replace(f"{name}_FILES", repr(dict(build.files)))
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     steps, *seen = done.stdout.split()

@@ -179,7 +179,8 @@ def test_broken_netlists_are_named() -> None:
     with pytest.raises(NetlistError) as caught:
         unroll(broken)
     assert str(caught.value) == (
-        "circuit 'small_images' breaks the rule layers: the kernel of layer 1 has a score of several nets; expected one net each"
+        "circuit 'small_images' breaks the rule layers: the kernel of layer 1 has a score of several nets; expected "
+        "one net each"
     )
     late = replace(convolution, layers=(convolution.layers[2], *convolution.layers[1:]))
     with pytest.raises(NetlistError, match=r"layer 1 reads map 2; expected 0 to 0"):

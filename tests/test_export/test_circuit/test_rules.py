@@ -154,8 +154,9 @@ BROKEN_CIRCUITS: list[tuple[str, dict[str, Any], str]] = [
         "whole-samples",
         {"layers": (), "image": None},
         (
-            "it has no layers, 2 body bits and the input InputFormat(features=6, width_bits=4, signed=False); expected no body bits, "
-            "and the name and the input of its body, 'rest' and InputFormat(features=2, width_bits=1, signed=False)"
+            "it has no layers, 2 body bits and the input InputFormat(features=6, width_bits=4, signed=False); "
+            "expected no body bits, and the name and the input of its body, 'rest' and InputFormat(features=2, "
+            "width_bits=1, signed=False)"
         ),
     ),
     ("image", {"input": InputFormat(7, 4)}, "the input has 7 features; expected (1, 2, 3), colours, rows, columns"),
@@ -190,8 +191,8 @@ BROKEN_CIRCUITS: list[tuple[str, dict[str, Any], str]] = [
         "body",
         {"body_bits": np.array([5, 6, 7])},
         (
-            "the body has the input InputFormat(features=2, width_bits=1, signed=False); expected InputFormat(features=3, "
-            "width_bits=1, signed=False)"
+            "the body has the input InputFormat(features=2, width_bits=1, signed=False); expected "
+            "InputFormat(features=3, width_bits=1, signed=False)"
         ),
     ),
     ("body", {"body_bits": np.array([6, 5])}, "body_bits runs from 6 to 5; expected numbers from 0 to 13, ascending"),

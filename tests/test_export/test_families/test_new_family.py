@@ -36,7 +36,10 @@ ACME = Family(
         ignored=("ACME_PAD",),
         clock_pins=("TICK",),
     ),
-    devices=(Device("Anvil 2", 2_000, part="AN2/QFP", options=("--anvil", "2"), synthesis="-two"), Device("Anvil 1", 1_000)),
+    devices=(
+        Device("Anvil 2", 2_000, part="AN2/QFP", options=("--anvil", "2"), synthesis="-two"),
+        Device("Anvil 1", 1_000),
+    ),
     nextpnr=PlaceAndRoute(
         Program("nextpnr-acme", PROGRAMS),
         packer=Program("acmepack", PROGRAMS),
@@ -50,7 +53,7 @@ ACME = Family(
         logic=("ACME_SLICE",),
     ),
     fusesoc=FuseSoc("acmeflow", ("anvil: 2",)),
-)  # fmt: skip
+)
 
 
 def made_netlist() -> dict[str, object]:

@@ -28,7 +28,7 @@ REPORT = {
             "to": "posedge clk$SB_IO_IN_$glb_clk",
             "path": [
                 {"type": "clk-to-q", "delay": 1.0, "from": {"cell": "codes_LC"}, "to": {"cell": "codes_LC"}},
-                {"type": "routing", "delay": 5.5, "from": {"cell": "codes_LC"}, "to": {"cell": "x"}, "net": "core.in[1]"},
+                {"type": "routing", "delay": 5.5, "from": {"cell": "codes_LC"}, "to": {"cell": "x"}, "net": "core.in[1]"},  # noqa: E501
                 {"type": "setup", "delay": 1.5, "from": {"cell": "x"}, "to": {"cell": "x"}},
             ],
         },
@@ -71,8 +71,10 @@ def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "report.json").write_text(json.dumps(REPORT))
     scripts = {
         "yosys": f"cp {folder}/netlist.json flat.json",
-        "nextpnr-ice40": 'echo "$@" >> calls; while [ $# -gt 1 ]; do [ "$1" = --asc ] && asc=$2; [ "$1" = --report ] && report=$2; shift; '
-        f"done\n[ -e {folder}/full ] && cat {folder}/full && exit 1\necho routed > $asc; cp {folder}/report.json $report",
+        "nextpnr-ice40": 'echo "$@" >> calls; while [ $# -gt 1 ]; do [ "$1" = --asc ] && asc=$2; [ "$1" = --report ] '
+        "&& report=$2; shift; "
+        f"done\n[ -e {folder}/full ] && cat {folder}/full && exit 1\necho routed > $asc; cp {folder}/report.json "
+        "$report",
         "icepack": 'echo "$@" >> calls; cp $1 $2',
     }
     for name, text in scripts.items():
@@ -88,8 +90,8 @@ def test_what_a_run_leaves(build: Path, fakes: Path) -> None:
     assert result.folder == str(folder) and result.device == "iCE40HX8K-CT256" and result.fpga == "ice40"
     assert (folder / "calls").read_text().splitlines() == [
         *(
-            f"--hx8k --package ct256 --json flat.json --freq 100 --timing-allow-fail --pcf-allow-unconstrained --seed {seed} "
-            f"--report seed{seed}.report.json --asc seed{seed}.asc"
+            "--hx8k --package ct256 --json flat.json --freq 100 --timing-allow-fail --pcf-allow-unconstrained --seed "
+            f"{seed} --report seed{seed}.report.json --asc seed{seed}.asc"
             for seed in (3, 4)
         ),
         "seed3.asc chain.bin",

@@ -182,7 +182,7 @@ Slack (VIOLATED) :        -0.400ns  (required time - arrival time)
   Path Type:              Setup (Max at Slow Process Corner)
   Data Path Delay:        2.900ns  (logic 0.500ns (17.241%)  route 2.400ns (82.759%))
   Logic Levels:           1  (LUT6=1)
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture
@@ -197,7 +197,10 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     (folder / "utilization.rpt").write_text(UTILISATION)
     (folder / "timing.rpt").write_text(TIMING)
-    script = f'#!/bin/sh\necho "$@" > call\necho "INFO: [Synth 8] all is well"\ncp {folder}/*.rpt .\n[ ! -e {folder}/fails ]\n'
+    script = (
+        f'#!/bin/sh\necho "$@" > call\necho "INFO: [Synth 8] all is well"\ncp {folder}/*.rpt .\n[ ! -e '
+        f"{folder}/fails ]\n"
+    )
     (folder / "vivado").write_text(script)
     (folder / "vivado").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:/bin:/usr/bin")

@@ -263,5 +263,8 @@ def test_the_clock_of_a_synthesised_build_comes_from_the_familys_delays(
 
 
 def test_parts_are_the_modules_that_the_top_instantiates() -> None:
-    text = "module top (input a);\n  inner i (\n  );\n  wide #(.W(2)) w (\n  );\n  // other o (\n  wire unused;\nendmodule\n"
+    text = (
+        "module top (input a);\n  inner i (\n  );\n  wide #(.W(2)) w (\n  );\n  // other o (\n  wire unused;\n"
+        "endmodule\n"
+    )
     assert yosys.instantiated(text, ["inner", "other", "top", "unused", "wide", "in"]) == ("inner", "wide")

@@ -16,7 +16,9 @@ OR, AND = np.array([[0, 1, 1, 1]], bool), np.array([[0, 0, 0, 1]], bool)
 
 
 def recorded(shape: tuple[int, ...] = (3, 4)) -> Recording:
-    """Pixels >= 2; each ORed with its right neighbour, beyond the last column with 0; the corners are ANDed and counted."""
+    """Pixels >= 2; each ORed with its right neighbour, beyond the last column with 0; the corners are ANDed and
+    counted.
+    """
     recording = Recording("edges", InputFormat(12, 3), shape)
     bits = recording.compare(np.arange(12).reshape(1, 1, 3, 4), 2)
     ored = recording.convolve(bits, (np.array([[1, 2]]),), (OR,), ((1, 3), (1, 1), (0, 1)))

@@ -18,8 +18,9 @@ from yosys import run_yosys
 
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle
+from difflut.export.builds.frames import framing_of, streams_of
 from difflut.export.builds.make import make_build
-from difflut.export.interfaces.framing import Stream, framing_of
+from difflut.export.interfaces.framing import Stream
 from difflut.export.interfaces.registers import ADDRESS_BITS
 from difflut.sim.toolchain import find_verilator
 
@@ -36,8 +37,17 @@ def write(shape: str, folder: Path) -> list[str]:
 def test_tools_accept_the_wrapper(shape: str, tmp_path: Path) -> None:
     require_verilator()
     names = write(shape, tmp_path)
-    call(find_verilator().executable, "--lint-only", "-Wall", "--language", "1364-2001", "--top-module", "chain", *names,
-         folder=tmp_path)  # fmt: skip
+    call(
+        find_verilator().executable,
+        "--lint-only",
+        "-Wall",
+        "--language",
+        "1364-2001",
+        "--top-module",
+        "chain",
+        *names,
+        folder=tmp_path,
+    )
     printed = call(require_tool("iverilog"), "-g2001", "-Wall", "-s", "chain", "-o", "x", *names, folder=tmp_path)
     assert not [line for line in printed.splitlines() if "timescale" not in line]
     run_yosys(
@@ -54,17 +64,18 @@ def test_the_same_model_gives_the_same_bytes_and_the_core_is_that_of_the_plain_i
     for name, text in files.items():
         core = name.replace("chain", "chain_core", 1)
         assert re.sub(r"\bchain_core", "chain", cores[core]) == text
-    assert plain.manifest["name"] == first.manifest["name"] == "chain"
-    assert "core" not in plain.manifest and first.manifest["core"] == "chain_core"
+    assert plain.info.name == first.info.name == "chain"
+    assert plain.info.core == "chain" and first.info.core == "chain_core"
 
 
 def test_build_json_states_framing_and_registers() -> None:
-    manifest = json.loads(stream_bundle("class").manifest_bytes())
-    stream = manifest["stream"]
+    made = stream_bundle("class")
+    manifest = json.loads(made.manifest_bytes)
+    stream = manifest["axi_stream"]
     assert (stream["width_bits"], stream["output"], stream["credits"]) == (16, "class", 2)
     assert stream["codes"] == {"count": 6, "value_bits": 12, "value_bytes": 2, "beats": 6}
     assert stream["results"] == {"count": 1, "value_bits": 2, "value_bytes": 1, "beats": 1}
-    assert framing_of(manifest).latency_cycles == stream["latency_cycles"] == manifest["latency_cycles"] + 3
+    assert framing_of(made.info).latency_cycles == stream["latency_cycles"] == manifest["latency_cycles"] + 3
     registers = {register["name"]: register for register in stream["registers"]}
     offsets = [register["offset"] for register in stream["registers"]]
     assert offsets == list(range(0, 4 * len(offsets), 4)) and offsets[-1] < 1 << ADDRESS_BITS
@@ -75,7 +86,7 @@ def test_build_json_states_framing_and_registers() -> None:
     assert stream["core_digest"].startswith(digest)
     lines = [
         f"{hashlib.sha256(text.encode()).hexdigest()}  rtl/{name}\n"
-        for name, text in sorted(rtl(stream_bundle("class")).items())
+        for name, text in sorted(rtl(made).items())
         if name.startswith("chain_core")
     ]
     assert hashlib.sha256("".join(lines).encode()).hexdigest() == stream["core_digest"]
@@ -84,9 +95,9 @@ def test_build_json_states_framing_and_registers() -> None:
 def test_readme_and_header_name_every_register(tmp_path: Path) -> None:
     made = stream_bundle("wide")
     readme, header = made.text("README.md"), made.text("sw/chain_registers.h")
-    for register in made.manifest["stream"]["registers"]:
-        assert f"| 0x{register['offset']:02x} | {register['name']} |" in readme
-        assert f"#define CHAIN_{register['name']} 0x{register['offset']:02x}u" in header
+    for register in streams_of(made.info).registers:
+        assert f"| 0x{register.offset:02x} | {register.name} |" in readme
+        assert f"#define CHAIN_{register.name} 0x{register.offset:02x}u" in header
     (tmp_path / "chain_registers.h").write_text(header)
     (tmp_path / "t.c").write_text('#include "chain_registers.h"\nint identity = CHAIN_IDENTITY_VALUE == 0x444c5554u;\n')
     subprocess.run([require_tool("gcc"), "-Wall", "-Werror", "-c", "t.c", "-o", "t.o"], cwd=tmp_path, check=True)
@@ -102,8 +113,8 @@ def test_what_does_not_fit_together() -> None:
     with pytest.raises(ConfigError) as caught:
         make_build(model, interface="axi-stream", outputs="top-2")
     assert str(caught.value) == (
-        "outputs 'top-2' with interface 'axi-stream': the stream carries scores; choose what it carries with the stream's "
-        "output (--stream-output), and leave the outputs out"
+        "outputs 'top-2' with interface 'axi-stream': the stream carries scores; choose what it carries with the "
+        "stream's output (--stream-output), and leave the outputs out"
     )
 
 

@@ -62,6 +62,6 @@ def test_what_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         plan_framing(Stream(), features=40000, code_bits=9, results=1, result_bits=1, core_latency_cycles=1)
     assert str(caught.value) == (
-        "interface axi-stream: 40000 codes of 2 bytes make frames of 80000 bytes; the deserialiser holds at most 65536: use "
-        "the plain interface"
+        "interface axi-stream: 40000 codes of 2 bytes make frames of 80000 bytes; the deserialiser holds at most "
+        "65536: use the plain interface"
     )

@@ -53,7 +53,9 @@ def test_proved_for_all_images(kept: int) -> None:
 
 
 def test_what_is_dropped() -> None:
-    """With one bit that counts, the body reads some bits, each map has the channels that lead there, no other LUT stays."""
+    """With one bit that counts, the body reads some bits, each map has the channels that lead there, no other LUT
+    stays.
+    """
     circuit = blinded(trace_circuit(made(THREE)), 1)
     dropped = drop_unused_channels(circuit)
     assert dropped.body.luts == 1 and len(dropped.body_bits) <= 3

@@ -141,8 +141,9 @@ def test_a_circuit_pass_that_fails_or_breaks_the_circuit_is_named() -> None:
     with pytest.raises(PipelineError) as caught:
         run(image_circuit(), [remove_dead, forget])
     assert str(caught.value) == (
-        "circuit 'stack': the pass forget failed (passes before it: remove_dead, remove_dead, remove_dead): NetlistError: "
-        "circuit 'stack' breaks the rule whole-samples: it has an image and 0 layers; expected an image and layers, or neither"
+        "circuit 'stack': the pass forget failed (passes before it: remove_dead, remove_dead, remove_dead): "
+        "NetlistError: circuit 'stack' breaks the rule whole-samples: it has an image and 0 layers; expected an image "
+        "and layers, or neither"
     )
 
 

@@ -11,7 +11,8 @@ from small_models import Chain, fitted
 from tools import require_prover
 
 from difflut.export.builds import bundle
-from difflut.export.builds.make import Exported, make_build
+from difflut.export.builds.bundle import Build
+from difflut.export.builds.make import make_build
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.simulate import simulate
 from difflut.export.families.registry import find_family
@@ -20,11 +21,11 @@ from difflut.export.proof.report import ProofReport
 from difflut.export.verilog.netlist import emit
 
 
-def proof_of(made: Exported, rtl: dict[str, str] | None, folder: Path) -> ProofReport:
+def proof_of(made: Build, rtl: dict[str, str] | None, folder: Path) -> ProofReport:
     """The proof of a build, with other RTL if there is any."""
     require_prover()
     files = {f"rtl/{name}": text.encode() for name, text in (rtl or {}).items()}
-    bundle.write(bundle.Bundle(made.bundle.manifest, {**made.bundle.files, **files}), folder)
+    bundle.write(Build.of(made.info, {**made.files, **files}), folder)
     return prove(folder)
 
 
@@ -80,21 +81,21 @@ def test_a_wrong_circuit_gives_a_counterexample(
 ) -> None:
     """The RTL of another netlist. `simulate` says that the scores differ; so it does on the counterexample."""
     made = make_build(fitted(Chain()), fpga=fpga)
-    form = made.netlist.input
+    form = made.circuit.body.input
     codes = np.random.default_rng(0).integers(form.lowest, form.highest + 1, (2000, form.features))
-    right = simulate(made.netlist, codes).scores
-    mutant = next(other for other in mutate(made.netlist) if (simulate(other, codes).scores != right).any())
+    right = simulate(made.circuit.body, codes).scores
+    mutant = next(other for other in mutate(made.circuit.body) if (simulate(other, codes).scores != right).any())
     report = proof_of(made, emit(mutant, find_family(fpga)).files, tmp_path / "net")
     assert not report.ok
     assert report.counterexample is not None
     found = np.array(report.counterexample.codes).reshape(1, -1)
-    assert (simulate(made.netlist, found).scores != simulate(mutant, found).scores).any()
+    assert (simulate(made.circuit.body, found).scores != simulate(mutant, found).scores).any()
 
 
-def edited(made: Exported, suffix: str, old: str, new: str) -> dict[str, str]:
+def edited(made: Build, suffix: str, old: str, new: str) -> dict[str, str]:
     """The RTL with one place of a file changed."""
-    (name,) = [name for name in made.bundle.files if name.startswith("rtl/") and name.endswith(suffix)]
-    text = made.bundle.text(name)
+    (name,) = [name for name in made.files if name.startswith("rtl/") and name.endswith(suffix)]
+    text = made.text(name)
     assert old in text, text
     return {name.removeprefix("rtl/"): text.replace(old, new, 1)}
 

@@ -1,8 +1,11 @@
-"""The parts of a streaming build's proof: right ones are proved, every wrong one is not, with an input where there is one."""
+"""The parts of a streaming build's proof: right ones are proved, every wrong one is not, with an input where there is
+one.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -12,13 +15,14 @@ from convolutions import Plan, Step, made
 from stream_builds import rtl
 from tools import require_prover
 
-from difflut.check.builds import read_netlist
 from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build, pack_netlist
 from difflut.export.builds.make import make_build
-from difflut.export.circuit.circuit import Circuit
-from difflut.export.circuit.circuit_text import to_text
+from difflut.export.circuit.circuit import Circuit as WindowedCircuit
+from difflut.export.circuit.circuit import EncodedImage
+from difflut.export.circuit.text import to_text
 from difflut.export.errors import BundleError
-from difflut.export.proof.build import pack_netlist, prove
+from difflut.export.proof.build import prove
 from difflut.export.proof.circuit import Circuit
 from difflut.export.proof.convolution import (
     Part,
@@ -32,7 +36,9 @@ from difflut.export.proof.report import OPEN, PROVED, REFUTED
 from difflut.export.proof.stream_top import StreamTiming, prove_kept, prove_wiring
 from difflut.export.schedule.forms import Folded, Streaming
 from difflut.export.schedule.head.outputs import Outputs
+from difflut.export.schedule.stream.plan import plan_schedule
 from difflut.export.schedule.stream.words import plan_words
+from difflut.export.verilog.stream import emit_stream
 from difflut.input_format import InputFormat
 
 TWO = Plan((2, 6, 5), (Step(4, (3, 3), padding=(1, 1), depth=2), Step(0, (2, 2), (2, 1))), read=(0, 2), bits=2)
@@ -50,30 +56,30 @@ BUILDS = ((TWO, 1), (SIGNED, 1), (SIGNED, 2))
 
 
 @cache
-def built(number: int) -> tuple[bundle.Bundle, Circuit]:
+def built(number: int) -> tuple[Build, WindowedCircuit]:
     plan, pixels = BUILDS[number]
     build = make_build(made(plan), form=Streaming(pixels))
-    netlist = read_netlist(build)
-    assert isinstance(netlist, Circuit)
-    return build, netlist
+    return build, build.circuit
 
 
-def sources(build: bundle.Bundle) -> dict[str, str]:
+def sources(build: Build) -> dict[str, str]:
     """Module -> text."""
     return {name.removesuffix(".v"): text for name, text in rtl(build).items()}
 
 
 def read_top(texts: dict[str, str]) -> Circuit:
-    return read_modules(texts, "stack", ["stack_dense"])["stack"]
+    kept = [f"stack_{part}{number}" for part in ("map", "kernel") for number in (1, 2) if f"stack_map{number}" in texts]
+    return read_modules(texts, "stack", kept, ["stack_dense"])["stack"]
 
 
-def timing_of(build: bundle.Bundle) -> StreamTiming:
-    stated = build.manifest["convolution"]
+def timing_of(build: Build) -> StreamTiming:
+    stated = build.info.pixels
+    assert stated is not None
     return StreamTiming(
-        stated["pause_cycles"],
-        stated["dense_latency_cycles"],
-        build.manifest["latency_cycles"],
-        build.manifest["initiation_interval"],
+        stated.pause_cycles,
+        stated.body_latency_cycles,
+        build.info.latency_cycles,
+        build.info.initiation_interval,
     )
 
 
@@ -147,31 +153,65 @@ def test_a_wrong_kernel_is_not_proved(old: str, new: str, expected: str) -> None
     assert verdict(part) == expected
 
 
-@pytest.mark.parametrize("plan", [0, 1])
-@pytest.mark.parametrize("change", ["threshold", "colour"])
-def test_a_wrong_comparison_has_a_counterexample(plan: int, change: str) -> None:
+def with_threshold(image: EncodedImage) -> EncodedImage:
+    """One comparison with another constant."""
+    thresholds = image.compare_threshold.copy()
+    thresholds[0] -= 1
+    return replace(image, compare_threshold=thresholds)
+
+
+def with_colour(image: EncodedImage) -> EncodedImage:
+    """One comparison of another colour."""
+    channels = image.compare_channel.copy()
+    channels[0] = 1 - channels[0]
+    return replace(image, compare_channel=channels)
+
+
+@pytest.mark.parametrize("number", range(len(BUILDS)))
+@pytest.mark.parametrize("change", [with_threshold, with_colour])
+def test_a_wrong_comparison_has_a_counterexample(number: int, change: Callable[[EncodedImage], EncodedImage]) -> None:
+    """The encoder of another circuit."""
     require_prover()
-    build, netlist = built(plan)
+    build, netlist = built(number)
+    texts, pixels = sources(build), BUILDS[number][1]
+    assert netlist.image is not None
+    other = replace(netlist, image=change(netlist.image))
+    wrong = emit_stream(other, plan_schedule(other, pixels), top="stack").files["stack_encoder.v"]
+    assert wrong != texts["stack_encoder"]
+    assert prove_part(pixel_part(read_top(texts), netlist, pixels))[0].verdict == PROVED
+    texts["stack_encoder"] = wrong
+    claim, example = prove_part(pixel_part(read_top(texts), netlist, pixels))
+    assert claim.verdict == REFUTED and example is not None and len(example.codes) == 2 * pixels
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("stack", r"\.in_codes\(in_codes\)", ".in_codes({in_codes[23:0], in_codes[47:24]})"),
+        ("stack", r"bits0 = encoder_bits;", "bits0 = {encoder_bits[3:0], encoder_bits[7:4]};"),
+        ("stack", r"bits0 = encoder_bits;", "bits0 = {2{encoder_bits[3:0]}};"),
+        ("stack_encoder", r"out_bits(\S*) <= \{\n *(\S+),\n *(\S+),", r"out_bits\1 <= {\3, \2,"),
+    ],
+    ids=["pixels swapped", "their bits swapped", "one pixel twice", "two bits swapped"],
+)
+def test_a_wrong_encoder_of_words_is_refuted(file: str, old: str, new: str) -> None:
+    require_prover()
+    build, netlist = built(2)
     texts = sources(build)
-    found = re.search(r"(in_codes\[\d+:\d+\])(.*?>= (\d+)'h([0-9a-f]+))", texts["stack"])
-    assert found is not None
-    other = next(port for port in re.findall(r"in_codes\[\d+:\d+\]", texts["stack"]) if port != found[1])
-    moved = found[2].replace(f"{found[3]}'h{found[4]}", f"{found[3]}'h{int(found[4], 16) - 1:x}")
-    texts["stack"] = texts["stack"].replace(
-        found[0], found[1] + moved if change == "threshold" else other + found[2], 1
-    )
-    claim, example = prove_part(pixel_part(read_top(texts), netlist))
-    assert claim.verdict == REFUTED and example is not None and len(example.codes) == 2
+    texts[file], count = re.subn(old, new, texts[file], count=1)
+    assert count == 1
+    claim, example = prove_part(pixel_part(read_top(texts), netlist, 2))
+    assert claim.verdict == REFUTED and example is not None
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
         (r"(collected2\[0\] <= |collected2\[\d+:0\] <= \{?.*?)bits2\[(\d)\]", r"\1~bits2[\2]"),
-        (r"pixel2 == \d+'h?d?(\w+)\) collected2", r"pixel2 == 1) collected2"),
-        (r"if \(valid2 & pixel2", r"if (pixel2"),
-        (r"else if \(valid2\) pixel2", r"else pixel2"),
-        (r"if \(rst\) pixel2 <= ", r"if (1'b0) pixel2 <= "),
+        (r"word2 == \d+'h?d?(\w+)\) collected2", r"word2 == 1) collected2"),
+        (r"if \(valid2 & word2", r"if (word2"),
+        (r"else if \(valid2\) word2", r"else word2"),
+        (r"if \(rst\) word2 <= ", r"if (1'b0) word2 <= "),
     ],
     ids=["inverted", "another pixel", "not valid", "counts cycles", "not reset"],
 )
@@ -245,20 +285,21 @@ def test_a_wrong_dense_part_has_a_counterexample() -> None:
     wrong = [claim.subject for claim in outcome.claims if claim.verdict != PROVED]
     assert wrong and all(subject.startswith("dense part, ") for subject in wrong)
     assert outcome.counterexample is not None and outcome.counterexample.part == "dense part"
-    assert len(outcome.counterexample.codes) == len(netlist.dense_bits)
+    assert len(outcome.counterexample.codes) == len(netlist.body_bits)
 
 
 def test_a_netlist_of_another_geometry_is_not_proved(tmp_path: Path) -> None:
     """As if a pass had changed what none may change."""
     require_prover()
     build, netlist = built(1)
+    assert netlist.image is not None
     for number, other in enumerate(
         (
-            replace(netlist, compare_threshold=netlist.compare_threshold - 1),
+            replace(netlist, image=with_threshold(netlist.image)),
             replace(netlist, layers=(replace(netlist.layers[0], stride=(2, 1)),)),
         )
     ):
         files = {**build.files, bundle.TRACED_FILE: pack_netlist(to_text(other))}
-        bundle.write(bundle.Bundle(build.manifest, files), tmp_path / str(number))
+        bundle.write(Build.of(build.info, files), tmp_path / str(number))
         report = prove(tmp_path / str(number))
         assert [claim.subject for claim in report.claims if claim.verdict != PROVED] == ["geometry"]

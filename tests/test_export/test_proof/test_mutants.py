@@ -6,19 +6,21 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
-from proof_mutants import PLAIN, STREAMING, changed, plain_build, streaming_build
+from proof_mutants import ENCODER, PLAIN, STREAMING, changed, plain_build, streaming_build
 from random_mutants import mutants
 from tools import require_icarus, require_prover
 
 from difflut.check.verification import verify
 from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build
 from difflut.export.errors import BundleError, ToolError
 from difflut.export.proof.build import prove
 from difflut.export.proof.report import OPEN, ProofReport
 
 
-def report_of(build: bundle.Bundle, folder: Path) -> ProofReport:
+def report_of(build: Build, folder: Path) -> ProofReport:
     require_prover()
     bundle.write(build, folder)
     return prove(folder)
@@ -28,6 +30,24 @@ def report_of(build: bundle.Bundle, folder: Path) -> ProofReport:
 def test_a_wrong_streaming_build_is_not_proved(fault: str, tmp_path: Path) -> None:
     report = report_of(changed(streaming_build(), STREAMING[fault]), tmp_path / "net")
     assert not report.ok and report.conclusion.startswith("NOT PROVED: ")
+
+
+_CLOCKED = [fault for fault in ENCODER if fault.startswith(("on ", "registers", "outputs", "bits"))]
+
+
+@pytest.mark.parametrize(
+    ("fpga", "fault"), [*(("generic", fault) for fault in ENCODER), *(("xcup", fault) for fault in _CLOCKED)]
+)
+def test_a_wrong_encoder_of_a_streaming_build_is_not_proved(fpga: str, fault: str, tmp_path: Path) -> None:
+    """The proof makes the encoder's module a part of the top, where it is looked for by the wires of its bits."""
+    report = report_of(changed(streaming_build(fpga), ENCODER[fault]), tmp_path / "net")
+    assert not report.ok and report.conclusion.startswith("NOT PROVED: ")
+
+
+@pytest.mark.parametrize("fpga", ["generic", "xcup", "ice40"])
+def test_right_streaming_builds_are_proved(fpga: str, tmp_path: Path) -> None:
+    report = report_of(streaming_build(fpga), tmp_path / "net")
+    assert report.ok and report.conclusion.startswith("proved: the RTL equals the traced model for all inputs (")
 
 
 @pytest.mark.parametrize("fault", PLAIN)
@@ -60,8 +80,9 @@ def test_what_build_json_says_of_a_streaming_circuit_is_proved(
     key: str, value: object, subject: str, tmp_path: Path
 ) -> None:
     right = streaming_build()
-    assert right.manifest[key] != value
-    report = report_of(bundle.Bundle({**right.manifest, key: value}, right.files), tmp_path / "net")
+    assert getattr(right.info, key) != value
+    info = msgspec.structs.replace(right.info, **{key: value})
+    report = report_of(Build.of(info, right.files), tmp_path / "net")
     assert subject in {claim.subject for claim in report.claims if claim.verdict == OPEN}
 
 

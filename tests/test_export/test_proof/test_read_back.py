@@ -10,10 +10,11 @@ import pytest
 from icarus import call
 from tools import require_tool, require_yosys
 
+from difflut.export.circuit.bits import pack, unpack
 from difflut.export.errors import ToolError
 from difflut.export.proof.circuit import Expansion, Simulation
 from difflut.export.proof.errors import ProofError
-from difflut.export.proof.graph import Graph, pack, unpack
+from difflut.export.proof.graph import Graph
 from difflut.export.proof.read_back import read_back, read_modules
 
 OPERATIONS = [
@@ -42,7 +43,10 @@ def test_every_operator_computes_what_icarus_says(tmp_path: Path) -> None:
     bench += "operations dut(.clk(clk), .a(i[3:0]), .b(i[7:4]), .c(i[9:8])"
     bench += "".join(f", .y{i}(y{i})" for i in range(len(OPERATIONS))) + ");\n"
     shown = ", ".join(f"y{i}" for i in range(len(OPERATIONS)))
-    bench += f'initial for (n = 0; n < 1024; n = n + 1) begin i = n; #1 $display("{" %b" * len(OPERATIONS)}", {shown}); end\nendmodule\n'
+    bench += (
+        f'initial for (n = 0; n < 1024; n = n + 1) begin i = n; #1 $display("{" %b" * len(OPERATIONS)}", '
+        f"{shown}); end\nendmodule\n"
+    )
     (tmp_path / "dut.v").write_text(text)
     (tmp_path / "bench.v").write_text(bench)
     call(iverilog, "-g2001", "-o", "run", "dut.v", "bench.v", folder=tmp_path)
@@ -159,7 +163,8 @@ def test_comments_do_not_cut_a_module() -> None:
     require_yosys()
     text = """module inner(input clk, input a, output y); assign y = a; /* endmodule */ // endmodule
       endmodule /* module top(input clk); endmodule */
-      module top(input clk, input a, output y, output z); inner part(.clk(clk), .a(a), .y(y)); assign z = ~y; endmodule"""
+      module top(input clk, input a, output y, output z);
+      inner part(.clk(clk), .a(a), .y(y)); assign z = ~y; endmodule"""
     circuit = read_modules({"all.v": text}, "top", [])["top"]
     assert circuit.instances["part"].module == "inner"
     assert circuit.instances["part"].inputs["a"] == circuit.inputs["a"]

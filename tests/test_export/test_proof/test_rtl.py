@@ -142,7 +142,11 @@ def test_constants_and_nets_counted_twice() -> None:
 # name: (family, subjects that must not be proved, mutation)
 WRONG: dict[str, tuple[str, set[str], Mutation]] = {
     "threshold off by one": ("generic", {"group sum"}, ("_encoder", r"T4 = 4'he", "T4 = 4'ha")),
-    "comparator of another code": ("generic", {"group sum"}, ("_encoder", r"T4\[in_codes\[8:7\]\]", "T4[in_codes[7:6]]")),
+    "comparator of another code": (
+        "generic",
+        {"group sum"},
+        ("_encoder", r"T4\[in_codes\[8:7\]\]", "T4[in_codes[7:6]]"),
+    ),
     "flipped bit of a first-layer table": ("generic", {"group sum"}, ("_stage2", r"T9 = 16'h2dd8", "T9 = 16'h2dd9")),
     "flipped bit of a last-layer table": ("generic", {"group sum"}, ("_stage3", r"T5 = 16'h5334", "T5 = 16'h5335")),
     "swapped connections": (
@@ -153,34 +157,102 @@ WRONG: dict[str, tuple[str, set[str], Mutation]] = {
     "missing register on a skip": (
         "generic",
         {"pipeline", "group sum"},
-        ("", r"reg (\[21:0\] delay2_bits;)((.|\n)*?)always @\(posedge clk\) delay2_bits <=", r"wire \1\2assign delay2_bits ="),
+        (
+            "",
+            r"reg (\[21:0\] delay2_bits;)((.|\n)*?)always @\(posedge clk\) delay2_bits <=",
+            (
+                r"wire \1\2assign "
+                r"delay2_bits ="
+            ),
+        ),
     ),
     "a register too many": (
         "generic",
         {"pipeline"},
-        ("_argmax", r"assign out_class = index2\[1:0\];", "reg [1:0] late; always @(posedge clk) late <= index2[1:0];\n  assign out_class = late;"),
+        (
+            "_argmax",
+            r"assign out_class = index2\[1:0\];",
+            "reg [1:0] late; always @(posedge clk) late <= index2[1:0];\n  assign out_class = late;",
+        ),
     ),
-    "a bit counted twice": ("generic", {"group sum"}, ("_count22", r"ONES6_0\[in_bits\[5:0\]\]", "ONES6_0[{in_bits[5:1], in_bits[1]}]")),
-    "a bit not counted": ("generic", {"group sum"}, ("_count22", r"ONES6_1\[in_bits\[5:0\]\]", "ONES6_1[{in_bits[5:1], 1'b0}]")),
+    "a bit counted twice": (
+        "generic",
+        {"group sum"},
+        ("_count22", r"ONES6_0\[in_bits\[5:0\]\]", "ONES6_0[{in_bits[5:1], in_bits[1]}]"),
+    ),
+    "a bit not counted": (
+        "generic",
+        {"group sum"},
+        ("_count22", r"ONES6_1\[in_bits\[5:0\]\]", "ONES6_1[{in_bits[5:1], 1'b0}]"),
+    ),
     "a wrong table of a counter": ("generic", {"group sum"}, ("_count22", r"h8117177e177e7ee8", "h8117177e177e7ee9")),
-    "a carry dropped": ("generic", {"group sum"}, ("_count22", r"level2\[4:0\] \+ \{2'd0, level2\[7:5\]\}", "level2[4:0] + {3'd0, level2[6:5]}")),
-    "an added term twice": ("generic", {"group sum"}, ("_count22", r"\+ \{2'd0, level1\[8:6\]\}", "+ {2'd0, level1[5:3]}")),
+    "a carry dropped": (
+        "generic",
+        {"group sum"},
+        (
+            "_count22",
+            (
+                r"level2\[4:0\] \+ \{2'd0, "
+                r"level2\[7:5\]\}"
+            ),
+            "level2[4:0] + {3'd0, level2[6:5]}",
+        ),
+    ),
+    "an added term twice": (
+        "generic",
+        {"group sum"},
+        ("_count22", r"\+ \{2'd0, level1\[8:6\]\}", "+ {2'd0, level1[5:3]}"),
+    ),
     "a wrong carry": ("xcup", {"group sum"}, ("_chain0_6c", r"CI\(in_bits\[6\]\)", "CI(1'b0)")),
-    "a wrong table on a carry chain": ("xcup", {"group sum"}, ("_chain0_6c", r"INIT\(64'h([0-9a-f]{15})[0-9a-f]\)", r"INIT(64'h\g<1>5)")),
+    "a wrong table on a carry chain": (
+        "xcup",
+        {"group sum"},
+        ("_chain0_6c", r"INIT\(64'h([0-9a-f]{15})[0-9a-f]\)", r"INIT(64'h\g<1>5)"),
+    ),
     "swapped classes": (
         "generic",
         {"group sum"},
-        ("_group_sum", r"in_bits\[21:0\](.|\n)*in_bits\[43:22\]", "in_bits[43:22]),\n.out_count(out_scores[4:0]));\ntoy_count22 class1 (.clk(clk), .in_bits(in_bits[21:0]"),
+        (
+            "_group_sum",
+            r"in_bits\[21:0\](.|\n)*in_bits\[43:22\]",
+            "in_bits[43:22]),\n.out_count(out_scores[4:0]));\ntoy_count22 class1 (.clk(clk), .in_bits(in_bits[21:0]",
+        ),
     ),
-    ">= in an index multiplexer": ("generic", {"argmax"}, ("_argmax", r"index1\[1:0\] <= right1\[0\]", "index1[1:0] <= (in_scores[9:5] >= in_scores[4:0])")),
+    ">= in an index multiplexer": (
+        "generic",
+        {"argmax"},
+        (
+            "_argmax",
+            (
+                r"index1\[1:0\] <= "
+                r"right1\[0\]"
+            ),
+            "index1[1:0] <= (in_scores[9:5] >= in_scores[4:0])",
+        ),
+    ),
     ">= in the last comparison": ("generic", {"argmax"}, ("_argmax", r"right2\[0\] = (.*) > ", r"right2[0] = \1 >= ")),
-    "the worse of two goes on": ("generic", {"argmax"}, ("_argmax", r"best1\[4:0\] <= right1\[0\] \?", "best1[4:0] <= !right1[0] ?")),
+    "the worse of two goes on": (
+        "generic",
+        {"argmax"},
+        (
+            "_argmax",
+            (
+                r"best1\[4:0\] <= right1\[0\] "
+                r"\?"
+            ),
+            "best1[4:0] <= !right1[0] ?",
+        ),
+    ),
     "a wrong comparison on carries": ("xcup", {"argmax"}, ("_greater5", r"carry0\[2\]", "carry0[1]")),
     "valid one cycle early": ("generic", {"valid"}, ("", r"out_valid = valid\[7\]", "out_valid = valid[6]")),
-    "reset ignored": ("generic", {"valid"}, ("", r"if \(rst\) valid <= 8'd0;\n    else", "if (1'b0) valid <= 8'd0;\n    else")),
+    "reset ignored": (
+        "generic",
+        {"valid"},
+        ("", r"if \(rst\) valid <= 8'd0;\n    else", "if (1'b0) valid <= 8'd0;\n    else"),
+    ),
     "reset leaves one stage": ("generic", {"valid"}, ("", r"valid <= 8'd0", "valid <= {4'd0, valid[2], 3'd0}")),
     "valid forgotten": ("generic", {"valid"}, ("", r"valid\[6:0\], in_valid", "valid[6:0], 1'b1")),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -246,7 +318,9 @@ def test_value_multiplexer_with_ties_the_other_way_is_the_same_function(tmp_path
 
 
 def test_equal_functions_written_otherwise_are_proved() -> None:
-    """The proof compares functions, not texts: a node as logic, a comparison by a comparator, a sum in another order."""
+    """The proof compares functions, not texts: a node as logic, a comparison by a comparator, a sum in another
+    order.
+    """
     require_prover()
     netlist = staged_netlist()
     design = emitted(netlist)

@@ -16,8 +16,9 @@ from wrapper_faults import REGISTER_FAULTS, Fault, faults_of_width
 
 from difflut.cli.prove_command import show
 from difflut.export.builds import bundle
+from difflut.export.builds.bundle import Build
+from difflut.export.builds.frames import framing_of
 from difflut.export.errors import ToolError
-from difflut.export.interfaces.framing import framing_of
 from difflut.export.proof.build import prove
 from difflut.export.proof.harness import harness
 from difflut.export.proof.streams import induction, prove_streams, prove_wrapper, wrapper_of
@@ -27,10 +28,10 @@ PARTS = ["wrapper", "streams", "frames", "results", "registers"]
 BUILDS = {"frames": stream_bundle, "pixels": pixel_builds.pixel_bundle}
 
 
-def first_open(files: Mapping[str, str], made: bundle.Bundle, parts: Sequence[str] | None = None) -> str:
-    """The first claim that is not proved, of some parts or of all, or what could not be read; empty if all is proved."""
+def first_open(files: Mapping[str, str], made: Build, parts: Sequence[str] | None = None) -> str:
+    """The first claim that is not proved, of some parts or all, or what could not be read; empty if all is proved."""
     try:
-        for claim in prove_wrapper(files, wrapper_of(made.manifest), parts):
+        for claim in prove_wrapper(files, wrapper_of(made.info), parts):
             if claim.verdict != "proved":
                 return claim.subject
     except ToolError as error:
@@ -38,9 +39,9 @@ def first_open(files: Mapping[str, str], made: bundle.Bundle, parts: Sequence[st
     return ""
 
 
-def found(fault: Fault, made: bundle.Bundle) -> bool:
+def found(fault: Fault, made: Build) -> bool:
     """Whether the claim that the fault makes false is not proved, or the text is refused."""
-    files = fault.edit(rtl(made), made.manifest["name"])
+    files = fault.edit(rtl(made), made.info.name)
     what = first_open(files, made, [fault.claim] if fault.claim not in ("", "wrapper") else [])
     return what == fault.claim if fault.claim else what.startswith("unreadable: Yosys cannot read")
 
@@ -49,7 +50,7 @@ def found(fault: Fault, made: bundle.Bundle) -> bool:
 def test_a_right_wrapper_is_proved(shape: str) -> None:
     require_prover()
     made = stream_bundle(shape)
-    claims = prove_streams(rtl(made), made.manifest)
+    claims = prove_streams(rtl(made), made.info)
     assert [(claim.subject, claim.verdict) for claim in claims] == [(part, "proved") for part in [*PARTS, "timing"]]
 
 
@@ -78,7 +79,7 @@ def test_faults_of_registers(fault: str) -> None:
 def test_faults_of_data(framing: str, shape: str) -> None:
     require_prover()
     made = BUILDS[framing](shape)
-    plan = framing_of(made.manifest)
+    plan = framing_of(made.info)
     faults = faults_of_width(plan.codes.width_bits, plan.results.packed_bits)
     assert [name for name, fault in faults.items() if not found(fault, made)] == []
 
@@ -94,7 +95,7 @@ def test_a_file_that_is_not_there() -> None:
     require_prover()
     made = stream_bundle("narrow")
     files = {name: text for name, text in rtl(made).items() if name != "chain_frames.v"}
-    (claim,) = prove_wrapper(files, wrapper_of(made.manifest))
+    (claim,) = prove_wrapper(files, wrapper_of(made.info))
     assert (claim.subject, claim.verdict, claim.detail) == ("wrapper", "refuted", "there is no chain_frames.v")
 
 
@@ -116,7 +117,7 @@ def test_a_file_that_is_not_there() -> None:
 def test_what_is_wrong_is_said(fault: str, said: str) -> None:
     require_prover()
     made = stream_bundle("narrow")
-    wrapper = wrapper_of(made.manifest)
+    wrapper = wrapper_of(made.info)
     files = WRAPPER_FAULTS[fault].edit(rtl(made), "chain")
     own = {name: text for name, text in files.items() if "core" not in name}
     problems = read_wrapper(own, wrapper).problems
@@ -159,7 +160,7 @@ def test_assumptions_that_contradict_each_other_prove_nothing() -> None:
 def test_no_internal_name_is_assumed() -> None:
     """What the harness assumes is about the reset and about what it chose itself."""
     for framing in BUILDS.values():
-        wrapper = wrapper_of(framing("narrow").manifest)
+        wrapper = wrapper_of(framing("narrow").info)
         for part in wrapper.parts:
             text, asserted = harness(wrapper, "core", part)
             assumed = [line for line in text.splitlines() if "assume(" in line]
@@ -180,8 +181,9 @@ def test_prove_speaks_of_core_and_streams(tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().out.splitlines()[-1].startswith("NOT PROVED: 1 of ")
 
 
-# Mutants that no proof can find, because they are the same circuit: part, operator, line of the emitted text. Counters of one
-# bit go up as they go down; AWPROT and ARPROT are not used; what is shifted into the buffer from above is not read before a beat has replaced it.
+# Mutants that no proof can find, because they are the same circuit: part, operator, line of the emitted text. Counters
+# of one bit go up as they go down; AWPROT and ARPROT are not used; what is shifted into the buffer from above is not
+# read before a beat has replaced it.
 EQUIVALENT = {
     ("", "inverted", ".s_axil_awprot(~s_axil_awprot),"),
     ("", "inverted", ".s_axil_arprot(~s_axil_arprot),"),
@@ -200,7 +202,7 @@ def test_every_mutant_of_a_wrapper(framing: str) -> None:
     """Each fault that a slip of the pen makes is found, or is known to be none."""
     require_prover()
     made = BUILDS[framing]("narrow")
-    files, top = rtl(made), made.manifest["name"]
+    files, top = rtl(made), made.info.name
     caught: Counter[str] = Counter()
     survivors = []
     for part in ("", "_frames", "_results", "_registers"):

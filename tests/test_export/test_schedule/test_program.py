@@ -81,6 +81,6 @@ def test_codes_of_several_bits_are_refused() -> None:
     with pytest.raises(NetlistError) as caught:
         make_program(layered_netlist((10,)), 1)
     assert str(caught.value) == (
-        "netlist 'synthetic' has the input InputFormat(features=784, width_bits=8, signed=False); a folded circuit reads "
-        "features of one bit"
+        "netlist 'synthetic' has the input InputFormat(features=784, width_bits=8, signed=False); a folded circuit "
+        "reads features of one bit"
     )

@@ -43,8 +43,8 @@ POSSIBLE = "possible pixels a cycle for this model (cycles an image): 1 (48), 2 
         (
             4,
             (
-                f"4 pixels a cycle do not fit: layer 3 takes 2 of the 6 pixels of a row at a time with a stride of 3 columns, "
-                f"and neither divides the other; {POSSIBLE}"
+                "4 pixels a cycle do not fit: layer 3 takes 2 of the 6 pixels of a row at a time with a stride of 3 "
+                f"columns, and neither divides the other; {POSSIBLE}"
             ),
         ),
         (13, f"13 pixels a cycle are more than a row of the image, 12 pixels; {POSSIBLE}"),
@@ -69,7 +69,9 @@ def test_pixels_for_cycles() -> None:
 @settings(max_examples=25, deadline=None)
 @given(plan=plans(streaming=True))
 def test_taps_and_masks_are_those_of_the_windows(plan: Plan) -> None:
-    """What a lane's tap holds, for each word of positions: the pixel of the window, or a masked place beyond the row."""
+    """What a lane's tap holds, for each word of positions: the pixel of the window, or a masked place beyond the
+    row.
+    """
     netlist = netlist_of(plan)
     for pixels in range(1, netlist.size.columns + 1):
         try:

@@ -28,7 +28,13 @@ from difflut.export.verilog.stream import emit_folded, emit_stream
 
 FAMILIES = ("generic", "xc7", "xcup", "ecp5")
 PRIMITIVES = {"LUT6", "LUT6_2", "CARRY4", "CARRY8"}
-IMAGES = Plan((2, 6, 6), (Step(4, (3, 3), padding=(1, 1), depth=2), Step(0, (2, 2), (2, 2)), Step(6, (3, 3), padding=(1, 1))), read=(1, 3), bits=2, widths=(20, 10, 16))  # fmt: skip
+IMAGES = Plan(
+    (2, 6, 6),
+    (Step(4, (3, 3), padding=(1, 1), depth=2), Step(0, (2, 2), (2, 2)), Step(6, (3, 3), padding=(1, 1))),
+    read=(1, 3),
+    bits=2,
+    widths=(20, 10, 16),
+)
 
 
 def whole(classes: int = 4) -> Netlist:

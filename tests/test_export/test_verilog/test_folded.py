@@ -27,9 +27,16 @@ from difflut.export.verilog.design import Design
 from difflut.export.verilog.stream import emit_folded
 from difflut.training import predict_scores
 
-# One map and one level; two maps, levels that wait for each other, words of several bits. LONG has more rows than pixels.
+# One map and one level; two maps, levels that wait for each other, words of several bits. LONG has more rows than
+# pixels.
 ONE = Plan((1, 4, 5), (Step(2, (3, 3), padding=(1, 1)),))
-TWO = Plan((2, 6, 6), (Step(4, (3, 3), padding=(1, 1)), Step(0, (2, 2), (2, 2)), Step(6, (3, 3), padding=(1, 1))), read=(1, 3), bits=2, widths=(20, 10, 16))  # fmt: skip
+TWO = Plan(
+    (2, 6, 6),
+    (Step(4, (3, 3), padding=(1, 1)), Step(0, (2, 2), (2, 2)), Step(6, (3, 3), padding=(1, 1))),
+    read=(1, 3),
+    bits=2,
+    widths=(20, 10, 16),
+)
 
 
 @dataclass(frozen=True)

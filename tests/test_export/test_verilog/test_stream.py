@@ -116,16 +116,34 @@ def possible_pixels(netlist: Circuit) -> list[int]:
     "plan",
     [
         Plan((1, 4, 5), (Step(2, (3, 3), padding=(1, 1)),)),
-        Plan((2, 6, 6), (Step(4, (3, 3), padding=(1, 1)), Step(0, (2, 2), (2, 2)), Step(6, (3, 3), padding=(1, 1)), Step(0, (2, 2), (2, 2))), read=(2, 4), bits=2),
-        Plan((1, 7, 5), (Step(2, (5, 5), (2, 2), (2, 2), depth=2), Step(4, (1, 1), groups=2), Step(2, (3, 2), (1, 2), (1, 0))), read=(0, 3)),
+        Plan(
+            (2, 6, 6),
+            (
+                Step(4, (3, 3), padding=(1, 1)),
+                Step(0, (2, 2), (2, 2)),
+                Step(6, (3, 3), padding=(1, 1)),
+                Step(0, (2, 2), (2, 2)),
+            ),
+            read=(2, 4),
+            bits=2,
+        ),
+        Plan(
+            (1, 7, 5),
+            (Step(2, (5, 5), (2, 2), (2, 2), depth=2), Step(4, (1, 1), groups=2), Step(2, (3, 2), (1, 2), (1, 0))),
+            read=(0, 3),
+        ),
         # Strides that divide the words, and words that divide the strides.
-        Plan((1, 4, 12), (Step(2, (3, 3), padding=(1, 1)), Step(0, (2, 2), (2, 2)), Step(2, (3, 3), (1, 3), (1, 1))), read=(1, 3)),
+        Plan(
+            (1, 4, 12),
+            (Step(2, (3, 3), padding=(1, 1)), Step(0, (2, 2), (2, 2)), Step(2, (3, 3), (1, 3), (1, 1))),
+            read=(1, 3),
+        ),
         Plan((1, 5, 17), (Step(2, (5, 5), (1, 4), (2, 2)), Step(2, (1, 3), (1, 2), (0, 1))), read=(0, 2)),
         # The last pixels belong to no window.
         Plan((1, 5, 6), (Step(2, (3, 3), (3, 1), (0, 1), depth=2),)),
         Plan((3, 1, 1), (Step(2, (1, 1)),), bits=1, options={"input_format": InputFormat(4, True, 4.0)}),
     ],
-)  # fmt: skip
+)
 def test_streams(plan: Plan, tmp_path: Path) -> None:
     model = made(plan)
     netlist = staged(model)
@@ -176,6 +194,6 @@ def test_too_much_padding_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         plan_schedule(staged(made(Plan((1, 4, 4), (Step(2, (1, 2), padding=(0, 1)),)))))
     assert str(caught.value) == (
-        "layer 1 pads a window of 2 columns with 1 on each side; in a stream twice the padding must be less than the window, "
-        "as each pixel gives one position at most: use --conv unrolled"
+        "layer 1 pads a window of 2 columns with 1 on each side; in a stream twice the padding must be less than the "
+        "window, as each pixel gives one position at most: use --conv unrolled"
     )
