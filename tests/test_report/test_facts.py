@@ -16,7 +16,7 @@ from difflut.export.builds import bundle
 from difflut.export.builds.bundle import Build
 from difflut.export.builds.info import Pixels
 from difflut.export.errors import BundleError
-from difflut.export.families.family import find_target
+from difflut.export.families.registry import find_family
 from difflut.export.schedule.estimate import LutEstimate, estimate_luts
 from difflut.export.schedule.forms import Folded, Streaming
 from difflut.export.schedule.head.outputs import parse_outputs
@@ -44,7 +44,7 @@ def copy(built: tuple[Path, Build], tmp_path: Path) -> tuple[Path, Build]:
 def estimated(build: Build) -> LutEstimate:
     """The estimate of the netlist that a build has."""
     info = build.info
-    return estimate_luts(build.circuit.body, find_target(info.fpga), parse_outputs(info.outputs, info.output.classes))
+    return estimate_luts(build.circuit.body, find_family(info.fpga), parse_outputs(info.outputs, info.output.classes))
 
 
 @pytest.mark.parametrize(

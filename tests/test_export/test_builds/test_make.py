@@ -16,7 +16,7 @@ from difflut.errors import ConfigError
 from difflut.export.builds import bundle
 from difflut.export.builds.bundle import MODEL_FILE, NETLIST_FILE, Build
 from difflut.export.builds.make import export_model, make_build
-from difflut.export.families.family import find_target
+from difflut.export.families.registry import find_family
 from difflut.export.schedule.pipelining import Pipeline, parse_plan
 from difflut.export.schedule.timing import analyse
 from difflut.export.verilog.netlist import emit
@@ -100,7 +100,7 @@ def test_the_estimate_in_the_build(fpga: str) -> None:
     assert (manifest["fpga"], manifest["latency_cycles"]) == (fpga, 3)
     assert (made.info.pipeline.fmax_mhz, made.info.pipeline.latency_cycles) == (None, 3)
     timing = manifest["timing"]
-    netlist, family = made.circuit.body, find_target(fpga)
+    netlist, family = made.circuit.body, find_family(fpga)
     plan = parse_plan(",".join(made.info.pipeline.registers_after), levels_of(netlist, family))
     estimated = analyse(netlist, family, plan).stages
     assert [len(stage["levels"]) for stage in timing["stages"]] == [len(stage.levels) for stage in estimated]
