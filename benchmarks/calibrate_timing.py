@@ -271,7 +271,7 @@ def show(family: Flow, runs: dict[Case, list[Routed]]) -> None:
     fitted = [routed for case, found in runs.items() if case.fitted for routed in found]
     constant, fanout, span = fit_wires(fitted)
     print(f"\n### {family.part}\n")
-    print("| delay | fitted | in `families/` |\n| --- | --- | --- |")
+    print("| delay | fitted | in `export/families/` |\n| --- | --- | --- |")
     delays = target.delays
     print(f"| wire, ns | {constant:.2f} | {delays.net_delay_ns} |")
     print(f"| per doubling of the fan-out, ns | {fanout:.3f} | {delays.fanout_delay_ns} |")

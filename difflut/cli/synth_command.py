@@ -81,7 +81,7 @@ Report = Callable[[str], None]
 def command(directory: Path, flow: str, as_json: bool, **options: Any) -> None:
     """Synthesise a build, or place and route it, with the tools of a flow.
 
-    yosys counts LUTs, carry cells, multiplexers and flip-flops, in all and by part. nextpnr places and routes for a
+    yosys counts LUTs, carry cells, multiplexers and flip-flops, in all and by part. nextpnr places and routes for the
     --device and writes a bitstream; without --pins the network stands in a shell with few pins. vivado
     writes scripts that synthesise and route out of context, and runs them where Vivado is installed.
     DIR is a directory made by `difflut export`. Logs, netlists, scripts and the report stay in a folder of DIR/work/.

@@ -15,8 +15,7 @@ from netlists import emit_options, layered_netlist, levels_of, netlists
 from difflut.export.circuit.analysis import levels
 from difflut.export.circuit.netlist import CONST1, FIRST_NET, InputFormat, Netlist, NetlistBuilder
 from difflut.export.families.delays import Delays
-from difflut.export.families.family import Family
-from difflut.export.families.registry import FAMILIES
+from difflut.export.families.registry import FAMILIES, find_family
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.passes.remove_dead import remove_dead
 from difflut.export.schedule.encoder.plan import plan_encoder
@@ -25,11 +24,11 @@ from difflut.export.schedule.pipelining import parse_plan
 from difflut.export.schedule.timing import Paths, analyse
 from difflut.export.verilog.netlist import emit
 
-PLAIN = Family(
-    "plain",
-    "round figures",
-    4,
-    Delays(
+PLAIN = replace(
+    find_family("ecp5"),
+    name="plain",
+    description="round figures",
+    delays=Delays(
         source="made up",
         calibrated=False,
         register_delay_ns=100.0,
