@@ -30,13 +30,13 @@ STATEMENTS = {
     "results": "each result is given once, in order, from the core's outputs to m_axis_tdata",
     "registers": "every AXI4-Lite transfer has one answer, cycle by cycle; every register, counters and measured latency "
     "included, reads what it must",
-    "timing": "without stalls a result comes stream.latency_cycles after its frame, frames follow each other every "
-    "stream.cycles_per_frame cycles",
+    "timing": "without stalls a result comes axi_stream.latency_cycles after its frame, frames follow each other every "
+    "axi_stream.cycles_per_frame cycles",
 }
 # What the claims about a wrapper around a core that takes words do not speak of
 NOT_PROVED_OF_PIXELS = (
     "that the core answers its images one by one, none before it has it whole, as the proof of the wrapper assumes",
-    "stream.latency_cycles and stream.cycles_per_frame of build.json, which depend on when the core takes words and answers",
+    "axi_stream.latency_cycles and axi_stream.cycles_per_frame of build.json, which depend on when the core takes words and answers",
 )
 
 
