@@ -165,7 +165,27 @@ def test_comments_do_not_cut_a_module() -> None:
       endmodule /* module top(input clk); endmodule */
       module top(input clk, input a, output y, output z);
       inner part(.clk(clk), .a(a), .y(y)); assign z = ~y; endmodule"""
-    circuit = read_modules({"all.v": text}, "top", [])["top"]
+    circuit = read_modules({"all.v": text}, "top", ["inner"])["top"]
     assert circuit.instances["part"].module == "inner"
     assert circuit.instances["part"].inputs["a"] == circuit.inputs["a"]
     assert circuit.instances["part"].outputs == {"y": circuit.outputs["y"]}
+
+
+def test_modules_that_are_not_kept_are_part_of_what_they_are_in() -> None:
+    require_yosys()
+    texts = {
+        "top.v": "module top(input clk, input a, output y, output z); wire b; inner one(.clk(clk), .a(a), .y(b)); "
+        "other two(.clk(clk), .a(b), .y(y)); assign z = ~b; endmodule",
+        "inner.v": "module inner(input clk, input a, output reg y); always @(posedge clk) y <= ~a; endmodule",
+        "other.v": "module other(input clk, input a, output y); inner deep(.clk(clk), .a(a), .y(y)); endmodule",
+    }
+    modules = read_modules(texts, "top", ["other"])
+    assert set(modules) == {"top", "other"} and not modules["other"].instances
+    top = modules["top"]
+    assert set(top.instances) == {"two"} and top.instances["two"].inputs["a"] == top.names["b"]
+    (taken,) = (top.next_of[bit] for bit in top.names["b"])
+    graph = Graph()
+    assert Expansion(top, graph, 0).node(taken, 0) == graph.not_(graph.input(("a", 0, 0)))
+    wrong = texts | {"inner.v": texts["inner.v"].replace("posedge", "negedge")}
+    with pytest.raises(ProofError, match="is not clocked by the rising edge of clk"):
+        read_modules(wrong, "top", ["other"])
