@@ -15,7 +15,7 @@ from difflut.export.families.family import Family
 from difflut.export.families.registry import FAMILIES
 from difflut.export.schedule.encoder.plan import EncoderPlan, compute, plan_encoder
 
-FAMILIES = [FAMILIES["generic"], FAMILIES["xcup"], FAMILIES["ice40"]]
+CHOSEN = [FAMILIES["generic"], FAMILIES["xcup"], FAMILIES["ice40"]]
 
 
 def comparing(width_bits: int, thresholds: list[list[int]], *, signed: bool = False) -> Netlist:
@@ -32,13 +32,13 @@ def every_code(netlist: Netlist) -> np.ndarray:
     return np.repeat(np.arange(form.lowest, form.highest + 1)[:, None], form.features, axis=1)
 
 
-def assert_right(netlist: Netlist, target: Family, codes: np.ndarray) -> EncoderPlan:
+def assert_right(netlist: Netlist, family: Family, codes: np.ndarray) -> EncoderPlan:
     """The plan obeys its specification and gives every comparison."""
-    plan = plan_encoder(netlist, target)
+    plan = plan_encoder(netlist, family)
     sizes = np.diff(plan.cell_offsets)
     assert plan.cell_offsets[0] == 0
     assert plan.cell_offsets[-1] == len(plan.cell_fanin)
-    assert ((sizes >= 1) & (sizes <= target.lut_inputs)).all()
+    assert ((sizes >= 1) & (sizes <= family.lut_inputs)).all()
     signal_level = np.concatenate([np.full(plan.first_cell, -1), plan.cell_level])
     for cell in range(plan.cells):
         fanin = plan.fanin(cell)
@@ -47,11 +47,11 @@ def assert_right(netlist: Netlist, target: Family, codes: np.ndarray) -> Encoder
         assert int(plan.cell_tables[cell]) < 1 << (1 << len(fanin))
         other = int(plan.partner[cell])
         if other >= 0:
-            assert target.dual_output
+            assert family.dual_output
             assert other != cell
             assert plan.partner[other] == cell
             assert plan.cell_level[other] == plan.cell_level[cell]
-            assert len({*fanin.tolist(), *plan.fanin(other).tolist()}) < target.lut_inputs
+            assert len({*fanin.tolist(), *plan.fanin(other).tolist()}) < family.lut_inputs
     assert (np.diff(plan.cell_level) >= 0).all()
     np.testing.assert_array_equal(
         plan.level_starts, [np.count_nonzero(plan.cell_level < level) for level in range(plan.levels + 1)]
@@ -80,35 +80,35 @@ def threshold_sets(draw: st.DrawFn) -> tuple[int, list[list[int]]]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(sets=threshold_sets(), signed=st.booleans(), target=st.sampled_from(FAMILIES))
+@given(sets=threshold_sets(), signed=st.booleans(), family=st.sampled_from(CHOSEN))
 def test_right_for_every_code_and_never_larger_than_chains(
-    sets: tuple[int, list[list[int]]], signed: bool, target: Family
+    sets: tuple[int, list[list[int]]], signed: bool, family: Family
 ) -> None:
     netlist = comparing(*sets, signed=signed)
-    plan = assert_right(netlist, target, every_code(netlist))
-    assert plan.luts <= chained_luts(netlist, target.lut_inputs)
+    plan = assert_right(netlist, family, every_code(netlist))
+    assert plan.luts <= chained_luts(netlist, family.lut_inputs)
 
 
 @settings(max_examples=60, deadline=None)
-@given(netlist=netlists(), target=st.sampled_from(FAMILIES))
-def test_netlists_of_any_width_with_equal_and_unread_comparators(netlist: Netlist, target: Family) -> None:
-    assert_right(netlist, target, codes_for(netlist, 300))
+@given(netlist=netlists(), family=st.sampled_from(CHOSEN))
+def test_netlists_of_any_width_with_equal_and_unread_comparators(netlist: Netlist, family: Family) -> None:
+    assert_right(netlist, family, codes_for(netlist, 300))
 
 
-@pytest.mark.parametrize("target", FAMILIES, ids=lambda target: target.name)
+@pytest.mark.parametrize("family", CHOSEN, ids=lambda family: family.name)
 @pytest.mark.parametrize("signed", [False, True])
-def test_each_single_threshold_of_eight_bits(target: Family, signed: bool) -> None:
+def test_each_single_threshold_of_eight_bits(family: Family, signed: bool) -> None:
     netlist = comparing(8, [[t] for t in range(1, 256)], signed=signed)
-    assert_right(netlist, target, every_code(netlist))
+    assert_right(netlist, family, every_code(netlist))
 
 
-@pytest.mark.parametrize("target", FAMILIES, ids=lambda target: target.name)
+@pytest.mark.parametrize("family", CHOSEN, ids=lambda family: family.name)
 @pytest.mark.parametrize(("width", "thresholds"), [(8, range(1, 256)), (16, range(1, 1 << 16, 301))])
 def test_many_thresholds_of_one_feature_cost_less_than_one_lut_each_but_for_their_parts(
-    target: Family, width: int, thresholds: range
+    family: Family, width: int, thresholds: range
 ) -> None:
     netlist = comparing(width, [list(thresholds)])
-    plan = assert_right(netlist, target, every_code(netlist))
+    plan = assert_right(netlist, family, every_code(netlist))
     parts = 2 * (1 << width // 2) if width == 8 else 2 * len(thresholds)
     assert plan.luts < len(thresholds) + parts
 
@@ -118,8 +118,8 @@ def test_codes_of_31_bits() -> None:
     netlist = comparing(31, [thresholds, thresholds[:2]], signed=True)
     near = netlist.compare_threshold.astype(np.int64)
     codes = np.clip(np.concatenate([near - 1, near, near + 1]), netlist.input.lowest, netlist.input.highest)
-    for target in FAMILIES:
-        assert_right(netlist, target, np.repeat(codes[:, None], 2, axis=1))
+    for family in CHOSEN:
+        assert_right(netlist, family, np.repeat(codes[:, None], 2, axis=1))
 
 
 @pytest.mark.parametrize(
@@ -151,10 +151,10 @@ def test_number_of_luts(name: str, width: int, thresholds: list[list[int]], luts
 
 
 def test_signed_codes_cost_an_inverter_at_zero_and_else_the_same() -> None:
-    for target in FAMILIES:
-        assert plan_encoder(comparing(8, [[128]], signed=True), target).luts == 1
+    for family in CHOSEN:
+        assert plan_encoder(comparing(8, [[128]], signed=True), family).luts == 1
         thresholds = [[1], [100, 200], [3, 77, 130]]
-        plans = [plan_encoder(comparing(8, thresholds, signed=signed), target) for signed in (False, True)]
+        plans = [plan_encoder(comparing(8, thresholds, signed=signed), family) for signed in (False, True)]
         assert plans[0].luts == plans[1].luts
 
 

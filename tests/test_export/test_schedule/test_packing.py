@@ -75,7 +75,7 @@ def test_other_targets_have_no_pairs(fpga: str) -> None:
 
 
 def test_without_instances_the_tool_pairs() -> None:
-    assert (pair_luts(small_nodes(), replace(XCUP, instances=None)) < 0).all()
+    assert (pair_luts(small_nodes(), replace(XCUP, primitives=None)) < 0).all()
 
 
 def test_luts_that_read_each_other_are_no_pair() -> None:
