@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from difflut.check.builds import OpenedBuild, open_build, rtl_interface
 from difflut.check.verification import RANDOM_SAMPLES
@@ -25,6 +26,7 @@ from difflut.export.families.registry import find_family
 from difflut.export.flows import netlist, yosys
 from difflut.export.flows.reports import REPORT, save_report
 from difflut.locks import locked
+from difflut.models.base_model import BaseModel
 from difflut.sim import compare, mismatching, run_rtl
 from difflut.training import predict_scores
 
@@ -105,16 +107,8 @@ def check_netlist(
     family = find_family(fpga or build.info.fpga)
     folder = Path(directory) / bundle.WORK_FOLDER / f"{yosys.FLOW}-{family.name}"
     _fresh_report(folder, build)
-    top = build.info.name
-
-    form = model.input_format
-    generator = torch.Generator().manual_seed(seed)
-    shape = (RANDOM_SAMPLES, *model.input_shape)
-    codes = torch.randint(form.lowest, form.highest + 1, shape, generator=generator, dtype=torch.int32)
-    taken = 0
-    if data is not None:
-        taken = min(images, len(data))
-        codes = torch.cat([form.quantize(data.x[:taken]).reshape(taken, *model.input_shape).to(torch.int32), codes])
+    taken = 0 if data is None else min(images, len(data))
+    codes = _codes(model, data, taken, seed)
     scores, classes = (values.numpy() for values in predict_scores(model, codes))
 
     with locked(folder):  # a synthesis at the same time waits
@@ -123,7 +117,7 @@ def check_netlist(
         synthesised = (folder / netlist.NETLIST).read_bytes()
         check_netlist_text(str(folder / netlist.NETLIST), synthesised)
         digest = hashlib.sha256(synthesised).hexdigest()
-        source = netlist.write_simulated(tool, top, family, folder)
+        source = netlist.write_simulated(tool, build.info.name, family, folder)
         result = run_rtl(
             [source],
             rtl_interface(build),
@@ -146,6 +140,17 @@ def check_netlist(
         )
         save_report(folder, {**report, "check": check.to_json()})
     return check
+
+
+def _codes(model: BaseModel, data: Split | None, taken: int, seed: int) -> Tensor:
+    """The codes of the first `taken` labelled samples, then random ones: int32 (samples, *shape)."""
+    form, generator = model.input_format, torch.Generator().manual_seed(seed)
+    shape = (RANDOM_SAMPLES, *model.input_shape)
+    codes = torch.randint(form.lowest, form.highest + 1, shape, generator=generator, dtype=torch.int32)
+    if data is None:
+        return codes
+    labelled = form.quantize(data.x[:taken]).reshape(taken, *model.input_shape).to(torch.int32)
+    return torch.cat([labelled, codes])
 
 
 def _fresh_report(folder: Path, build: bundle.Build) -> dict[str, Any]:

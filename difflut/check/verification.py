@@ -17,7 +17,7 @@ from difflut.check.records import RtlOutputs, keep, now
 from difflut.data import Split
 from difflut.errors import ConfigError, DataError, InputShapeError
 from difflut.export.builds import bundle
-from difflut.export.builds.bundle import MODELS_FOLDER, RTL_FOLDER
+from difflut.export.builds.bundle import MODELS_FOLDER, RTL_FOLDER, Build
 from difflut.export.builds.frames import frame_order
 from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.netlist import Netlist
@@ -146,58 +146,52 @@ def verify(
     build, netlist = opened.build, opened.build.circuit
     subject = _Subject(opened.model, netlist, data, seed, WAVES_RANDOM_SAMPLES if waves else RANDOM_SAMPLES)
 
-    netlist_step = subject.judge("netlist", len(data) if data else 0, simulate(netlist, subject.codes))
-    digest, name = build.digest, data_name if data is not None else "random codes"
-    if simulator == NO_SIMULATOR:
-        if waves:
-            raise ConfigError("waves come from a simulation of the RTL; give a simulator, or no waves")
-        report = VerificationReport(
-            build=build.info.name,
-            digest=digest,
-            data=name,
-            pytorch_accuracy={netlist_step.name: subject.pytorch_accuracy(netlist_step.images)},
-            steps=[netlist_step],
-            simulator=simulator,
-            latency_cycles=None,
-            build_seconds=0.0,
-            run_seconds=0.0,
-            waves=None,
-            compared="score and the class",
-        )
-        keep(directory, report.to_json(), None)
-        return report
-    images = min(samples, len(data)) if data else 0
+    steps = [subject.judge("netlist", len(data) if data else 0, simulate(netlist, subject.codes))]
+    name = data_name if data is not None else "random codes"
+    result, compared = None, "score and the class"
+    if simulator != NO_SIMULATOR:
+        images = min(samples, len(data)) if data else 0
+        result, step = _run(Path(directory), build, subject, images, simulator, seed, waves)
+        steps.append(step)
+        compared = _compared(rtl_interface(build))
+    elif waves:
+        raise ConfigError("waves come from a simulation of the RTL; give a simulator, or no waves")
+    report = VerificationReport(
+        build=build.info.name,
+        digest=build.digest,
+        data=name,
+        pytorch_accuracy={step.name: subject.pytorch_accuracy(step.images) for step in steps},
+        steps=steps,
+        simulator=simulator,
+        latency_cycles=result.latency_cycles if result else None,
+        build_seconds=result.build_seconds if result else 0.0,
+        run_seconds=result.run_seconds if result else 0.0,
+        waves=str(result.waves) if result and result.waves else None,
+        compared=compared,
+    )
+    labels = subject.labels[: steps[-1].images]
+    outputs = RtlOutputs(result.scores, result.classes, result.top, labels) if result else None
+    keep(directory, report.to_json(), outputs)
+    return report
+
+
+def _run(
+    directory: Path, build: Build, subject: _Subject, images: int, simulator: str, seed: int, waves: bool
+) -> tuple[RtlResult, Step]:
+    """Simulate the RTL on the first `images` labelled samples and all random ones, and judge what it gave."""
     chosen = subject.selection(images)
-    work = Path(directory) / WORK
-    sources = sorted((Path(directory) / name) for name in build.files if name.startswith(_COMPILED))
-    interface = rtl_interface(build)
-    codes = subject.codes[chosen]
+    work, codes, interface = directory / WORK, subject.codes[chosen], rtl_interface(build)
+    sources = sorted(directory / name for name in build.files if name.startswith(_COMPILED))
     run = (
         partial(run_stream, sources, stream_interface(build), frame_order(build.info, codes))
         if build.info.axi_stream is not None
         else partial(run_rtl, sources, interface, words_of(codes, interface))
     )
-    result = run(simulator=simulator, build_dir=work, seed=seed, waves=waves)
-    comparison = subject.compare(result, chosen)
-    found = ""
+    result: RtlResult = run(simulator=simulator, build_dir=work, seed=seed, waves=waves)
+    comparison, found = subject.compare(result, chosen), ""
     if comparison.first is not None:
         found = _explain(comparison, subject, chosen, build, sources, interface, simulator, work)
-    rtl_step = subject.judge("RTL", images, result, chosen, found)
-    report = VerificationReport(
-        build=build.info.name,
-        digest=digest,
-        data=name,
-        pytorch_accuracy={step.name: subject.pytorch_accuracy(step.images) for step in (netlist_step, rtl_step)},
-        steps=[netlist_step, rtl_step],
-        simulator=simulator,
-        latency_cycles=result.latency_cycles,
-        build_seconds=result.build_seconds,
-        run_seconds=result.run_seconds,
-        waves=str(result.waves) if result.waves else None,
-        compared=_compared(interface),
-    )
-    keep(directory, report.to_json(), RtlOutputs(result.scores, result.classes, result.top, subject.labels[:images]))
-    return report
+    return result, subject.judge("RTL", images, result, chosen, found)
 
 
 class _Subject:
@@ -280,7 +274,7 @@ def _explain(
     comparison: Comparison,
     subject: _Subject,
     chosen: npt.NDArray[np.int64],
-    build: bundle.Build,
+    build: Build,
     sources: Sequence[Path],
     interface: RtlInterface,
     simulator: str,

@@ -27,7 +27,7 @@ from difflut.export.flows import yosys
 from difflut.export.flows.cells import Usage, count_types, usage
 from difflut.export.flows.reports import flow_folder, save_report
 from difflut.export.flows.routed import Clock, Resource, overfull, read_clocks, read_utilisation
-from difflut.export.flows.shell import PINS, make_shell
+from difflut.export.flows.shell import PINS, Shell, make_shell
 from difflut.export.flows.tools import Tool, find_tool
 from difflut.files import write_atomically
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
@@ -177,23 +177,15 @@ def implement(
     started = time.perf_counter()
     place_of_all = Path(directory) / bundle.WORK_FOLDER / f"{FLOW}-{part.slug}"
     with flow_folder(place_of_all, _products(tools, build.info.name)) as folder:
-        top = build.info.name
-        sources = [Path(os.path.abspath(directory)) / name for name in build.rtl]
         shell = None if given is not None or build.info.axi_stream is not None else make_shell(build)
         constraints = f"pins{tools.pins_ending}"
-        if given is not None:
-            write_atomically(folder / constraints, given)
-        if shell is not None:
-            top = shell.module
-            write_atomically(folder / "shell.v", shell.text.encode())
-            sources.append((folder / "shell.v").absolute())
-            if part.pins:
-                places = [tools.pin_line.format(port=port, pin=part.pins[port]) for port in PINS]
-                write_atomically(folder / constraints, "".join(f"{line}\n" for line in places).encode())
-        design = yosys.Design(build.info.name, top, tuple(sources), ())
+        design = _design(Path(directory), build, shell, folder)
+        places = _constraints(tools, part, shell, given)
+        if places is not None:
+            write_atomically(folder / constraints, places)
         modules = yosys.flatten(synthesiser, design, family, folder, options=part.synthesis, report=report)
         options = [*part.options, "--json", "flat.json", "--freq", f"{asked:g}", "--timing-allow-fail"]
-        options += tools.pin_options(constraints) if (folder / constraints).exists() else tools.unconstrained
+        options += tools.unconstrained if places is None else tools.pin_options(constraints)
         placements = tuple(
             _place(place, tools, part, options, seed, folder, shell is not None, report) for seed in seeds
         )
@@ -209,7 +201,7 @@ def implement(
             command=yosys.command(family, part.synthesis),
             asked_mhz=asked,
             shell=None if shell is None else shell.registers,
-            total=usage(count_types(modules, top), family.cells),
+            total=usage(count_types(modules, design.top), family.cells),
             placements=placements,
             best=best,
             bitstream=bitstream,
@@ -219,6 +211,23 @@ def implement(
         )
         save_report(folder, result.to_json())
     return result
+
+
+def _design(directory: Path, build: bundle.Build, shell: Shell | None, folder: Path) -> yosys.Design:
+    """The RTL of a build, in a shell if there is one, whose text is put into the folder."""
+    sources = [Path(os.path.abspath(directory)) / name for name in build.rtl]
+    if shell is not None:
+        write_atomically(folder / "shell.v", shell.text.encode())
+        sources.append((folder / "shell.v").absolute())
+    return yosys.Design(build.info.name, shell.module if shell else build.info.name, tuple(sources), ())
+
+
+def _constraints(tools: PlaceAndRoute, part: Device, shell: Shell | None, given: bytes | None) -> bytes | None:
+    """The file of pins: the user's, or places for those of a shell where nextpnr needs them; None for no file."""
+    if given is not None or shell is None or not part.pins:
+        return given
+    places = [tools.pin_line.format(port=port, pin=part.pins[port]) for port in PINS]
+    return "".join(f"{line}\n" for line in places).encode()
 
 
 def _read_pins(path: Path) -> bytes:
