@@ -25,8 +25,8 @@ from difflut.export.errors import ToolError
 from difflut.export.families.generic import GENERIC
 from difflut.export.families.registry import find_device
 from difflut.export.flows import nextpnr
-from difflut.export.interfaces import AXI_STREAM
 from difflut.export.interfaces.framing import Stream
+from difflut.export.interfaces.wrapper import AxiStream
 from difflut.models import BaseModel, MNISTFullyConnected
 
 RANDOM = "random_60_30"
@@ -58,7 +58,7 @@ def main() -> None:
     for name in options.network or [RANDOM]:
         for device in options.device or DEVICES:
             family = find_device(device, GENERIC)[0].name
-            ports = {} if width is None else {"interface": AXI_STREAM, "stream": Stream(width, "class")}
+            ports = {} if width is None else {"interface": AxiStream.name, "stream": Stream(width, "class")}
             folder = options.folder / f"{name}_{family}{'' if width is None else f'_axi{width}'}"
             build = export_model(network(name), folder, fpga=family, **ports)
             try:
