@@ -74,7 +74,7 @@ def words_of(codes: npt.NDArray[Any], interface: RtlInterface) -> npt.NDArray[An
 
 def rtl_interface(build: Build) -> RtlInterface:
     """The ports of a build's core, which is the top module of a build with the plain interface."""
-    info, output, pixels = build.info, build.info.output, build.info.pixels
+    info, output, schedule = build.info, build.info.output, build.info.schedule
     classes = output.best or output.top
     return RtlInterface(
         top=info.core,
@@ -87,8 +87,8 @@ def rtl_interface(build: Build) -> RtlInterface:
         scores=output.scores is not None,
         best=output.best is not None,
         ranks=output.top.count if output.top else 0,
-        pixels=pixels.pixels if pixels else 0,
-        columns=info.input.shape[-1] if pixels else 1,
-        pixels_per_word=pixels.pixels_per_cycle if pixels else 1,
+        pixels=schedule.pixels,
+        columns=schedule.columns(info.input.shape),
+        pixels_per_word=schedule.pixels_per_cycle,
         interval_cycles=info.initiation_interval,
     )

@@ -33,7 +33,6 @@ from difflut.export.builds.info import (
     TopPort,
     WholeSamples,
 )
-from difflut.export.circuit.analysis import features_read
 from difflut.export.circuit.netlist import Head
 from difflut.export.interfaces.framing import Layout, PixelFraming
 from difflut.export.interfaces.wrapper import Streams, Wrapped
@@ -43,7 +42,6 @@ from difflut.export.schedule.folded.plan import FoldedDense
 from difflut.export.schedule.forms import Planned, Streamed
 from difflut.export.schedule.head.outputs import Outputs
 from difflut.export.schedule.pipelining import Pipeline
-from difflut.export.schedule.stream.words import Words
 from difflut.export.verilog.design import Design
 
 if TYPE_CHECKING:
@@ -71,7 +69,7 @@ def describe(
         interface, target, pipeline: what was asked for.
         passes: what each pass changed.
     """
-    streamed = planned if isinstance(planned, Streamed) else None
+    several = len(planned.circuit.parts()) > 1
     return BuildInfo(
         name=wrapped.top,
         core=wrapped.core,
@@ -89,7 +87,7 @@ def describe(
         output=_output(planned.outputs, planned.circuit.body.head),
         latency_cycles=design.latency_cycles,
         initiation_interval=design.initiation_interval,
-        schedule=_schedule(streamed, design) if streamed else WholeSamples(),
+        schedule=_schedule(planned, design) if isinstance(planned, Streamed) else WholeSamples(),
         netlist=_netlist(planned),
         parts=_parts(planned, design),
         passes=tuple(
@@ -99,7 +97,7 @@ def describe(
                 comparators_after=report.comparators_after,
                 luts_before=report.luts_before,
                 luts_after=report.luts_after,
-                part=report.part if planned.circuit.layers else None,
+                part=report.part if several else None,
             )
             for report in passes
         ),
@@ -112,10 +110,7 @@ def describe(
 
 def _input(model: BaseModel, planned: Planned) -> InputInfo:
     form, divisor = planned.circuit.input, model.input_format.divisor
-    features, meaning = form.features, f"feature i is the code at in_codes[{form.width_bits}*i +: {form.width_bits}]"
-    if isinstance(planned, Streamed):
-        words, colours = planned.schedule.words[0], planned.circuit.size.channels
-        features, meaning = words.pixels * colours, _pixels(words, colours, form.width_bits)
+    features, meaning = planned.codes_port()
     return InputInfo(
         port="in_codes",
         shape=tuple(model.input_shape),
@@ -125,18 +120,6 @@ def _input(model: BaseModel, planned: Planned) -> InputInfo:
         divisor=divisor,
         meaning=f"{meaning}; the model sees code / {divisor:g}",
     )
-
-
-def _pixels(words: Words, colours: int, width_bits: int) -> str:
-    """What the port `in_codes` shows in a cycle."""
-    if words.pixels == 1:
-        return f"one pixel a cycle, row by row; colour c is the code at in_codes[{width_bits}*c +: {width_bits}]"
-    meaning = (
-        f"{words.pixels} adjacent pixels of a row a cycle, row by row; colour c of pixel p, the leftmost first, is "
-        f"the code at in_codes[{width_bits}*({colours}*p + c) +: {width_bits}]"
-    )
-    last = words.columns - (words.row - 1) * words.pixels
-    return meaning if last == words.pixels else f"{meaning}; of the last word of a row only the low {last} count"
 
 
 def _output(outputs: Outputs, head: Head) -> OutputInfo:
@@ -204,20 +187,14 @@ def _program(folded: FoldedDense) -> ProgramInfo:
 
 
 def _netlist(planned: Planned) -> NetlistInfo:
-    circuit, body = planned.circuit, planned.circuit.body
-    comparators, luts, features, read = body.comparators, body.luts, body.input.features, len(features_read(body))
-    if isinstance(planned, Streamed):
-        steps = planned.schedule.layers
-        comparators = planned.schedule.words[0].pixels * len(circuit.compare_channel)
-        luts += sum(layer.kernel.luts * step.lanes.count for layer, step in zip(circuit.layers, steps, strict=True))
-        features, read = circuit.input.features, len(set(circuit.compare_channel.tolist())) * circuit.size.pixels
+    head = planned.circuit.body.head
     return NetlistInfo(
-        comparators=comparators,
-        luts=luts,
-        features=features,
-        features_read=read,
-        classes=body.head.classes,
-        score_width_bits=body.head.score_width_bits,
+        comparators=planned.comparators,
+        luts=planned.luts,
+        features=planned.circuit.input.features,
+        features_read=planned.features_read,
+        classes=head.classes,
+        score_width_bits=head.score_width_bits,
     )
 
 
@@ -225,7 +202,7 @@ def _parts(planned: Planned, design: Design) -> tuple[PartInfo, ...]:
     """The parts of the circuit and the instances that compute them; those of a layer are the stages that hold LUTs of
     it.
     """
-    body, in_body = planned.circuit.body, "body, " if planned.circuit.layers else ""
+    body, in_body = planned.circuit.body, "body, " if len(planned.circuit.parts()) > 1 else ""
     stages, layers = body.stage[body.comparators :], body.lut_layer
 
     def instances(part: Part) -> tuple[str, ...]:

@@ -73,10 +73,7 @@ def frame_order(info: BuildInfo, codes: npt.NDArray[np.integer[Any]]) -> npt.NDA
         info: `build.json`.
         codes: integers (N, ...), each sample in the order of the model: colours, rows, columns for images.
     """
-    flat = np.asarray(codes).reshape(len(codes), -1)
-    if info.pixels is None:
-        return flat
-    return flat.reshape(len(flat), -1, info.pixels.pixels).transpose(0, 2, 1).reshape(len(flat), -1)
+    return info.schedule.frame_order(np.asarray(codes).reshape(len(codes), -1))
 
 
 def pack_samples(directory: Directory, codes: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint8]:

@@ -10,6 +10,8 @@ import hashlib
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 from msgspec import Meta, Struct
 
 from difflut.errors import ConfigError
@@ -19,6 +21,7 @@ from difflut.export.families.registry import find_family
 from difflut.export.schedule.head.outputs import parse_outputs
 
 FORMAT_VERSION = 2
+Codes = npt.NDArray[np.integer[Any]]
 
 # A name of Verilog that needs no escape; tools and scripts get it as it is.
 Identifier = Annotated[str, Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\Z", max_length=LONGEST_NAME)]
@@ -131,6 +134,16 @@ class WholeSamples(Record, frozen=True, tag_field="takes", tag="samples"):
     form: ClassVar[str] = "unrolled"
     entry: ClassVar[str] = "whole"
     provable: ClassVar[bool] = True
+    pixels: ClassVar[int] = 0
+    pixels_per_cycle: ClassVar[int] = 1
+
+    def columns(self, shape: tuple[int, ...]) -> int:
+        """Pixels of a row in which a sample of this shape enters, 1 where it does not enter by pixels."""
+        return 1
+
+    def frame_order(self, codes: Codes) -> Codes:
+        """Codes (N, features) in the order of the model, in the order in which a stream brings them."""
+        return codes
 
 
 class BankInfo(Record, frozen=True):
@@ -212,6 +225,14 @@ class Pixels(Record, frozen=True, tag_field="takes", tag="pixels"):
     def entry(self) -> str:
         """How a sample comes in, for people."""
         return "a pixel at a time" if self.pixels_per_cycle == 1 else f"{self.pixels_per_cycle} pixels at a time"
+
+    def columns(self, shape: tuple[int, ...]) -> int:
+        """As `WholeSamples.columns`."""
+        return shape[-1]
+
+    def frame_order(self, codes: Codes) -> Codes:
+        """As `WholeSamples.frame_order`: row by row, of each pixel its colours in order."""
+        return codes.reshape(len(codes), -1, self.pixels).transpose(0, 2, 1).reshape(len(codes), -1)
 
     @property
     def provable(self) -> bool:

@@ -128,12 +128,6 @@ def _keep(report: ProofReport, folder: Path) -> None:
         raise WriteError(f"cannot write to {folder}: {error.strerror}; make the build directory writable") from error
 
 
-def stored_report(directory: Path, digest: str) -> Mapping[str, Any] | None:
-    """The report of the last proof of a build with this digest, as JSON; None if there is none."""
-    report = read_report(directory)
-    return report if report is not None and report["digest"] == digest else None
-
-
 def read_report(directory: Path) -> Mapping[str, Any] | None:
     """The report of the last proof in a build directory, of whatever build, as JSON; None if there is none."""
     return read_object(Path(directory) / WORK / REPORT_FILE, PROOF_REPORT)

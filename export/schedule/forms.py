@@ -7,7 +7,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from difflut.errors import ConfigError
+from difflut.export.circuit.analysis import features_read
 from difflut.export.circuit.circuit import BODY, Circuit, kernel_name
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.pixel import pixel_netlist
@@ -20,7 +23,7 @@ from difflut.export.schedule.head.outputs import Outputs
 from difflut.export.schedule.head.plan import plan_head
 from difflut.export.schedule.levels import Plan
 from difflut.export.schedule.pipelining import LEVELS, Pipeline, plan_pipeline
-from difflut.export.schedule.stream.plan import Schedule, plan_schedule, stage_kernels
+from difflut.export.schedule.stream.plan import Schedule, kernel_luts, plan_schedule, stage_kernels
 from difflut.export.schedule.stream.words import pixels_per_cycle_for
 from difflut.export.schedule.timing import Timing, analyse, find_levels
 
@@ -48,6 +51,26 @@ class Planned:
             return None
         return analyse(self.circuit.body, self.family, self.registers, self.outputs)
 
+    @property
+    def comparators(self) -> int:
+        """Comparators that are built."""
+        return self.circuit.body.comparators
+
+    @property
+    def luts(self) -> int:
+        """LUTs of the netlist that are built, or looked up in memory."""
+        return self.circuit.body.luts
+
+    @property
+    def features_read(self) -> int:
+        """Codes of a sample that the circuit reads."""
+        return len(features_read(self.circuit.body))
+
+    def codes_port(self) -> tuple[int, str]:
+        """How many codes the port `in_codes` has in a cycle, and which, for people."""
+        form = self.circuit.input
+        return form.features, f"feature i is the code at in_codes[{form.width_bits}*i +: {form.width_bits}]"
+
     def parts(self) -> tuple[Part, ...]:
         """What the circuit is made of, in the order of the way through it."""
         return netlist_parts(self.circuit.body, self.family, self.outputs)
@@ -64,6 +87,36 @@ class Streamed(Planned):
 
     schedule: Schedule
     folded: FoldedDense | None = None
+
+    @property
+    def comparators(self) -> int:
+        """As `Planned.comparators`."""
+        return self.schedule.words[0].pixels * len(self.circuit.compare_channel)
+
+    @property
+    def luts(self) -> int:
+        """As `Planned.luts`; each kernel counts as often as it is built."""
+        return kernel_luts(self.circuit, self.schedule) + self.circuit.body.luts
+
+    @property
+    def features_read(self) -> int:
+        """As `Planned.features_read`."""
+        return len(np.unique(self.circuit.compare_channel)) * self.circuit.size.pixels
+
+    def codes_port(self) -> tuple[int, str]:
+        """As `Planned.codes_port`."""
+        words, colours, width = self.schedule.words[0], self.circuit.size.channels, self.circuit.input.width_bits
+        features = words.pixels * colours
+        if words.pixels == 1:
+            what = f"one pixel a cycle, row by row; colour c is the code at in_codes[{width}*c +: {width}]"
+            return features, what
+        what = (
+            f"{words.pixels} adjacent pixels of a row a cycle, row by row; colour c of pixel p, the leftmost first, is "
+            f"the code at in_codes[{width}*({colours}*p + c) +: {width}]"
+        )
+        last = words.columns - (words.row - 1) * words.pixels
+        whole = last == words.pixels
+        return features, what if whole else f"{what}; of the last word of a row only the low {last} count"
 
     def parts(self) -> tuple[Part, ...]:
         """Each kernel as often as it is built; masks, counters, registers of maps and what reads memories are not
