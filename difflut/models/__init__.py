@@ -113,7 +113,10 @@ def model_factory(reference: str) -> Callable[[], BaseModel]:
     try:
         found = getattr(_import_named(module_name), class_name)
     except (ImportError, AttributeError, ValueError, OSError) as error:
-        raise ConfigError(f"cannot load model {reference!r}: {error}; expected an importable module:Class") from error
+        raise ConfigError(
+            f"cannot load model {reference!r}: {error}; expected an importable module:Class, installed, in the "
+            "working directory or where PYTHONPATH says"
+        ) from error
     if not (isinstance(found, type) and issubclass(found, BaseModel)):
         raise ConfigError(f"{reference!r} is not a subclass of difflut.models.BaseModel")
     return found
