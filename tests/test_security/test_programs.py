@@ -253,7 +253,7 @@ def test_the_working_directory_is_searched_for_a_module_that_lies_there_only(own
     (own_folder / "own_neighbour_c.py").write_text("")
     assert callable(model_factory("small_models:Chain"))  # what is installed comes first
     for missing in ("own_module_c:Net", "own_module_c.nets:Net", ":Net", ".own_neighbour_c:Net", "json.own:Net"):
-        with pytest.raises(ConfigError, match=r"cannot load model .* expected an importable module:Class$"):
+        with pytest.raises(ConfigError, match=r"cannot load model .* expected an importable module:Class"):
             model_factory(missing)
     assert sys.path == before and str(own_folder) not in _import_paths()
     assert not (own_folder / "canary").exists()
