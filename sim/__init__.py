@@ -5,15 +5,16 @@ Importing this package does not import cocotb; the test bench runs inside the si
 
 from __future__ import annotations
 
+from difflut.sim.axi import AxiInterface, run_axi
 from difflut.sim.interface import ProbeLike, RtlInterface
 from difflut.sim.process import ToolFailure
 from difflut.sim.protocol import ProtocolError
 from difflut.sim.runner import SIMULATORS, RtlResult, run_rtl
 from difflut.sim.scoreboard import Comparison, Mismatch, NetDifference, compare, locate, mismatching
-from difflut.sim.stream import StreamInterface, run_stream
 
 __all__ = [
     "SIMULATORS",
+    "AxiInterface",
     "Comparison",
     "Mismatch",
     "NetDifference",
@@ -21,11 +22,10 @@ __all__ = [
     "ProtocolError",
     "RtlInterface",
     "RtlResult",
-    "StreamInterface",
     "ToolFailure",
     "compare",
     "locate",
     "mismatching",
+    "run_axi",
     "run_rtl",
-    "run_stream",
 ]

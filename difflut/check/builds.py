@@ -15,7 +15,7 @@ from difflut.export.builds.frames import framing_of, registers_of, streams_of
 from difflut.export.errors import BundleError
 from difflut.models import load_model, zoo
 from difflut.models.base_model import BaseModel
-from difflut.sim import RtlInterface, StreamInterface
+from difflut.sim import AxiInterface, RtlInterface
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +46,10 @@ def open_build(directory: Path, model_class: str | None = None) -> OpenedBuild:
     return OpenedBuild(build, load_model(str(Path(directory) / MODEL_FILE), model_class))
 
 
-def stream_interface(build: Build) -> StreamInterface:
+def axi_interface(build: Build) -> AxiInterface:
     """The streams and registers of a build with AXI ports."""
     registers = registers_of(build.info)
-    return StreamInterface(
+    return AxiInterface(
         top=build.info.name,
         framing=framing_of(build.info),
         output=streams_of(build.info).output,

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from difflut.check.builds import OpenedBuild, open_build, rtl_interface, stream_interface, words_of
+from difflut.check.builds import OpenedBuild, axi_interface, open_build, rtl_interface, words_of
 from difflut.check.records import RtlOutputs, keep, now
 from difflut.data import Split
 from difflut.errors import ConfigError, DataError, InputShapeError
@@ -30,8 +30,8 @@ from difflut.sim import (
     compare,
     locate,
     mismatching,
+    run_axi,
     run_rtl,
-    run_stream,
 )
 from difflut.training import predict_scores
 
@@ -183,7 +183,7 @@ def _run(
     work, codes, interface = directory / WORK, subject.codes[chosen], rtl_interface(build)
     sources = sorted(directory / name for name in build.files if name.startswith(_COMPILED))
     run = (
-        partial(run_stream, sources, stream_interface(build), frame_order(build.info, codes))
+        partial(run_axi, sources, axi_interface(build), frame_order(build.info, codes))
         if build.info.axi_stream is not None
         else partial(run_rtl, sources, interface, words_of(codes, interface))
     )

@@ -20,7 +20,7 @@ from difflut.export.families.family import Family
 from difflut.export.families.registry import find_family
 from difflut.export.proof.build import read_report
 from difflut.export.schedule.estimate import ENCODER, GROUP_SUM, LAYER, SELECTION
-from difflut.report.stream import MapFacts, read_maps
+from difflut.report.maps import MapFacts, read_maps
 from difflut.report.synthesis import Synthesis, syntheses
 
 Counts = npt.NDArray[np.int64]

@@ -13,7 +13,7 @@ from difflut.errors import ConfigError
 from difflut.export.builds.info import PartInfo
 from difflut.export.schedule.estimate import ENCODER, GROUP_SUM, KERNEL, LAYER, SELECTION
 from difflut.report.facts import Stage
-from difflut.report.stream import MapFacts
+from difflut.report.maps import MapFacts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from difflut.export.schedule.estimate import KERNEL, LAYER
 from difflut.report.figures import BLUE, COLOURS, INK, WIDTH_IN
-from difflut.report.stream import MapFacts
+from difflut.report.maps import MapFacts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -22,6 +22,7 @@ from difflut.export.circuit.netlist import Netlist
 from difflut.export.errors import BundleError
 from difflut.export.families.registry import find_family
 from difflut.export.passes import pipelines
+from difflut.export.proof.axi import not_proved, prove_axi
 from difflut.export.proof.convolution import prove_convolution
 from difflut.export.proof.core_ports import core_ports, prove_ports
 from difflut.export.proof.errors import ProofError
@@ -33,7 +34,6 @@ from difflut.export.proof.report import OPEN, PROVED, Claim, Counterexample, Pro
 from difflut.export.proof.rtl import Progress, prove_rtl
 from difflut.export.proof.solver import require_sat
 from difflut.export.proof.stream_top import StreamTiming
-from difflut.export.proof.streams import not_proved, prove_streams
 from difflut.export.proof.yosys import require_yosys
 from difflut.export.schedule.head.outputs import Outputs, parse_outputs
 from difflut.files import WriteError, write_atomically
@@ -91,7 +91,7 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     if build.info.axi_stream is not None:
         not_covered = not_proved(build.info)
         progress("streams", 0, 1)
-        claims += prove_streams({PurePosixPath(name).name: text for name, text in build.rtl.items()}, build.info)
+        claims += prove_axi({PurePosixPath(name).name: text for name, text in build.rtl.items()}, build.info)
         progress("streams", 1, 1)
     if found is not None and not found.part:
         found = replace(found, file=(WORK / COUNTEREXAMPLE_FILE).as_posix())

@@ -83,7 +83,7 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
 
 
 @cache
-def pixel_bundle(shape: str = "narrow") -> Build:
+def pixel_build(shape: str = "narrow") -> Build:
     """The build of a shape."""
     plan, stream = SHAPES[shape]
     return make_build(made(plan), interface="axi-stream", stream=stream, form=FORMS.get(shape, Streaming()))
@@ -92,7 +92,7 @@ def pixel_bundle(shape: str = "narrow") -> Build:
 def broken(fault: str) -> Build:
     """A build with a fault, digests and all."""
     shape, part, old, new = FAULTS[fault]
-    right = pixel_bundle(shape)
+    right = pixel_build(shape)
     name = f"rtl/stack{part}.v"
     text = right.text(name)
     assert text.count(old) == 1, f"{fault}: {old!r} occurs {text.count(old)} times in {name}"

@@ -21,11 +21,11 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from axi_builds import Signed
 from command_line import run
 from convolutions import Plan, Step
 from convolutions import made as made_convolution
 from small_models import Chain, fitted
-from stream_builds import Signed
 
 from difflut.export.builds import bundle, design_info
 from difflut.export.builds.bundle import Build

@@ -7,12 +7,12 @@ from pathlib import Path
 import cocotbext_bench_frames as shared
 import numpy as np
 import pytest
+from axi_builds import FAULTS, SHAPES, axi_build, broken
 from pixel_builds import broken as broken_pixels
-from pixel_builds import pixel_bundle
-from stream_builds import FAULTS, SHAPES, broken, stream_bundle
+from pixel_builds import pixel_build
 from tools import require_icarus, require_package
 
-from difflut.check.builds import stream_interface
+from difflut.check.builds import axi_interface
 from difflut.export.builds import bundle, pack_samples
 from difflut.export.builds.bundle import Build
 from difflut.export.builds.frames import framing_of, registers_of
@@ -28,7 +28,7 @@ def run(made: Build, folder: Path, seed: int = 0) -> int:
     require_icarus()
     require_package("cocotbext.axi", "dev")
     bundle.write(made, folder / "net")
-    interface, framing = stream_interface(made), framing_of(made.info)
+    interface, framing = axi_interface(made), framing_of(made.info)
     form = made.circuit.input
     codes = np.random.default_rng(seed).integers(form.lowest, form.highest + 1, (12, form.features))
     right = simulate(made.circuit, codes)
@@ -51,7 +51,7 @@ def run(made: Build, folder: Path, seed: int = 0) -> int:
 
 @pytest.mark.parametrize("shape", sorted(set(SHAPES) - {"one beat"}))
 def test_right_wrappers_pass(shape: str, tmp_path: Path) -> None:
-    assert run(stream_bundle(shape), tmp_path) == 2 * 12 + 4 + 6
+    assert run(axi_build(shape), tmp_path) == 2 * 12 + 4 + 6
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_broken_wrappers_fail(fault: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shape", ["narrow", "signed"])
 def test_streaming_builds_pass(shape: str, tmp_path: Path) -> None:
-    assert run(pixel_bundle(shape), tmp_path) == 2 * 12 + 4 + 6
+    assert run(pixel_build(shape), tmp_path) == 2 * 12 + 4 + 6
 
 
 @pytest.mark.parametrize("fault", ["images not filled up", "dropped frames answered"])

@@ -9,10 +9,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from axi_builds import MODEL, SHAPES, Signed, axi_build, rtl
 from command_line import run as command
 from icarus import call
 from small_models import fitted
-from stream_builds import MODEL, SHAPES, Signed, rtl, stream_bundle
 from tools import require_tool, require_verilator
 from yosys import run_yosys
 
@@ -27,7 +27,7 @@ from difflut.sim.toolchain import find_verilator
 
 def write(shape: str, folder: Path) -> list[str]:
     """Write the RTL; its file names."""
-    files = rtl(stream_bundle(shape))
+    files = rtl(axi_build(shape))
     for name, text in files.items():
         (folder / name).write_text(text, encoding="ascii")
     return sorted(files)
@@ -56,7 +56,7 @@ def test_tools_accept_the_wrapper(shape: str, tmp_path: Path) -> None:
 
 
 def test_the_same_model_gives_the_same_bytes_and_the_core_is_that_of_the_plain_interface() -> None:
-    first = stream_bundle("class")
+    first = axi_build("class")
     again = make_build(fitted(Signed()), interface="axi-stream", stream=SHAPES["class"])
     assert first.digest == again.digest
     plain = make_build(fitted(Signed()), outputs="class")
@@ -69,7 +69,7 @@ def test_the_same_model_gives_the_same_bytes_and_the_core_is_that_of_the_plain_i
 
 
 def test_build_json_states_framing_and_registers() -> None:
-    made = stream_bundle("class")
+    made = axi_build("class")
     manifest = json.loads(made.manifest_bytes)
     stream = manifest["axi_stream"]
     assert (stream["width_bits"], stream["output"], stream["credits"]) == (16, "class", 2)
@@ -93,7 +93,7 @@ def test_build_json_states_framing_and_registers() -> None:
 
 
 def test_readme_and_header_name_every_register(tmp_path: Path) -> None:
-    made = stream_bundle("wide")
+    made = axi_build("wide")
     readme, header = made.text("README.md"), made.text("sw/chain_registers.h")
     for register in streams_of(made.info).registers:
         assert f"| 0x{register.offset:02x} | {register.name} |" in readme
@@ -126,7 +126,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         return command(capsys, "export", checkpoint, "--model", MODEL, "--out", out, *options)
 
     status, printed, _ = export("--interface", "axi-stream", "--stream-width", "16", "--stream-output", "class")
-    assert status == 0 and bundle.read(out).digest == stream_bundle("class").digest
+    assert status == 0 and bundle.read(out).digest == axi_build("class").digest
     assert "AXI4-Stream of 16 bits: 6 beats a frame, 1 a result; last beat in to last beat out 9 cycles" in printed
     for options, message in (
         (("--stream-width", "16"), "a stream needs the interface 'axi-stream'; got 'plain'"),

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from axi_builds import rtl
 from convolutions import made
 from icarus import call
-from pixel_builds import FAULTS, MODEL, SHAPES, broken, pixel_bundle
+from pixel_builds import FAULTS, MODEL, SHAPES, broken, pixel_build
 from small_models import random_codes
-from stream_builds import rtl
 from tools import require_icarus, require_prover, require_tool, require_verilator
 from yosys import run_yosys
 
-from difflut.check.builds import stream_interface
+from difflut.check.builds import axi_interface
 from difflut.check.verification import verify
 from difflut.cli.prove_command import show
 from difflut.data import Split
@@ -31,14 +31,14 @@ from difflut.export.circuit.simulate import Outputs, simulate
 from difflut.export.interfaces.axi_stream import emit_wrapper
 from difflut.export.interfaces.framing import Layout, PixelFraming, Stream
 from difflut.export.interfaces.registers import register_map
+from difflut.export.proof.axi import NOT_PROVED_OF_PIXELS, prove_axi, prove_wrapper
 from difflut.export.proof.build import prove
 from difflut.export.proof.harness import Wrapper
-from difflut.export.proof.streams import NOT_PROVED_OF_PIXELS, prove_streams, prove_wrapper
 from difflut.export.schedule.forms import Streaming
 from difflut.report.facts import read_facts
 from difflut.report.page import draw, render
-from difflut.sim import Comparison, ProtocolError, RtlResult, ToolFailure, compare, run_stream
-from difflut.sim import stream as stream_module
+from difflut.sim import Comparison, ProtocolError, RtlResult, ToolFailure, compare, run_axi
+from difflut.sim import axi as axi_module
 from difflut.sim.toolchain import find_verilator
 from difflut.training import predict_scores
 
@@ -54,7 +54,7 @@ def samples(shape: str) -> npt.NDArray[np.int64]:
 
 @cache
 def expected(shape: str) -> Outputs:
-    return simulate(pixel_bundle(shape).circuit, samples(shape))
+    return simulate(pixel_build(shape).circuit, samples(shape))
 
 
 def run(build: Build, shape: str, folder: Path, **options: object) -> tuple[RtlResult, Comparison]:
@@ -63,14 +63,14 @@ def run(build: Build, shape: str, folder: Path, **options: object) -> tuple[RtlR
     sources = sorted((folder / "net" / "rtl").glob("*.v"))
     codes = frame_order(build.info, samples(shape))
     arguments = {"simulator": "icarus", "build_dir": folder / "work", **options}
-    result = run_stream(sources, stream_interface(build), codes, **arguments)  # type: ignore[arg-type]
+    result = run_axi(sources, axi_interface(build), codes, **arguments)  # type: ignore[arg-type]
     right = expected(shape)
     return result, compare(right.scores, right.classes, result.scores, result.classes)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_right_wrappers_agree(shape: str, tmp_path: Path) -> None:
-    build = pixel_bundle(shape)
+    build = pixel_build(shape)
     result, comparison = run(build, shape, tmp_path)
     assert comparison == Comparison(SAMPLES, 0, 0, None)
     assert len(np.unique(expected(shape).scores, axis=0)) > 1
@@ -81,17 +81,17 @@ def test_right_wrappers_agree(shape: str, tmp_path: Path) -> None:
 def test_frames_follow_in_the_declared_time(shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without stalls; measured, as `build.json` has a computed figure."""
     found: list[npt.NDArray[np.int64]] = []
-    judge = stream_module.stream_protocol.judge
+    judge = axi_module.axi_protocol.judge
 
     def watched(recording, stimulus, *arguments):  # type: ignore[no-untyped-def]
         given = recording.out_ready & (recording.out_last == b"1") & (recording.out_cycles > recording.reset_cycle)
         found.append(recording.out_cycles[given])
         return judge(recording, stimulus, *arguments)
 
-    monkeypatch.setattr(stream_module.stream_protocol, "judge", watched)
-    run(pixel_bundle(shape), shape, tmp_path, bubbles=False)
+    monkeypatch.setattr(axi_module.axi_protocol, "judge", watched)
+    run(pixel_build(shape), shape, tmp_path, bubbles=False)
     steady = np.diff(found[0])[3:]
-    assert set(steady.tolist()) == {streams_of(pixel_bundle(shape).info).cycles_per_frame}
+    assert set(steady.tolist()) == {streams_of(pixel_build(shape).info).cycles_per_frame}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -107,8 +107,8 @@ def test_broken_wrappers_are_caught(fault: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_right_wrapper_is_proved(shape: str) -> None:
     require_prover()
-    build = pixel_bundle(shape)
-    claims = prove_streams(rtl(build), build.info)
+    build = pixel_build(shape)
+    claims = prove_axi(rtl(build), build.info)
     parts = ["wrapper", "streams", "frames", "results", "registers"]
     assert [(claim.subject, claim.verdict) for claim in claims] == [(part, "proved") for part in parts]
 
@@ -117,12 +117,12 @@ def test_a_right_wrapper_is_proved(shape: str) -> None:
 def test_a_wrong_wrapper_is_not_proved(fault: str) -> None:
     require_prover()
     build = broken(fault)
-    assert {claim.verdict for claim in prove_streams(rtl(build), build.info)} != {"proved"}
+    assert {claim.verdict for claim in prove_axi(rtl(build), build.info)} != {"proved"}
 
 
 def test_prove_speaks_of_parts_and_streams(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     require_prover()
-    bundle.write(pixel_bundle("one beat"), tmp_path / "net")
+    bundle.write(pixel_build("one beat"), tmp_path / "net")
     report = prove(tmp_path / "net")
     subjects = [claim.subject for claim in report.claims]
     assert report.ok and {"pixel", "kernel 1", "dense part, argmax"} <= set(subjects)
@@ -137,7 +137,7 @@ def test_prove_speaks_of_parts_and_streams(tmp_path: Path, capsys: pytest.Captur
 @pytest.mark.parametrize("shape", SHAPES)
 def test_tools_accept_the_wrapper(shape: str, tmp_path: Path) -> None:
     require_verilator()
-    files = rtl(pixel_bundle(shape))
+    files = rtl(pixel_build(shape))
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="ascii")
     names = sorted(files)
@@ -151,11 +151,11 @@ def test_tools_accept_the_wrapper(shape: str, tmp_path: Path) -> None:
 
 
 def test_framing() -> None:
-    framing = framing_of(pixel_bundle("colours").info)
+    framing = framing_of(pixel_build("colours").info)
     assert isinstance(framing, PixelFraming)
     assert (framing.codes.count, framing.codes.beats, framing.words, framing.word_values) == (45, 12, 15, 3)
     assert (framing.unit_bytes, framing.beat_units, framing.word_units, framing.last_beat_units) == (1, 4, 3, 1)
-    small = framing_of(pixel_bundle("one beat").info)
+    small = framing_of(pixel_build("one beat").info)
     assert isinstance(small, PixelFraming) and small.images == 2
 
 
@@ -182,7 +182,7 @@ def test_rows_are_made_of_whole_words() -> None:
 
 def test_a_frame_is_the_image_as_cameras_have_it(tmp_path: Path) -> None:
     """Row by row, the colours of a pixel side by side: the bytes of an array (rows, columns, colours)."""
-    build = pixel_bundle("colours")
+    build = pixel_build("colours")
     images = np.random.default_rng(0).integers(0, 256, (4, 3, 3, 5))
     bundle.write(build, tmp_path / "net")
     beats = pack_samples(tmp_path / "net", images)
@@ -195,18 +195,18 @@ def test_a_frame_is_the_image_as_cameras_have_it(tmp_path: Path) -> None:
 
 def test_the_core_is_that_of_the_plain_interface() -> None:
     plan, stream = SHAPES["colours"]
-    wrapped = rtl(pixel_bundle("colours"))
+    wrapped = rtl(pixel_build("colours"))
     for name, text in rtl(make_build(made(plan), outputs=stream.output, form="streaming")).items():
         core = wrapped[name.replace("stack", "stack_core", 1)]
         assert core.replace("stack_core", "stack") == text
-    assert pixel_bundle("colours").info.core == "stack_core"
+    assert pixel_build("colours").info.core == "stack_core"
 
 
 def test_verify_and_report(tmp_path: Path) -> None:
     """From PyTorch to the streams and back."""
     require_icarus()
     model = made(SHAPES["wide"][0])
-    build = pixel_bundle("wide")
+    build = pixel_build("wide")
     bundle.write(build, tmp_path / "net")
     codes = random_codes(model, 6, seed=3)
     labels = predict_scores(model, codes)[1]

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from axi_builds import rtl
 from convolutions import Plan, Step, made
-from stream_builds import rtl
 from tools import require_prover
 
 from difflut.export.builds import bundle

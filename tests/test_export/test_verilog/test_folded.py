@@ -15,8 +15,8 @@ from edited_designs import edited
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from icarus import binary
+from pixel_runs import Answer, Image, gaps, send
 from small_models import random_codes
-from streams import Answer, Image, gaps, send
 
 from difflut.export.circuit.circuit import Circuit
 from difflut.export.frontend.trace import trace_circuit

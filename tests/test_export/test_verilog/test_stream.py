@@ -12,8 +12,8 @@ from convolutions import Plan, Step, made, plans
 from edited_designs import edited
 from hypothesis import given, settings
 from icarus import binary
+from pixel_runs import Answer, Image, gaps, send
 from small_models import random_codes
-from streams import Answer, Image, gaps, send
 
 from difflut.errors import ConfigError
 from difflut.export.circuit.circuit import Circuit
@@ -47,7 +47,7 @@ class Run:
         return [number for number, (answer, ports) in enumerate(pairs) if answer.ports != ports]
 
 
-def run_stream(
+def run_axi(
     model: BaseModel,
     folder: Path,
     netlist: Circuit,
@@ -89,7 +89,7 @@ def check_stream(model: BaseModel, folder: Path, netlist: Circuit, pixels_per_cy
     """Every output of every image, and when it came."""
     schedule = plan_schedule(netlist, pixels_per_cycle)
     design = emit_stream(netlist, schedule)
-    run = run_stream(model, folder, netlist, schedule, design, seed)
+    run = run_axi(model, folder, netlist, schedule, design, seed)
     assert len(run.answers) == 8
     assert not run.wrong, (pixels_per_cycle, run.wrong)
     assert {answer.edge - answer.last_word for answer in run.answers} == {design.latency_cycles}
@@ -187,7 +187,7 @@ def test_wrong_lanes_are_found(tmp_path: Path, file: str, old: str, new: str) ->
     design = emit_stream(netlist, schedule)
     assert old in design.files[f"{file}.v"]
     wrong = edited(design, {f"{file}.v": design.files[f"{file}.v"].replace(old, new, 1)})
-    assert run_stream(model, tmp_path, netlist, schedule, wrong).wrong
+    assert run_axi(model, tmp_path, netlist, schedule, wrong).wrong
 
 
 def test_too_much_padding_is_refused() -> None:

@@ -51,11 +51,11 @@ def wrapper_of(info: BuildInfo) -> Wrapper:
 
 
 def not_proved(info: BuildInfo) -> tuple[str, ...]:
-    """What `prove_streams` does not prove of the wrapper of a build, in words."""
+    """What `prove_axi` does not prove of the wrapper of a build, in words."""
     return NOT_PROVED_OF_PIXELS if info.pixels else ()
 
 
-def prove_streams(files: Mapping[str, str], info: BuildInfo) -> list[Claim]:
+def prove_axi(files: Mapping[str, str], info: BuildInfo) -> list[Claim]:
     """Prove the wrapper of a build.
 
     Args:

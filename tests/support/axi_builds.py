@@ -12,7 +12,7 @@ from difflut.export.builds.make import make_build
 from difflut.export.interfaces.framing import Stream
 from difflut.input_format import InputFormat
 
-MODEL = "stream_builds:Signed"
+MODEL = "axi_builds:Signed"
 
 
 class Signed(Chain):
@@ -65,14 +65,14 @@ FAULTS = {
 
 
 @cache
-def stream_bundle(shape: str = "narrow", seed: int = 0) -> Build:
+def axi_build(shape: str = "narrow", seed: int = 0) -> Build:
     """The build of a shape."""
     return make_build(fitted(Signed(), seed), interface="axi-stream", stream=SHAPES[shape])
 
 
 def broken(fault: str) -> Build:
     """The narrow build with a fault, digests and all."""
-    made = stream_bundle("narrow")
+    made = axi_build("narrow")
     part, old, new = FAULTS[fault]
     name = f"rtl/chain_{part}.v"
     text = made.text(name)

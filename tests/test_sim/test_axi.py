@@ -1,4 +1,4 @@
-"""`run_stream`: right wrappers agree under stalls, misaligned frames and a reset; every broken one is caught."""
+"""`run_axi`: right wrappers agree under stalls, misaligned frames and a reset; every broken one is caught."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from stream_builds import FAULTS, MODEL, SHAPES, broken, stream_bundle
+from axi_builds import FAULTS, MODEL, SHAPES, axi_build, broken
 from tools import require_icarus, require_verilator
 
-from difflut.check.builds import stream_interface
+from difflut.check.builds import axi_interface
 from difflut.check.verification import verify
 from difflut.errors import ConfigError
 from difflut.export.builds import bundle
 from difflut.export.builds.bundle import Build
 from difflut.export.builds.frames import streams_of
 from difflut.export.circuit.simulate import Outputs, simulate
-from difflut.sim import Comparison, ProtocolError, RtlResult, compare, run_stream
-from difflut.sim import stream as stream_module
-from difflut.sim.stream_vectors import StreamRecording, StreamStimulus
+from difflut.sim import Comparison, ProtocolError, RtlResult, compare, run_axi
+from difflut.sim import axi as axi_module
+from difflut.sim.axi_vectors import AxiRecording, AxiStimulus
 
 SAMPLES = 24
 
@@ -41,7 +41,7 @@ def run(made: Build, folder: Path, **options: object) -> tuple[RtlResult, Compar
     bundle.write(made, folder / "net")
     sources = sorted((folder / "net" / "rtl").glob("*.v"))
     arguments = {"simulator": "icarus", "build_dir": folder / "work", **options}
-    result = run_stream(sources, stream_interface(made), codes(), **arguments)  # type: ignore[arg-type]
+    result = run_axi(sources, axi_interface(made), codes(), **arguments)  # type: ignore[arg-type]
     right = expected(made)
     return result, compare(right.scores, right.classes, result.scores, result.classes)
 
@@ -49,7 +49,7 @@ def run(made: Build, folder: Path, **options: object) -> tuple[RtlResult, Compar
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_right_wrappers_agree(shape: str, seed: int, tmp_path: Path) -> None:
-    made = stream_bundle(shape)
+    made = axi_build(shape)
     result, comparison = run(made, tmp_path, seed=seed)
     assert comparison == Comparison(SAMPLES, 0, 0, None)
     assert result.latency_cycles == streams_of(made.info).latency_cycles
@@ -87,18 +87,18 @@ def test_broken_wrappers_are_caught(fault: str, tmp_path: Path) -> None:
 
 def recorded(
     made: Build, folder: Path, monkeypatch: pytest.MonkeyPatch, **options: object
-) -> tuple[StreamStimulus, StreamRecording]:
+) -> tuple[AxiStimulus, AxiRecording]:
     """The stimulus and the recording of a run that is right."""
-    kept: list[StreamRecording] = []
-    stimuli: list[StreamStimulus] = []
-    simulate_ = stream_module.simulate
+    kept: list[AxiRecording] = []
+    stimuli: list[AxiStimulus] = []
+    simulate_ = axi_module.simulate
 
-    def keep(built: object, bench: object, stimulus: StreamStimulus, samples: int) -> StreamRecording:
+    def keep(built: object, bench: object, stimulus: AxiStimulus, samples: int) -> AxiRecording:
         stimuli.append(stimulus)
         kept.append(simulate_(built, bench, stimulus, samples))  # type: ignore[arg-type]
         return kept[-1]
 
-    monkeypatch.setattr(stream_module, "simulate", keep)
+    monkeypatch.setattr(axi_module, "simulate", keep)
     run(made, folder, **options)
     return stimuli[0], kept[0]
 
@@ -107,7 +107,7 @@ def recorded(
 def test_without_stalls_a_frame_goes_in_as_often_as_promised(
     shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = stream_bundle(shape)
+    made = axi_build(shape)
     stimulus, recording = recorded(made, tmp_path, monkeypatch, bubbles=False)
     ends = recording.in_cycles[stimulus.samples[int(stimulus.reset_before) :] >= 0]
     # The first sample runs alone.
@@ -115,7 +115,7 @@ def test_without_stalls_a_frame_goes_in_as_often_as_promised(
 
 
 def test_the_stimulus_holds_what_it_should(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stimulus, recording = recorded(stream_bundle("narrow"), tmp_path, monkeypatch)
+    stimulus, recording = recorded(axi_build("narrow"), tmp_path, monkeypatch)
     assert int(stimulus.short_frames) > 0 and int(stimulus.long_frames) > 0
     assert (stimulus.stalls > 0).any() and not stimulus.last[int(stimulus.reset_before) - 1]
     before = recording.out_cycles < int(recording.reset_cycle)
@@ -127,7 +127,7 @@ def test_the_stimulus_holds_what_it_should(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize("simulator", ["icarus", "verilator"])
 def test_verify_runs_the_streams(simulator: str, tmp_path: Path) -> None:
     require_icarus() if simulator == "icarus" else require_verilator()
-    made = stream_bundle("class")
+    made = axi_build("class")
     bundle.write(made, tmp_path / "net")
     report = verify(tmp_path / "net", data=None, data_name="", simulator=simulator, model_class=MODEL)
     assert report.ok and report.build == "chain" and report.compared == "class"
@@ -136,7 +136,7 @@ def test_verify_runs_the_streams(simulator: str, tmp_path: Path) -> None:
 
 def test_a_fault_in_the_core_is_located(tmp_path: Path) -> None:
     require_icarus()
-    made = stream_bundle("narrow")
+    made = axi_build("narrow")
     name = "rtl/chain_core_stage2.v"
     text = made.text(name)
     found = re.search(r"T0 = (\d+)'h([0-9a-f]+);", text)
@@ -156,12 +156,12 @@ def test_a_fault_in_the_core_is_located(tmp_path: Path) -> None:
 
 def test_bad_codes_and_interfaces(tmp_path: Path) -> None:
     require_icarus()
-    made = stream_bundle("narrow")
-    interface = stream_interface(made)
+    made = axi_build("narrow")
+    interface = axi_interface(made)
     bundle.write(made, tmp_path / "net")
     sources = sorted((tmp_path / "net" / "rtl").glob("*.v"))
     with pytest.raises(ConfigError, match=r"codes must have the shape \(samples, 6\), got \(3, 7\)"):
-        run_stream(sources, interface, np.zeros((3, 7), int), simulator="icarus", build_dir=tmp_path)
+        run_axi(sources, interface, np.zeros((3, 7), int), simulator="icarus", build_dir=tmp_path)
     with pytest.raises(ConfigError, match="counters must be frames, results, "):
         wrong = replace(interface, counters={})
-        run_stream(sources, wrong, codes(), simulator="icarus", build_dir=tmp_path)
+        run_axi(sources, wrong, codes(), simulator="icarus", build_dir=tmp_path)

@@ -15,8 +15,8 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
+from difflut.sim.axi_vectors import AxiRecording, AxiStimulus
 from difflut.sim.bench import PROGRESS, RECORDING, STIMULUS
-from difflut.sim.stream_vectors import StreamRecording, StreamStimulus
 from difflut.sim.vectors import read, write
 
 RESET_CYCLES = 2
@@ -28,7 +28,7 @@ _KNOWN = ("0", "1")
 class _Streams:
     """Drives both streams of one design and records what they show."""
 
-    def __init__(self, dut: Any, stimulus: StreamStimulus) -> None:
+    def __init__(self, dut: Any, stimulus: AxiStimulus) -> None:
         self.dut = dut
         self.stimulus = stimulus
         self.edge = RisingEdge(dut.aclk)
@@ -180,7 +180,7 @@ def _number(text: str) -> int:
 @cocotb.test()
 async def drive_and_record(dut: Any) -> None:
     """Drive the stimulus file's beats and write the recording file."""
-    stimulus = read(Path(os.environ[STIMULUS]), StreamStimulus)
+    stimulus = read(Path(os.environ[STIMULUS]), AxiStimulus)
     dut.m_axis_tready.value = 0
     dut.s_axis_tdata.value = 0
     dut.s_axis_tlast.value = 0
@@ -216,7 +216,7 @@ async def drive_and_record(dut: Any) -> None:
 
     write(
         Path(os.environ[RECORDING]),
-        StreamRecording(
+        AxiRecording(
             reset_cycle=np.array(reset_cycle, np.int64),
             in_cycles=np.array(streams.in_cycles, np.int64),
             out_cycles=np.array(streams.out_cycles, np.int64),

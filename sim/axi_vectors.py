@@ -1,4 +1,4 @@
-"""The files that pass between `run_stream` and its bench. Runs inside the simulator too: imports numpy only, no
+"""The files that pass between `run_axi` and its bench. Runs inside the simulator too: imports numpy only, no
 torch.
 """
 
@@ -18,7 +18,7 @@ NOT_A_SAMPLE = -1
 
 
 @dataclass(frozen=True)
-class StreamStimulus:
+class AxiStimulus:
     """What the bench drives.
 
     Attributes:
@@ -51,7 +51,7 @@ class StreamStimulus:
 
 
 @dataclass(frozen=True)
-class StreamRecording:
+class AxiRecording:
     """What the bench saw; cycles count the rising clock edges.
 
     Attributes:
@@ -79,7 +79,7 @@ class StreamRecording:
     refusals: CycleArray
 
 
-def make_stimulus(codes: npt.NDArray[Any], framing: Framing, *, bubbles: bool, seed: int) -> StreamStimulus:
+def make_stimulus(codes: npt.NDArray[Any], framing: Framing, *, bubbles: bool, seed: int) -> AxiStimulus:
     """Frames for codes (N, features), a reset before them, stalls and misaligned frames between them."""
     random = np.random.default_rng(seed)
     layout = framing.codes
@@ -139,7 +139,7 @@ def make_stimulus(codes: npt.NDArray[Any], framing: Framing, *, bubbles: bool, s
         ready[start : start + 3 * framing.latency_cycles] = False
     stalls[:alone] = 0
     settle = framing.latency_cycles + 16
-    return StreamStimulus(
+    return AxiStimulus(
         beats=data,
         last=last,
         stalls=stalls,

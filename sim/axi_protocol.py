@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.export.interfaces.framing import Framing
+from difflut.sim.axi_vectors import NOT_A_SAMPLE, AxiRecording, AxiStimulus
 from difflut.sim.protocol import ProtocolError
-from difflut.sim.stream_vectors import NOT_A_SAMPLE, StreamRecording, StreamStimulus
 from difflut.sim.vectors import unpack_bits
 
 COUNTERS = ("frames", "results", "dropped_short", "dropped_long", "last_latency")
@@ -25,7 +25,7 @@ class Judged:
     latency_cycles: int
 
 
-def judge(recording: StreamRecording, stimulus: StreamStimulus, top: str, framing: Framing, samples: int) -> Judged:
+def judge(recording: AxiRecording, stimulus: AxiStimulus, top: str, framing: Framing, samples: int) -> Judged:
     """Check the streams and return the results in the order of the samples.
 
     Raises:
@@ -81,7 +81,7 @@ def judge(recording: StreamRecording, stimulus: StreamStimulus, top: str, framin
     return Judged(values, latency)
 
 
-def _check_handshake(recording: StreamRecording, stimulus: StreamStimulus, top: str) -> None:
+def _check_handshake(recording: AxiRecording, stimulus: AxiStimulus, top: str) -> None:
     """TVALID stays, and TDATA and TLAST do not change, until TREADY; the edges of a reset are exempt."""
     cycles, reset = recording.out_cycles, int(recording.reset_cycle)
     waiting = ~recording.out_ready & ((cycles < reset - 1) | (cycles > reset))  # a reset of two edges
@@ -101,7 +101,7 @@ def _check_handshake(recording: StreamRecording, stimulus: StreamStimulus, top: 
 
 
 def _values(
-    recording: StreamRecording, given: npt.NDArray[np.bool_], top: str, framing: Framing, samples: int
+    recording: AxiRecording, given: npt.NDArray[np.bool_], top: str, framing: Framing, samples: int
 ) -> npt.NDArray[np.int64]:
     width = framing.results.width_bits
     bits, known = unpack_bits(recording.out_data[given], width)
@@ -116,8 +116,8 @@ def _values(
 
 
 def check_registers(
-    recording: StreamRecording,
-    stimulus: StreamStimulus,
+    recording: AxiRecording,
+    stimulus: AxiStimulus,
     top: str,
     constants: Mapping[int, int],
     counters: Mapping[str, int],
@@ -150,7 +150,7 @@ def check_registers(
             raise ProtocolError(f"{top}: {what} must be answered with SLVERR ({SLVERR}), got {response}")
 
 
-def _counted(recording: StreamRecording, stimulus: StreamStimulus) -> dict[str, int]:
+def _counted(recording: AxiRecording, stimulus: AxiStimulus) -> dict[str, int]:
     """What the counters must read: those of the samples, and the latency of the latest frame that was measured."""
     ends = stimulus.samples[int(stimulus.reset_before) :]
     frame_ends = recording.in_cycles[ends != NOT_A_SAMPLE].tolist()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pixel_builds
 import pytest
-from stream_builds import FAULTS, SHAPES, broken, rtl, stream_bundle
+from axi_builds import FAULTS, SHAPES, axi_build, broken, rtl
 from text_mutants import mutants
 from tools import require_prover
 from wrapper_faults import FAULTS as WRAPPER_FAULTS
@@ -19,13 +19,13 @@ from difflut.export.builds import bundle
 from difflut.export.builds.bundle import Build
 from difflut.export.builds.frames import framing_of
 from difflut.export.errors import ToolError
+from difflut.export.proof.axi import induction, prove_axi, prove_wrapper, wrapper_of
 from difflut.export.proof.build import prove
 from difflut.export.proof.harness import harness
-from difflut.export.proof.streams import induction, prove_streams, prove_wrapper, wrapper_of
 from difflut.export.proof.wrapper_circuit import read_wrapper
 
 PARTS = ["wrapper", "streams", "frames", "results", "registers"]
-BUILDS = {"frames": stream_bundle, "pixels": pixel_builds.pixel_bundle}
+BUILDS = {"frames": axi_build, "pixels": pixel_builds.pixel_build}
 
 
 def first_open(files: Mapping[str, str], made: Build, parts: Sequence[str] | None = None) -> str:
@@ -49,8 +49,8 @@ def found(fault: Fault, made: Build) -> bool:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_right_wrapper_is_proved(shape: str) -> None:
     require_prover()
-    made = stream_bundle(shape)
-    claims = prove_streams(rtl(made), made.info)
+    made = axi_build(shape)
+    claims = prove_axi(rtl(made), made.info)
     assert [(claim.subject, claim.verdict) for claim in claims] == [(part, "proved") for part in [*PARTS, "timing"]]
 
 
@@ -71,7 +71,7 @@ def test_faults_of_ports_edges_and_handshakes(framing: str, fault: str) -> None:
 @pytest.mark.parametrize("fault", REGISTER_FAULTS)
 def test_faults_of_registers(fault: str) -> None:
     require_prover()
-    assert found(Fault("registers", REGISTER_FAULTS[fault]), stream_bundle("narrow"))
+    assert found(Fault("registers", REGISTER_FAULTS[fault]), axi_build("narrow"))
 
 
 @pytest.mark.parametrize("shape", ["narrow", "wide"])
@@ -86,14 +86,14 @@ def test_faults_of_data(framing: str, shape: str) -> None:
 
 def test_comments_do_not_matter() -> None:
     require_prover()
-    made = stream_bundle("narrow")
+    made = axi_build("narrow")
     files = {name: f"{text}/* endmodule */\n" for name, text in rtl(made).items()}
     assert first_open(files, made) == ""
 
 
 def test_a_file_that_is_not_there() -> None:
     require_prover()
-    made = stream_bundle("narrow")
+    made = axi_build("narrow")
     files = {name: text for name, text in rtl(made).items() if name != "chain_frames.v"}
     (claim,) = prove_wrapper(files, wrapper_of(made.info))
     assert (claim.subject, claim.verdict, claim.detail) == ("wrapper", "refuted", "there is no chain_frames.v")
@@ -116,7 +116,7 @@ def test_a_file_that_is_not_there() -> None:
 )
 def test_what_is_wrong_is_said(fault: str, said: str) -> None:
     require_prover()
-    made = stream_bundle("narrow")
+    made = axi_build("narrow")
     wrapper = wrapper_of(made.info)
     files = WRAPPER_FAULTS[fault].edit(rtl(made), "chain")
     own = {name: text for name, text in files.items() if "core" not in name}
@@ -169,7 +169,7 @@ def test_no_internal_name_is_assumed() -> None:
 
 def test_prove_speaks_of_core_and_streams(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     require_prover()
-    bundle.write(stream_bundle("class"), tmp_path / "net")
+    bundle.write(axi_build("class"), tmp_path / "net")
     report = prove(tmp_path / "net")
     assert report.ok and report.not_covered == ()
     subjects = [claim.subject for claim in report.claims]

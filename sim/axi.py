@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from difflut.errors import ConfigError
 from difflut.export.interfaces.framing import Framing
-from difflut.sim import stream_protocol
+from difflut.sim import axi_protocol
+from difflut.sim.axi_vectors import AxiRecording, AxiStimulus, make_stimulus
 from difflut.sim.interface import as_codes, check_top
 from difflut.sim.runner import Bench, RtlResult, build, check_options, simulate
-from difflut.sim.stream_vectors import StreamRecording, StreamStimulus, make_stimulus
 from difflut.sim.toolchain import find_cocotb
 
 LITE_DRIVEN = ("awaddr", "awvalid", "wdata", "wstrb", "wvalid", "bready", "araddr", "arvalid", "rready")
@@ -25,7 +25,7 @@ AXIS_READ = ("s_axis_tready", "m_axis_tdata", "m_axis_tvalid", "m_axis_tlast")
 
 
 @dataclass(frozen=True)
-class StreamInterface:
+class AxiInterface:
     """A top module with AXI4-Stream ports and AXI4-Lite registers.
 
     Attributes:
@@ -59,9 +59,9 @@ class StreamInterface:
         return (*AXIS_READ, *(f"s_axil_{port}" for port in LITE_READ))
 
 
-def run_stream(
+def run_axi(
     sources: Sequence[Path],
-    interface: StreamInterface,
+    interface: AxiInterface,
     codes: npt.ArrayLike,
     *,
     simulator: str = "verilator",
@@ -74,7 +74,7 @@ def run_stream(
 
     The bench resets the design, sends it frames, resets it in the middle of one, and watches that nothing comes out.
     The first sample then runs alone and gives the latency; the others follow, with `bubbles` stalled at random on both
-    sides and with misaligned frames between them. At the end it reads all registers. See `stream_protocol` for what is
+    sides and with misaligned frames between them. At the end it reads all registers. See `axi_protocol` for what is
     judged.
 
     Args:
@@ -103,12 +103,10 @@ def run_stream(
     started = time.monotonic()
     stimulus = make_stimulus(checked, interface.framing, bubbles=bubbles, seed=seed)
     stimulus = _with_registers(stimulus, interface)
-    recording = simulate(
-        built, Bench(interface.top, "difflut.sim.stream_bench", StreamRecording), stimulus, len(checked)
-    )
+    recording = simulate(built, Bench(interface.top, "difflut.sim.axi_bench", AxiRecording), stimulus, len(checked))
     run_seconds = time.monotonic() - started
-    judged = stream_protocol.judge(recording, stimulus, interface.top, interface.framing, len(checked))
-    stream_protocol.check_registers(recording, stimulus, interface.top, interface.constants, interface.counters)
+    judged = axi_protocol.judge(recording, stimulus, interface.top, interface.framing, len(checked))
+    axi_protocol.check_registers(recording, stimulus, interface.top, interface.constants, interface.counters)
     scores = interface.output == "scores"
     return RtlResult(
         scores=judged.values if scores else None,
@@ -120,10 +118,8 @@ def run_stream(
     )
 
 
-def _with_registers(stimulus: StreamStimulus, interface: StreamInterface) -> StreamStimulus:
-    if set(interface.counters) != set(stream_protocol.COUNTERS):
-        raise ConfigError(
-            f"counters must be {', '.join(stream_protocol.COUNTERS)}, got {', '.join(interface.counters)}"
-        )
+def _with_registers(stimulus: AxiStimulus, interface: AxiInterface) -> AxiStimulus:
+    if set(interface.counters) != set(axi_protocol.COUNTERS):
+        raise ConfigError(f"counters must be {', '.join(axi_protocol.COUNTERS)}, got {', '.join(interface.counters)}")
     addresses = sorted({*interface.constants, *interface.counters.values()})
     return replace(stimulus, register_addresses=np.array(addresses, np.int64))
