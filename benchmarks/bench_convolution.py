@@ -31,7 +31,7 @@ import torch
 
 from difflut.check.builds import rtl_interface, words_of
 from difflut.data import load_cifar10
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.make import make_build
 from difflut.export.frontend.trace import trace
 from difflut.export.schedule.forms import Form, Streaming
@@ -40,7 +40,7 @@ from difflut.sim import run_rtl
 from difflut.training import predict_scores
 
 
-def make(name: str, form: str, fpga: str, pixels: int) -> bundle.Build:
+def make(name: str, form: str, fpga: str, pixels: int) -> store.Build:
     """The build of a form."""
     model = get_model(name, pretrained=True)
     if form == Streaming.name:
@@ -72,14 +72,14 @@ def images_of(model: BaseModel, count: int, data: Path | None) -> torch.Tensor:
     return torch.randint(form.lowest, form.highest + 1, (count, *model.input_shape), generator=generator)
 
 
-def simulate(made: bundle.Build, model: BaseModel, codes: torch.Tensor) -> tuple[float, int]:
+def simulate(made: store.Build, model: BaseModel, codes: torch.Tensor) -> tuple[float, int]:
     """Compare the RTL in Verilator with PyTorch; seconds of CPU time, the compilation's included, and the latency."""
     scores, classes = predict_scores(model, codes)
     interface = rtl_interface(made)
     words = words_of(codes.reshape(len(codes), -1).numpy(), interface)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryDirectory() as folder:
-        bundle.write(made, Path(folder) / "net")
+        store.write(made, Path(folder) / "net")
         sources = sorted(path for part in ("rtl", "sim") for path in (Path(folder) / "net" / part).glob("*.v"))
         result = run_rtl(sources, interface, words, build_dir=Path(folder) / "work")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -88,7 +88,7 @@ def simulate(made: bundle.Build, model: BaseModel, codes: torch.Tensor) -> tuple
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, result.latency_cycles
 
 
-def show_simulation(made: bundle.Build, model: BaseModel, images: int, data: Path | None) -> None:
+def show_simulation(made: store.Build, model: BaseModel, images: int, data: Path | None) -> None:
     """Run `simulate` and say what came out."""
     seconds, latency = simulate(made, model, images_of(model, images, data))
     kind = "random images" if data is None else "test images"
@@ -109,8 +109,8 @@ def write_small(folder: Path, fpga: str, choices: list[int]) -> None:
     model = small_model()
     for pixels in choices:
         made = make_build(model, fpga=fpga, form=Streaming(pixels))
-        bundle.write(made, folder / (Streaming.name if pixels == 1 else f"{Streaming.name}-{pixels}"))
-    bundle.write(make_build(model, fpga=fpga), folder / Form.name)
+        store.write(made, folder / (Streaming.name if pixels == 1 else f"{Streaming.name}-{pixels}"))
+    store.write(make_build(model, fpga=fpga), folder / Form.name)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ import time, tempfile, pathlib
 import torch
 started = time.perf_counter()
 import difflut
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.make import make_build
 from difflut.export.frontend.trace import trace
 imported = time.perf_counter()
@@ -25,7 +25,7 @@ trace(model)
 traced = time.perf_counter()
 with tempfile.TemporaryDirectory() as folder:
     again = time.perf_counter()
-    bundle.write(make_build(model), pathlib.Path(folder) / "net")
+    store.write(make_build(model), pathlib.Path(folder) / "net")
     done = time.perf_counter()
 print(imported - started, loaded - imported, traced - loaded, done - again)
 """

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench_convolution import show_simulation
 
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.make import make_build
 from difflut.export.schedule.forms import Folded
 from difflut.models import get_model
@@ -47,7 +47,7 @@ def main() -> None:
                dense.table_bits, dense.connection_bits, dense.copies, dense.copy_bits, f"{seconds:.1f}")  # fmt: skip
         print("".join(f"{value:>{len(name) + 3}}" for value, name in zip(row, columns, strict=True)), flush=True)
         if options.out:
-            bundle.write(made, options.out / f"folded{cycles}")
+            store.write(made, options.out / f"folded{cycles}")
         if options.simulate:
             show_simulation(made, model, options.simulate, options.data)
 

@@ -25,7 +25,7 @@ from threading import Timer
 import numpy as np
 
 import difflut
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.make import make_build
 from difflut.export.circuit.netlist import Head, InputFormat, NetlistBuilder
 from difflut.export.families.registry import find_family
@@ -62,7 +62,7 @@ def main() -> None:
         model = difflut.get_model(name, pretrained=True)
         for fpga in options.fpga or ("generic", "xcup", "ice40"):
             with tempfile.TemporaryDirectory() as folder:
-                bundle.write(make_build(model, fpga=fpga), Path(folder) / "net")
+                store.write(make_build(model, fpga=fpga), Path(folder) / "net")
                 started = cpu_seconds()
                 report = prove(Path(folder) / "net")
                 cpu = cpu_seconds() - started

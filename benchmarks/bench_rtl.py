@@ -19,7 +19,7 @@ from emission_styles import measure
 import difflut
 from difflut.check.builds import rtl_interface
 from difflut.data import mnist_test
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.make import make_build
 from difflut.export.circuit.simulate import simulate
 from difflut.sim import compare, run_rtl
@@ -34,7 +34,7 @@ def main() -> None:
     codes = mnist_test().x.reshape(-1, 784).numpy()[: options.images]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        bundle.write(made, folder / "net")
+        store.write(made, folder / "net")
         sources = sorted((folder / "net" / "rtl").glob("*.v"))
         result = run_rtl(sources, rtl_interface(made), codes, build_dir=folder / "sim")
     expected = simulate(made.circuit.body, codes.astype(np.int64))

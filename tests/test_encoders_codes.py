@@ -30,7 +30,7 @@ from difflut.encoders import (
 )
 from difflut.encoders.circuit import CodeCircuit
 from difflut.errors import CheckpointError, ConfigError
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.make import make_build
 from difflut.export.circuit.rules import check
 from difflut.export.circuit.simulate import simulate
@@ -322,7 +322,7 @@ def test_a_code_reaches_the_rtl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(small_models, "Coded", Coded, raising=False)
     build = make_build(fitted(Coded()))
-    bundle.write(build, tmp_path / "coded")
+    store.write(build, tmp_path / "coded")
     report = verify(tmp_path / "coded", data=None, data_name="", simulator="icarus", model_class="small_models:Coded")
     assert report.ok
     assert [(step.random, step.mismatches) for step in report.steps] == [(100, 0)] * 2

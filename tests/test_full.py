@@ -13,9 +13,9 @@ from tools import require_verilator
 import difflut
 from difflut.check.verification import verify
 from difflut.data import mnist_test
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import store
 from difflut.export.builds.make import export_model, make_build
+from difflut.export.builds.store import Build
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.simulate import simulate
 from difflut.export.passes.assign_stages import assign_stages
@@ -42,7 +42,7 @@ def test_one_flipped_table_bit_among_half_a_million_is_found(tmp_path: Path, nam
         if (right.scores != wrong.scores).any():
             break
     rtl = {f"rtl/{file}": text.encode() for file, text in emit(mutant).files.items()}
-    bundle.write(Build.of(made.info, {**made.files, **rtl}), tmp_path / "net")
+    store.write(Build.of(made.info, {**made.files, **rtl}), tmp_path / "net")
     report = verify(tmp_path / "net", data=images, data_name="MNIST", samples=10000)
     cell = f"L{netlist.lut_layer[lut]}.{netlist.lut_node[lut]}: expected"
     assert not report.ok

@@ -19,7 +19,7 @@ from difflut.check import records
 from difflut.check.verification import verify
 from difflut.data import Dataset, Split
 from difflut.errors import ConfigError
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.make import make_build
 from difflut.export.flows.reports import flow_folder
 from difflut.files import scratch, write_atomically
@@ -48,7 +48,7 @@ def together(*functions: Callable[[], Any]) -> list[Any]:
 
 def test_two_verifications_with_different_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     require_icarus()
-    bundle.write(make_build(fitted(Chain())), tmp_path / "net")
+    store.write(make_build(fitted(Chain())), tmp_path / "net")
     both_have_their_stimulus, real = threading.Barrier(2, timeout=300), runner.run_logged
 
     def run_logged(command: Any, **options: Any) -> int:
@@ -97,9 +97,9 @@ def test_two_runs_that_compile_the_same_simulator(tmp_path: Path, monkeypatch: p
 
 def test_a_build_is_read_while_runs_come_and_go(tmp_path: Path) -> None:
     """Temporary folders in the work folder vanish between being listed and being looked into."""
-    bundle.write(make_build(fitted(Chain())), tmp_path / "net")
+    store.write(make_build(fitted(Chain())), tmp_path / "net")
     (tmp_path / "net" / "work" / "simulation").mkdir(parents=True)
-    digest, ended = bundle.read(tmp_path / "net").digest, threading.Event()
+    digest, ended = store.read(tmp_path / "net").digest, threading.Event()
 
     def run() -> None:
         while not ended.is_set():
@@ -108,7 +108,7 @@ def test_a_build_is_read_while_runs_come_and_go(tmp_path: Path) -> None:
 
     def read() -> set[str]:
         try:
-            return {bundle.read(tmp_path / "net").digest for _ in range(50)}
+            return {store.read(tmp_path / "net").digest for _ in range(50)}
         finally:
             ended.set()
 

@@ -23,7 +23,7 @@ from benchmarks.hardware import dwn2rtl_design
 from benchmarks.hardware.networks import NAMES, trained
 from difflut.check.builds import rtl_interface
 from difflut.data import mnist_test
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.make import make_build
 from difflut.export.families.registry import find_family
 from difflut.export.flows import yosys
@@ -157,11 +157,11 @@ def listed(counts: Mapping[str, int]) -> str:
 def ours(model: BaseModel, folder: Path, images: int) -> Row:
     """Export, simulate, synthesise."""
     made = make_build(model, fpga=FPGA, outputs="class")
-    bundle.write(made, folder)
+    store.write(made, folder)
     sources = [(folder / name).absolute() for name in made.rtl]
     interface = rtl_interface(made)
     models = [(folder / name).absolute() for name in made.files if name.startswith("sim/")]  # of primitives
-    check(model, [*sources, *models], interface, folder / bundle.WORK_FOLDER, images)
+    check(model, [*sources, *models], interface, folder / store.WORK_FOLDER, images)
     top = interface.top
     modules = yosys.instantiated(made.text(f"rtl/{top}.v"), [source.stem for source in sources])
     report = synthesis(yosys.Design(model.name, top, tuple(sources), modules), folder.with_name("difflut_synthesis"))

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.make import make_build
 from difflut.export.families.registry import find_family
 from difflut.export.flows import yosys
@@ -34,17 +34,17 @@ form takes Yosys long; only `--form unrolled` synthesises it.
 FORMS = ("folded=32", "streaming", "folded=1024", "folded=4096")
 
 
-def make(form: str) -> bundle.Build:
+def make(form: str) -> store.Build:
     """The build of a form."""
     return make_build(get_model(NAME, pretrained=True), fpga=FPGA, form=form)
 
 
-def cells(build: bundle.Build, folder: Path) -> Mapping[str, int]:
+def cells(build: store.Build, folder: Path) -> Mapping[str, int]:
     """The cells of the flattened design by type, from an earlier run if that was of the same build."""
     work = folder.with_name(folder.name + " synthesis")
     file = work / "cells.json"
     if not file.exists() or json.loads(file.read_text())["digest"] != build.digest:
-        bundle.write(build, folder)
+        store.write(build, folder)
         top = build.info.name
         sources = tuple((folder / name).absolute() for name in build.rtl)
         work.mkdir(exist_ok=True)
@@ -55,7 +55,7 @@ def cells(build: bundle.Build, folder: Path) -> Mapping[str, int]:
     return found
 
 
-def row(form: str, build: bundle.Build, counted: Usage) -> str:
+def row(form: str, build: store.Build, counted: Usage) -> str:
     """A row of the table."""
     memories = {kind: count for kind, count in counted.others.items() if kind.startswith("RAM")}
     rest = {kind: count for kind, count in counted.others.items() if kind not in memories}

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import MODEL_FILE, Build
+from difflut.export.builds import store
 from difflut.export.builds.frames import framing_of, registers_of, streams_of
+from difflut.export.builds.store import MODEL_FILE, Build
 from difflut.export.errors import BundleError
 from difflut.models import load_model, zoo
 from difflut.models.base_model import BaseModel
@@ -36,7 +36,7 @@ def open_build(directory: Path, model_class: str | None = None) -> OpenedBuild:
     Raises:
         BundleError: if the directory is not a build, or its model is not in the zoo and no class is given.
     """
-    build = bundle.read(directory)
+    build = store.read(directory)
     name, recorded = build.info.model.name, build.info.model.class_name
     if model_class is None and name not in zoo():
         raise BundleError(

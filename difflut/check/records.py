@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.stored import VERIFICATION, read_object
 from difflut.files import WriteError, write_atomically
 from difflut.locks import locked
@@ -89,7 +89,7 @@ def keep(directory: Path, report: Mapping[str, Any], outputs: RtlOutputs | None)
         WriteError: the folder cannot be written.
     """
     name = f"{_PREFIX}{report['simulator']}{'-waves' if report.get('waves') else ''}"
-    folder = Path(directory) / bundle.WORK_FOLDER / name
+    folder = Path(directory) / store.WORK_FOLDER / name
     content = io.BytesIO()
     if outputs is not None:
         arrays = {key: getattr(outputs, key) for key in _ARRAYS if getattr(outputs, key) is not None}
@@ -116,7 +116,7 @@ def kept(directory: Path) -> list[Record]:
     out.
     """
     found = []
-    for path in sorted((Path(directory) / bundle.WORK_FOLDER).glob(f"{_PREFIX}*/{REPORT_FILE}")):
+    for path in sorted((Path(directory) / store.WORK_FOLDER).glob(f"{_PREFIX}*/{REPORT_FILE}")):
         report = read_object(path, VERIFICATION)
         if report is not None and report["steps"]:
             digest = report.pop(_OUTPUTS_DIGEST, None)

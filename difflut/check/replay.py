@@ -8,7 +8,7 @@ from typing import Any
 
 from difflut.check.builds import rtl_interface
 from difflut.errors import ConfigError
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.circuit.simulate import simulate
 from difflut.export.proof.build import WORK, load_counterexample
 from difflut.sim import ProtocolError, compare, run_rtl
@@ -27,7 +27,7 @@ class Replayed:
         return asdict(self)
 
 
-@bundle.uses_build
+@store.uses_build
 def replay(directory: Path, file: Path, *, simulator: str = "verilator", waves: bool = False) -> Replayed:
     """Run a build's RTL on the codes in `file` and compare its outputs with the netlist's.
 
@@ -38,7 +38,7 @@ def replay(directory: Path, file: Path, *, simulator: str = "verilator", waves: 
     """
     if simulator == "none":
         raise ConfigError("a replay runs the RTL; give the simulator verilator or icarus")
-    build = bundle.read(directory)
+    build = store.read(directory)
     if build.circuit.layers:
         raise ConfigError(f"{directory}: a streaming circuit is proved part by part, so there is no image to replay")
     codes = load_counterexample(file)

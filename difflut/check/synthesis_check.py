@@ -17,7 +17,7 @@ from difflut.check.builds import OpenedBuild, open_build, rtl_interface
 from difflut.check.verification import RANDOM_SAMPLES
 from difflut.data import Split
 from difflut.errors import ConfigError
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.stored import FLOW_REPORT, read_object
 from difflut.export.builds.values import check_netlist_text
 from difflut.export.errors import BundleError
@@ -68,7 +68,7 @@ class NetlistCheck:
         return {**asdict(self), "ok": self.ok}
 
 
-@bundle.uses_build
+@store.uses_build
 def check_netlist(
     directory: Path,
     fpga: str | None = None,
@@ -105,7 +105,7 @@ def check_netlist(
     if data is not None and images < 1:
         raise ConfigError(f"images is {images}; at least 1 must be checked")
     family = find_family(fpga or build.info.fpga)
-    folder = Path(directory) / bundle.WORK_FOLDER / f"{yosys.FLOW}-{family.name}"
+    folder = Path(directory) / store.WORK_FOLDER / f"{yosys.FLOW}-{family.name}"
     _fresh_report(folder, build)
     taken = 0 if data is None else min(images, len(data))
     codes = _codes(model, data, taken, seed)
@@ -153,7 +153,7 @@ def _codes(model: BaseModel, data: Split | None, taken: int, seed: int) -> Tenso
     return torch.cat([labelled, codes])
 
 
-def _fresh_report(folder: Path, build: bundle.Build) -> dict[str, Any]:
+def _fresh_report(folder: Path, build: store.Build) -> dict[str, Any]:
     report = read_object(folder / REPORT, {**FLOW_REPORT, "total": {"luts": int}})
     if report is None:
         raise BundleError(f"{folder}: holds no finished synthesis; run difflut synth first")
@@ -162,7 +162,7 @@ def _fresh_report(folder: Path, build: bundle.Build) -> dict[str, Any]:
     return report
 
 
-def _prove(tool: yosys.Yosys, build: bundle.Build, family: Family, folder: Path, directory: Path, luts: int) -> str:
+def _prove(tool: yosys.Yosys, build: store.Build, family: Family, folder: Path, directory: Path, luts: int) -> str:
     if luts > PROVED_LUTS:
         return f"not attempted: {luts:,} LUTs, more than {PROVED_LUTS}"
     if family.has_primitives and any(name.startswith("sim/") for name in build.files):

@@ -16,9 +16,9 @@ from difflut.check.builds import OpenedBuild, axi_interface, open_build, rtl_int
 from difflut.check.records import RtlOutputs, keep, now
 from difflut.data import Split
 from difflut.errors import ConfigError, DataError, InputShapeError
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import MODELS_FOLDER, RTL_FOLDER, Build
+from difflut.export.builds import store
 from difflut.export.builds.frames import frame_order
+from difflut.export.builds.store import MODELS_FOLDER, RTL_FOLDER, Build
 from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.simulate import simulate, simulate_nets
@@ -41,7 +41,7 @@ WAVES_SAMPLES, WAVES_RANDOM_SAMPLES = 8, 4
 NO_SIMULATOR = "none"
 # The folders whose Verilog is simulated: the design, and models of the primitives that it instantiates.
 _COMPILED = (RTL_FOLDER, MODELS_FOLDER)
-WORK = Path(bundle.WORK_FOLDER) / "simulation"
+WORK = Path(store.WORK_FOLDER) / "simulation"
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class VerificationReport:
         return asdict(self)
 
 
-@bundle.uses_build
+@store.uses_build
 def verify(
     directory: Path,
     *,

@@ -40,7 +40,7 @@ def check_output(option: str, path: Path | None) -> None:
     Raises:
         ConfigError: if `path`, the value of `option`, lies in a build directory, and not in its work folder.
     """
-    from difflut.export.builds.bundle import WORK_FOLDER, is_build
+    from difflut.export.builds.store import WORK_FOLDER, is_build
 
     place = path.absolute() if path is not None else Path("/")
     for folder in place.parents:

@@ -99,7 +99,7 @@ def command(
     NAME is a zoo model, CKPT a checkpoint written by `difflut train`.
     """
     from difflut.cli import prove_command
-    from difflut.export.builds import bundle
+    from difflut.export.builds import store
     from difflut.export.builds.make import make_build
     from difflut.export.interfaces.framing import Stream
     from difflut.export.schedule.forms import parse_form
@@ -112,7 +112,7 @@ def command(
     stream = Stream(**given) if given else None  # type: ignore[arg-type]
     form = parse_form(conv)
     model = load_model(source, model_class)
-    directory = out or bundle.default_directory(model.name)
+    directory = out or store.default_directory(model.name)
     made = make_build(
         model,
         target=target,
@@ -123,7 +123,7 @@ def command(
         pipeline=asked,
         form=form,
     )
-    bundle.write(made, directory)
+    store.write(made, directory)
     proof = prove_command.run(directory) if prove_it else None
     if as_json:
         result = {"directory": str(directory), "digest": made.digest, **json.loads(made.manifest_bytes)}

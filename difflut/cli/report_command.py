@@ -31,7 +31,7 @@ def command(directory: Path, against: Path | None, out: Path | None, images: Pat
     DIR is a directory made by `difflut export`. Measured figures are those that `difflut verify`, `difflut prove` and
     `difflut synth` left in it; what is missing or was made from another build is named with the command that makes it.
     """
-    from difflut.export.builds.bundle import WORK_FOLDER
+    from difflut.export.builds.store import WORK_FOLDER
     from difflut.files import WriteError, write_atomically
     from difflut.report import draw, read_facts, render, save_all
     from difflut.report.compare import numbers

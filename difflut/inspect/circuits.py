@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.errors import BundleError
 
@@ -57,11 +57,11 @@ def open_circuit(source: str, model_class: str | None = None) -> OpenedCircuit:
 
 
 def _of_build(folder: Path) -> OpenedCircuit:
-    build = bundle.read(folder)
+    build = store.read(folder)
     if build.circuit.layers:
         raise BundleError(
             f"{folder}: a streaming circuit, which does not have every node by itself; give "
-            f"{folder / bundle.MODEL_FILE} instead, which is traced with all of them, or draw its maps with `difflut "
+            f"{folder / store.MODEL_FILE} instead, which is traced with all of them, or draw its maps with `difflut "
             f"report {folder}`"
         )
     info = build.info

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.check.records import Record, RtlOutputs, kept
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.info import BuildInfo, ModelInfo, PartInfo, TimingInfo
 from difflut.export.circuit.netlist import FIRST_NET, Netlist
 from difflut.export.circuit.pixel import pixel_netlist
@@ -124,14 +124,14 @@ class Facts:
         return self.measured.outputs if self.measured else None
 
 
-@bundle.uses_build
+@store.uses_build
 def read_facts(directory: Path) -> Facts:
     """Read a build and what verification, proof and synthesis left in it.
 
     Raises:
         BundleError: if it is not a complete, unedited build.
     """
-    build = bundle.read(directory)
+    build = store.read(directory)
     circuit, info = build.circuit, build.info
     encoded = pixel_netlist(circuit) if circuit.layers else circuit.body
     records, proof, made = kept(directory), read_report(directory), syntheses(directory)

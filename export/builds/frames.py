@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.errors import ConfigError
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.info import AxiStreamInfo, BuildInfo, LayoutInfo
 from difflut.export.interfaces.framing import Framing, Layout, PixelFraming
 from difflut.export.interfaces.registers import Register
@@ -87,7 +87,7 @@ def pack_samples(directory: Directory, codes: npt.NDArray[np.integer[Any]]) -> n
         BundleError: it is not a complete, unedited build.
         ConfigError: it has the plain interface.
     """
-    info = bundle.read(directory).info
+    info = store.read(directory).info
     return framing_of(info).codes.pack(frame_order(info, codes))
 
 
@@ -95,4 +95,4 @@ def unpack_results(directory: Directory, beats: npt.NDArray[np.uint8]) -> npt.ND
     """Scores (N, classes), or class indices (N, 1), from the beats uint8 (N, beats, width / 8) of results; errors as
     above.
     """
-    return framing_of(bundle.read(directory).info).results.unpack(beats)[0]
+    return framing_of(store.read(directory).info).results.unpack(beats)[0]

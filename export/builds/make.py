@@ -9,12 +9,12 @@ from typing import Any
 
 from difflut._version import __version__
 from difflut.errors import ConfigError
-from difflut.export.builds import bundle, design_info
-from difflut.export.builds.bundle import MODELS_FOLDER, RTL_FOLDER, Build, pack_netlist
+from difflut.export.builds import design_info, store
 from difflut.export.builds.describe import describe
 from difflut.export.builds.design_info import DESIGN_FILE
 from difflut.export.builds.fusesoc import core_file, core_name
 from difflut.export.builds.info import BuildInfo
+from difflut.export.builds.store import MODELS_FOLDER, RTL_FOLDER, Build, pack_netlist
 from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.text import to_text
 from difflut.export.families.generic import GENERIC
@@ -78,10 +78,10 @@ def make_build(
     )
     files = {
         **_hardware_files(info, wrapped, design.models),
-        bundle.NETLIST_FILE: to_text(planned.circuit).encode(),
-        bundle.TRACED_FILE: pack_netlist(to_text(traced)),
+        store.NETLIST_FILE: to_text(planned.circuit).encode(),
+        store.TRACED_FILE: pack_netlist(to_text(traced)),
         DESIGN_FILE: design_info.to_bytes(design),
-        bundle.MODEL_FILE: model.checkpoint_bytes(frozen=True),
+        store.MODEL_FILE: model.checkpoint_bytes(frozen=True),
     }
     return Build.of(info, files)
 
@@ -100,7 +100,7 @@ def export_model(model: BaseModel, out: str | os.PathLike[str], **options: Any) 
         ConfigError, TraceError: as `make_build`.
     """
     directory = Path(out)
-    bundle.write(make_build(model, **options), directory)
+    store.write(make_build(model, **options), directory)
     return directory
 
 

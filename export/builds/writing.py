@@ -33,7 +33,7 @@ _OWN = (WORK_FOLDER, STAGING_FOLDER, EXCHANGE_FOLDER)
 
 
 def write_files(files: Mapping[str, bytes], directory: Path) -> None:
-    """Write the files of a build, by relative path, the manifest among them; see `bundle.write`."""
+    """Write the files of a build, by relative path, the manifest among them; see `store.write`."""
     made: list[Path] = []
     try:
         folder = Path(os.path.realpath(directory))

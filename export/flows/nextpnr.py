@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from difflut.errors import ConfigError
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.errors import ToolError
 from difflut.export.families.devices import Device
 from difflut.export.families.family import Family
@@ -136,7 +136,7 @@ class RoutedReport:
         return values
 
 
-@bundle.uses_build
+@store.uses_build
 def implement(
     directory: Path,
     device: str | None = None,
@@ -164,7 +164,7 @@ def implement(
         ConfigError: the options cannot be, or the build needs another family or a file of pins.
         ToolError: a tool is missing. Its subclasses: ToolFailure if one failed, DoesNotFit if the device is too small.
     """
-    build = bundle.read(directory)
+    build = store.read(directory)
     own = find_family(build.info.fpga)
     family, tools, part = find_device(device, own)
     _check(build, family, tools, part, freq_mhz, seeds, pins)
@@ -175,7 +175,7 @@ def implement(
 
     given = None if pins is None else _read_pins(pins)  # now, since it may lie in the flow's own folder
     started = time.perf_counter()
-    place_of_all = Path(directory) / bundle.WORK_FOLDER / f"{FLOW}-{part.slug}"
+    place_of_all = Path(directory) / store.WORK_FOLDER / f"{FLOW}-{part.slug}"
     with flow_folder(place_of_all, _products(tools, build.info.name)) as folder:
         shell = None if given is not None or build.info.axi_stream is not None else make_shell(build)
         constraints = f"pins{tools.pins_ending}"
@@ -213,7 +213,7 @@ def implement(
     return result
 
 
-def _design(directory: Path, build: bundle.Build, shell: Shell | None, folder: Path) -> yosys.Design:
+def _design(directory: Path, build: store.Build, shell: Shell | None, folder: Path) -> yosys.Design:
     """The RTL of a build, in a shell if there is one, whose text is put into the folder."""
     sources = [Path(os.path.abspath(directory)) / name for name in build.rtl]
     if shell is not None:
@@ -244,7 +244,7 @@ def _products(tools: PlaceAndRoute, name: str) -> tuple[str, ...]:
 
 
 def _check(
-    build: bundle.Build,
+    build: store.Build,
     family: Family,
     tools: PlaceAndRoute,
     part: Device,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from difflut.errors import DifflutError
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.stored import FLOW_REPORT, read_object
 from difflut.files import WriteError, write_atomically
 from difflut.locks import locked
@@ -78,9 +78,9 @@ def find_reports(directory: Path) -> list[FlowReport]:
     Raises:
         BundleError: the directory is not a complete, unedited build.
     """
-    digest = bundle.read(directory).digest
+    digest = store.read(directory).digest
     found = []
-    for path in sorted((directory / bundle.WORK_FOLDER).glob(f"*/{REPORT}")):
+    for path in sorted((directory / store.WORK_FOLDER).glob(f"*/{REPORT}")):
         content = read_object(path, FLOW_REPORT)
         if content is not None:
             found.append(FlowReport(path, content, content["digest"] != digest))

@@ -14,7 +14,7 @@ from itertools import groupby
 
 import numpy as np
 
-from difflut.export.builds.bundle import Build
+from difflut.export.builds.store import Build
 from difflut.hdl_templates import render
 
 PINS = ("clk", "rst", "in_bit", "in_last", "out_bit", "out_valid")

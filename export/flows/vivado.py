@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from difflut.errors import ConfigError, UnknownNameError
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.errors import ToolError
 from difflut.export.families.family import Family
 from difflut.export.families.registry import FAMILIES, find_family
@@ -76,7 +76,7 @@ class VivadoReport:
         return {"flow": FLOW, **asdict(self), "mhz": self.mhz}
 
 
-@bundle.uses_build
+@store.uses_build
 def implement(
     directory: Path,
     device: str | None = None,
@@ -100,7 +100,7 @@ def implement(
         UnknownNameError: the build is for another vendor's family.
         ToolError: Vivado is to run and is missing; its subclass ToolFailure: it failed.
     """
-    build = bundle.read(directory)
+    build = store.read(directory)
     family, top = find_family(build.info.fpga), build.info.name
     part = _part(family, device, any(name.startswith("sim/") for name in build.files))
     if freq_mhz is not None and not freq_mhz > 0:
@@ -116,7 +116,7 @@ def implement(
 
     started = time.perf_counter()
     products = (*SCRIPTS, UTILISATION_FILE, TIMING_FILE, "vivado.log", f"{top}.dcp")
-    with flow_folder(Path(directory) / bundle.WORK_FOLDER / f"{FLOW}-{part}", products) as folder:
+    with flow_folder(Path(directory) / store.WORK_FOLDER / f"{FLOW}-{part}", products) as folder:
         _write_scripts(build, folder, part, asked)
         utilisation, timing, tools, status = None, None, {}, "not run"
         if run is not False and executable is not None:
@@ -155,7 +155,7 @@ def _part(family: Family, device: str | None, instances: bool) -> str:
     return part
 
 
-def _write_scripts(build: bundle.Build, folder: Path, part: str, asked_mhz: float) -> None:
+def _write_scripts(build: store.Build, folder: Path, part: str, asked_mhz: float) -> None:
     """The constraints, the two Tcl scripts and run.sh; paths in them are relative to the folder."""
     plain = build.info.axi_stream is None
     context: dict[str, object] = {

@@ -20,7 +20,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.errors import ToolError
 from difflut.export.families.family import Family
 from difflut.export.families.registry import find_family
@@ -144,7 +144,7 @@ def _version(text: str) -> tuple[int, int]:
     return int(numbers[0]), int(numbers[1]) if len(numbers) > 1 else 0
 
 
-@bundle.uses_build
+@store.uses_build
 def synthesise(directory: Path, fpga: str | None = None, report: Report = lambda line: None) -> SynthesisReport:
     """Synthesise a build directory; the results go to `work/yosys-<fpga>/` in it.
 
@@ -158,13 +158,13 @@ def synthesise(directory: Path, fpga: str | None = None, report: Report = lambda
         UnknownNameError: there is no such family.
         ToolError: Yosys is missing, too old, or failed.
     """
-    build = bundle.read(directory)
+    build = store.read(directory)
     family = find_family(fpga or build.info.fpga)
     top = build.info.name
     names = list(build.rtl)
     modules = instantiated(build.text(f"rtl/{top}.v"), [Path(name).stem for name in names])
     sources = tuple(Path(os.path.abspath(directory)) / name for name in names)
-    folder = Path(directory) / bundle.WORK_FOLDER / f"{FLOW}-{family.name}"
+    folder = Path(directory) / store.WORK_FOLDER / f"{FLOW}-{family.name}"
     return run(Design(top, top, sources, modules), family, folder, digest=build.digest, report=report)
 
 

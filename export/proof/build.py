@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import store
+from difflut.export.builds.store import Build
 from difflut.export.builds.stored import PROOF_REPORT, read_object
 from difflut.export.circuit.circuit import BODY
 from difflut.export.circuit.netlist import Netlist
@@ -39,7 +39,7 @@ from difflut.export.schedule.head.outputs import Outputs, parse_outputs
 from difflut.files import WriteError, write_atomically
 from difflut.locks import locked
 
-WORK = Path(bundle.WORK_FOLDER) / "proof"
+WORK = Path(store.WORK_FOLDER) / "proof"
 REPORT_FILE = "report.json"
 COUNTEREXAMPLE_FILE = "counterexample.npz"
 ASSUMPTIONS = (
@@ -55,7 +55,7 @@ _NO_TRACE = Claim(
     "passes",
     "the emitted netlist equals the traced one",
     OPEN,
-    f"the build has no {bundle.TRACED_FILE}; export again with this version",
+    f"the build has no {store.TRACED_FILE}; export again with this version",
 )
 
 
@@ -63,7 +63,7 @@ def silent(what: str, done: int, total: int) -> None:
     """Progress for nobody."""
 
 
-@bundle.uses_build
+@store.uses_build
 def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     """Prove a build directory and store the report in its work folder.
 
@@ -77,7 +77,7 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     """
     require_yosys()
     require_sat()
-    build = bundle.read(directory)
+    build = store.read(directory)
     if not build.info.schedule.provable:
         raise BundleError(
             f"{directory}: its dense part is folded into memories, for which there is no proof yet; check it with "
@@ -199,7 +199,7 @@ def _outputs(build: Build) -> Outputs:
 
 def _passes(build: Build, progress: Progress) -> tuple[list[Claim], Counterexample | None]:
     """The passes of each part of the circuit; all else of it must be as it was traced."""
-    if bundle.TRACED_FILE not in build.files:
+    if store.TRACED_FILE not in build.files:
         return [_NO_TRACE], None
     traced, circuit = build.traced, build.circuit
     claims: list[Claim] = []

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from small_models import Chain, fitted
 
-from difflut.export.builds.bundle import Build
 from difflut.export.builds.make import make_build
+from difflut.export.builds.store import Build
 from difflut.export.interfaces.framing import Stream
 from difflut.input_format import InputFormat
 

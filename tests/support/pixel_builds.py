@@ -6,8 +6,8 @@ from functools import cache
 
 from convolutions import Plan, Step, made
 
-from difflut.export.builds.bundle import Build
 from difflut.export.builds.make import make_build
+from difflut.export.builds.store import Build
 from difflut.export.interfaces.framing import Stream
 from difflut.export.schedule.forms import Folded, Form, Streaming
 from difflut.input_format import InputFormat

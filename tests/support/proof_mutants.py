@@ -8,8 +8,8 @@ from functools import cache
 from convolutions import Plan, Stack, Step, made
 from small_models import Chain, fitted
 
-from difflut.export.builds.bundle import Build
 from difflut.export.builds.make import make_build
+from difflut.export.builds.store import Build
 
 Change = tuple[str, str, str]  # file, text, replacement of its first occurrence
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from difflut.export.builds.bundle import Build
+from difflut.export.builds.store import Build
 
 Match = re.Match[str]
 # Comments, and wires that only tell linters that something is not read, change nothing.

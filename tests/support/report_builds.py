@@ -10,9 +10,9 @@ import numpy as np
 from small_models import fitted, random_codes
 
 from difflut.check.records import RtlOutputs, keep
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import store
 from difflut.export.builds.make import make_build
+from difflut.export.builds.store import Build
 from difflut.export.circuit.simulate import simulate
 from difflut.models import BaseModel
 
@@ -22,7 +22,7 @@ SAMPLES, RANDOM = 60, 20
 def export(model: BaseModel, folder: Path, **options: Any) -> Build:
     """Write a build of a fitted model and return it."""
     made = make_build(model, **options)
-    bundle.write(made, folder)
+    store.write(made, folder)
     return made
 
 
@@ -98,6 +98,6 @@ def synthesis(build: Build) -> dict[str, Any]:
 
 def write_report(folder: Path, name: str, content: Any) -> None:
     """Put a report.json into the build's work folder."""
-    path = folder / bundle.WORK_FOLDER / name / "report.json"
+    path = folder / store.WORK_FOLDER / name / "report.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")

@@ -13,7 +13,7 @@ from tools import require_icarus
 from difflut.check.records import RtlOutputs, keep, kept
 from difflut.check.verification import verify
 from difflut.data import Split
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.circuit.simulate import simulate
 from difflut.files import WriteError
 
@@ -40,7 +40,7 @@ def test_verify_keeps_what_the_rtl_returned(tmp_path: Path, outputs: str) -> Non
         assert record.outputs.scores[:7].tolist() == expected.scores.tolist()
     else:
         assert record.outputs.scores is None
-    assert bundle.read(tmp_path / "größe").digest == build.digest
+    assert store.read(tmp_path / "größe").digest == build.digest
     # Comparing the netlist alone does not displace what was measured.
     verify(tmp_path / "größe", **{**options, "simulator": "none"})  # type: ignore[arg-type]
     assert [item.report["simulator"] for item in kept(tmp_path / "größe")] == ["icarus", "none"]

@@ -12,7 +12,7 @@ from small_models import Chain, fitted
 from tools import require_icarus, require_yosys
 
 from difflut.check.synthesis_check import NetlistCheck, check_netlist
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.make import export_model
 from difflut.export.errors import BundleError
 from difflut.export.flows import yosys
@@ -39,7 +39,7 @@ def test_netlists_of_all_families_compute_the_scores(tmp_path: Path, fpga: str) 
     found = check(build)
     assert found.ok and found.mismatches == 0 and found.first_mismatch == ""
     assert (found.images, found.random) == (0, 100)
-    assert found.latency_cycles == bundle.read(build).info.latency_cycles
+    assert found.latency_cycles == store.read(build).info.latency_cycles
     if fpga == "xc7":
         assert found.proof == "not attempted: the RTL itself instantiates cells of xc7"
     else:
@@ -64,7 +64,7 @@ def test_faulty_and_stale_netlists(tmp_path: Path) -> None:
     assert report.content["check"]["ok"] is False
 
     netlist.write_text(right)
-    report.path.write_text(report.path.read_text().replace(bundle.read(build).digest, "0" * 64))
+    report.path.write_text(report.path.read_text().replace(store.read(build).digest, "0" * 64))
     with pytest.raises(BundleError, match="is a synthesis of an earlier build; run difflut synth again"):
         check(build)
     shutil.rmtree(build / "work")

@@ -17,9 +17,9 @@ from tools import require_icarus, require_verilator
 from difflut.check.verification import VerificationReport, verify
 from difflut.data import Split
 from difflut.errors import ConfigError, DataError, InputShapeError
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import store
 from difflut.export.builds.make import make_build
+from difflut.export.builds.store import Build
 from difflut.export.circuit.names import find_node, net_name
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.simulate import simulate
@@ -48,7 +48,7 @@ def check(folder: Path, model: BaseModel, **options: object) -> VerificationRepo
 def test_right_rtl_agrees(tmp_path: Path, simulator: str) -> None:
     require_icarus() if simulator == "icarus" else require_verilator()
     model = fitted(Chain())
-    bundle.write(make_build(model), tmp_path / "net")
+    store.write(make_build(model), tmp_path / "net")
     report = check(tmp_path / "net", model, simulator=simulator)
     netlist, rtl = report.steps
     assert report.ok and report.simulator == simulator
@@ -57,13 +57,13 @@ def test_right_rtl_agrees(tmp_path: Path, simulator: str) -> None:
     assert rtl.accuracy == report.pytorch_accuracy["RTL"] == pytest.approx(20 / 30)
     assert netlist.accuracy == report.pytorch_accuracy["netlist"] == pytest.approx(26 / 40)
     # The build is still complete and unedited, and can be verified again.
-    assert bundle.read(tmp_path / "net").digest == report.digest
+    assert store.read(tmp_path / "net").digest == report.digest
 
 
 def test_without_a_simulator_only_the_netlist_is_compared(tmp_path: Path) -> None:
     model = fitted(Chain())
     made = make_build(model)
-    bundle.write(made, tmp_path / "net")
+    store.write(made, tmp_path / "net")
     report = check(tmp_path / "net", model, simulator="none")
     assert report.ok and report.simulator == "none" and report.latency_cycles is None
     assert [(step.name, step.images, step.random, step.mismatches) for step in report.steps] == [
@@ -71,7 +71,7 @@ def test_without_a_simulator_only_the_netlist_is_compared(tmp_path: Path) -> Non
     ]
     assert report.pytorch_accuracy == {"netlist": pytest.approx(26 / 40)}
     other = fitted(Chain(), seed=1).checkpoint_bytes(frozen=True)
-    bundle.write(Build.of(made.info, {**made.files, "verify/model.safetensors": other}), tmp_path / "other")
+    store.write(Build.of(made.info, {**made.files, "verify/model.safetensors": other}), tmp_path / "other")
     wrong = check(tmp_path / "other", model, simulator="none")
     assert not wrong.ok and wrong.steps[0].mismatches > 0
     with pytest.raises(ConfigError) as caught:
@@ -82,7 +82,7 @@ def test_without_a_simulator_only_the_netlist_is_compared(tmp_path: Path) -> Non
 def test_data_movement_reaches_the_rtl(tmp_path: Path) -> None:
     require_icarus()
     model = fitted(Moves())
-    bundle.write(make_build(model), tmp_path / "moves")
+    store.write(make_build(model), tmp_path / "moves")
     report = verify(
         tmp_path / "moves",
         data=None,
@@ -116,7 +116,7 @@ def test_random_networks_agree_in_pytorch_simulate_and_rtl(
 
     small_models.Drawn = Drawn  # type: ignore[attr-defined]
     folder = tmp_path / f"net{abs(hash((tuple(layers), classes, group, n, seed)))}"
-    bundle.write(make_build(fitted(Drawn(), seed)), folder)
+    store.write(make_build(fitted(Drawn(), seed)), folder)
     report = verify(folder, data=None, data_name="", simulator="icarus", model_class="small_models:Drawn", seed=seed)
     assert report.ok, report
 
@@ -134,7 +134,7 @@ def test_what_a_build_puts_out_is_compared(tmp_path: Path, fpga: str, outputs: s
     require_icarus()
     model = fitted(Chain())
     made = make_build(model, fpga=fpga, outputs=outputs)
-    bundle.write(made, tmp_path / "right")
+    store.write(made, tmp_path / "right")
     assert ("sim/xilinx_models.v" in made.files) == (fpga != "generic")
     report = check(tmp_path / "right", model)
     assert report.ok and report.compared == words
@@ -146,7 +146,7 @@ def test_what_a_build_puts_out_is_compared(tmp_path: Path, fpga: str, outputs: s
     first, last = (re.search(rf"in_bits\[[0-9:]+\](?=\)[^;]*out_scores\[{bits}\])", text) for bits in HALVES)
     assert first and last
     wrong = text[: first.start()] + last[0] + text[first.end() : last.start()] + first[0] + text[last.end() :]
-    bundle.write(Build.of(made.info, {**made.files, name: wrong.encode()}), tmp_path / "wrong")
+    store.write(Build.of(made.info, {**made.files, name: wrong.encode()}), tmp_path / "wrong")
     report = check(tmp_path / "wrong", model)
     assert not report.ok and report.steps[1].mismatches > 0
 
@@ -200,7 +200,7 @@ def test_wrong_rtl_is_caught_and_located(tmp_path: Path, mutate: Callable[[Netli
     codes = labelled(model).x.numpy()
     right = simulate(made.circuit.body, codes).scores
     mutant, cell = next(pair for pair in mutate(made.circuit.body) if (simulate(pair[0], codes).scores != right).any())
-    bundle.write(with_rtl_of(mutant, made), tmp_path / "net")
+    store.write(with_rtl_of(mutant, made), tmp_path / "net")
     report = check(tmp_path / "net", model, model_class="small_models:NarrowChain")
     netlist, rtl = report.steps
     assert not report.ok
@@ -220,7 +220,7 @@ def test_ties_go_to_the_lowest_index_and_a_wrong_tie_break_is_caught(tmp_path: P
     classes = predict(model, random_codes(model, 200)).argmax(dim=1)
     assert set(classes.tolist()) <= {0, 2}
     made = make_build(model)
-    bundle.write(made, tmp_path / "right")
+    store.write(made, tmp_path / "right")
     assert check(tmp_path / "right", model, model_class="small_models:Ties").ok
 
     name = "rtl/chain_argmax.v"
@@ -228,7 +228,7 @@ def test_ties_go_to_the_lowest_index_and_a_wrong_tie_break_is_caught(tmp_path: P
     # The comparison that decides the index: the later class wins only if strictly larger.
     wrong = re.sub(r" > ", " >= ", text)
     assert wrong != text
-    bundle.write(Build.of(made.info, {**made.files, name: wrong.encode()}), tmp_path / "wrong")
+    store.write(Build.of(made.info, {**made.files, name: wrong.encode()}), tmp_path / "wrong")
     report = check(tmp_path / "wrong", model, model_class="small_models:Ties")
     rtl = report.steps[1]
     assert not report.ok and rtl.mismatches > 0
@@ -241,7 +241,7 @@ def test_wrong_netlist_is_caught(tmp_path: Path) -> None:
     model, other = fitted(Chain(), seed=0), fitted(Chain(), seed=1)
     made = make_build(model)
     swapped = {**made.files, "verify/model.safetensors": other.checkpoint_bytes(frozen=True)}
-    bundle.write(Build.of(made.info, swapped), tmp_path / "net")
+    store.write(Build.of(made.info, swapped), tmp_path / "net")
     report = check(tmp_path / "net", other)
     assert not report.ok
     assert all(step.mismatches > 0 for step in report.steps)
@@ -249,7 +249,7 @@ def test_wrong_netlist_is_caught(tmp_path: Path) -> None:
 
 def test_edited_build_is_refused_not_verified(tmp_path: Path) -> None:
     model = fitted(Chain())
-    bundle.write(make_build(model), tmp_path / "net")
+    store.write(make_build(model), tmp_path / "net")
     with (tmp_path / "net" / "rtl" / "chain.v").open("a") as file:
         file.write("// edited\n")
     with pytest.raises(BundleError, match="differs from what was exported"):
@@ -258,7 +258,7 @@ def test_edited_build_is_refused_not_verified(tmp_path: Path) -> None:
 
 def test_checking_nothing_is_an_error(tmp_path: Path) -> None:
     model = fitted(Chain())
-    bundle.write(make_build(model), tmp_path / "net")
+    store.write(make_build(model), tmp_path / "net")
     with pytest.raises(ConfigError, match="samples is 0; at least 1 sample must be checked"):
         check(tmp_path / "net", model, samples=0)
     nothing = Split(torch.zeros(0, 6, dtype=torch.int32), torch.zeros(0, dtype=torch.int64))
@@ -267,7 +267,7 @@ def test_checking_nothing_is_an_error(tmp_path: Path) -> None:
 
 
 def test_data_of_another_shape(tmp_path: Path) -> None:
-    bundle.write(make_build(fitted(Chain())), tmp_path / "net")
+    store.write(make_build(fitted(Chain())), tmp_path / "net")
     images = Split(torch.zeros(3, 28, 28, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64))
     with pytest.raises(InputShapeError, match=r"samples of shape \(28, 28\); model 'chain' takes 6 features a sample"):
         verify(tmp_path / "net", data=images, data_name="images", model_class=MODEL)
@@ -275,6 +275,6 @@ def test_data_of_another_shape(tmp_path: Path) -> None:
 
 def test_model_of_ones_own_must_be_named(tmp_path: Path) -> None:
     model = fitted(Chain())
-    bundle.write(make_build(model), tmp_path / "net")
+    store.write(make_build(model), tmp_path / "net")
     with pytest.raises(BundleError, match=r"--model module:Class \(it was exported as small_models:Chain\)"):
         check(tmp_path / "net", model, model_class=None)

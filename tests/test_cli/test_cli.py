@@ -16,8 +16,8 @@ from small_models import Chain, Custom, fitted
 from tools import require_package
 
 import difflut
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import store
+from difflut.export.builds.store import Build
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_export_of_the_main_job(
     status, out, _ = run(capsys, "export", "mnist_fc_8k_dwn", "--target", "verilog")
     assert status == 0
     assert "next: difflut verify build/mnist_fc_8k_dwn" in out
-    assert bundle.read("build/mnist_fc_8k_dwn").info.model.nodes == 8000
+    assert store.read("build/mnist_fc_8k_dwn").info.model.nodes == 8000
 
 
 def test_export_and_verify_a_model_of_ones_own(
@@ -111,7 +111,7 @@ def test_failed_check_is_status_1(capsys: pytest.CaptureFixture[str], tmp_path: 
     require_icarus()
     made = make_build(fitted(Chain()))
     other = fitted(Chain(), seed=1).checkpoint_bytes(frozen=True)
-    bundle.write(Build.of(made.info, {**made.files, "verify/model.safetensors": other}), tmp_path / "net")
+    store.write(Build.of(made.info, {**made.files, "verify/model.safetensors": other}), tmp_path / "net")
     status, out, _ = run(
         capsys, "verify", tmp_path / "net", "--model", "small_models:Chain", "--random-only", "--simulator", "icarus"
     )
@@ -123,14 +123,14 @@ def test_verify_without_a_simulator(capsys: pytest.CaptureFixture[str], tmp_path
     from difflut.export.builds.make import make_build
 
     made = make_build(fitted(Chain()))
-    bundle.write(made, tmp_path / "net")
+    store.write(made, tmp_path / "net")
     arguments = ["verify", tmp_path / "net", "--model", "small_models:Chain", "--random-only", "--simulator", "none"]
     status, out, _ = run(capsys, *arguments)
     assert status == 0
     assert "the RTL was not run; give --simulator verilator or icarus for that" in out
     assert "the netlist agrees bit for bit" in out
     other = fitted(Chain(), seed=1).checkpoint_bytes(frozen=True)
-    bundle.write(Build.of(made.info, {**made.files, "verify/model.safetensors": other}), tmp_path / "net")
+    store.write(Build.of(made.info, {**made.files, "verify/model.safetensors": other}), tmp_path / "net")
     status, out, _ = run(capsys, *arguments)
     assert status == 1 and "DIFFERS from PyTorch" in out
 
@@ -299,7 +299,7 @@ def test_full_disk(
 ) -> None:
     arguments = ["export", custom, "--model", "small_models:Custom", "--out", tmp_path / "net"]
     assert run(capsys, *arguments)[0] == 0
-    before = bundle.read(tmp_path / "net").digest
+    before = store.read(tmp_path / "net").digest
 
     def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
@@ -308,7 +308,7 @@ def test_full_disk(
     status, _, err = run(capsys, *arguments)
     monkeypatch.undo()
     assert status == 2 and "No space left on device; choose a place that is writable and has space" in err
-    assert bundle.read(tmp_path / "net").digest == before
+    assert store.read(tmp_path / "net").digest == before
     assert sorted(os.listdir(tmp_path)) == sorted([custom.name, "net"])
 
 

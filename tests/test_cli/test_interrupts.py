@@ -13,14 +13,14 @@ from small_models import Chain, fitted
 from tool_family import COMMAND, all_end, is_running, started
 
 from difflut.cli import main
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.make import make_build
 from difflut.export.flows.reports import find_reports
 
 
 @pytest.fixture
 def build(tmp_path: Path) -> Path:
-    bundle.write(make_build(fitted(Chain())), tmp_path / "net")
+    store.write(make_build(fitted(Chain())), tmp_path / "net")
     return tmp_path / "net"
 
 

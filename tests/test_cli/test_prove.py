@@ -12,9 +12,9 @@ from command_line import run
 from small_models import NarrowChain, fitted
 from tools import require_icarus, require_prover
 
-from difflut.export.builds import bundle
 from difflut.export.builds import make as exporter
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import store
+from difflut.export.builds.store import Build
 from difflut.export.proof import build as proof
 from difflut.export.proof.build import read_report
 
@@ -43,7 +43,7 @@ def test_a_right_build_is_proved_in_one_go_with_the_export(
     assert status == 0
     assert "proved     argmax: the class is the index of the largest score" in out
     assert "proved: the RTL equals the traced model for all inputs" in out
-    digest = bundle.read(tmp_path / "net").digest
+    digest = store.read(tmp_path / "net").digest
     stored = read_report(tmp_path / "net")
     assert stored is not None and stored["ok"] is True and stored["date"] and stored["digest"] == digest
     status, out, _ = run(capsys, "prove", str(tmp_path / "net"), "--json")
@@ -58,8 +58,8 @@ def test_a_wrong_build_gives_an_input_that_the_simulator_confirms(
     require_prover()
     require_icarus()
     made = exporter.make_build(fitted(NarrowChain()))
-    bundle.write(made, tmp_path / "right")
-    bundle.write(broken(made), tmp_path / "wrong")
+    store.write(made, tmp_path / "right")
+    store.write(broken(made), tmp_path / "wrong")
     status, out, _ = run(capsys, "prove", str(tmp_path / "wrong"))
     assert status == 1
     assert "refuted    argmax: the class is the index of the largest score, the lowest of equals" in out
@@ -91,7 +91,7 @@ def test_an_export_that_is_not_proved_stays_and_fails(
     status, out, err = run(capsys, *arguments)
     assert status == 1 and "NOT PROVED" in out
     assert err.endswith(f"the build stays in {out_dir}, but it is not proved to compute what the model does\n")
-    assert bundle.read(out_dir).info.name == "chain"
+    assert store.read(out_dir).info.name == "chain"
     status, out, _ = run(capsys, *arguments, "--json")
     assert status == 1 and json.loads(out)["proof"]["ok"] is False
 
@@ -100,8 +100,8 @@ def test_a_netlist_that_is_not_what_was_traced_is_refuted(tmp_path: Path) -> Non
     """The netlist and the RTL agree, but the passes changed the function: only the traced netlist can tell."""
     require_prover()
     first, second = (exporter.make_build(fitted(NarrowChain(), seed)) for seed in (0, 1))
-    traced = {bundle.TRACED_FILE: first.files[bundle.TRACED_FILE]}
-    bundle.write(Build.of(second.info, {**second.files, **traced}), tmp_path / "net")
+    traced = {store.TRACED_FILE: first.files[store.TRACED_FILE]}
+    store.write(Build.of(second.info, {**second.files, **traced}), tmp_path / "net")
     report = proof.prove(tmp_path / "net")
     assert not report.ok
     assert [claim.subject for claim in report.claims if claim.verdict != "proved"] == ["pass stages"]
@@ -111,8 +111,8 @@ def test_a_netlist_that_is_not_what_was_traced_is_refuted(tmp_path: Path) -> Non
 def test_a_build_without_the_traced_netlist_is_not_proved(tmp_path: Path) -> None:
     require_prover()
     made = exporter.make_build(fitted(NarrowChain()))
-    files = {name: content for name, content in made.files.items() if name != bundle.TRACED_FILE}
-    bundle.write(Build.of(made.info, files), tmp_path / "net")
+    files = {name: content for name, content in made.files.items() if name != store.TRACED_FILE}
+    store.write(Build.of(made.info, files), tmp_path / "net")
     report = proof.prove(tmp_path / "net")
     assert [claim.detail for claim in report.claims if claim.verdict != "proved"] == [
         "the build has no verify/traced.txt.xz; export again with this version"
@@ -123,7 +123,7 @@ def test_usage_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     require_prover()
     status, _, err = run(capsys, "prove", str(tmp_path))
     assert status == 2 and "has no build.json" in err
-    bundle.write(exporter.make_build(fitted(NarrowChain())), tmp_path / "net")
+    store.write(exporter.make_build(fitted(NarrowChain())), tmp_path / "net")
     (tmp_path / "bad.npz").write_bytes(b"nothing")
     status, _, err = run(capsys, "verify", str(tmp_path / "net"), "--replay", str(tmp_path / "bad.npz"))
     assert status == 2 and "no stored counterexample" in err

@@ -17,7 +17,7 @@ from report_builds import complete, export
 from small_models import Chain, SmallImages, fitted
 from tools import require_package
 
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_a_page_in_the_build(build: Path, capsys: pytest.CaptureFixture[str]) ->
     assert not re.findall(r"<script|<link(?! rel=\"icon\" href=\"data:)|@import|url\((?!#)", text)
     assert {value[:5] for value in re.findall(r'(?:src|href)="([^"#][^"]*)', text)} <= {"data:"}
     shown = words(text)
-    digest = bundle.read(build).digest
+    digest = store.read(build).digest
     for expected in (
         "20 LUTs synthesised: Yosys 0.70, ecp5",
         "75.00 % measured on the RTL: 60 samples of made-up samples",
@@ -63,7 +63,7 @@ def test_a_page_in_the_build(build: Path, capsys: pytest.CaptureFixture[str]) ->
         assert expected in shown, expected
     assert "Not in this report" not in shown
     # The page is no part of the export: the build is still whole.
-    assert bundle.read(build).digest == digest
+    assert store.read(build).digest == digest
 
 
 def test_the_same_build_gives_the_same_page(build: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,7 +114,7 @@ def test_against_another_build(build: Path, tmp_path: Path, capsys: pytest.Captu
     assert status == 0
     assert "FPGA family xcup generic" in shown and "pipeline auto levels" in shown
     assert "accuracy, RTL – 75.00 % –" in shown
-    here, there = (bundle.read(folder).info.latency_cycles for folder in (tmp_path / "other", build))
+    here, there = (store.read(folder).info.latency_cycles for folder in (tmp_path / "other", build))
     assert here < there
     percent = f"{100 * (here - there) / there:.1f}".replace("-", "−")
     cycles = "cycle" if there - here == 1 else "cycles"

@@ -15,8 +15,8 @@ from command_line import run
 from report_builds import export
 from small_models import Chain, Moves, fitted
 
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import store
+from difflut.export.builds.store import Build
 from difflut.export.circuit.simulate import simulate_nets
 from difflut.inspect.circuits import open_circuit
 
@@ -47,7 +47,7 @@ def value(function: str, bits: list[bool]) -> bool:
 
 def test_the_words_say_what_the_node_computes(build: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Inputs by name, function and table give the node's value on random codes, for every node of the second layer."""
-    netlist = bundle.read(build).circuit.body
+    netlist = store.read(build).circuit.body
     codes = np.random.default_rng(0).integers(0, 256, (50, 4))
     nets = simulate_nets(netlist, codes)
     named = {
@@ -82,7 +82,7 @@ def test_the_words_say_what_the_node_computes(build: Path, capsys: pytest.Captur
 
 def test_what_a_node_reaches(build: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Counted bits that change when the node is inverted, on all comparator patterns, are among those it reaches."""
-    netlist = bundle.read(build).circuit.body
+    netlist = store.read(build).circuit.body
     codes = np.array(list(itertools.product((0, 60, 120, 180, 255), repeat=4)))
     group = np.repeat(np.arange(4), np.diff(netlist.head.offsets))
     total = 0
@@ -168,8 +168,8 @@ def test_a_node_that_the_passes_removed(tmp_path: Path, capsys: pytest.CaptureFi
     netlist = made.circuit.body
     nodes = netlist.lut_node.copy()
     nodes[(netlist.lut_layer == 2) & (nodes == 3)] = 9  # L2.3 is no more, L2.9 is
-    files = {**made.files, bundle.NETLIST_FILE: to_text(Circuit.of(netlist.with_(lut_node=nodes))).encode()}
-    bundle.write(Build.of(made.info, files), tmp_path / "net")
+    files = {**made.files, store.NETLIST_FILE: to_text(Circuit.of(netlist.with_(lut_node=nodes))).encode()}
+    store.write(Build.of(made.info, files), tmp_path / "net")
     status, _, err = run(capsys, "show", tmp_path / "net", "--node", "L2.3")
     assert status == 2
     start = (

@@ -15,8 +15,8 @@ from small_models import Chain, SmallImages, fitted
 from tools import require_package
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import store
+from difflut.export.builds.store import Build
 from difflut.input_format import InputFormat
 from difflut.inspect.circuits import open_circuit
 from difflut.inspect.input_trace import load_codes, quantised, trace_input
@@ -138,9 +138,9 @@ def test_what_people_see(build: Path, tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_a_circuit_that_differs_is_a_failure(build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The traced netlist of another model beside the emitted one."""
-    first, other = bundle.read(build), export(fitted(Images(), seed=1), tmp_path / "other")
-    files = {**other.files, bundle.TRACED_FILE: first.files[bundle.TRACED_FILE]}
-    bundle.write(Build.of(other.info, files), tmp_path / "net")
+    first, other = store.read(build), export(fitted(Images(), seed=1), tmp_path / "other")
+    files = {**other.files, store.TRACED_FILE: first.files[store.TRACED_FILE]}
+    store.write(Build.of(other.info, files), tmp_path / "net")
     np.save(tmp_path / "codes.npy", np.arange(0, 200, 10, dtype=np.uint8))
     status, out, _ = run(capsys, "trace-input", tmp_path / "net", "--image", tmp_path / "codes.npy")
     assert status == 1 and "  emitted netlist: DIFFERS" in out

@@ -13,7 +13,7 @@ from tools import require_icarus, require_verilator
 from difflut.check.verification import verify
 from difflut.data import Split
 from difflut.errors import ConfigError
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.make import make_build
 from difflut.export.circuit.rules import check
 from difflut.export.circuit.simulate import simulate
@@ -110,7 +110,7 @@ def test_small_design_agrees_in_rtl(tmp_path: Path, simulator: str) -> None:
     """Fully unrolled, every score and class against PyTorch."""
     require_icarus() if simulator == "icarus" else require_verilator()
     model = fitted(SmallImages())
-    bundle.write(make_build(model), tmp_path / "net")
+    store.write(make_build(model), tmp_path / "net")
     codes = random_codes(model, 30, seed=2)
     data = Split(codes, predict(model, codes).argmax(dim=1))
     report = verify(

@@ -12,9 +12,9 @@ from report_builds import complete, export, outputs_of, synthesis, verification,
 from small_models import Chain, SmallImages, fitted
 
 from difflut.check.records import RtlOutputs, keep, kept
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import store
 from difflut.export.builds.info import Pixels
+from difflut.export.builds.store import Build
 from difflut.export.errors import BundleError
 from difflut.export.families.registry import find_family
 from difflut.export.schedule.estimate import LutEstimate, estimate_luts
@@ -306,4 +306,4 @@ def test_signed_codes(tmp_path: Path) -> None:
     facts = facts_of(tmp_path / "net", Chain(input_format=InputFormat(4, True, 2.0)))
     assert facts.netlist.input.lowest == -8
     assert facts.info.input.signed
-    assert synthesis(bundle.read(tmp_path / "net"))["digest"] == facts.digest
+    assert synthesis(store.read(tmp_path / "net"))["digest"] == facts.digest

@@ -27,11 +27,11 @@ from convolutions import Plan, Step
 from convolutions import made as made_convolution
 from small_models import Chain, fitted
 
-from difflut.export.builds import bundle, design_info
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import design_info, store
 from difflut.export.builds.design_info import DESIGN_FILE
 from difflut.export.builds.info import from_bytes
 from difflut.export.builds.make import make_build
+from difflut.export.builds.store import Build
 from difflut.export.builds.values import check_file_names, check_hdl, check_netlist_text
 from difflut.export.errors import BundleError
 from difflut.export.interfaces.framing import Stream
@@ -403,7 +403,7 @@ def test_links_and_special_files_are_refused(
 def test_a_build_behind_a_link_of_the_user_is_one(tmp_path: Path) -> None:
     written(tmp_path / "net", builds()["plain"])
     (tmp_path / "link").symlink_to("net")
-    assert bundle.read(tmp_path / "link").digest == bundle.read(tmp_path / "net").digest
+    assert store.read(tmp_path / "link").digest == store.read(tmp_path / "net").digest
 
 
 HDL = (
@@ -465,15 +465,15 @@ def test_other_kinds_of_builds_are_refused_alike(
 def test_a_directory_with_a_line_end_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "a\nb"
     with pytest.raises(BundleError, match=r"a\\nb': has a line end"):
-        bundle.write(builds()["plain"], folder)
+        store.write(builds()["plain"], folder)
     assert not folder.exists()
     written(folder, builds()["plain"])
     with pytest.raises(BundleError, match=r"a\\nb': has a line end"):
-        bundle.read(folder)
+        store.read(folder)
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     for kind, build in builds().items():
-        bundle.write(build, tmp_path / kind)
-        assert bundle.read(tmp_path / kind).digest == build.digest
+        store.write(build, tmp_path / kind)
+        assert store.read(tmp_path / kind).digest == build.digest
         shutil.rmtree(tmp_path / kind)

@@ -21,9 +21,9 @@ from difflut import quoting
 from difflut.check.builds import open_build
 from difflut.check.records import kept
 from difflut.errors import ConfigError
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import store
 from difflut.export.builds.make import export_model, make_build
+from difflut.export.builds.store import Build
 from difflut.export.builds.stored import FLOW_REPORT, PROOF_REPORT, VERIFICATION, fits
 from difflut.export.errors import BundleError
 from difflut.export.flows.reports import find_reports
@@ -143,7 +143,7 @@ NAME = "x\"'; touch P; $(touch P) `touch P` ``` [exec touch P] <script>1</script
 def test_a_model_of_any_name_gives_texts_that_parse(tmp_path: Path) -> None:
     info = {"data": f"{NAME}\n! touch P\n", NAME: NAME, "note": "a\u2028b\x1b[2J"}
     folder = export_model(named(NAME, info), tmp_path / "net")
-    build = bundle.read(folder)
+    build = store.read(folder)
     top = build.info.name
     assert build.info.model.name == NAME and build.info.model.trained == info
     core = pyyaml.safe_load((folder / f"{top}.core").read_text(encoding="utf-8"))
@@ -255,7 +255,7 @@ def _places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 )
 def test_stored_outputs_are_data(tmp_path: Path, arrays: dict[str, Any]) -> None:
     build = make_build(fitted(Chain()))
-    bundle.write(build, tmp_path / "net")
+    store.write(build, tmp_path / "net")
     place = tmp_path / "net" / "work" / "verify-icarus"
     place.mkdir(parents=True)
     (place / "report.json").write_text(json.dumps(verification(build, None)))
@@ -280,7 +280,7 @@ def test_the_class_in_a_build_is_no_code(tmp_path: Path) -> None:
     (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'P')!r}, 'w')\n")
     build = make_build(fitted(Chain()))
     evil = msgspec.structs.replace(build.info.model, class_name="evil:Net; touch P")
-    bundle.write(Build(msgspec.structs.replace(build.info, model=evil), build.files), tmp_path / "net")
+    store.write(Build(msgspec.structs.replace(build.info, model=evil), build.files), tmp_path / "net")
     with pytest.raises(BundleError, match="name its class with --model module:Class"):
         open_build(tmp_path / "net")
     from difflut.report import read_facts

@@ -16,9 +16,9 @@ from tools import require_icarus, require_verilator
 from difflut.check.builds import axi_interface
 from difflut.check.verification import verify
 from difflut.errors import ConfigError
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import store
 from difflut.export.builds.frames import streams_of
+from difflut.export.builds.store import Build
 from difflut.export.circuit.simulate import Outputs, simulate
 from difflut.sim import Comparison, ProtocolError, RtlResult, compare, run_axi
 from difflut.sim import axi as axi_module
@@ -38,7 +38,7 @@ def expected(made: Build) -> Outputs:
 
 def run(made: Build, folder: Path, **options: object) -> tuple[RtlResult, Comparison]:
     require_icarus()
-    bundle.write(made, folder / "net")
+    store.write(made, folder / "net")
     sources = sorted((folder / "net" / "rtl").glob("*.v"))
     arguments = {"simulator": "icarus", "build_dir": folder / "work", **options}
     result = run_axi(sources, axi_interface(made), codes(), **arguments)  # type: ignore[arg-type]
@@ -128,7 +128,7 @@ def test_the_stimulus_holds_what_it_should(tmp_path: Path, monkeypatch: pytest.M
 def test_verify_runs_the_streams(simulator: str, tmp_path: Path) -> None:
     require_icarus() if simulator == "icarus" else require_verilator()
     made = axi_build("class")
-    bundle.write(made, tmp_path / "net")
+    store.write(made, tmp_path / "net")
     report = verify(tmp_path / "net", data=None, data_name="", simulator=simulator, model_class=MODEL)
     assert report.ok and report.build == "chain" and report.compared == "class"
     assert report.latency_cycles == streams_of(made.info).latency_cycles
@@ -143,10 +143,10 @@ def test_a_fault_in_the_core_is_located(tmp_path: Path) -> None:
     assert found is not None
     bits, table = int(found[1]), int(found[2], 16)
     text = text.replace(found[0], f"T0 = {bits}'h{table ^ (1 << bits) - 1:x};")
-    bundle.write(Build.of(made.info, {**made.files, name: text.encode()}), tmp_path / "net")
+    store.write(Build.of(made.info, {**made.files, name: text.encode()}), tmp_path / "net")
     report = verify(tmp_path / "net", data=None, data_name="", simulator="icarus", model_class=MODEL)
     assert not report.ok and "first wrong node: " in str(report.steps[-1].first_mismatch)
-    bundle.write(broken("swapped lanes"), tmp_path / "wrapper")
+    store.write(broken("swapped lanes"), tmp_path / "wrapper")
     report = verify(tmp_path / "wrapper", data=None, data_name="", simulator="icarus", model_class=MODEL)
     assert (
         "every comparator and node is right, so the fault lies in the group sum, the argmax, the control or the streams"
@@ -158,7 +158,7 @@ def test_bad_codes_and_interfaces(tmp_path: Path) -> None:
     require_icarus()
     made = axi_build("narrow")
     interface = axi_interface(made)
-    bundle.write(made, tmp_path / "net")
+    store.write(made, tmp_path / "net")
     sources = sorted((tmp_path / "net" / "rtl").glob("*.v"))
     with pytest.raises(ConfigError, match=r"codes must have the shape \(samples, 6\), got \(3, 7\)"):
         run_axi(sources, interface, np.zeros((3, 7), int), simulator="icarus", build_dir=tmp_path)

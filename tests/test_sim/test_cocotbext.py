@@ -13,9 +13,9 @@ from pixel_builds import pixel_build
 from tools import require_icarus, require_package
 
 from difflut.check.builds import axi_interface
-from difflut.export.builds import bundle, pack_samples
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import pack_samples, store
 from difflut.export.builds.frames import framing_of, registers_of
+from difflut.export.builds.store import Build
 from difflut.export.circuit.simulate import simulate
 from difflut.sim import ToolFailure
 from difflut.sim.runner import Bench, build
@@ -27,7 +27,7 @@ def run(made: Build, folder: Path, seed: int = 0) -> int:
     """Run the bench; how many results it compared."""
     require_icarus()
     require_package("cocotbext.axi", "dev")
-    bundle.write(made, folder / "net")
+    store.write(made, folder / "net")
     interface, framing = axi_interface(made), framing_of(made.info)
     form = made.circuit.input
     codes = np.random.default_rng(seed).integers(form.lowest, form.highest + 1, (12, form.features))

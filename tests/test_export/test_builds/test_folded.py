@@ -15,10 +15,10 @@ from tools import require_icarus, require_verilator
 from difflut.check.verification import VerificationReport, verify
 from difflut.data import Split
 from difflut.errors import ConfigError
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import store
 from difflut.export.builds.info import BankInfo, Pixels
 from difflut.export.builds.make import make_build
+from difflut.export.builds.store import Build
 from difflut.export.schedule.forms import Folded, Form, Streaming
 from difflut.sim import ProtocolError
 from difflut.training import predict_scores
@@ -26,7 +26,7 @@ from difflut.training import predict_scores
 
 def verified(build: Build, folder: Path, simulator: str = "icarus") -> VerificationReport:
     """Verify a build on 8 labelled images and random ones."""
-    bundle.write(build, folder / "net")
+    store.write(build, folder / "net")
     model = made(LONG)
     codes = random_codes(model, 8, seed=3)
     return verify(
@@ -139,7 +139,7 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert status == 0
     assert "dense part: 2 LUTs a cycle for 25 cycles, with 3200 bits of tables" in out
     assert "an image of 16 pixels every 25 cycles" in out
-    assert bundle.read(tmp_path / "net").info.schedule.form == "folded"
+    assert store.read(tmp_path / "net").info.schedule.form == "folded"
     for wrong in ("folded=0", "folded=x", "folded", "folded=-3", "fold=4"):
         status, _, error = command(capsys, *arguments, "--conv", wrong)
         assert status == 2

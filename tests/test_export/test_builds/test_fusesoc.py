@@ -8,7 +8,7 @@ import pytest
 import yaml
 from small_models import Chain, fitted
 
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.make import export_model
 from difflut.export.errors import BundleError
 
@@ -23,7 +23,7 @@ def test_the_core_file_names_every_source(tmp_path: Path, fpga: str, tool: str |
     core = yaml.safe_load(text)
     vendor, library, name, version = core["name"].split(":")
     assert (vendor, library, name) == ("difflut", "generated", "chain") and version
-    build = bundle.read(folder)
+    build = store.read(folder)
     listed = {file for fileset in core["filesets"].values() for file in fileset["files"]}
     assert listed == {name for name in build.files if name.endswith(".v")}
     assert core["filesets"]["rtl"]["files"] == list(build.rtl)
@@ -38,4 +38,4 @@ def test_an_edited_core_file_is_an_edited_build(tmp_path: Path) -> None:
     with (folder / "chain.core").open("a") as file:
         file.write("# edited\n")
     with pytest.raises(BundleError, match=r"chain\.core: differs from what was exported"):
-        bundle.read(folder)
+        store.read(folder)

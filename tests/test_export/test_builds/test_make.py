@@ -13,9 +13,9 @@ from tools import require_icarus
 
 from difflut.check.verification import verify
 from difflut.errors import ConfigError
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import MODEL_FILE, NETLIST_FILE, Build
+from difflut.export.builds import store
 from difflut.export.builds.make import export_model, make_build
+from difflut.export.builds.store import MODEL_FILE, NETLIST_FILE, Build
 from difflut.export.families.registry import find_family
 from difflut.export.schedule.pipelining import Pipeline, parse_plan
 from difflut.export.schedule.timing import analyse
@@ -70,7 +70,7 @@ def test_readme_is_complete() -> None:
 def test_export_writes_a_build(tmp_path: Path) -> None:
     model = fitted(Chain())
     assert export_model(model, tmp_path / "net") == tmp_path / "net"
-    assert bundle.read(tmp_path / "net").digest == make_build(model).digest
+    assert store.read(tmp_path / "net").digest == make_build(model).digest
 
 
 def test_unknown_target_and_interface() -> None:
@@ -115,7 +115,7 @@ def test_the_estimate_in_the_build(fpga: str) -> None:
 @pytest.mark.parametrize("spec", ["levels", "encoder,2,argmax2", "1", "sum1", "argmax2"])
 def test_the_latency_in_the_build_is_the_measured_one(spec: str, tmp_path: Path) -> None:
     require_icarus()
-    bundle.write(make_build(fitted(Chain()), pipeline=spec), tmp_path)
+    store.write(make_build(fitted(Chain()), pipeline=spec), tmp_path)
     report = verify(tmp_path, data=None, data_name="", simulator="icarus", model_class="small_models:Chain")
     assert report.ok
     assert report.latency_cycles == make_build(fitted(Chain()), pipeline=spec).info.latency_cycles
@@ -130,7 +130,7 @@ def test_a_fault_behind_an_unusual_pipeline_is_located(tmp_path: Path) -> None:
     plan = parse_plan("1,argmax2", levels_of(netlist))
     wrong = emit(netlist.with_(lut_tables=tables), **emit_options(plan))
     rtl = {f"rtl/{name}": text.encode() for name, text in wrong.files.items()}
-    bundle.write(Build.of(made.info, {**made.files, **rtl}), tmp_path)
+    store.write(Build.of(made.info, {**made.files, **rtl}), tmp_path)
     report = verify(tmp_path, data=None, data_name="", simulator="icarus", model_class="small_models:Chain")
     assert not report.ok
     assert "first wrong node: " in str(report.steps[-1].first_mismatch)

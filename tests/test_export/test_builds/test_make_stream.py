@@ -18,10 +18,10 @@ from difflut.check.replay import replay
 from difflut.check.verification import verify
 from difflut.data import Split
 from difflut.errors import ConfigError
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import NETLIST_FILE
+from difflut.export.builds import store
 from difflut.export.builds.info import Pixels
 from difflut.export.builds.make import make_build
+from difflut.export.builds.store import NETLIST_FILE
 from difflut.export.flows.shell import make_shell
 from difflut.export.schedule.forms import Streaming
 from difflut.files import write_atomically
@@ -41,8 +41,8 @@ def test_same_model_same_bytes() -> None:
 
 
 def test_build_json(tmp_path: Path) -> None:
-    bundle.write(make_build(made(TWO), form="streaming"), tmp_path / "net")
-    build = bundle.read(tmp_path / "net")
+    store.write(make_build(made(TWO), form="streaming"), tmp_path / "net")
+    build = store.read(tmp_path / "net")
     info = build.info
     assert info.input.features == 2 and info.input.shape == (2, 6, 5)
     described = info.schedule
@@ -59,8 +59,8 @@ def test_build_json(tmp_path: Path) -> None:
 
 
 def test_build_json_of_several_pixels_a_cycle(tmp_path: Path) -> None:
-    bundle.write(make_build(made(TWO), form=Streaming(2)), tmp_path / "net")
-    build = bundle.read(tmp_path / "net")
+    store.write(make_build(made(TWO), form=Streaming(2)), tmp_path / "net")
+    build = store.read(tmp_path / "net")
     info = build.info
     assert (info.input.features, info.input.shape) == (2 * 2, (2, 6, 5))
     described = info.schedule
@@ -95,14 +95,14 @@ def test_build_json_of_several_pixels_a_cycle(tmp_path: Path) -> None:
 def test_verify(tmp_path: Path, simulator: str, pixels: int) -> None:
     require_icarus() if simulator == "icarus" else require_verilator()
     model = made(PLAN)
-    bundle.write(make_build(model, form=Streaming(pixels)), tmp_path / "net")
+    store.write(make_build(model, form=Streaming(pixels)), tmp_path / "net")
     codes = random_codes(model, 12, seed=3)
     labels = predict_scores(model, codes)[1]
     report = verify(
         tmp_path / "net", data=Split(codes, labels), data_name="random", samples=10, simulator=simulator,
         model_class="convolutions:Stack",
     )  # fmt: skip
-    assert report.ok and report.latency_cycles == bundle.read(tmp_path / "net").info.latency_cycles
+    assert report.ok and report.latency_cycles == store.read(tmp_path / "net").info.latency_cycles
     assert [(step.images, step.random, step.accuracy) for step in report.steps] == [(12, 100, 1.0), (10, 100, 1.0)]
 
 
@@ -187,7 +187,7 @@ def test_zoo_model_on_20_images(tmp_path: Path) -> None:
     require_verilator()
     model = get_model("cifar10_conv", pretrained=True)
     streamed = make_build(model, form="streaming")
-    bundle.write(streamed, tmp_path / "net")
+    store.write(streamed, tmp_path / "net")
     codes = random_codes(model, 20, seed=6)
     # Half of the images smooth, as photographs are, so that kernels see more than noise.
     small = torch.rand(10, 3, 5, 5, generator=torch.Generator().manual_seed(0))
@@ -206,7 +206,7 @@ def test_zoo_model_on_20_images(tmp_path: Path) -> None:
 
 
 def test_there_is_nothing_to_replay(tmp_path: Path) -> None:
-    bundle.write(make_build(made(PLAN), form="streaming"), tmp_path / "net")
+    store.write(make_build(made(PLAN), form="streaming"), tmp_path / "net")
     with pytest.raises(ConfigError) as refused:
         replay(tmp_path / "net", tmp_path / "counterexample.npz")
     assert str(refused.value) == (
@@ -231,7 +231,7 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     arguments = [str(tmp_path / "stack.safetensors"), "--model", "convolutions:Stack", "--conv", "streaming"]
     status, out, _ = command(capsys, "export", *arguments, "--out", str(tmp_path / "net"))
     assert status == 0
-    latency = bundle.read(tmp_path / "net").info.latency_cycles
+    latency = store.read(tmp_path / "net").info.latency_cycles
     assert f"latency {latency} cycles from the last pixel, an image of 16 pixels every" in out
     require_prover()
     status, out, _ = command(capsys, "export", *arguments, "--out", str(tmp_path / "net"), "--prove")

@@ -13,7 +13,7 @@ from convolutions import Long
 from small_models import fitted
 
 from difflut.cli import export_command
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.make import export_model, make_build
 from difflut.export.interfaces.framing import Stream
 from difflut.export.schedule.forms import Folded, Form, Streaming
@@ -69,7 +69,7 @@ def assert_same(
     assert (status, err) == (0, "")
     assert export_model(model, folder / "function", **options) == folder / "function"
     assert content(folder / "command") == content(folder / "function")
-    assert make_build(model, **options).digest == bundle.read(folder / "command").digest
+    assert make_build(model, **options).digest == store.read(folder / "command").digest
 
 
 @pytest.mark.parametrize("interface", ["plain", "axi-stream"])
@@ -82,7 +82,7 @@ def test_every_form_and_interface(
 ) -> None:
     arguments = ["--conv", conv, "--interface", interface]
     assert_same(capsys, checkpoint, model, arguments, {"form": conv, "interface": interface})
-    build = bundle.read(checkpoint.parent / "command")
+    build = store.read(checkpoint.parent / "command")
     assert (build.info.schedule.form, build.info.interface) == (form.name, interface)
     assert make_build(model, form=form, interface=interface).digest == build.digest
 
@@ -127,6 +127,6 @@ def test_the_documented_lines(model: BaseModel, tmp_path: Path, monkeypatch: pyt
     (source,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "export_model" in block]
     monkeypatch.chdir(tmp_path)
     exec(compile(source, "custom-models.md", "exec"), {"model": model})  # noqa: S102 (the page is ours)
-    first, second = (bundle.read(f"build/{name}").info for name in ("net", "small"))
+    first, second = (store.read(f"build/{name}").info for name in ("net", "small"))
     assert (first.schedule.form, first.interface, first.fpga) == ("unrolled", "plain", "generic")
     assert (second.schedule.form, second.interface, second.fpga) == ("folded", "axi-stream", "ecp5")

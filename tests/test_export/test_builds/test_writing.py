@@ -17,9 +17,9 @@ import pytest
 from command_line import run
 from small_models import Chain, fitted
 
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import store
 from difflut.export.builds.make import make_build
+from difflut.export.builds.store import Build
 from difflut.export.builds.writing import EXCHANGE_FOLDER, STAGING_FOLDER
 from difflut.export.errors import BundleError
 from difflut.files import WriteError
@@ -39,15 +39,15 @@ def content(folder: Path) -> dict[str, bytes]:
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     """A directory with the old build, and a file of the user in its work folder."""
-    bundle.write(OLD, tmp_path / "net")
+    store.write(OLD, tmp_path / "net")
     (tmp_path / "net" / "work" / "nextpnr").mkdir(parents=True)
     (tmp_path / "net" / "work" / "nextpnr" / "board.lpf").write_text("mine")
     return tmp_path / "net"
 
 
 def test_an_older_build_is_replaced_and_the_work_folder_stays(old: Path) -> None:
-    bundle.write(NEW, old)
-    assert bundle.read(old).digest == NEW.digest
+    store.write(NEW, old)
+    assert store.read(old).digest == NEW.digest
     assert sorted(content(old)) == [*NEW_FILES, "work/nextpnr/board.lpf"]
     assert sorted(os.listdir(old)) == ["README.md", "build.json", "rtl", "sim", "work"], "an empty folder is left"
     assert os.listdir(old.parent) == ["net"]
@@ -100,7 +100,7 @@ def test_what_the_user_added_or_edited_stops_an_export(old: Path, change: object
     change(old)
     names = sorted(os.listdir(old)), sorted(os.listdir(old / "rtl"))
     with pytest.raises(BundleError) as caught:
-        bundle.write(NEW, old)
+        store.write(NEW, old)
     assert str(caught.value).startswith(f"{old / name}: {why}") and "move it into work/ or elsewhere" in str(
         caught.value
     )
@@ -110,8 +110,8 @@ def test_what_the_user_added_or_edited_stops_an_export(old: Path, change: object
 
 def test_what_the_user_deleted_is_no_obstacle(old: Path) -> None:
     (old / "rtl" / "old.v").unlink()
-    bundle.write(NEW, old)
-    assert bundle.read(old).digest == NEW.digest
+    store.write(NEW, old)
+    assert store.read(old).digest == NEW.digest
 
 
 @pytest.mark.parametrize(
@@ -123,35 +123,35 @@ def test_a_folder_with_another_tools_manifest(tmp_path: Path, manifest: str) -> 
     (tmp_path / "build.json").write_text(manifest)
     before = content(tmp_path)
     with pytest.raises(BundleError, match=r"exists and is not a difflut build \(it has no build\.json of one\)"):
-        bundle.write(NEW, tmp_path)
+        store.write(NEW, tmp_path)
     assert content(tmp_path) == before
 
 
 def test_a_manifest_that_names_what_is_outside(tmp_path: Path) -> None:
     (tmp_path / "mine").write_bytes(b"")
     digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    bundle.write(OLD, tmp_path / "net")
+    store.write(OLD, tmp_path / "net")
     manifest = json.loads((tmp_path / "net" / "build.json").read_text())
     manifest["files"] |= dict.fromkeys(["../mine", str(tmp_path / "mine"), "work/mine", "rtl/../../mine"], digest)
     manifest["files"] |= dict.fromkeys(["", ".", "a\0", "\ud800", ".difflut-export/x"], digest)
     (tmp_path / "net" / "build.json").write_text(json.dumps(manifest))
     (tmp_path / "net" / "work").mkdir()
     (tmp_path / "net" / "work" / "mine").write_bytes(b"")
-    bundle.write(NEW, tmp_path / "net")
+    store.write(NEW, tmp_path / "net")
     assert sorted(content(tmp_path)) == ["mine", *[f"net/{name}" for name in NEW_FILES], "net/work/mine"]
 
 
 def test_a_folder_in_the_place_of_a_file(old: Path) -> None:
     (old / "rtl" / "new.v").mkdir()
     with pytest.raises(BundleError, match=r"rtl/new\.v: is a folder where the export writes a file; move it"):
-        bundle.write(NEW, old)
-    assert bundle.read(old).digest == OLD.digest
+        store.write(NEW, old)
+    assert store.read(old).digest == OLD.digest
 
 
 def test_a_link_to_a_folder_stays_a_link(old: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("net")
-    bundle.write(NEW, tmp_path / "link")
-    assert (tmp_path / "link").is_symlink() and bundle.read(old).digest == NEW.digest
+    store.write(NEW, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink() and store.read(old).digest == NEW.digest
 
 
 def test_places_that_are_no_folder(tmp_path: Path) -> None:
@@ -160,21 +160,21 @@ def test_places_that_are_no_folder(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name in ("file", "dangling", "pipe"):
         with pytest.raises(BundleError, match=f"{name}: exists and is not a difflut build, nor a directory"):
-            bundle.write(NEW, tmp_path / name)
+            store.write(NEW, tmp_path / name)
     assert content(tmp_path) == {"file": b"x"} and (tmp_path / "dangling").is_symlink()
     with pytest.raises(BundleError, match="/: exists and is not a difflut build"):
-        bundle.write(NEW, Path("/"))
+        store.write(NEW, Path("/"))
 
 
 def test_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
-    bundle.write(OLD, Path("."))
-    bundle.write(NEW, Path("."))
+    store.write(OLD, Path("."))
+    store.write(NEW, Path("."))
     assert sorted(content(tmp_path / "empty")) == NEW_FILES
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BundleError, match=r"^\.: exists and is not a difflut build"):
-        bundle.write(NEW, Path("."))
+        store.write(NEW, Path("."))
 
 
 def test_the_command_names_the_file_and_exits_with_2(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -182,7 +182,7 @@ def test_the_command_names_the_file_and_exits_with_2(old: Path, capsys: pytest.C
     status, _, err = run(capsys, "export", "mnist_bitflip_20", "--out", old)
     assert (status, err.count("\n")) == (2, 1)
     assert err.startswith(f"error: {old}/rtl/mine.v: was not written by an export")
-    assert Build.of(OLD.info, OLD.files).digest == bundle.digest_of((old / "build.json").read_bytes())
+    assert Build.of(OLD.info, OLD.files).digest == store.digest_of((old / "build.json").read_bytes())
 
 
 @pytest.mark.parametrize("failing", ["fsync", "rename"])
@@ -196,15 +196,15 @@ def test_full_disk_leaves_the_old_build(old: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(os, failing, fail)
     with pytest.raises(WriteError, match=r"cannot write .*net: No space left on device; choose a place"):
-        bundle.write(NEW, old)
+        store.write(NEW, old)
     fresh = old.parent / "build" / "fresh"
     calls.clear()
     with pytest.raises(WriteError, match=r"cannot write .*fresh: No space left on device; choose a place"):
-        bundle.write(NEW, fresh)
+        store.write(NEW, fresh)
     monkeypatch.undo()
     if failing == "rename":  # the gathered files stay hidden until the next export
-        assert bundle.read(old).digest == OLD.digest
-        bundle.write(NEW, fresh)
+        assert store.read(old).digest == OLD.digest
+        store.write(NEW, fresh)
         assert STAGING_FOLDER not in os.listdir(fresh)
     else:
         assert content(old.parent) == before and not fresh.parent.exists()
@@ -216,15 +216,15 @@ def test_a_read_only_folder_is_noticed_before_anything_changes(old: Path, monkey
     with pytest.raises(
         WriteError, match=r"cannot write to .*/rtl: Permission denied; make the build directory writable"
     ):
-        bundle.write(NEW, old)
+        store.write(NEW, old)
     assert content(old) == before
 
 
 CUT = """
 import os, sys
 from pathlib import Path
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import store
+from difflut.export.builds.store import Build
 from difflut.export.builds.info import from_bytes
 
 OLD, NEW = (Build.of(from_bytes(info), files) for info, files in ((OLD_MANIFEST, OLD_FILES), (NEW_MANIFEST, NEW_FILES)))
@@ -245,25 +245,25 @@ def export_and_die(build, folder, steps):
         return call
     for name in ("replace", "rename", "unlink", "rmdir", "mkdir", "fsync", "open", "scandir"):
         setattr(os, name, counted(getattr(os, name)))
-    bundle.write(build, folder)
+    store.write(build, folder)
     os._exit(0)
 
 seen, steps, done = set(), 0, False
 while not done:
     folder = Path(sys.argv[1]) / str(steps)
-    bundle.write(OLD, folder)
+    store.write(OLD, folder)
     (folder / "work").mkdir()
     (folder / "work" / "mine").write_text("mine")
     done = export_and_die(NEW, folder, steps) == 0
     try:
-        seen.add(bundle.read(folder).info.name)
-    except bundle.BundleError as error:
+        seen.add(store.read(folder).info.name)
+    except store.BundleError as error:
         assert "an export into it was interrupted before its end; export again, which finishes it" in str(error), error
         seen.add("interrupted")
         # The next export is cut off as well, and the one after it finishes.
         export_and_die(NEW, folder, steps % 7)
-    bundle.write(NEW, folder)
-    assert bundle.read(folder).digest == NEW.digest
+    store.write(NEW, folder)
+    assert store.read(folder).digest == NEW.digest
     assert (folder / "work" / "mine").read_text() == "mine"
     assert sorted(os.listdir(folder)) == ["README.md", "build.json", "rtl", "sim", "work"], os.listdir(folder)
     steps += 1
@@ -288,16 +288,16 @@ def test_an_edit_between_a_cut_and_the_next_export_is_kept(old: Path, monkeypatc
 
     monkeypatch.setattr(os, "replace", cut)
     with pytest.raises(KeyboardInterrupt):
-        bundle.write(NEW, old)
+        store.write(NEW, old)
     monkeypatch.undo()
     assert (old / EXCHANGE_FOLDER).is_dir()
     (old / "rtl" / "both.v").write_text("mine")
     with pytest.raises(BundleError, match=r"rtl/both\.v: is in the way of an export that was interrupted; move it"):
-        bundle.write(NEW, old)
+        store.write(NEW, old)
     assert (old / "rtl" / "both.v").read_text() == "mine"
     (old / "rtl" / "both.v").unlink()
-    bundle.write(NEW, old)
-    assert bundle.read(old).digest == NEW.digest
+    store.write(NEW, old)
+    assert store.read(old).digest == NEW.digest
 
 
 def test_an_exchange_that_somebody_else_left_stays_in_the_folder(old: Path, tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ def test_an_exchange_that_somebody_else_left_stays_in_the_folder(old: Path, tmp_
     (exchange / "new" / "build.json").write_text((old / "build.json").read_text())
     (exchange / "old.json").write_text((old / "build.json").read_text())
     with pytest.raises(BundleError, match=r"notes: is no folder, and the export writes notes/keys; move it elsewhere"):
-        bundle.write(NEW, old)
+        store.write(NEW, old)
     assert content(tmp_path / "home") == {}
 
 
@@ -327,29 +327,29 @@ class Heard(io.StringIO):
 def test_an_export_waits_for_a_command_that_uses_the_build(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     heard = Heard()
     monkeypatch.setattr(sys, "stderr", heard)
-    exporting = threading.Thread(target=bundle.write, args=(NEW, old))
+    exporting = threading.Thread(target=store.write, args=(NEW, old))
 
-    @bundle.uses_build
+    @store.uses_build
     def use(directory: Path) -> str:
         exporting.start()
         assert heard.event.wait(60)
-        return bundle.read(directory).digest
+        return store.read(directory).digest
 
     assert use(old) == OLD.digest
     exporting.join()
     assert heard.getvalue() == f"waiting: another run of difflut is using {old}\n"
-    assert bundle.read(old).digest == NEW.digest
+    assert store.read(old).digest == NEW.digest
 
 
 def test_two_exports_at_once(tmp_path: Path) -> None:
     for number in range(5):
         folder = tmp_path / str(number)
-        both = [threading.Thread(target=bundle.write, args=(build, folder)) for build in (OLD, NEW)]
+        both = [threading.Thread(target=store.write, args=(build, folder)) for build in (OLD, NEW)]
         for thread in both:
             thread.start()
         for thread in both:
             thread.join()
-        assert bundle.read(folder).digest in (OLD.digest, NEW.digest)
+        assert store.read(folder).digest in (OLD.digest, NEW.digest)
 
 
 def test_a_lock_is_shared_by_readers(tmp_path: Path) -> None:

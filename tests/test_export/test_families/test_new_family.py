@@ -11,7 +11,7 @@ from small_models import Chain, fitted
 
 from difflut.cli import cli
 from difflut.errors import UnknownNameError
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.make import export_model
 from difflut.export.families.cells import Carry, Cells
 from difflut.export.families.delays import Delays
@@ -108,7 +108,7 @@ def build(acme: Family, tmp_path: Path) -> Path:
 
 
 def test_a_build_is_planned_for_the_family(build: Path) -> None:
-    exported = bundle.read(build)
+    exported = store.read(build)
     assert exported.info.fpga == "acme" and exported.info.timing is not None
     assert exported.info.timing.fmax_mhz < 1000 / (0.5 + 0.125 + 1.0)  # a register, a wire, a LUT
     core = exported.text("chain.core")

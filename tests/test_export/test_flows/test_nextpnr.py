@@ -10,7 +10,7 @@ from small_models import Chain, fitted
 from tools import require_package, require_yosys
 
 from difflut.errors import ConfigError
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.make import export_model
 from difflut.export.families.registry import find_family
 from difflut.export.flows import nextpnr, yosys
@@ -105,12 +105,12 @@ def test_what_a_run_leaves(build: Path, fakes: Path) -> None:
     assert result.tools["nextpnr-ice40"] == f"{fakes / 'nextpnr-ice40'}: nextpnr-ice40 1.2.3"
     (found,) = find_reports(build)  # which also says that the build is still whole
     assert found.content == json.loads(json.dumps(result.to_json())) and not found.stale
-    assert found.content["mhz"] == 125.0 and found.content["digest"] == bundle.read(build).digest
+    assert found.content["mhz"] == 125.0 and found.content["digest"] == store.read(build).digest
 
 
 def test_a_report_of_an_earlier_build_is_stale(build: Path, fakes: Path) -> None:
     path = Path(nextpnr.implement(build).folder) / "report.json"
-    path.write_text(path.read_text().replace(bundle.read(build).digest, "0" * 64))
+    path.write_text(path.read_text().replace(store.read(build).digest, "0" * 64))
     (build / "work" / "proof").mkdir()
     (build / "work" / "proof" / "report.json").write_text("{}")  # no report of a flow
     (found,) = find_reports(build)

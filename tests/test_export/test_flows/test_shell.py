@@ -10,8 +10,8 @@ from icarus import call
 from small_models import Chain, fitted, random_codes
 from tools import require_tool
 
-from difflut.export.builds.bundle import Build
 from difflut.export.builds.make import make_build
+from difflut.export.builds.store import Build
 from difflut.export.circuit.simulate import simulate
 from difflut.export.families.registry import placed_devices
 from difflut.export.flows.shell import PINS, Shell, make_shell

@@ -12,7 +12,7 @@ import pytest
 from small_models import Chain, fitted
 
 from difflut.errors import ConfigError, UnknownNameError
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.make import export_model
 from difflut.export.errors import ToolError
 from difflut.export.flows import vivado
@@ -216,7 +216,7 @@ def test_without_vivado_the_scripts_are_written(build: Path, tmp_path: Path, mon
     assert found.content["status"] == "not run" and found.content["tools"] == {} and not found.stale
     tcl = (folder / "out_of_context.tcl").read_text()
     sources = re.findall(r"^read_verilog (\S+)$", tcl, re.MULTILINE)
-    exported = bundle.read(build)
+    exported = store.read(build)
     named = [str((folder / source).resolve().relative_to(build.resolve())) for source in sources]
     assert named == list(exported.rtl)
     assert "synth_design -mode out_of_context -top chain -part xc7a35tcpg236-1\n" in tcl

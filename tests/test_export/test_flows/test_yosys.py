@@ -13,7 +13,7 @@ from tools import require_verilator, require_yosys
 
 from difflut.check.builds import rtl_interface
 from difflut.errors import UnknownNameError
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.make import export_model
 from difflut.export.errors import BundleError, ToolError
 from difflut.export.families.delays import Delays
@@ -44,7 +44,7 @@ def test_a_build_is_synthesised_for_every_family(build: Path, fpga: str) -> None
     require_yosys()
     lines: list[str] = []
     report = yosys.synthesise(build, fpga, lines.append)
-    digest = bundle.read(build).digest  # and the build is still a whole one
+    digest = store.read(build).digest  # and the build is still a whole one
     folder = build / "work" / f"yosys-{fpga}"
     assert (report.digest, report.fpga, report.command) == (digest, fpga, find_family(fpga).yosys.command)
     assert {"encoder", "stage2", "stage3", "group_sum", "argmax", "top"} == set(report.parts)
@@ -72,7 +72,7 @@ def test_the_synthesised_netlist_computes_the_scores(tmp_path: Path, fault: bool
     cells.write_text(ICE40_MODELS)
     codes = random_codes(model, 300)
     scores, classes = predict_scores(model, codes)
-    result = run_rtl([netlist, cells], rtl_interface(bundle.read(build)), codes.numpy(), build_dir=tmp_path / "sim")
+    result = run_rtl([netlist, cells], rtl_interface(store.read(build)), codes.numpy(), build_dir=tmp_path / "sim")
     same = np.array_equal(result.scores, scores.numpy()) and np.array_equal(result.classes, classes.numpy())
     assert same != fault
 

@@ -17,7 +17,7 @@ from tools import require_tool, require_verilator
 from yosys import run_yosys
 
 from difflut.errors import ConfigError
-from difflut.export.builds import bundle
+from difflut.export.builds import store
 from difflut.export.builds.frames import framing_of, streams_of
 from difflut.export.builds.make import make_build
 from difflut.export.interfaces.framing import Stream
@@ -126,7 +126,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         return command(capsys, "export", checkpoint, "--model", MODEL, "--out", out, *options)
 
     status, printed, _ = export("--interface", "axi-stream", "--stream-width", "16", "--stream-output", "class")
-    assert status == 0 and bundle.read(out).digest == axi_build("class").digest
+    assert status == 0 and store.read(out).digest == axi_build("class").digest
     assert "AXI4-Stream of 16 bits: 6 beats a frame, 1 a result; last beat in to last beat out 9 cycles" in printed
     for options, message in (
         (("--stream-width", "16"), "a stream needs the interface 'axi-stream'; got 'plain'"),

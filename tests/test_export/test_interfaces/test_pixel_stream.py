@@ -23,10 +23,10 @@ from difflut.check.verification import verify
 from difflut.cli.prove_command import show
 from difflut.data import Split
 from difflut.errors import ConfigError
-from difflut.export.builds import bundle, pack_samples, unpack_results
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import pack_samples, store, unpack_results
 from difflut.export.builds.frames import frame_order, framing_of, streams_of
 from difflut.export.builds.make import make_build
+from difflut.export.builds.store import Build
 from difflut.export.circuit.simulate import Outputs, simulate
 from difflut.export.interfaces.axi_stream import emit_wrapper
 from difflut.export.interfaces.framing import Layout, PixelFraming, Stream
@@ -59,7 +59,7 @@ def expected(shape: str) -> Outputs:
 
 def run(build: Build, shape: str, folder: Path, **options: object) -> tuple[RtlResult, Comparison]:
     require_icarus()
-    bundle.write(build, folder / "net")
+    store.write(build, folder / "net")
     sources = sorted((folder / "net" / "rtl").glob("*.v"))
     codes = frame_order(build.info, samples(shape))
     arguments = {"simulator": "icarus", "build_dir": folder / "work", **options}
@@ -122,7 +122,7 @@ def test_a_wrong_wrapper_is_not_proved(fault: str) -> None:
 
 def test_prove_speaks_of_parts_and_streams(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     require_prover()
-    bundle.write(pixel_build("one beat"), tmp_path / "net")
+    store.write(pixel_build("one beat"), tmp_path / "net")
     report = prove(tmp_path / "net")
     subjects = [claim.subject for claim in report.claims]
     assert report.ok and {"pixel", "kernel 1", "dense part, argmax"} <= set(subjects)
@@ -184,7 +184,7 @@ def test_a_frame_is_the_image_as_cameras_have_it(tmp_path: Path) -> None:
     """Row by row, the colours of a pixel side by side: the bytes of an array (rows, columns, colours)."""
     build = pixel_build("colours")
     images = np.random.default_rng(0).integers(0, 256, (4, 3, 3, 5))
-    bundle.write(build, tmp_path / "net")
+    store.write(build, tmp_path / "net")
     beats = pack_samples(tmp_path / "net", images)
     assert beats.shape == (4, 12, 4)
     for image, frame in zip(images, beats, strict=True):
@@ -207,7 +207,7 @@ def test_verify_and_report(tmp_path: Path) -> None:
     require_icarus()
     model = made(SHAPES["wide"][0])
     build = pixel_build("wide")
-    bundle.write(build, tmp_path / "net")
+    store.write(build, tmp_path / "net")
     codes = random_codes(model, 6, seed=3)
     labels = predict_scores(model, codes)[1]
     report = verify(

@@ -15,9 +15,9 @@ from wrapper_faults import FAULTS as WRAPPER_FAULTS
 from wrapper_faults import REGISTER_FAULTS, Fault, faults_of_width
 
 from difflut.cli.prove_command import show
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import store
 from difflut.export.builds.frames import framing_of
+from difflut.export.builds.store import Build
 from difflut.export.errors import ToolError
 from difflut.export.proof.axi import induction, prove_axi, prove_wrapper, wrapper_of
 from difflut.export.proof.build import prove
@@ -169,12 +169,12 @@ def test_no_internal_name_is_assumed() -> None:
 
 def test_prove_speaks_of_core_and_streams(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     require_prover()
-    bundle.write(axi_build("class"), tmp_path / "net")
+    store.write(axi_build("class"), tmp_path / "net")
     report = prove(tmp_path / "net")
     assert report.ok and report.not_covered == ()
     subjects = [claim.subject for claim in report.claims]
     assert subjects[-6:] == [*PARTS, "timing"] and "argmax" in subjects
-    bundle.write(broken("swapped lanes"), tmp_path / "wrong")
+    store.write(broken("swapped lanes"), tmp_path / "wrong")
     report = prove(tmp_path / "wrong")
     assert [claim.subject for claim in report.claims if claim.verdict != "proved"] == ["results"]
     show(report, tmp_path / "wrong")

@@ -10,9 +10,9 @@ import pytest
 from small_models import Chain, fitted
 from tools import require_prover
 
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import store
 from difflut.export.builds.make import make_build
+from difflut.export.builds.store import Build
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.simulate import simulate
 from difflut.export.families.registry import find_family
@@ -25,7 +25,7 @@ def proof_of(made: Build, rtl: dict[str, str] | None, folder: Path) -> ProofRepo
     """The proof of a build, with other RTL if there is any."""
     require_prover()
     files = {f"rtl/{name}": text.encode() for name, text in (rtl or {}).items()}
-    bundle.write(Build.of(made.info, {**made.files, **files}), folder)
+    store.write(Build.of(made.info, {**made.files, **files}), folder)
     return prove(folder)
 
 

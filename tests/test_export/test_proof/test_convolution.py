@@ -15,9 +15,9 @@ from axi_builds import rtl
 from convolutions import Plan, Step, made
 from tools import require_prover
 
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Build, pack_netlist
+from difflut.export.builds import store
 from difflut.export.builds.make import make_build
+from difflut.export.builds.store import Build, pack_netlist
 from difflut.export.circuit.circuit import Circuit as WindowedCircuit
 from difflut.export.circuit.circuit import EncodedImage
 from difflut.export.circuit.text import to_text
@@ -87,7 +87,7 @@ def timing_of(build: Build) -> StreamTiming:
 def test_every_part_is_proved(number: int, tmp_path: Path) -> None:
     require_prover()
     build, netlist = built(number)
-    bundle.write(build, tmp_path / "net")
+    store.write(build, tmp_path / "net")
     report = prove(tmp_path / "net")
     assert report.ok and report.counterexample is None
     subjects = [claim.subject for claim in report.claims]
@@ -247,7 +247,7 @@ def test_a_wrong_bit_of_a_word_is_not_proved(old: str, new: str) -> None:
 
 def test_folded_circuits_are_refused(tmp_path: Path) -> None:
     require_prover()
-    bundle.write(make_build(made(SIGNED), form=Folded(nodes_per_cycle=1)), tmp_path / "net")
+    store.write(make_build(made(SIGNED), form=Folded(nodes_per_cycle=1)), tmp_path / "net")
     with pytest.raises(
         BundleError, match=r"net: its dense part is folded into memories, for which there is no proof yet; check"
     ):
@@ -299,7 +299,7 @@ def test_a_netlist_of_another_geometry_is_not_proved(tmp_path: Path) -> None:
             replace(netlist, layers=(replace(netlist.layers[0], stride=(2, 1)),)),
         )
     ):
-        files = {**build.files, bundle.TRACED_FILE: pack_netlist(to_text(other))}
-        bundle.write(Build.of(build.info, files), tmp_path / str(number))
+        files = {**build.files, store.TRACED_FILE: pack_netlist(to_text(other))}
+        store.write(Build.of(build.info, files), tmp_path / str(number))
         report = prove(tmp_path / str(number))
         assert [claim.subject for claim in report.claims if claim.verdict != PROVED] == ["geometry"]

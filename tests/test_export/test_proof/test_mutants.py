@@ -13,8 +13,8 @@ from random_mutants import mutants
 from tools import require_icarus, require_prover
 
 from difflut.check.verification import verify
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import store
+from difflut.export.builds.store import Build
 from difflut.export.errors import BundleError, ToolError
 from difflut.export.proof.build import prove
 from difflut.export.proof.report import OPEN, ProofReport
@@ -22,7 +22,7 @@ from difflut.export.proof.report import OPEN, ProofReport
 
 def report_of(build: Build, folder: Path) -> ProofReport:
     require_prover()
-    bundle.write(build, folder)
+    store.write(build, folder)
     return prove(folder)
 
 

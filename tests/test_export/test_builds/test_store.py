@@ -11,10 +11,10 @@ import pytest
 from small_models import Chain, fitted
 
 from difflut.errors import ConfigError
-from difflut.export.builds import bundle
-from difflut.export.builds.bundle import Build
+from difflut.export.builds import store
 from difflut.export.builds.info import to_bytes
 from difflut.export.builds.make import make_build
+from difflut.export.builds.store import Build
 from difflut.export.errors import BundleError
 from difflut.files import WriteError
 
@@ -28,8 +28,8 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_round_trip(tmp_path: Path) -> None:
     folder = tmp_path / "ordner mit ü" / "net"
-    bundle.write(BUILD, folder)
-    again = bundle.read(folder)
+    store.write(BUILD, folder)
+    again = store.read(folder)
     assert again.files == BUILD.files
     assert again.info == BUILD.info
     assert again.digest == BUILD.digest
@@ -38,7 +38,7 @@ def test_round_trip(tmp_path: Path) -> None:
 
 
 def test_manifest_is_readable_json_with_digests(tmp_path: Path) -> None:
-    bundle.write(BUILD, tmp_path / "net")
+    store.write(BUILD, tmp_path / "net")
     manifest = json.loads((tmp_path / "net" / "build.json").read_text())
     assert manifest["format"] == "difflut-build"
     assert list(manifest["files"]) == ["README.md", "rtl/net.v"]
@@ -48,11 +48,11 @@ def test_manifest_is_readable_json_with_digests(tmp_path: Path) -> None:
 def test_unwritable_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(WriteError, match=r"cannot write .*net: .*; choose a place that is writable and has space"):
-        bundle.write(BUILD, tmp_path / "file" / "net")
+        store.write(BUILD, tmp_path / "file" / "net")
 
 
 def written(tmp_path: Path) -> Path:
-    bundle.write(BUILD, tmp_path / "net")
+    store.write(BUILD, tmp_path / "net")
     return tmp_path / "net"
 
 
@@ -60,24 +60,24 @@ def test_edited_file_is_refused(tmp_path: Path) -> None:
     folder = written(tmp_path)
     (folder / "rtl" / "net.v").write_text("module net; // edited\n")
     with pytest.raises(BundleError, match=r"net\.v: differs from what was exported"):
-        bundle.read(folder)
+        store.read(folder)
 
 
 def test_missing_file_is_refused(tmp_path: Path) -> None:
     folder = written(tmp_path)
     (folder / "README.md").unlink()
     with pytest.raises(BundleError, match=r"README\.md: cannot be read \(No such file or directory\); export again"):
-        bundle.read(folder)
+        store.read(folder)
 
 
 def test_added_file_is_refused_outside_work(tmp_path: Path) -> None:
     folder = written(tmp_path)
     (folder / "work").mkdir()
     (folder / "work" / "sim.log").write_text("x")
-    assert bundle.read(folder).files == BUILD.files
+    assert store.read(folder).files == BUILD.files
     (folder / "rtl" / "extra.v").write_text("x")
     with pytest.raises(BundleError, match=r"extra\.v: is not part of the export; move it elsewhere or into work/"):
-        bundle.read(folder)
+        store.read(folder)
 
 
 @pytest.mark.parametrize(
@@ -97,16 +97,16 @@ def test_bad_manifest(tmp_path: Path, text: str | None, message: str) -> None:
     if text is not None:
         (tmp_path / "build.json").write_text(text)
     with pytest.raises(BundleError) as caught:
-        bundle.read(tmp_path)
+        store.read(tmp_path)
     assert message in str(caught.value)
 
 
 def test_no_directory(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="nowhere: no such directory; expected one made by `difflut export`"):
-        bundle.read(tmp_path / "nowhere")
+        store.read(tmp_path / "nowhere")
 
 
 def test_default_directory() -> None:
-    assert bundle.default_directory("net") == Path("build/net")
+    assert store.default_directory("net") == Path("build/net")
     with pytest.raises(ConfigError, match="cannot be a directory name; give --out"):
-        bundle.default_directory("../net")
+        store.default_directory("../net")
