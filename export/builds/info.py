@@ -6,7 +6,6 @@ The classes here are the specification of the format. A key that is missing, unk
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -16,7 +15,7 @@ from msgspec import Meta, Struct
 
 from difflut.errors import ConfigError
 from difflut.export.builds.values import LONGEST_NAME, LONGEST_TEXT, ValueRefused, check_texts, one_line
-from difflut.export.builds.writing import FORMAT, MANIFEST
+from difflut.export.builds.writing import FORMAT, MANIFEST, description_digest
 from difflut.export.families.registry import find_family
 from difflut.export.schedule.head.outputs import parse_outputs
 
@@ -435,7 +434,7 @@ def to_bytes(info: BuildInfo) -> bytes:
     """
     described: dict[str, Any] = msgspec.to_builtins(info)
     check_texts(described)
-    content = {"format": FORMAT, "format_version": FORMAT_VERSION, **described, "digest": _digest(described)}
+    content = {"format": FORMAT, "format_version": FORMAT_VERSION, **described, "digest": description_digest(described)}
     return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
 
 
@@ -458,10 +457,6 @@ def from_bytes(content: bytes) -> BuildInfo:
         parse_outputs(info.outputs, info.output.classes)
     except (msgspec.DecodeError, ConfigError, RecursionError, UnicodeDecodeError) as error:
         raise ValueRefused(f"{MANIFEST}: cannot be read: {one_line(error)}") from error
-    if digest != _digest(raw):
+    if digest != description_digest(raw):
         raise ValueRefused(f"{MANIFEST}: was edited: its content does not have the digest that it names")
     return info
-
-
-def _digest(content: dict[str, Any]) -> str:
-    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()

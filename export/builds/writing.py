@@ -15,6 +15,9 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
 
 from difflut.export.errors import BundleError
 from difflut.files import WriteError
@@ -83,7 +86,7 @@ def _replaceable(folder: Path, shown: Path) -> Mapping[str, str]:
             f"{shown}: exists and is not a difflut build (it has no {MANIFEST} of one); choose another --out, or "
             "empty it"
         )
-    listed = {**listed, MANIFEST: digest_of(manifest)}
+    listed = {**listed, MANIFEST: digest_of(manifest) if _names_its_digest(manifest) else ""}
     for name in sorted(_entries(folder)):
         if name not in listed:
             raise BundleError(
@@ -107,6 +110,22 @@ def listed_files(manifest: bytes) -> Mapping[str, str] | None:
     if not isinstance(content, dict) or content.get("format") != FORMAT or not isinstance(content.get("files"), dict):
         return None
     return {name: digest for name, digest in content["files"].items() if _is_plain(name)}
+
+
+def description_digest(description: Mapping[str, Any]) -> str:
+    """The digest that a manifest names: that of its description, without the format, its version and the digest."""
+    return hashlib.sha256(msgspec.json.encode(description, order="sorted")).hexdigest()
+
+
+def _names_its_digest(manifest: bytes) -> bool:
+    """Whether a manifest was not edited; one of a version without a digest of its own counts as unedited."""
+    content = json.loads(manifest)
+    digest = content.pop("digest", None)
+    rest = {key: value for key, value in content.items() if key not in ("format", "format_version")}
+    try:
+        return digest is None or digest == description_digest(rest)
+    except UnicodeEncodeError:  # no export wrote such a text
+        return False
 
 
 def _is_plain(name: str) -> bool:

@@ -12,9 +12,9 @@ import pytest
 from convolutions import LONG, made
 from small_models import Chain, fitted
 
-from difflut.export.builds import info as build_info
 from difflut.export.builds.info import FORMAT_VERSION, BuildInfo, from_bytes, to_bytes
 from difflut.export.builds.make import make_build
+from difflut.export.builds.writing import description_digest
 from difflut.export.errors import BundleError
 from difflut.export.interfaces.framing import Stream
 from difflut.export.schedule.forms import Folded
@@ -57,7 +57,7 @@ def changed(content: bytes, place: tuple[Any, ...], change: Callable[[Any, Any],
     change(inner, place[-1])
     digest = raw.pop("digest")
     rest = {key: value for key, value in raw.items() if key not in ("format", "format_version")}
-    raw["digest"] = build_info._digest(rest) if place != ("digest",) else digest
+    raw["digest"] = description_digest(rest) if place != ("digest",) else digest
     return json.dumps(raw).encode()
 
 

@@ -73,6 +73,11 @@ def edit_file(folder: Path) -> None:
     (folder / "rtl" / "old.v").write_text("edited")
 
 
+def edit_manifest(folder: Path) -> None:
+    text = (folder / "build.json").read_text()
+    (folder / "build.json").write_text(text.replace('"name": "old"', '"name": "mine"'))
+
+
 def link_file(folder: Path) -> None:
     (folder / "rtl" / "old.v").rename(folder.parent / "old.v")
     (folder / "rtl" / "old.v").symlink_to(folder.parent / "old.v")
@@ -91,6 +96,7 @@ def link_folder(folder: Path) -> None:
         (add_link, "link", "was not written by an export"),
         (add_pipe, "rtl/pipe", "was not written by an export"),
         (edit_file, "rtl/old.v", "was edited since it was exported"),
+        (edit_manifest, "build.json", "was edited since it was exported"),
         (link_file, "rtl/old.v", "was edited since it was exported"),
         (link_folder, "rtl", "was not written by an export"),
     ],
@@ -132,6 +138,7 @@ def test_a_manifest_that_names_what_is_outside(tmp_path: Path) -> None:
     digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     store.write(OLD, tmp_path / "net")
     manifest = json.loads((tmp_path / "net" / "build.json").read_text())
+    del manifest["digest"]  # as builds of earlier versions
     manifest["files"] |= dict.fromkeys(["../mine", str(tmp_path / "mine"), "work/mine", "rtl/../../mine"], digest)
     manifest["files"] |= dict.fromkeys(["", ".", "a\0", "\ud800", ".difflut-export/x"], digest)
     (tmp_path / "net" / "build.json").write_text(json.dumps(manifest))
