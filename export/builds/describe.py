@@ -55,7 +55,6 @@ def describe(
     wrapped: Wrapped,
     *,
     interface: str,
-    target: str,
     pipeline: Pipeline,
     passes: Sequence[PassReport],
 ) -> BuildInfo:
@@ -66,7 +65,7 @@ def describe(
         planned: its circuit.
         design: the core.
         wrapped: the core with its interface.
-        interface, target, pipeline: what was asked for.
+        interface, pipeline: what was asked for.
         passes: what each pass changed.
     """
     several = len(planned.circuit.parts()) > 1

@@ -73,9 +73,7 @@ def make_build(
     planned = form.plan(circuit, family, ports, asked)
     design = emit_planned(planned, f"{names.identifier(circuit.name)}{chosen.core_suffix}")
     wrapped = chosen.wrap(design, planned)
-    info = describe(
-        model, planned, design, wrapped, interface=chosen.name, target=target, pipeline=asked, passes=passes
-    )
+    info = describe(model, planned, design, wrapped, interface=chosen.name, pipeline=asked, passes=passes)
     files = {
         **_hardware_files(info, wrapped, design.models),
         store.NETLIST_FILE: to_text(planned.circuit).encode(),
