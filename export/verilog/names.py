@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
+from difflut.errors import ConfigError
 from difflut.quoting import comment
 
+# Of a module that a model's name becomes. Modules below it have longer names, which some file systems limit to 255.
+LONGEST_MODULE_NAME = 80
+
 # Verilog-2001 and SystemVerilog: an export must also compile in a project that reads all files as SystemVerilog.
-_RESERVED_WORDS = """
+_VERILOG = """
     accept_on alias always always_comb always_ff always_latch and assert assign assume automatic before begin bind bins
     binsof bit break buf bufif0 bufif1 byte case casex casez cell chandle checker class clocking cmos config const
     constraint context continue cover covergroup coverpoint cross deassign default defparam design disable dist do edge
@@ -26,19 +30,61 @@ _RESERVED_WORDS = """
     tri0 tri1 triand trior trireg type typedef union unique unique0 unsigned until until_with untyped use uwire var
     vectored virtual void wait wait_order wand weak weak0 weak1 while wildcard wire with within wor xnor xor
 """
-RESERVED = frozenset(_RESERVED_WORDS.split())
+# VHDL-2008, in which the module may be instantiated.
+_VHDL = """
+    abs access after alias all and architecture array assert assume assume_guarantee attribute begin block body
+    buffer bus case component configuration constant context cover default disconnect downto else elsif end entity
+    exit fairness file for force function generate generic group guarded if impure in inertial inout is label
+    library linkage literal loop map mod nand new next nor not null of on open or others out package parameter port
+    postponed procedure process property protected pure range record register reject release rem report restrict
+    restrict_guarantee return rol ror select sequence severity shared signal sla sll sra srl strong subtype then to
+    transport type unaffected units until use variable vmode vprop vunit wait when while with xnor xor
+"""
+# Packages and libraries that are always there, words of YAML that are no texts, files that Windows does not have.
+_OTHERS = """
+    glbl ieee standard std textio unisim work
+    false n no null off on true y yes
+    aux com1 com2 com3 com4 con lpt1 lpt2 lpt3 nul prn
+"""
+RESERVED = frozenset((_VERILOG + _VHDL + _OTHERS).split())
+# LUT6, FDRE, CARRY4, SB_DFF, RAM64x12, rPLL: vendors' primitives begin with a word in capitals.
+_PRIMITIVE = re.compile(r"[pr]?[A-Z]+(?:[0-9_].*)?")
 
 
 def identifier(text: str) -> str:
-    """A simple Verilog identifier made from `text`, the same for the same text.
+    """The name of a module made from a model's name, the same for the same text; the one rule of such names.
 
-    Letters, digits and underscores are kept; any other run of characters becomes one underscore; a leading digit and a
-    reserved word get the prefix or suffix that makes them legal.
+    It is a plain identifier of Verilog and of VHDL, no word that they or others reserve, whatever the case, and no
+    primitive: ASCII letters, digits and single underscores between them. Any other run of characters becomes one
+    underscore, and what begins with no letter, is reserved or may be a primitive begins with `m_`.
+
+    Raises:
+        ConfigError: the name is too long.
     """
-    name = re.sub(r"[^A-Za-z0-9_]+", "_", text) or "_"
-    if name[0].isdigit():
-        name = f"m_{name}"
-    return f"{name}_" if name in RESERVED else name
+    name = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
+    if not name[:1].isalpha() or name.lower() in RESERVED or _PRIMITIVE.fullmatch(name):
+        name = f"m_{name}" if name else "m"
+    if len(name) > LONGEST_MODULE_NAME:
+        raise ConfigError(
+            f"the name {text[:LONGEST_MODULE_NAME]!a}... has {len(text)} characters; modules are called after it, so "
+            f"at most {LONGEST_MODULE_NAME} are expected: give a shorter name"
+        )
+    return name
+
+
+def check_identifier(text: str) -> str:
+    """`text`, a name that a user chose for a module: what `identifier` leaves as it is.
+
+    Raises:
+        ConfigError: it is no such name; says which one is.
+    """
+    name = identifier(text)
+    if name != text:
+        raise ConfigError(
+            f"the name {text!a} is no module's: a word that is reserved, a primitive's, or not of letters, digits and "
+            f"single underscores between them; {name} is one"
+        )
+    return name
 
 
 def literal(value: int, width_bits: int) -> str:
@@ -68,4 +114,15 @@ def zero_extended(expression: str, width_bits: int, to_bits: int) -> str:
     return expression if width_bits == to_bits else f"{{{to_bits - width_bits}'d0, {expression}}}"
 
 
-__all__ = ["RESERVED", "comment", "concatenation", "identifier", "literal", "part", "vector", "zero_extended"]
+__all__ = [
+    "LONGEST_MODULE_NAME",
+    "RESERVED",
+    "check_identifier",
+    "comment",
+    "concatenation",
+    "identifier",
+    "literal",
+    "part",
+    "vector",
+    "zero_extended",
+]

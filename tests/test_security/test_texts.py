@@ -157,7 +157,7 @@ def test_a_model_of_any_name_gives_texts_that_parse(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net", "out"]
 
 
-@pytest.mark.parametrize("name", ["a\nb", "a\x1b[2J", "a\0b", "x" * 300, "a\u2028b", "a\x7fb"])
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[2J", "a\0b", "a\u2028b", "a\x7fb"])
 def test_a_name_that_no_build_can_have_is_refused_at_export(tmp_path: Path, name: str) -> None:
     with pytest.raises(BundleError, match=r"net: not written: build\.json: .*; give the model another name$"):
         export_model(named(name, {}), tmp_path / "net")
