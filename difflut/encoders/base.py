@@ -98,7 +98,8 @@ class Encoder(nn.Module):
                 f"{type(self).__name__}: got numbers of shape {tuple(x.shape)}; expected (samples, {self.features}), "
                 "the features that it was fitted on"
             )
-        comparisons: Tensor = encode(x.to(self.thresholds.dtype), self.thresholds)
+        # In float32 whatever `model.half()` or `model.double()` did: a circuit compares with these very thresholds.
+        comparisons: Tensor = encode(x.float(), self.thresholds.float())
         return self.code_bits(comparisons).flatten(1)
 
     def code_bits(self, comparisons: Tensor) -> Tensor:

@@ -50,7 +50,36 @@ def fixed_connections(kind: str, in_width: int, nodes: int, n: int, groups: int 
     return torch.cat([make(width, nodes // groups, n) + group * width for group in range(groups)])
 
 
-class LearnableConnections(nn.Module):
+class Connections(nn.Module):
+    """Which input bit feeds each of `ports` node inputs.
+
+    Nothing is kept beside the parameters and buffers that say so: whoever changes them, in whatever way, changes what
+    the next call computes, in training and in eval mode.
+    """
+
+    def selected(self) -> Tensor:
+        """int64 (ports,): the input bit that each port reads now."""
+        raise NotImplementedError
+
+    def forward(self, columns: Tensor) -> Tensor:
+        """Select (ports, N) from the input bits, floating (in_width, N)."""
+        return columns.index_select(0, self.selected())
+
+
+class FixedConnections(Connections):
+    """Connections that stay as they are given, int64 (nodes, n)."""
+
+    connections: Tensor
+
+    def __init__(self, connections: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("connections", connections)
+
+    def selected(self) -> Tensor:
+        return self.connections.view(-1)
+
+
+class LearnableConnections(Connections):
     """Each of `ports` node inputs chooses one input bit: the candidate with the largest weight.
 
     Forward selects that bit; backward treats the choice as a weighted sum of the candidates (straight-through
@@ -94,12 +123,10 @@ class LearnableConnections(nn.Module):
 
     @torch.no_grad()
     def selected(self) -> Tensor:
-        """int64 (ports,): the input bit that each port currently reads."""
         best = self.weight.argmax(dim=2)
         return self.candidates.gather(1, best).view(-1)[: self.ports]
 
     def forward(self, columns: Tensor) -> Tensor:
-        """Select (ports, N) from the input bits, floating (in_width, N)."""
         output: Tensor = _Select.apply(  # type: ignore[no-untyped-call]
             columns, self.weight, self.candidates, self.selected()
         )

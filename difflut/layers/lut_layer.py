@@ -13,7 +13,7 @@ from difflut.errors import ConfigError, InputShapeError
 from difflut.functional import lut_lookup
 from difflut.layers.bit_flip import flip_bits
 from difflut.layers.config import LayerConfig
-from difflut.layers.connections import LearnableConnections, fixed_connections
+from difflut.layers.connections import Connections, FixedConnections, LearnableConnections, fixed_connections
 from difflut.layers.gradients import stabilize_gradient
 from difflut.layers.initializers import initialize
 from difflut.layers.regularizers import REGULARIZERS
@@ -41,8 +41,6 @@ class LUTLayer(nn.Module):
         gradient: what stabilises the gradient of the outputs, a name of `GRADIENTS`.
         regularizers: weights of names of `REGULARIZERS`.
     """
-
-    connections: Tensor
 
     def __init__(
         self,
@@ -74,11 +72,12 @@ class LUTLayer(nn.Module):
         self.in_width = in_width
         self.nodes: Nodes = FAMILIES[family](nodes, n, **self.config.node_options)
         self.family = family
-        self.register_buffer("connections", fixed_connections(connections, in_width, nodes, n, groups))
-        self.learnable: LearnableConnections | None = None
-        if connections == "learnable":
-            self.learnable = LearnableConnections(in_width, nodes * n, candidates, groups)
-            self.update_connections()
+        fixed = fixed_connections(connections, in_width, nodes, n, groups)
+        self.wiring: Connections = (
+            LearnableConnections(in_width, nodes * n, candidates, groups)
+            if connections == "learnable"
+            else FixedConnections(fixed)
+        )
         if initializer is not None:
             initialize(self.nodes, initializer)
 
@@ -91,6 +90,16 @@ class LUTLayer(nn.Module):
     def n(self) -> int:
         """Inputs per node."""
         return self.nodes.n
+
+    @property
+    def connections(self) -> Tensor:
+        """int64 (nodes, n): the input bit that each node input reads now."""
+        return self.wiring.selected().view(self.out_width, self.n)
+
+    @property
+    def learnable(self) -> LearnableConnections | None:
+        """What learns the connections; None if they are fixed."""
+        return self.wiring if isinstance(self.wiring, LearnableConnections) else None
 
     def truth_tables(self) -> Tensor:
         """bool (nodes, 2**n)."""
@@ -105,21 +114,9 @@ class LUTLayer(nn.Module):
                 loss = loss + weight * REGULARIZERS[name](values)
         return loss
 
-    def update_connections(self) -> None:
-        """Write the connections that training currently prefers into the buffer `connections`."""
-        if self.learnable is not None:
-            self.connections.copy_(self.learnable.selected().view_as(self.connections))
-
-    def train(self, mode: bool = True) -> LUTLayer:
-        if not mode:
-            self.update_connections()
-        super().train(mode)
-        return self
-
     def freeze_connections(self) -> None:
         """Keep the present connections for good and drop the parameters that choose them."""
-        self.update_connections()
-        self.learnable = None
+        self.wiring = FixedConnections(self.connections)
 
     def freeze(self) -> None:
         """Keep the present function for good: integer connections and fixed tables, no parameters."""
@@ -139,11 +136,7 @@ class LUTLayer(nn.Module):
             outputs: Tensor = lut_lookup(bits.bool(), self.connections, self.truth_tables())
             return outputs
         columns = bits.t().to(torch.get_default_dtype()).contiguous()
-        if self.learnable is None:
-            inputs = columns.index_select(0, self.connections.view(-1))
-        else:
-            inputs = self.learnable(columns)
-        relaxed: Tensor = self.nodes(inputs.view(self.out_width, self.n, bits.shape[0]))
+        relaxed: Tensor = self.nodes(self.wiring(columns).view(self.out_width, self.n, bits.shape[0]))
         return stabilize_gradient(flip_bits(relaxed, self.config.bit_flip).t(), self.config.gradient)
 
     def extra_repr(self) -> str:

@@ -202,7 +202,6 @@ class BaseModel(nn.Module, ABC):
         tensors: dict[str, Tensor] = {"encoder.thresholds": self.encoder.thresholds}
         layers = {}
         for name, layer in self.lut_layers():
-            layer.update_connections()
             keep_tables = frozen or layer.family == "fixed"
             layers[name] = "fixed" if keep_tables else layer.family
             wide = layer.in_width > 1 << 15
@@ -213,11 +212,7 @@ class BaseModel(nn.Module, ABC):
         skip = tuple(
             prefix
             for name, family in layers.items()
-            for prefix in (
-                f"{name}.connections",
-                f"{name}.learnable.",
-                *([f"{name}.nodes."] if family == "fixed" else []),
-            )
+            for prefix in (f"{name}.wiring.", *([f"{name}.nodes."] if family == "fixed" else []))
         )
         for key, value in self.state_dict().items():
             if key not in tensors and not key.startswith(skip):
@@ -272,7 +267,7 @@ class BaseModel(nn.Module, ABC):
             raise ValueError(f"LUT layers {sorted(layers)} in the file, {sorted(modules)} in the model")
         for name, family in layers.items():
             modules[name].freeze_connections()
-            connections = tensors[f"{name}.connections"] = tensors[f"{name}.connections"].long()
+            connections = tensors[f"{name}.wiring.connections"] = tensors.pop(f"{name}.connections").long()
             if (
                 connections.numel()
                 and not 0 <= int(connections.min()) <= int(connections.max()) < modules[name].in_width

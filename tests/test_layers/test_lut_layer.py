@@ -155,7 +155,7 @@ def test_freeze_keeps_the_function(family: str, kind: dict[str, object]) -> None
     layer.eval().freeze()
     assert layer.family == "fixed"
     assert not list(layer.parameters())
-    assert sorted(layer.state_dict()) == ["connections", "nodes.tables"]
+    assert sorted(layer.state_dict()) == ["nodes.tables", "wiring.connections"]
     assert not layer.nodes.training
     assert torch.equal(layer(bits), before)
     layer.freeze()

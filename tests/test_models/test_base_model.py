@@ -205,18 +205,18 @@ def test_train_and_eval_agree(family: str) -> None:
 
 
 def test_count_parameters() -> None:
-    thresholds, connections = 12 * 2, 20 * 3 + 9 * 2
+    thresholds, connections, learned = 12 * 2, 9 * 2, 20 * 3
     tables = 20 * 8 + 9 * 4
-    choices = 20 * 3 * 24
+    choices = learned * 24
     assert fitted().count_parameters() == {
         "total": thresholds + connections + 24 + tables + choices,  # 24: the candidates, all input bits
         "trainable": tables + choices,
         "non_trainable": thresholds + connections + 24,
     }
     assert fitted().freeze().count_parameters() == {
-        "total": thresholds + connections + tables,
+        "total": thresholds + connections + learned + tables,
         "trainable": 0,
-        "non_trainable": thresholds + connections + tables,
+        "non_trainable": thresholds + connections + learned + tables,
     }
 
 
