@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from difflut.export.errors import ToolError
 from difflut.export.families.cells import Cells
 from difflut.export.families.delays import Delays
 
@@ -44,7 +45,7 @@ def longest_path(module: Mapping[str, Any], delays: Delays, cells: Cells, luts: 
     registers.
 
     Raises:
-        ValueError: the netlist has a combinational loop.
+        ToolError: the netlist has a combinational loop.
     """
     return _Netlist(module, delays, cells, luts).longest()
 
@@ -103,6 +104,7 @@ class _Netlist:
     def _evaluate(self, start: int, arrival: dict[int, float], before: dict[int, int | None]) -> None:
         """Fill in the arrival time at a net, at the output of its driver, and the net that decides it."""
         stack = [start]
+        begun: set[int] = set()  # nets on the way from `start` to the end of the stack, and finished ones
         while stack:
             bit = stack[-1]
             if bit in arrival:
@@ -111,8 +113,9 @@ class _Netlist:
             arcs = self._arcs(self._driver[bit]) if bit in self._driver else []
             waiting = [source for source, _ in arcs if source not in arrival]
             if waiting:
-                if len(stack) > len(self._driver):
-                    raise ValueError("the netlist has a combinational loop")
+                if not begun.isdisjoint(waiting):
+                    raise ToolError(f"the netlist has a combinational loop through the cell {self._driver[bit].cell!r}")
+                begun.add(bit)
                 stack.extend(waiting)
                 continue
             latest = max(arcs, key=lambda arc: arrival[arc[0]] + arc[1], default=None)

@@ -252,6 +252,54 @@ def test_paths_of_single_cells(fpga: str, cells: dict[str, object], delay: float
     assert path_of(fpga, cells, delay_model()).delay_ns == pytest.approx(delay)
 
 
+WIDE = {f"I{number}": [number + 2] for number in range(5)}
+
+
+@pytest.mark.parametrize(
+    ("cells", "outputs", "delay"),
+    [
+        (  # more inputs than driven nets
+            {
+                "one": cell("LUT6", {**WIDE, "I5": [20]}, {"O": [31]}),
+                "two": cell("LUT1", {"I0": [1]}, {"O": [20]}),
+            },
+            [31],
+            22.01,
+        ),
+        ({"one": cell("LUT2", {"I0": [1], "I1": [1]}, {"O": [31]})}, [31], 15 + 1.01),  # one net at two pins
+        ({}, ["0", "1", "x"], 0.01),  # constants only
+        ({}, [], 0.01),
+        ({"inverter": cell("INV", {"I": ["1"]}, {"O": [31]})}, [31], 0.01),  # nothing comes in
+    ],
+)
+def test_paths_of_the_smallest_netlists(cells: dict[str, object], outputs: list[int | str], delay: float) -> None:
+    ports = {"y": {"direction": "output", "bits": outputs}}
+    path = longest_path({"ports": ports, "cells": cells}, delay_model(), find_family("xc7").cells, 0)
+    assert path.delay_ns == pytest.approx(delay)
+
+
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_a_combinational_loop_of_any_length_is_refused(length: int) -> None:
+    """Behind many nets that are none: the size of the netlist says nothing about loops."""
+    nets = [*range(40, 40 + length)]
+    loop = {f"loop{net}": cell("LUT1", {"I0": [before]}, {"O": [net]})
+            for before, net in zip([nets[-1], *nets], nets, strict=False)}  # fmt: skip
+    tail = {f"tail{net}": cell("LUT1", {"I0": [net - 1]}, {"O": [net]}) for net in range(51, 70)}
+    into = {"into": cell("LUT2", {"I0": [69], "I1": [nets[0]]}, {"O": [31]})}
+    with pytest.raises(ToolError, match="the netlist has a combinational loop through the cell 'loop"):
+        path_of("xc7", {**tail, **loop, **into}, delay_model())
+
+
+@pytest.mark.parametrize(
+    "fpga", [pytest.param(fpga, marks=() if fpga == "ice40" else pytest.mark.full) for fpga in FAMILIES]
+)
+def test_a_network_of_one_node_is_synthesised_for_every_family(tmp_path: Path, fpga: str) -> None:
+    require_yosys()
+    build = export_model(fitted(Chain(2, ((1, 2),), 1, bits=1)), tmp_path / "gate", fpga=fpga)
+    report = yosys.synthesise(build)
+    assert report.total.luts >= 1 and report.path.delay_ns > find_family(fpga).delays.register_delay_ns
+
+
 def test_the_clock_of_a_synthesised_build_comes_from_the_familys_delays(
     build: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
