@@ -13,6 +13,10 @@ class TraceError(ExportError):
     """The model's forward uses an operation that has no circuit; names the operator and the source line."""
 
 
+class SelfCheckError(ExportError):
+    """What an export would write does not compute what the model does; names what differs."""
+
+
 class NetlistError(ExportError, ValueError):
     """A netlist breaks a well-formedness rule; names the rule and the place."""
 

@@ -3,7 +3,7 @@
 from difflut.data.arrays import load_npz
 from difflut.data.cifar10 import load_cifar10
 from difflut.data.dataset import Dataset, Split
-from difflut.data.mnist import load_fashion_mnist, load_mnist, mnist_test
+from difflut.data.mnist import load_fashion_mnist, load_mnist, mnist_test, mnist_test_images
 from difflut.data.registry import DATASETS, load_dataset, with_note
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "load_mnist",
     "load_npz",
     "mnist_test",
+    "mnist_test_images",
     "with_note",
 ]

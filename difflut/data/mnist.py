@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from difflut.data.arrays import Arrays, check_arrays, read_npz, to_dataset
 from difflut.data.dataset import Dataset, Split
@@ -26,9 +27,19 @@ _IDX_NAMES = {
 _SHAPES = {"x_train": (60000, 28, 28), "y_train": (60000,), "x_test": (10000, 28, 28), "y_test": (10000,)}
 
 
+def mnist_test_images(count: int) -> Tensor:
+    """The first `count` MNIST test images of the package, uint8 (count, 28, 28); the others are not unpacked."""
+    raw = lzma.LZMADecompressor().decompress(_packed_test_set(), max_length=count * 784)
+    return torch.from_numpy(np.frombuffer(raw, dtype=np.uint8).reshape(count, 28, 28).copy())
+
+
+def _packed_test_set() -> bytes:
+    return (files("difflut.data") / "mnist_test.xz").read_bytes()
+
+
 def mnist_test() -> Split:
     """The 10,000 MNIST test images that ship with the package: uint8 (10000, 28, 28), x = code / 255."""
-    raw = lzma.decompress((files("difflut.data") / "mnist_test.xz").read_bytes())
+    raw = lzma.decompress(_packed_test_set())
     content = np.frombuffer(raw, dtype=np.uint8)
     images, labels = content[: 10000 * 784], content[10000 * 784 :]
     return Split(torch.from_numpy(images.reshape(10000, 28, 28).copy()), torch.from_numpy(labels.astype(np.int64)))

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,6 +23,9 @@ from difflut.files import write_atomically
 from difflut.heads import GroupSum
 from difflut.input_format import InputFormat
 from difflut.layers import LUTLayer
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 FORMAT_VERSION = 1
 
@@ -44,6 +47,13 @@ class BaseModel(nn.Module, ABC):
     """
 
     encoder: Encoder
+    _made_with: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """As object's; a subclass may have a constructor of its own, whose arguments `made_again` takes."""
+        model = super().__new__(cls)
+        object.__setattr__(model, "_made_with", (args, kwargs))
+        return model
 
     def __init__(
         self,
@@ -81,6 +91,11 @@ class BaseModel(nn.Module, ABC):
     def fitted(self) -> bool:
         """Whether the model has been fitted or loaded, so that it can be called."""
         return self._built
+
+    def made_again(self) -> Self:
+        """A new model, not fitted, of the same constructor call."""
+        args, kwargs = copy.deepcopy(self._made_with)
+        return type(self)(*args, **kwargs)
 
     def fit_encoder(self, data: Tensor | np.ndarray[Any, Any]) -> BaseModel:
         """Fit the encoder on training samples (N, ...) and build the layers, if there are none yet.

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from difflut._version import __version__
 from difflut.errors import ConfigError
 from difflut.export.builds import design_info, store
@@ -14,6 +16,7 @@ from difflut.export.builds.describe import describe
 from difflut.export.builds.design_info import DESIGN_FILE
 from difflut.export.builds.fusesoc import core_file, core_name
 from difflut.export.builds.info import BuildInfo
+from difflut.export.builds.self_check import self_check
 from difflut.export.builds.store import MODELS_FOLDER, RTL_FOLDER, Build, pack_netlist
 from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.text import to_text
@@ -43,8 +46,12 @@ def make_build(
     outputs: str = "both",
     pipeline: Pipeline | str = LEVELS,
     form: Form | str = Form.name,
+    samples: Tensor | None = None,
 ) -> Build:
     """Export a fitted model in memory; the same model and options give the same bytes.
+
+    Before it is done, the model loaded again from the build's checkpoint and the circuit must give the model's scores,
+    see `difflut.export.builds.self_check`.
 
     Args:
         model: the model.
@@ -57,10 +64,13 @@ def make_build(
             have one behind each level of LUTs.
         form: when and where convolutions are computed: "unrolled", "streaming", "folded=N" with N cycles an image, or
             an object of `difflut.export.schedule.forms`.
+        samples: real samples (N, ...), numbers or codes, to compare a few of besides random codes; by default images
+            that the package ships for the model.
 
     Raises:
         ConfigError: an option is unknown, or the options or a layer do not fit together.
         TraceError: the model has no circuit, or none of this form.
+        SelfCheckError: the checkpoint, loaded again, or the circuit does not compute what the model does.
     """
     if target not in TARGETS:
         raise ConfigError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
@@ -71,6 +81,8 @@ def make_build(
     traced = trace_circuit(model) if form.windowed else Circuit.of(trace(model))
     circuit, passes = pipelines.run(traced, pipelines.default(family))
     planned = form.plan(circuit, family, ports, asked)
+    checkpoint = model.checkpoint_bytes(frozen=True)
+    self_check(model, planned.circuit, checkpoint, samples)
     design = emit_planned(planned, f"{names.identifier(circuit.name)}{chosen.core_suffix}")
     wrapped = chosen.wrap(design, planned)
     info = describe(model, planned, design, wrapped, interface=chosen.name, pipeline=asked, passes=passes)
@@ -79,7 +91,7 @@ def make_build(
         store.NETLIST_FILE: to_text(planned.circuit).encode(),
         store.TRACED_FILE: pack_netlist(to_text(traced)),
         DESIGN_FILE: design_info.to_bytes(design),
-        store.MODEL_FILE: model.checkpoint_bytes(frozen=True),
+        store.MODEL_FILE: checkpoint,
     }
     return Build.of(info, files)
 
@@ -95,7 +107,7 @@ def export_model(model: BaseModel, out: str | os.PathLike[str], **options: Any) 
     Raises:
         BundleError: the directory holds something else than a build.
         WriteError: it cannot be written.
-        ConfigError, TraceError: as `make_build`.
+        ConfigError, TraceError, SelfCheckError: as `make_build`.
     """
     directory = Path(out)
     store.write(make_build(model, **options), directory)
