@@ -2,6 +2,9 @@
 
     python tests/support/record_exports.py record FILE        write the digests of all exports as JSON
     python tests/support/record_exports.py compare FILE       make the exports again and name each file that differs
+    python tests/support/record_exports.py check FILE         verify each export on random codes and prove it
+
+`check` takes hours; FILE keeps the verdicts, and a second run goes on where it was cut.
 
 `--only TEXT` takes the exports whose name contains TEXT, such as mnist_bitflip_0, xcup, axi-stream or folded=32.
 Exports go through the command line, so that the script outlives a redesign of what lies behind it. `--keep DIR` leaves
@@ -12,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -49,6 +53,17 @@ def digests(arguments: list[str], folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+def checked(arguments: list[str], folder: Path) -> dict[str, str]:
+    """Export into a folder; how `verify` on random codes and `prove` end on it: exit status and last line."""
+    digests(arguments, folder)
+    said = {}
+    for name, options in (("verify", ["--random-only"]), ("prove", [])):
+        command = [sys.executable, "-m", "difflut", name, str(folder), *options]
+        ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        said[name] = f"exit status {ended.returncode}: {(ended.stdout.splitlines() or ['nothing said'])[-1]}"
+    return said
+
+
 def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
     """The files that are not the same, with what happened to them."""
     words = [f"{name}: missing" for name in before.keys() - after.keys()]
@@ -58,28 +73,31 @@ def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
 
 
 @click.command(help=__doc__)
-@click.argument("action", type=click.Choice(["record", "compare"]))
+@click.argument("action", type=click.Choice(["record", "compare", "check"]))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--only", default="", help="Take only the exports whose name contains this text.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Leave the builds in this folder.")
 def main(action: str, file: Path, only: str, keep: Path | None) -> None:
-    """Record or compare."""
+    """Record, compare or check."""
     chosen = [(name, arguments) for name, arguments in cases() if only in name]
-    known = json.loads(file.read_text(encoding="utf-8")) if action == "compare" else {}
+    known = json.loads(file.read_text(encoding="utf-8")) if action == "compare" or file.exists() else {}
     found: dict[str, dict[str, str]] = {}
-    changed = 0
+    bad = 0
     with tempfile.TemporaryDirectory(prefix="difflut-exports-") as scratch:
         for name, arguments in chosen:
-            found[name] = digests(arguments, (keep or Path(scratch)) / name.replace(" ", "_"))
-            if action == "record":
-                click.echo(f"{name}: {len(found[name])} files")
+            folder = (keep or Path(scratch)) / name.replace(" ", "_")
+            if action == "check":
+                found[name] = known.get(name) or checked(arguments, folder)
+                words = [f"{of}: {said}" for of, said in found[name].items() if not said.startswith("exit status 0")]
+            else:
+                found[name] = digests(arguments, folder)
+                words = differences(known.get(name, {}), found[name]) if action == "compare" else []
+            if action != "compare":
                 file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-                continue
-            words = differences(known.get(name, {}), found[name])
-            changed += bool(words)
-            click.echo(f"{name}: {'equal' if not words else '; '.join(words)}")
-    click.echo(f"{len(chosen)} exports" + (f", {changed} of them differ" if action == "compare" else ""))
-    sys.exit(1 if changed or not chosen else 0)
+            bad += bool(words)
+            click.echo(f"{name}: {'; '.join(words) or 'as it should be'}")
+    click.echo(f"{len(chosen)} exports, {bad} of them not as they should be")
+    sys.exit(1 if bad or not chosen else 0)
 
 
 if __name__ == "__main__":
