@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import singledispatch
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import replace
 
 from difflut._version import __version__
 from difflut.export.builds.info import (
@@ -39,7 +41,7 @@ from difflut.export.interfaces.wrapper import Streams, Wrapped
 from difflut.export.passes.pipelines import PassReport
 from difflut.export.schedule.estimate import ENCODER, LAYER, Part
 from difflut.export.schedule.folded.plan import FoldedDense
-from difflut.export.schedule.forms import Planned, Streamed
+from difflut.export.schedule.forms import FoldedStream, Planned, Streamed
 from difflut.export.schedule.head.outputs import Outputs
 from difflut.export.schedule.pipelining import Pipeline
 from difflut.export.verilog.design import Design
@@ -86,7 +88,7 @@ def describe(
         output=_output(planned.outputs, planned.circuit.body.head),
         latency_cycles=design.latency_cycles,
         initiation_interval=design.initiation_interval,
-        schedule=_schedule(planned, design) if isinstance(planned, Streamed) else WholeSamples(),
+        schedule=_schedule(planned, design),
         netlist=_netlist(planned),
         parts=_parts(planned, design),
         passes=tuple(
@@ -139,7 +141,18 @@ def _output(outputs: Outputs, head: Head) -> OutputInfo:
     )
 
 
-def _schedule(planned: Streamed, design: Design) -> Pixels:
+@singledispatch
+def _schedule(planned: Planned, design: Design) -> WholeSamples | Pixels:
+    return WholeSamples()
+
+
+@_schedule.register
+def _(planned: FoldedStream, design: Design) -> Pixels:
+    return replace(_pixels(planned, design), program=_program(planned.folded))
+
+
+@_schedule.register
+def _pixels(planned: Streamed, design: Design) -> Pixels:
     circuit, schedule = planned.circuit, planned.schedule
     return Pixels(
         pixels=schedule.pixels,
@@ -163,7 +176,6 @@ def _schedule(planned: Streamed, design: Design) -> Pixels:
             )
             for layer, steps, size in zip(circuit.layers, schedule.layers, circuit.maps[1:], strict=True)
         ),
-        program=_program(planned.folded) if planned.folded else None,
     )
 
 

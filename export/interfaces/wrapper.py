@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import singledispatch
 
 from difflut.errors import ConfigError
 from difflut.export.interfaces.axi_stream import emit_wrapper
@@ -98,8 +99,8 @@ class AxiStream:
             ConfigError: its frames are too long, or a row of pixels is not made of whole words.
         """
         head, output = planned.circuit.body.head, self.stream.output
-        results = (head.classes, head.score_width_bits) if output == "scores" else (1, head.class_width_bits)
-        framing = self._framing(design, planned, *results)
+        count, bits = (head.classes, head.score_width_bits) if output == "scores" else (1, head.class_width_bits)
+        framing = _framing(planned, design, self.stream, Layout(count, bits, self.stream.width_bits))
         top, digest = design.top.removesuffix(CORE_SUFFIX), core_digest(design.files)
         signed = planned.circuit.input.signed
         registers = register_map(framing, digest, output=output, signed=signed, classes=head.classes)
@@ -107,31 +108,37 @@ class AxiStream:
         header = {f"{top}_registers.h": c_header(top, registers)}
         return Wrapped(top, design.top, {**design.files, **files}, header, Streams(framing, output, registers, digest))
 
-    def _framing(self, design: Design, planned: Planned, results: int, result_bits: int) -> Framing:
-        form, width = planned.circuit.input, self.stream.width_bits
-        if not isinstance(planned, Streamed):
-            return plan_framing(
-                self.stream,
-                features=form.features,
-                code_bits=form.width_bits,
-                results=results,
-                result_bits=result_bits,
-                core_latency_cycles=design.latency_cycles,
-            )
-        size, pixels = planned.circuit.size, planned.schedule.words[0].pixels
-        if size.columns % pixels:
-            raise ConfigError(
-                f"interface axi-stream: rows of {size.columns} pixels are not made of whole words of {pixels}; "
-                f"use the plain interface, or a number of pixels a cycle that divides a row"
-            )
-        return PixelFraming(
-            Layout(size.bits, form.width_bits, width),
-            Layout(results, result_bits, width),
-            design.latency_cycles,
-            word_values=size.channels * pixels,
-            pause_cycles=planned.schedule.pause_cycles,
-            interval_cycles=planned.schedule.initiation_interval,
+
+@singledispatch
+def _framing(planned: Planned, design: Design, stream: Stream, results: Layout) -> Framing:
+    """The frames of a core that takes a sample in one cycle."""
+    form = planned.circuit.input
+    return plan_framing(
+        stream,
+        features=form.features,
+        code_bits=form.width_bits,
+        results=results.count,
+        result_bits=results.value_bits,
+        core_latency_cycles=design.latency_cycles,
+    )
+
+
+@_framing.register
+def _(planned: Streamed, design: Design, stream: Stream, results: Layout) -> Framing:
+    size, pixels, width = planned.circuit.size, planned.schedule.words[0].pixels, stream.width_bits
+    if size.columns % pixels:
+        raise ConfigError(
+            f"interface axi-stream: rows of {size.columns} pixels are not made of whole words of {pixels}; "
+            f"use the plain interface, or a number of pixels a cycle that divides a row"
         )
+    return PixelFraming(
+        Layout(size.bits, planned.circuit.input.width_bits, width),
+        results,
+        design.latency_cycles,
+        word_values=size.channels * pixels,
+        pause_cycles=planned.schedule.pause_cycles,
+        interval_cycles=planned.schedule.initiation_interval,
+    )
 
 
 Interface = Plain | AxiStream

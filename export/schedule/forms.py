@@ -82,11 +82,9 @@ class Streamed(Planned):
 
     Attributes:
         schedule: when each layer takes and gives pixels.
-        folded: the plan of a body that is a program in memories, else None.
     """
 
     schedule: Schedule
-    folded: FoldedDense | None = None
 
     @property
     def comparators(self) -> int:
@@ -134,12 +132,28 @@ class Streamed(Planned):
             )
             for number, (layer, steps) in enumerate(zip(circuit.layers, self.schedule.layers, strict=True), 1)
         ]
-        if self.folded is None:
-            body = [part for part in netlist_parts(circuit.body, family, self.outputs) if part.kind != ENCODER]
-        else:
-            _, *selection = head_parts(plan_head(circuit.body.head, family, self.outputs), family)
-            body = [Part(BODY, LAYER, circuit.body.luts, None), *selection]
-        return (Part("comparisons", ENCODER, 0, comparisons), *kernels, *body)
+        return (Part("comparisons", ENCODER, 0, comparisons), *kernels, *self.body_parts())
+
+    def body_parts(self) -> tuple[Part, ...]:
+        """The layers behind the windows, and the head."""
+        parts = netlist_parts(self.circuit.body, self.family, self.outputs)
+        return tuple(part for part in parts if part.kind != ENCODER)
+
+
+@dataclass(frozen=True, eq=False)
+class FoldedStream(Streamed):
+    """A circuit that takes an image pixel by pixel, its body a program in memories.
+
+    Attributes:
+        folded: the plan of the body.
+    """
+
+    folded: FoldedDense
+
+    def body_parts(self) -> tuple[Part, ...]:
+        """As `Streamed.body_parts`; LUTs in memory and the counter of scores are not estimated."""
+        _, *selection = head_parts(plan_head(self.circuit.body.head, self.family, self.outputs), self.family)
+        return (Part(BODY, LAYER, self.circuit.body.luts, None), *selection)
 
 
 @dataclass(frozen=True)
@@ -218,7 +232,7 @@ class Folded(Form):
         schedule = plan_schedule(staged)
         nodes = self.nodes_per_cycle or nodes_per_cycle(staged, schedule, self.cycles or 1)
         folded = fold_dense(staged, schedule, nodes)
-        return Streamed(staged, family, outputs, None, folded.schedule, folded)
+        return FoldedStream(staged, family, outputs, None, folded.schedule, folded)
 
 
 def parse_form(text: str) -> Form:

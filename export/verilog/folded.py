@@ -9,6 +9,7 @@ multiplexer behind it), a lane (such copies and the look-up), the dense part its
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -194,9 +195,39 @@ _START = ports.flag_in(
 )
 
 
-def write_keepers(writer: ModuleWriter, folded: FoldedDense) -> list[dict[str, Any]]:
-    """Write the modules that fill the memories, and give their instances in the top of the circuit."""
-    return [_keeper(writer, keeper, bank) for keeper, bank in zip(folded.keepers, _banks(folded), strict=False)]
+@dataclass(frozen=True)
+class Gathered:
+    """How the dense part gets the bits of the maps.
+
+    Attributes:
+        start: its port that says that they are there.
+        connections: of its other ports.
+        collectors: for `stream_top`: registers that keep bits of a map.
+        bits: what each feature of the dense part is, where it reads registers.
+        keepers: for `stream_top`: instances that write bits of a map into memories.
+    """
+
+    start: str
+    connections: dict[str, str]
+    collectors: list[dict[str, Any]] = field(default_factory=list)
+    bits: list[str] = field(default_factory=list)
+    keepers: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def by_map(self) -> list[dict[str, Any]]:
+        """What keeps bits, map by map."""
+        return self.collectors + self.keepers
+
+
+def keep(writer: ModuleWriter, folded: FoldedDense) -> Gathered:
+    """Write the modules that fill the memories of a folded dense part."""
+    keepers = [_keeper(writer, keeper, bank) for keeper, bank in zip(folded.keepers, _banks(folded), strict=False)]
+    written = {
+        f"in_{what}{keeper['map']}": f"{what}{keeper['map']}"
+        for keeper in keepers
+        for what in ("write", "address", "word")
+    }
+    return Gathered("in_start", written, keepers=keepers)
 
 
 def _keeper(writer: ModuleWriter, keeper: Keeper, bank: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ one for each lane, and the modules of the dense part, which `difflut.export.veri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,11 @@ from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.schedule.folded.plan import FoldedDense
 from difflut.export.schedule.head.outputs import Outputs
 from difflut.export.schedule.stream.plan import Schedule, kernel_luts
-from difflut.export.schedule.stream.words import Words
 from difflut.export.verilog import names, netlist, ports, rows
 from difflut.export.verilog.counters import Counter
 from difflut.export.verilog.design import Design, Instance, Port
 from difflut.export.verilog.encoder import write_encoder
-from difflut.export.verilog.folded import emit_folded_dense, write_keepers
+from difflut.export.verilog.folded import Gathered, emit_folded_dense, keep
 from difflut.export.verilog.kernel import write_kernel
 from difflut.export.verilog.windows import write_windows
 from difflut.export.verilog.wires import Scope, plan
@@ -67,7 +66,7 @@ def emit_stream(
         last_registered=last_registered,
         top=f"{top}_dense",
     )
-    return _Emitter(circuit, schedule, family, dense, top).design()
+    return _Emitter(circuit, schedule, family, dense, top, lambda _: _collect(circuit, schedule)).design()
 
 
 def emit_folded(
@@ -91,7 +90,7 @@ def emit_folded(
     check(circuit)
     top = top or names.identifier(circuit.name)
     dense = emit_folded_dense(folded, circuit.body, family, outputs, f"{top}_dense")
-    return _Emitter(circuit, folded.schedule, family, dense, top, folded).design()
+    return _Emitter(circuit, folded.schedule, family, dense, top, lambda writer: keep(writer, folded)).design()
 
 
 class _Emitter:
@@ -104,10 +103,10 @@ class _Emitter:
         family: Family,
         dense: Design,
         top: str,
-        folded: FoldedDense | None = None,
+        gather: Callable[[ModuleWriter], Gathered],
     ) -> None:
         self.circuit, self.schedule, self.family, self.dense = circuit, schedule, family, dense
-        self.folded = folded
+        self.gather = gather
         self.writer = ModuleWriter(circuit.name, top)
         self.parts: dict[str, tuple[str, ...]] = {}
 
@@ -115,13 +114,13 @@ class _Emitter:
         """Write everything."""
         encoder = self._encoder()
         layers = [self._layer(number) for number in range(1, len(self.circuit.layers) + 1)]
-        keepers = write_keepers(self.writer, self.folded) if self.folded else []
+        gathered = self.gather(self.writer)
         self.parts["body"] = ("dense",)
         self.parts |= {
             f"body, {part}": tuple(f"dense.{name}" for name in inner) for part, inner in self.dense.parts.items()
         }
         latency_cycles = self.schedule.collect_cycles + self.dense.latency_cycles
-        self._top(encoder, layers, keepers, latency_cycles)
+        self._top(encoder, layers, gathered, latency_cycles)
         self.writer.add(self.dense.modules)
         return Design(
             top=self.writer.top,
@@ -168,36 +167,20 @@ class _Emitter:
             "instance": Instance(f"map{number}", module, _CLOCKED | ends),
         }
 
-    def _dense(self, keepers: list[dict[str, Any]]) -> Instance:
-        """The dense part, which starts when all its bits are kept."""
-        start = f"finished[{self.schedule.collect_cycles - 1}]"
-        if self.folded is None:
-            given = {"in_valid": start, "in_codes": "dense_bits"}
-        else:
-            given = {"in_start": start} | {
-                f"in_{what}{keeper['map']}": f"{what}{keeper['map']}"
-                for keeper in keepers
-                for what in ("write", "address", "word")
-            }
-        results = ports.straight(ports.results(self.dense.head)) | {"out_valid": "out_valid"}
-        return Instance("dense", self.dense.top, _CLOCKED | given | results)
-
     def _top(
-        self,
-        encoder: dict[str, Any],
-        layers: list[dict[str, Any]],
-        keepers: list[dict[str, Any]],
-        latency_cycles: int,
+        self, encoder: dict[str, Any], layers: list[dict[str, Any]], gathered: Gathered, latency_cycles: int
     ) -> None:
         circuit, schedule, words = self.circuit, self.schedule, self.schedule.words[0]
-        collectors, bits = ([], []) if self.folded else _collectors(circuit, schedule.words)
-        dense = self._dense(keepers)
-        read = {layer.source for layer in circuit.layers} | {kept["map"] for kept in (*collectors, *keepers)}
+        # The dense part starts when all its bits are kept.
+        given = {gathered.start: f"finished[{schedule.collect_cycles - 1}]"} | gathered.connections
+        results = ports.straight(ports.results(self.dense.head)) | {"out_valid": "out_valid"}
+        dense = Instance("dense", self.dense.top, _CLOCKED | given | results)
+        read = {layer.source for layer in circuit.layers} | {kept["map"] for kept in gathered.by_map}
         self.writer.write(
             "stream_top",
             "",
             self._ports(),
-            [encoder["encoder"], *(item["instance"] for item in (*layers, *keepers)), dense],
+            [encoder["encoder"], *(item["instance"] for item in (*layers, *gathered.keepers)), dense],
             size=circuit.size,
             form=circuit.input,
             word=words.pixels,
@@ -213,10 +196,10 @@ class _Emitter:
             hold=Counter(schedule.hold_cycles),
             **encoder,
             layers=layers,
-            collectors=collectors,
-            keepers=keepers,
-            dense_range=names.vector(len(bits)),
-            dense_words=rows.words(bits),
+            collectors=gathered.collectors,
+            keepers=gathered.keepers,
+            dense_range=names.vector(len(gathered.bits)),
+            dense_words=rows.words(gathered.bits),
             dense=dense,
             unread=[number for number in range(len(circuit.maps)) if number not in read],
         )
@@ -244,9 +227,9 @@ class _Emitter:
         ]
 
 
-def _collectors(circuit: Circuit, words: tuple[Words, ...]) -> tuple[list[dict[str, Any]], list[str]]:
-    """The registers that keep the bits of maps which the dense part reads, and the name of each bit, by feature."""
-    maps, offsets = circuit.maps, circuit.map_offsets
+def _collect(circuit: Circuit, schedule: Schedule) -> Gathered:
+    """Registers that keep the bits of maps which the dense part reads."""
+    maps, words, offsets = circuit.maps, schedule.words, circuit.map_offsets
     owner = np.searchsorted(offsets, circuit.body_bits, side="right") - 1
     bits = [""] * len(owner)
     collectors = []
@@ -274,4 +257,4 @@ def _collectors(circuit: Circuit, words: tuple[Words, ...]) -> tuple[list[dict[s
             )
             first += count
         collectors.append({"map": place, "range": names.vector(len(features)), "counter": counter, "words": parts})
-    return collectors, bits
+    return Gathered("in_valid", {"in_codes": "dense_bits"}, collectors=collectors, bits=bits)
