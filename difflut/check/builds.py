@@ -59,12 +59,10 @@ def axi_interface(build: Build) -> AxiInterface:
 
 
 def words_of(codes: npt.NDArray[Any], interface: RtlInterface) -> npt.NDArray[Any]:
-    """One row a word of the port `in_codes`: the sample, or one word of pixels after the other.
+    """One row a word of the port `in_codes`: one word of pixels after the other; a whole sample is one pixel.
 
     Beyond the end of a row there are its first pixels once more: pixels like others, which the RTL must mask.
     """
-    if not interface.pixels:
-        return codes
     lanes = interface.pixels_per_word
     rows = codes.reshape(len(codes), interface.features // lanes, -1, interface.columns)
     rows = np.pad(rows, ((0, 0), (0, 0), (0, 0), (0, -interface.columns % lanes)), mode="wrap")

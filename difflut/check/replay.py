@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from difflut.check.builds import rtl_interface
+from difflut.check.builds import rtl_interface, words_of
 from difflut.errors import ConfigError
 from difflut.export.builds import store
 from difflut.export.circuit.simulate import simulate
@@ -39,14 +39,13 @@ def replay(directory: Path, file: Path, *, simulator: str = "verilator", waves: 
     if simulator == "none":
         raise ConfigError("a replay runs the RTL; give the simulator verilator or icarus")
     build = store.read(directory)
-    if build.circuit.layers:
-        raise ConfigError(f"{directory}: a streaming circuit is proved part by part, so there is no image to replay")
     codes = load_counterexample(file)
     expected = simulate(build.circuit, codes)
     sources = sorted(Path(directory) / name for name in build.files if name.startswith(("rtl/", "sim/")))
     interface = rtl_interface(build)
     try:
-        result = run_rtl(sources, interface, codes, simulator=simulator, build_dir=Path(directory) / WORK, waves=waves)
+        words = words_of(codes, interface)
+        result = run_rtl(sources, interface, words, simulator=simulator, build_dir=Path(directory) / WORK, waves=waves)
     except ProtocolError as error:
         return Replayed(interface.top, simulator, str(error))
     found = compare(expected.scores, expected.classes, result.scores, result.classes, result.top)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from difflut.check.builds import OpenedBuild, open_build, rtl_interface
+from difflut.check.builds import OpenedBuild, open_build, rtl_interface, words_of
 from difflut.check.verification import RANDOM_SAMPLES
 from difflut.data import Split
 from difflut.errors import ConfigError
@@ -27,7 +27,7 @@ from difflut.export.flows import netlist, yosys
 from difflut.export.flows.reports import REPORT, save_report
 from difflut.locks import locked
 from difflut.models.base_model import BaseModel
-from difflut.sim import compare, mismatching, run_rtl
+from difflut.sim import RtlResult, compare, mismatching, run_rtl
 from difflut.training import predict_scores
 
 # Yosys' equivalence check of more LUTs was not seen to end within minutes.
@@ -109,7 +109,7 @@ def check_netlist(
     _fresh_report(folder, build)
     taken = 0 if data is None else min(images, len(data))
     codes = _codes(model, data, taken, seed)
-    scores, classes = (values.numpy() for values in predict_scores(model, codes))
+    interface = rtl_interface(build)
 
     with locked(folder):  # a synthesis at the same time waits
         report = _fresh_report(folder, build)
@@ -120,26 +120,35 @@ def check_netlist(
         source = netlist.write_simulated(tool, build.info.name, family, folder)
         result = run_rtl(
             [source],
-            rtl_interface(build),
-            codes.reshape(len(codes), -1).numpy(),
+            interface,
+            words_of(codes.reshape(len(codes), -1).numpy(), interface),
             simulator=simulator,
             build_dir=folder / "simulation",
             seed=seed,
         )
-        outputs = (result.scores, result.classes, result.top)
-        comparison = compare(scores, classes, *outputs)
-        check = NetlistCheck(
-            netlist=digest,
-            images=taken,
-            random=RANDOM_SAMPLES,
-            mismatches=int(mismatching(scores, classes, *outputs).any(axis=1).sum()),
-            first_mismatch=str(comparison.first) if comparison.first else "",
-            simulator=simulator,
-            latency_cycles=result.latency_cycles,
-            proof=_prove(tool, build, family, folder, directory, int(report["total"]["luts"])),
-        )
+        proof = _prove(tool, build, family, folder, directory, int(report["total"]["luts"]))
+        check = _judge(model, codes, result, digest, taken, simulator, proof)
         save_report(folder, {**report, "check": check.to_json()})
     return check
+
+
+def _judge(
+    model: BaseModel, codes: Tensor, result: RtlResult, digest: str, images: int, simulator: str, proof: str
+) -> NetlistCheck:
+    """Compare what the simulated netlist gave with PyTorch."""
+    scores, classes = (values.numpy() for values in predict_scores(model, codes))
+    outputs = (result.scores, result.classes, result.top)
+    first = compare(scores, classes, *outputs).first
+    return NetlistCheck(
+        netlist=digest,
+        images=images,
+        random=len(codes) - images,
+        mismatches=int(mismatching(scores, classes, *outputs).any(axis=1).sum()),
+        first_mismatch=str(first) if first else "",
+        simulator=simulator,
+        latency_cycles=result.latency_cycles,
+        proof=proof,
+    )
 
 
 def _codes(model: BaseModel, data: Split | None, taken: int, seed: int) -> Tensor:

@@ -284,8 +284,8 @@ def _explain(
     assert comparison.first is not None
     message = str(comparison.first)
     probes, netlist = build.design.found_probes, build.circuit.body
-    if build.circuit.layers:
-        return f"{message}; in a streaming circuit the first wrong node is not looked for"
+    if not probes:
+        return f"{message}; the core has no probes, so the first wrong node is not looked for"
     codes = subject.codes[chosen][comparison.first.sample : comparison.first.sample + 1]
     debug: RtlResult = run_rtl(
         sources, interface, codes, simulator=simulator, build_dir=work.with_name("debug"), probes=probes

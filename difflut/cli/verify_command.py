@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from difflut.cli.common import data_options, json_option, labelled_test_samples, model_option, percent, print_json
+
+if TYPE_CHECKING:
+    from difflut.check.verification import VerificationReport
 
 
 @click.command(
@@ -61,17 +65,7 @@ def command(
     DIR is a directory made by `difflut export`. Exit status 1 if anything differs.
     """
     if replay_file is not None:
-        from difflut.check.replay import replay
-
-        replayed = replay(directory, replay_file, simulator=simulator, waves=waves)
-        if as_json:
-            print_json(replayed.to_json())
-        else:
-            click.echo(f"{replayed.build}: {replayed.simulator} on {replay_file}, compared with the netlist")
-            click.echo(
-                f"  {replayed.difference}" if replayed.difference else "  agrees: this input shows no difference"
-            )
-        sys.exit(1 if replayed.difference else 0)
+        sys.exit(_replay(directory, replay_file, simulator, waves, as_json))
     from difflut.check.builds import open_build
     from difflut.check.verification import verify
 
@@ -92,25 +86,42 @@ def command(
     if as_json:
         print_json(report.to_json())
     else:
-        click.echo(f"{report.build}: compared with PyTorch, {report.data}, every {report.compared}")
-        click.echo(f"  {'':<10}{'images':>8}{'random':>8}{'mismatches':>12}{'accuracy':>11}{'PyTorch':>11}")
-        for step in report.steps:
-            click.echo(
-                f"  {step.name:<10}{step.images:>8}{step.random:>8}{step.mismatches:>12}{percent(step.accuracy):>11}"
-                f"{percent(report.pytorch_accuracy[step.name]):>11}"
-            )
-        if report.latency_cycles is None:
-            click.echo("  the RTL was not run; give --simulator verilator or icarus for that")
-        else:
-            click.echo(
-                f"  {report.simulator}: built in {report.build_seconds:.1f} s, ran in {report.run_seconds:.1f} s; "
-                f"measured latency {report.latency_cycles} cycles"
-            )
-        if report.waves:
-            click.echo(f"  waves: {report.waves}; open them with gtkwave or surfer")
-        for step in report.steps:
-            if step.first_mismatch:
-                click.echo(f"  {step.name}: first mismatch: {step.first_mismatch}")
-        agreed = "agrees bit for bit" if report.latency_cycles is not None else "the netlist agrees bit for bit"
-        click.echo(agreed if report.ok else "DIFFERS from PyTorch")
+        _show(report)
     sys.exit(0 if report.ok else 1)
+
+
+def _replay(directory: Path, file: Path, simulator: str, waves: bool, as_json: bool) -> int:
+    """Run one stored input; the exit status."""
+    from difflut.check.replay import replay
+
+    replayed = replay(directory, file, simulator=simulator, waves=waves)
+    if as_json:
+        print_json(replayed.to_json())
+    else:
+        click.echo(f"{replayed.build}: {replayed.simulator} on {file}, compared with the netlist")
+        click.echo(f"  {replayed.difference or 'agrees: this input shows no difference'}")
+    return 1 if replayed.difference else 0
+
+
+def _show(report: VerificationReport) -> None:
+    click.echo(f"{report.build}: compared with PyTorch, {report.data}, every {report.compared}")
+    click.echo(f"  {'':<10}{'images':>8}{'random':>8}{'mismatches':>12}{'accuracy':>11}{'PyTorch':>11}")
+    for step in report.steps:
+        click.echo(
+            f"  {step.name:<10}{step.images:>8}{step.random:>8}{step.mismatches:>12}{percent(step.accuracy):>11}"
+            f"{percent(report.pytorch_accuracy[step.name]):>11}"
+        )
+    if report.latency_cycles is None:
+        click.echo("  the RTL was not run; give --simulator verilator or icarus for that")
+    else:
+        click.echo(
+            f"  {report.simulator}: built in {report.build_seconds:.1f} s, ran in {report.run_seconds:.1f} s; "
+            f"measured latency {report.latency_cycles} cycles"
+        )
+    if report.waves:
+        click.echo(f"  waves: {report.waves}; open them with gtkwave or surfer")
+    for step in report.steps:
+        if step.first_mismatch:
+            click.echo(f"  {step.name}: first mismatch: {step.first_mismatch}")
+    agreed = "agrees bit for bit" if report.latency_cycles is not None else "the netlist agrees bit for bit"
+    click.echo(agreed if report.ok else "DIFFERS from PyTorch")

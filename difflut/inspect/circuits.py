@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from difflut.export.builds import store
 from difflut.export.circuit.netlist import Netlist
-from difflut.export.errors import BundleError
+from difflut.export.circuit.unroll import unroll
 
 if TYPE_CHECKING:
     from difflut.models.base_model import BaseModel
@@ -24,7 +24,7 @@ class OpenedCircuit:
         shape: of one sample.
         divisor: the model sees code / divisor.
         traced: the netlist as traced: every node of the model.
-        netlist: after the passes, as it is emitted.
+        netlist: after the passes, as it is emitted; a kernel of an image once for every position.
         model: the PyTorch model, None for a build directory.
     """
 
@@ -58,19 +58,13 @@ def open_circuit(source: str, model_class: str | None = None) -> OpenedCircuit:
 
 def _of_build(folder: Path) -> OpenedCircuit:
     build = store.read(folder)
-    if build.circuit.layers:
-        raise BundleError(
-            f"{folder}: a streaming circuit, which does not have every node by itself; give "
-            f"{folder / store.MODEL_FILE} instead, which is traced with all of them, or draw its maps with `difflut "
-            f"report {folder}`"
-        )
     info = build.info
     return OpenedCircuit(
         source=str(folder),
         model_name=info.model.name,
         shape=info.input.shape,
         divisor=info.input.divisor,
-        traced=build.traced.body,
-        netlist=build.circuit.body,
+        traced=unroll(build.traced),
+        netlist=unroll(build.circuit),
         model=None,
     )

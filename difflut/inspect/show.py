@@ -44,7 +44,7 @@ class NodeFacts:
 
     Attributes:
         node: its name.
-        net, stage: in the netlist that is emitted.
+        net, stage: in the netlist that is emitted; of an image circuit in the unrolled one, whose stages are all 0.
         inputs: what feeds input 0, 1, ..., in words.
         table: hexadecimal, the last digit holds addresses 3 to 0; address bit i is input i.
         ones: how many of the table's `entries` are 1.

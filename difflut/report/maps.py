@@ -60,8 +60,6 @@ def times(pair: Pair) -> str:
 
 def read_maps(netlist: Circuit) -> tuple[MapFacts, ...]:
     """Every map of a circuit, the encoded image first; none of one that takes whole samples."""
-    if not netlist.layers:
-        return ()
     bits = np.zeros(int(netlist.map_offsets[-1]), np.int64)
     bits[netlist.body_bits] = 1
     parts = np.split(bits, netlist.map_offsets[1:-1])
@@ -78,7 +76,7 @@ def read_maps(netlist: Circuit) -> tuple[MapFacts, ...]:
             line_buffer_bits=_line_buffer_bits(layer, netlist.maps[layer.source]) if layer else 0,
             kept=part.reshape(size).sum(axis=0),
         )
-        for number, (size, layer, part) in enumerate(zip(netlist.maps, layers, parts, strict=True))
+        for number, (size, layer, part) in enumerate(zip(netlist.maps, layers, parts, strict=False))
     )
 
 

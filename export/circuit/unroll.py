@@ -12,14 +12,15 @@ from difflut.export.circuit.windows import as_map, windows
 
 
 def unroll(circuit: Circuit) -> Netlist:
-    """The netlist that computes the same scores for all images; all cells are in stage 0.
+    """The netlist that computes the same scores for all images: all its cells are in stage 0; that of whole samples is
+    the body as it is.
 
     Raises:
         NetlistError: the circuit breaks its specification.
     """
     check(circuit)
     if not circuit.layers:
-        return circuit.body.with_(stage=np.zeros_like(circuit.body.stage))
+        return circuit.body
     builder = NetlistBuilder(circuit.name, circuit.input)
     pixels = np.arange(circuit.size.bits, dtype=np.int64).reshape(circuit.size)[circuit.compare_channel]
     maps = [builder.add_comparators(pixels, circuit.compare_threshold[:, None, None])]

@@ -178,14 +178,10 @@ def implement(
     place_of_all = Path(directory) / store.WORK_FOLDER / f"{FLOW}-{part.slug}"
     with flow_folder(place_of_all, _products(tools, build.info.name)) as folder:
         shell = None if given is not None or build.info.axi_stream is not None else make_shell(build)
-        constraints = f"pins{tools.pins_ending}"
         design = _design(Path(directory), build, shell, folder)
-        places = _constraints(tools, part, shell, given)
-        if places is not None:
-            write_atomically(folder / constraints, places)
         modules = yosys.flatten(synthesiser, design, family, folder, options=part.synthesis, report=report)
-        options = [*part.options, "--json", "flat.json", "--freq", f"{asked:g}", "--timing-allow-fail"]
-        options += tools.unconstrained if places is None else tools.pin_options(constraints)
+        pinned = _pin_options(tools, part, shell, given, folder)
+        options = [*part.options, "--json", "flat.json", "--freq", f"{asked:g}", "--timing-allow-fail", *pinned]
         placements = tuple(
             _place(place, tools, part, options, seed, folder, shell is not None, report) for seed in seeds
         )
@@ -222,12 +218,19 @@ def _design(directory: Path, build: store.Build, shell: Shell | None, folder: Pa
     return yosys.Design(build.info.name, shell.module if shell else build.info.name, tuple(sources), ())
 
 
-def _constraints(tools: PlaceAndRoute, part: Device, shell: Shell | None, given: bytes | None) -> bytes | None:
-    """The file of pins: the user's, or places for those of a shell where nextpnr needs them; None for no file."""
-    if given is not None or shell is None or not part.pins:
-        return given
-    places = [tools.pin_line.format(port=port, pin=part.pins[port]) for port in PINS]
-    return "".join(f"{line}\n" for line in places).encode()
+def _pin_options(
+    tools: PlaceAndRoute, part: Device, shell: Shell | None, given: bytes | None, folder: Path
+) -> tuple[str, ...]:
+    """nextpnr's options for pins: the user's file, or places for those of a shell where nextpnr needs them; either is
+    written into the folder.
+    """
+    if given is None and shell is not None and part.pins:
+        given = "".join(tools.pin_line.format(port=port, pin=part.pins[port]) + "\n" for port in PINS).encode()
+    if given is None:
+        return tuple(tools.unconstrained)
+    file = f"pins{tools.pins_ending}"
+    write_atomically(folder / file, given)
+    return tuple(tools.pin_options(file))
 
 
 def _read_pins(path: Path) -> bytes:

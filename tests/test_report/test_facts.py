@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 from convolutions import Plan, Step, made
 from report_builds import complete, export, outputs_of, synthesis, verification, write_report
-from small_models import Chain, SmallImages, fitted
+from small_models import Chain, SmallImages, fitted, random_codes
 
 from difflut.check.records import RtlOutputs, keep, kept
 from difflut.export.builds import store
 from difflut.export.builds.info import Pixels
 from difflut.export.builds.store import Build
+from difflut.export.circuit.simulate import simulate
 from difflut.export.errors import BundleError
 from difflut.export.families.registry import find_family
+from difflut.export.frontend.trace import trace
 from difflut.export.schedule.estimate import LutEstimate, estimate_luts
 from difflut.export.schedule.forms import Folded, Streaming
 from difflut.export.schedule.head.outputs import parse_outputs
@@ -288,13 +290,14 @@ def test_a_folded_circuit(tmp_path: Path) -> None:
     assert f"{build.info.initiation_interval} cycles an image" in page
 
 
-def test_show_refuses_a_streaming_circuit(tmp_path: Path) -> None:
-    export(made(STREAM), tmp_path / "net", form="streaming")
-    with pytest.raises(
-        BundleError,
-        match=r"a streaming circuit, which does not have every node by itself; give .*model\.safetensors instead",
-    ):
-        open_circuit(str(tmp_path / "net"))
+def test_every_node_of_a_streaming_circuit_is_there(tmp_path: Path) -> None:
+    model = made(STREAM)
+    export(model, tmp_path / "net", form="streaming")
+    opened = open_circuit(str(tmp_path / "net"))
+    assert opened.traced == trace(model)
+    codes = random_codes(model, 20, seed=1).reshape(20, -1).numpy()
+    build = store.read(tmp_path / "net")
+    np.testing.assert_array_equal(simulate(opened.netlist, codes).scores, simulate(build.circuit, codes).scores)
 
 
 def facts_of(folder: Path, model: BaseModel) -> Facts:

@@ -22,6 +22,7 @@ from difflut.export.builds import store
 from difflut.export.builds.info import Pixels
 from difflut.export.builds.make import make_build
 from difflut.export.builds.store import NETLIST_FILE
+from difflut.export.circuit.netlist import CodesError
 from difflut.export.flows.shell import make_shell
 from difflut.export.schedule.forms import Streaming
 from difflut.files import write_atomically
@@ -205,13 +206,16 @@ def test_zoo_model_on_20_images(tmp_path: Path) -> None:
     assert len(np.unique(scores.numpy(), axis=0)) == 20
 
 
-def test_there_is_nothing_to_replay(tmp_path: Path) -> None:
-    store.write(make_build(made(PLAN), form="streaming"), tmp_path / "net")
-    with pytest.raises(ConfigError) as refused:
-        replay(tmp_path / "net", tmp_path / "counterexample.npz")
-    assert str(refused.value) == (
-        f"{tmp_path / 'net'}: a streaming circuit is proved part by part, so there is no image to replay"
-    )
+def test_an_image_is_replayed(tmp_path: Path) -> None:
+    require_verilator()
+    model, folder, file = made(PLAN), tmp_path / "net", tmp_path / "image.npz"
+    build = make_build(model, form="streaming")
+    store.write(build, folder)
+    np.savez(file, codes=random_codes(model, 1, seed=7).reshape(1, -1).numpy())
+    assert replay(folder, file).difference == ""
+    np.savez(file, codes=np.zeros((1, build.circuit.input.features + 1), np.int64))
+    with pytest.raises(CodesError):
+        replay(folder, file)
 
 
 def test_shell_brings_in_whole_pixels() -> None:
