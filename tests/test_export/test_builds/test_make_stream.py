@@ -207,12 +207,12 @@ def test_zoo_model_on_20_images(tmp_path: Path) -> None:
 
 
 def test_an_image_is_replayed(tmp_path: Path) -> None:
-    require_verilator()
+    require_icarus()
     model, folder, file = made(PLAN), tmp_path / "net", tmp_path / "image.npz"
     build = make_build(model, form="streaming")
     store.write(build, folder)
     np.savez(file, codes=random_codes(model, 1, seed=7).reshape(1, -1).numpy())
-    assert replay(folder, file).difference == ""
+    assert replay(folder, file, simulator="icarus").difference == ""
     np.savez(file, codes=np.zeros((1, build.circuit.input.features + 1), np.int64))
     with pytest.raises(CodesError):
         replay(folder, file)
