@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "  difflut export cifar10_conv --conv streaming\n"
     "  difflut export cifar10_conv --conv folded=32\n"
     "  difflut export cifar10_conv --conv folded=4096\n"
-    "  difflut export my.safetensors --model my_models:Net --out build/net",
+    "  difflut export my.safetensors --model my_models:Net --name net_a",
 )
 @click.argument("source", metavar="NAME|CKPT")
 @click.option("--target", default="verilog", show_default=True, help="Output language: verilog.")
@@ -72,6 +72,10 @@ if TYPE_CHECKING:
 @click.option("--fmax", type=float, metavar="MHZ", help="Fewest cycles that reach this estimated clock (auto).")
 @click.option("--latency", type=int, metavar="CYCLES", help="Fastest estimated clock in at most these cycles (auto).")
 @click.option(
+    "--name",
+    help="Top module, with which all modules, HDL files and the FuseSoC core are named; the model's name by default.",
+)
+@click.option(
     "--out", type=click.Path(path_type=Path), help="Build directory; build/NAME by default. An older build is replaced."
 )
 @click.option("--prove", "prove_it", is_flag=True, help="Prove the build for all inputs; exit status 1 if that fails.")
@@ -89,6 +93,7 @@ def command(
     conv: str,
     fmax: float | None,
     latency: int | None,
+    name: str | None,
     out: Path | None,
     prove_it: bool,
     model_class: str | None,
@@ -112,7 +117,7 @@ def command(
     stream = Stream(**given) if given else None  # type: ignore[arg-type]
     form = parse_form(conv)
     model = load_model(source, model_class)
-    directory = out or store.default_directory(model.name)
+    directory = out or store.default_directory(model.name if name is None else name)
     made = make_build(
         model,
         target=target,
@@ -122,6 +127,7 @@ def command(
         outputs=outputs,
         pipeline=asked,
         form=form,
+        name=name,
     )
     store.write(made, directory)
     proof = prove_command.run(directory) if prove_it else None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 
+from difflut._version import __version__
 from difflut.export.families.family import Family
 from difflut.hdl_templates import render
 
@@ -13,6 +15,25 @@ def core_name(name: str) -> str:
     return f"{name}.core"
 
 
+def core_version(digests: Mapping[str, str]) -> str:
+    """The version of the core of a build: difflut's release and, as a number, 64 bits of a digest of all other files.
+
+    FuseSoC takes two cores of one name and version for the same, and uses one of them. Its ranges (`^`, `~`) need
+    numbers.
+
+    Args:
+        digests: SHA-256 of each file, by its path.
+    """
+    release = ".".join(__version__.split(".")[:3])
+    lines = [f"{digests[name]}  {name}\n" for name in sorted(digests)]
+    return f"{release}.{int(hashlib.sha256(''.join(lines).encode()).hexdigest()[:16], 16)}"
+
+
+def vlnv(name: str, version: str) -> str:
+    """How FuseSoC names a core: vendor, library, name, version."""
+    return f"difflut:generated:{name}:{version}"
+
+
 def core_file(
     name: str, *, version: str, description: str, family: Family, sources: Sequence[str], models: Sequence[str] = ()
 ) -> str:
@@ -20,7 +41,7 @@ def core_file(
 
     Args:
         name: the top module, and the core's name.
-        version: of difflut.
+        version: as `core_version` gives it.
         description: one line.
         family: the FPGA family; for one that FuseSoC has no tool for there is no target `synth`.
         sources: the RTL, relative to the file.
@@ -31,7 +52,7 @@ def core_file(
         "fusesoc.core.j2",
         {
             "name": name,
-            "version": version,
+            "vlnv": vlnv(name, version),
             "description": description,
             "sources": list(sources),
             "models": list(models),

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from torch import Tensor
 
-from difflut._version import __version__
 from difflut.errors import ConfigError
 from difflut.export.builds import design_info, store
 from difflut.export.builds.describe import describe
 from difflut.export.builds.design_info import DESIGN_FILE
-from difflut.export.builds.fusesoc import core_file, core_name
-from difflut.export.builds.info import BuildInfo
+from difflut.export.builds.fusesoc import core_file, core_name, core_version, vlnv
+from difflut.export.builds.ports import top_ports
 from difflut.export.builds.self_check import self_check
 from difflut.export.builds.store import MODELS_FOLDER, RTL_FOLDER, Build, pack_netlist
 from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.text import to_text
+from difflut.export.families.family import Family
 from difflut.export.families.generic import GENERIC
 from difflut.export.families.registry import find_family
 from difflut.export.frontend.trace import trace, trace_circuit
@@ -47,6 +47,7 @@ def make_build(
     pipeline: Pipeline | str = LEVELS,
     form: Form | str = Form.name,
     samples: Tensor | None = None,
+    name: str | None = None,
 ) -> Build:
     """Export a fitted model in memory; the same model and options give the same bytes.
 
@@ -66,14 +67,19 @@ def make_build(
             an object of `difflut.export.schedule.forms`.
         samples: real samples (N, ...), numbers or codes, to compare a few of besides random codes; by default images
             that the package ships for the model.
+        name: of the top module, with which the names of all modules, HDL files and the core begin; made from the
+            model's by default. Builds that meet in one design need different ones.
 
     Raises:
-        ConfigError: an option is unknown, or the options or a layer do not fit together.
+        ConfigError: the name is none that a module may have, an option is unknown, or the options or a layer do not fit
+            together.
         TraceError: the model has no circuit, or none of this form.
         SelfCheckError: the checkpoint, loaded again, or the circuit does not compute what the model does.
     """
     if target not in TARGETS:
         raise ConfigError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
+    if name is not None:
+        names.check_identifier(name)
     chosen = choose_interface(interface, stream)
     family, asked = find_family(fpga), Pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     form = parse_form(form) if isinstance(form, str) else form
@@ -83,17 +89,17 @@ def make_build(
     planned = form.plan(circuit, family, ports, asked)
     checkpoint = model.checkpoint_bytes(frozen=True)
     self_check(model, planned.circuit, checkpoint, samples)
-    design = emit_planned(planned, f"{names.identifier(circuit.name)}{chosen.core_suffix}")
+    design = emit_planned(planned, f"{name or names.identifier(circuit.name)}{chosen.core_suffix}")
     wrapped = chosen.wrap(design, planned)
     info = describe(model, planned, design, wrapped, interface=chosen.name, pipeline=asked, passes=passes)
     files = {
-        **_hardware_files(info, wrapped, design.models),
+        **_hardware_files(info.name, wrapped, design.models),
         store.NETLIST_FILE: to_text(planned.circuit).encode(),
         store.TRACED_FILE: pack_netlist(to_text(traced)),
         DESIGN_FILE: design_info.to_bytes(design),
         store.MODEL_FILE: checkpoint,
     }
-    return Build.of(info, files)
+    return Build.of(info, {**files, **_documents(Build.of(info, files), find_family(fpga))})
 
 
 def export_model(model: BaseModel, out: str | os.PathLike[str], **options: Any) -> Path:
@@ -114,19 +120,35 @@ def export_model(model: BaseModel, out: str | os.PathLike[str], **options: Any) 
     return directory
 
 
-def _hardware_files(info: BuildInfo, wrapped: Wrapped, models: Mapping[str, str]) -> dict[str, bytes]:
-    """The files of a build that people, hardware tools and drivers read, by path."""
-    rtl = {f"{RTL_FOLDER}{name}": content for name, content in wrapped.rtl.items()}
-    simulation = {f"{MODELS_FOLDER}{name}": content for name, content in models.items()}
-    headers = {f"{HEADER_FOLDER}/{name}": content for name, content in wrapped.headers.items()}
+def _hardware_files(name: str, wrapped: Wrapped, models: Mapping[str, str]) -> dict[str, bytes]:
+    """The files of a build that hardware tools and drivers read, by path."""
+    rtl = {f"{RTL_FOLDER}{file}": content for file, content in wrapped.rtl.items()}
+    simulation = {f"{MODELS_FOLDER}{name}_{file}": content for file, content in models.items()}
+    headers = {f"{HEADER_FOLDER}/{file}": content for file, content in wrapped.headers.items()}
+    return {file: content.encode() for file, content in {**rtl, **headers, **simulation}.items()}
+
+
+def _documents(build: Build, family: Family) -> dict[str, bytes]:
+    """What tells people and FuseSoC of a build that has all other files, by path."""
+    info, sources = build.info, list(build.rtl)
+    models = sorted(name for name in build.files if name.startswith(MODELS_FOLDER))
+    version = core_version(info.files)
     core = core_file(
         info.name,
-        version=__version__,
+        version=version,
         description=f"Classifier of lookup tables made from the model {info.model.name}",
-        family=find_family(info.fpga),
-        sources=sorted(rtl),
-        models=sorted(simulation),
+        family=family,
+        sources=sources,
+        models=models,
     )
-    readme = render("build_readme.md.j2", {"build": info, "sources": sorted(wrapped.rtl), "models": bool(simulation)})
-    files = {**rtl, **headers, **simulation, core_name(info.name): core, "README.md": readme}
-    return {name: content.encode() for name, content in files.items()}
+    readme = render(
+        "build_readme.md.j2",
+        {
+            "build": info,
+            "sources": [PurePosixPath(name).name for name in sources],
+            "models": bool(models),
+            "core": vlnv(info.name, version),
+            "ports": top_ports(info),
+        },
+    )
+    return {core_name(info.name): core.encode(), "README.md": readme.encode()}

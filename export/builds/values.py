@@ -20,7 +20,8 @@ LONGEST_PATH = 400
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 _RTL = re.compile(r"(?:rtl|sim)/[A-Za-z_][A-Za-z0-9_]*\.v")
-_HDL_FOLDERS = ("rtl/", "sim/")
+_MODELS_FOLDER = "sim/"
+_HDL_FOLDERS = ("rtl/", _MODELS_FOLDER)
 _FREE = ("model", "trained")  # the user's own notes
 
 _KEY = "(key)"  # the last step to the name of a field
@@ -67,7 +68,11 @@ def check_file_names(names: Iterable[str]) -> None:
 # In Verilog: what is passed over, and what would reach out of the circuit.
 _PASSED = rb'//[^\n]*|/\*.*?\*/|"[A-Za-z0-9_ .]*"'
 _REACHES_OUT = rb'(?P<found>[$`\\"]|/\*|\b(?:import|export)\b)'
-_HDL_TOKENS = re.compile(_PASSED + rb"|" + _REACHES_OUT, re.DOTALL)
+_TIMESCALE = rb"`timescale 1ns / 1ps\n"
+# Around each simulation model, so that it is taken once whatever the number of files that have it, and by no synthesis.
+_GUARD = rb"`(?:ifndef SYNTHESIS|(?:ifndef|define) DIFFLUT_[A-Z0-9_]+|endif)\n"
+_HDL_TOKENS = re.compile(rb"|".join((_PASSED, _TIMESCALE, _REACHES_OUT)), re.DOTALL)
+_MODEL_TOKENS = re.compile(rb"|".join((_PASSED, _TIMESCALE, _GUARD, _REACHES_OUT)), re.DOTALL)
 _NETLIST_TOKENS = re.compile(_PASSED + rb"|\\[^\s]+|\$(?:un)?signed\b|" + _REACHES_OUT, re.DOTALL)
 _MARKS = (b"$", b"`", b"\\", b'"', b"/*", b"import", b"export")  # without any of them nothing can be found
 _HDL_CHARACTERS = bytes(range(ord(" "), ord("~") + 1)) + b"\t\n"
@@ -83,10 +88,11 @@ def check_hdl(name: str, content: bytes) -> None:
     `include, imported C functions); no export writes such a thing.
 
     Raises:
-        ValueRefused: it has a system task, a directive, an escaped identifier, an import, or a character beyond ASCII.
+        ValueRefused: it has a system task, a directive but the timescale and, in a simulation model, its guard, an
+            escaped identifier, an import, or a character beyond ASCII.
     """
     if name.startswith(_HDL_FOLDERS):
-        _check_tokens(name, content, _HDL_TOKENS)
+        _check_tokens(name, content, _MODEL_TOKENS if name.startswith(_MODELS_FOLDER) else _HDL_TOKENS)
 
 
 def check_netlist_text(name: str, content: bytes) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from difflut.export.interfaces.framing import Framing, Layout, PixelFraming
+from difflut.export.interfaces.ports import stream_ports
 from difflut.export.interfaces.registers import ADDRESS_BITS, CONTROL, Register
 from difflut.export.proof.ports import Port
 from difflut.export.verilog import names
@@ -55,23 +56,8 @@ class Wrapper:
 
     def ports(self) -> dict[str, Port]:
         """The ports that it must have."""
-        width = self.framing.codes.width_bits
-        found = {"aclk": Port("input", 1), "aresetn": Port("input", 1)}
-        for stream, (there, back) in {"s_axis": ("input", "output"), "m_axis": ("output", "input")}.items():
-            found |= {f"{stream}_tdata": Port(there, width), f"{stream}_tvalid": Port(there, 1)}
-            found |= {f"{stream}_tready": Port(back, 1), f"{stream}_tlast": Port(there, 1)}
-        channels = {
-            "aw": ("input", {"addr": ADDRESS_BITS, "prot": 3}),
-            "w": ("input", {"data": 32, "strb": 4}),
-            "b": ("output", {"resp": 2}),
-            "ar": ("input", {"addr": ADDRESS_BITS, "prot": 3}),
-            "r": ("output", {"data": 32, "resp": 2}),
-        }
-        for channel, (there, payload) in channels.items():
-            back = "output" if there == "input" else "input"
-            found |= {f"s_axil_{channel}{name}": Port(there, bits) for name, bits in payload.items()}
-            found |= {f"s_axil_{channel}valid": Port(there, 1), f"s_axil_{channel}ready": Port(back, 1)}
-        return found
+        ports = stream_ports(self.framing.codes.width_bits)
+        return {port.name: Port(port.direction, port.width_bits) for port in ports}
 
     def core_ports(self) -> dict[str, Port]:
         """The ports of the core that it must connect."""

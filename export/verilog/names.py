@@ -50,13 +50,22 @@ RESERVED = frozenset((_VERILOG + _VHDL + _OTHERS).split())
 # LUT6, FDRE, CARRY4, SB_DFF, RAM64x12, rPLL: vendors' primitives begin with a word in capitals.
 _PRIMITIVE = re.compile(r"[pr]?[A-Z]+(?:[0-9_].*)?")
 
+# How the names of modules and files of a build end, after its own name and an underscore. A name that ends so itself
+# may be that of a module of another build: `net_core` of the build `net` with streams.
+MODULE_ENDING = re.compile(
+    r"_(?:core|frames|results|registers|shell|models|encoder|argmax|group_sum|dense|bits|lane|program"
+    r"|(?:stage|map|kernel|count|greater|choose|dense_keep|ones)[0-9]+|(?:add|chain)[0-9]+(?:_[0-9]+)*c?)\Z",
+    re.IGNORECASE,
+)
+
 
 def identifier(text: str) -> str:
     """The name of a module made from a model's name, the same for the same text; the one rule of such names.
 
     It is a plain identifier of Verilog and of VHDL, no word that they or others reserve, whatever the case, and no
     primitive: ASCII letters, digits and single underscores between them. Any other run of characters becomes one
-    underscore, and what begins with no letter, is reserved or may be a primitive begins with `m_`.
+    underscore, what begins with no letter, is reserved or may be a primitive begins with `m_`, and what ends like a
+    part of a build ends with `_m`: builds of two names have no module in common.
 
     Raises:
         ConfigError: the name is too long.
@@ -64,6 +73,8 @@ def identifier(text: str) -> str:
     name = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
     if not name[:1].isalpha() or name.lower() in RESERVED or _PRIMITIVE.fullmatch(name):
         name = f"m_{name}" if name else "m"
+    if MODULE_ENDING.search(name):
+        name = f"{name}_m"
     if len(name) > LONGEST_MODULE_NAME:
         raise ConfigError(
             f"the name {text[:LONGEST_MODULE_NAME]!a}... has {len(text)} characters; modules are called after it, so "
@@ -81,8 +92,8 @@ def check_identifier(text: str) -> str:
     name = identifier(text)
     if name != text:
         raise ConfigError(
-            f"the name {text!a} is no module's: a word that is reserved, a primitive's, or not of letters, digits and "
-            f"single underscores between them; {name} is one"
+            f"the name {text!a} is no module's: a word that is reserved, a primitive's, that of a part of a build, or "
+            f"not of letters, digits and single underscores between them; {name} is one"
         )
     return name
 
@@ -116,6 +127,7 @@ def zero_extended(expression: str, width_bits: int, to_bits: int) -> str:
 
 __all__ = [
     "LONGEST_MODULE_NAME",
+    "MODULE_ENDING",
     "RESERVED",
     "check_identifier",
     "comment",

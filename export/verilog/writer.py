@@ -40,8 +40,13 @@ class ModuleWriter:
             ports: None stands for a port that this module does not have.
             instances: those that the text has, which are printed by the macros of `parts.v.j2`; None stands for none.
             context: what else the template reads.
+
+        Raises:
+            ValueError: `suffix` is none of `difflut.export.verilog.names.MODULE_ENDING`.
         """
         name = f"{self.top}_{suffix}" if suffix else self.top
+        if suffix and not names.MODULE_ENDING.fullmatch(f"_{suffix}"):
+            raise ValueError(f"module {name}: its ending is missing in MODULE_ENDING")
         some = tuple(port for port in ports if port is not None)
         inner = tuple(instance for instance in instances if instance is not None)
         about = {"source": self._source, "module": name, "ports": some, "instances": inner, **context}
