@@ -135,7 +135,7 @@ def test_what_a_build_puts_out_is_compared(tmp_path: Path, fpga: str, outputs: s
     model = fitted(Chain())
     made = make_build(model, fpga=fpga, outputs=outputs)
     store.write(made, tmp_path / "right")
-    assert ("sim/xilinx_models.v" in made.files) == (fpga != "generic")
+    assert ("sim/chain_xilinx_models.v" in made.files) == (fpga != "generic")
     report = check(tmp_path / "right", model)
     assert report.ok and report.compared == words
     assert report.steps[1].accuracy == report.pytorch_accuracy["RTL"]
