@@ -78,8 +78,7 @@ def make_build(
     """
     if target not in TARGETS:
         raise ConfigError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
-    if name is not None:
-        names.check_identifier(name)
+    top = names.identifier(model.name) if name is None else names.check_identifier(name)
     chosen = choose_interface(interface, stream)
     family, asked = find_family(fpga), Pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     form = parse_form(form) if isinstance(form, str) else form
@@ -89,7 +88,7 @@ def make_build(
     planned = form.plan(circuit, family, ports, asked)
     checkpoint = model.checkpoint_bytes(frozen=True)
     self_check(model, planned.circuit, checkpoint, samples)
-    design = emit_planned(planned, f"{name or names.identifier(circuit.name)}{chosen.core_suffix}")
+    design = emit_planned(planned, f"{top}{chosen.core_suffix}")
     wrapped = chosen.wrap(design, planned)
     info = describe(model, planned, design, wrapped, interface=chosen.name, pipeline=asked, passes=passes)
     files = {
@@ -99,7 +98,7 @@ def make_build(
         DESIGN_FILE: design_info.to_bytes(design),
         store.MODEL_FILE: checkpoint,
     }
-    return Build.of(info, {**files, **_documents(Build.of(info, files), find_family(fpga))})
+    return Build.of(info, {**files, **_documents(Build.of(info, files), family)})
 
 
 def export_model(model: BaseModel, out: str | os.PathLike[str], **options: Any) -> Path:
