@@ -37,6 +37,11 @@ class InputFormat(CodeRange):
         Raises:
             DataError: if a code is outside the format.
         """
+        self._check_codes(codes)
+        # A tensor, because a GPU divides by a Python number with its reciprocal, which may differ in the last bit.
+        return codes.to(torch.float32) / torch.tensor(self.divisor, dtype=torch.float32, device=codes.device)
+
+    def _check_codes(self, codes: Tensor) -> None:
         held = torch.iinfo(codes.dtype)
         if (held.min < self.lowest or held.max > self.highest) and codes.numel():
             low, high = (int(end) for end in torch.aminmax(codes.long()))  # not every unsigned dtype has aminmax
@@ -45,8 +50,6 @@ class InputFormat(CodeRange):
                     f"got integer codes from {low} to {high}; the input format has {self.width_bits} bits, codes from "
                     f"{self.lowest} to {self.highest}"
                 )
-        # A tensor, because a GPU divides by a Python number with its reciprocal, which may differ in the last bit.
-        return codes.to(torch.float32) / torch.tensor(self.divisor, dtype=torch.float32, device=codes.device)
 
     def all_codes(self) -> Tensor:
         """int64 (2**width_bits,): every code, ascending."""
@@ -56,9 +59,10 @@ class InputFormat(CodeRange):
         """The codes, int32, of floating numbers by the rule of `nearest_codes`; integers are codes already.
 
         Raises:
-            DataError: if `x` contains NaN.
+            DataError: if `x` contains NaN, or a code is outside the format.
         """
         if not x.is_floating_point():
+            self._check_codes(x)
             return x.to(torch.int32)
         numbers = x.detach().to(torch.float32).cpu().numpy()
         return torch.from_numpy(nearest_codes(numbers, self, self.divisor)).to(x.device)

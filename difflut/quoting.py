@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from typing import Any
 
 from difflut.errors import ConfigError
 
@@ -29,6 +30,19 @@ def printable(text: str) -> str:
             f"{text!r}: has a line end or another character that does not print, which no script can hold"
         )
     return text
+
+
+def terminal(text: str) -> str:
+    """`text` as a terminal shows it and does nothing else: line ends and tabs stay, other characters that do not print
+    are written as Python escapes them.
+    """
+    return re.sub(r"[^\n\t -~]", lambda found: found[0] if found[0].isprintable() else ascii(found[0])[1:-1], text)
+
+
+def json_text(value: Any) -> str:
+    """A JSON value, indented, whose characters all print."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return re.sub(r"[^\n -~]", lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text)
 
 
 def yosys(command: str, *words: str) -> str:

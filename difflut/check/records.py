@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from difflut import reading
 from difflut.export.builds import store
 from difflut.export.builds.stored import VERIFICATION, read_object
 from difflut.files import WriteError, write_atomically
@@ -134,9 +134,9 @@ def _read_outputs(path: Path, digest: str | None) -> RtlOutputs | None:
         content = path.read_bytes()
         if _digest(content) != digest:
             return None
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            arrays = {key: file[key].astype(np.int64) for key in _ARRAYS if key in file}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        found = reading.read_npz(io.BytesIO(content), _ARRAYS)
+        arrays = {key: reading.integers(array) for key, array in found.items()}
+    except (OSError, ValueError):
         return None
     if "labels" not in arrays or len(arrays) == 1 or not _are_outputs(arrays):
         return None

@@ -34,6 +34,7 @@ from difflut.sim import (
     run_rtl,
 )
 from difflut.training import predict_scores
+from difflut.training.evaluation import check_labels
 
 SAMPLES, RANDOM_SAMPLES = 1000, 100
 # With waveforms few samples, so that the file can be looked through.
@@ -212,6 +213,7 @@ class _Subject:
                     f"the data have samples of shape {tuple(data.x.shape[1:])}; model {model.name!r} takes "
                     f"{model.input_size} features a sample: give it other data, or --random-only"
                 )
+            check_labels(model, data)
             parts.insert(0, form.quantize(data.x).reshape(len(data), *model.input_shape))
             self.labels = data.y.numpy()
         codes = torch.cat(parts)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import click
 
 from difflut._version import __version__
 from difflut.errors import DifflutError
+from difflut.quoting import terminal
 
 _COMMANDS = ("list", "train", "evaluate", "export", "verify", "prove", "synth", "report", "show", "trace-input")
 
@@ -80,19 +84,62 @@ def _signals_interrupt() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
+class _Escaped:
+    """A text stream on which characters that do not print are escaped, so that a text from a file does nothing to the
+    terminal that shows it. It has no `buffer`, which would go past that.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(terminal(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "buffer":
+            raise AttributeError(name)
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def _escaped_output() -> Iterator[None]:
+    """The one place that escapes what commands print; what goes to standard error is escaped in `main`, as progress
+    bars need control characters there.
+    """
+    stream = sys.stdout
+    sys.stdout = _Escaped(stream)
+    try:
+        yield
+    finally:
+        sys.stdout = stream
+
+
+def _end_with(message: str) -> None:
+    click.echo(terminal(f"error: {message}"), err=True)
+    sys.exit(2)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
     try:
-        with _signals_interrupt():
+        with _signals_interrupt(), _escaped_output():
             cli.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(terminal(shown.getvalue()), err=True, nl=False)
         sys.exit(2)
     except DifflutError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+        _end_with(str(error))
+    except BrokenPipeError:  # who reads our output, such as head, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(128 + signal.SIGPIPE)
+    except OSError as error:  # of a path that a user gave: too long, forbidden, on a device that fails
+        names = " and ".join(repr(name) for name in (error.filename, error.filename2) if name is not None)
+        _end_with(f"{names or 'a file'}: {error.strerror or error}; give a path that can be used")
     except (click.Abort, KeyboardInterrupt) as stop:
         click.echo("interrupted", err=True)
         cause = stop if isinstance(stop, _Signalled) else stop.__cause__  # click's Abort hides it

@@ -5,7 +5,7 @@ Like the commands themselves it imports torch only inside functions, so that `--
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from difflut.errors import ConfigError
+from difflut.quoting import json_text
 
 if TYPE_CHECKING:
     from difflut.data import Split
@@ -23,10 +24,26 @@ model_option: Callable[..., Any] = click.option(
     "--model", "model_class", metavar="MODULE:CLASS", help="The class of a checkpoint whose model is not in the zoo."
 )
 
+FROM_0, FROM_1 = click.IntRange(0), click.IntRange(1)
+SEED = click.IntRange(0, (1 << 31) - 1)  # what simulators and placers take, too
+
+
+class Finite(click.FloatRange):
+    """A number in a range; NaN and infinity are none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
+
+POSITIVE = Finite(min=0, min_open=True)
+
 
 def print_json(value: Any) -> None:
     """Print one JSON object on standard output."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json_text(value))
 
 
 def percent(fraction: float | None) -> str:

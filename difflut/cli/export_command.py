@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from difflut.cli.common import json_option, model_option, print_json
+from difflut.cli.common import FROM_0, POSITIVE, json_option, model_option, print_json
 from difflut.export.families.generic import GENERIC
 from difflut.export.families.registry import FAMILIES
 
@@ -69,8 +69,13 @@ if TYPE_CHECKING:
     "about every N cycles: several pixels a cycle if N is less than an image has, else the layers behind them in "
     "memories.",
 )
-@click.option("--fmax", type=float, metavar="MHZ", help="Fewest cycles that reach this estimated clock (auto).")
-@click.option("--latency", type=int, metavar="CYCLES", help="Fastest estimated clock in at most these cycles (auto).")
+@click.option("--fmax", type=POSITIVE, metavar="MHZ", help="Fewest cycles that reach this estimated clock (auto).")
+@click.option(
+    "--latency",
+    type=FROM_0,
+    metavar="CYCLES",
+    help="Fastest estimated clock in at most these cycles (auto).",
+)
 @click.option(
     "--name",
     help="Top module, with which all modules, HDL files and the FuseSoC core are named; the model's name by default.",

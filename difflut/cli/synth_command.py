@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from difflut.cli.common import json_option, labelled_test_samples, model_option, print_json
+from difflut.cli.common import FROM_0, POSITIVE, SEED, json_option, labelled_test_samples, model_option, print_json
 from difflut.export.families.registry import FAMILIES, listed, placed_devices
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ Report = Callable[[str], None]
 @click.option("--fpga", metavar="NAME", help=f"yosys: {listed(FAMILIES)}; the build's own by default.")
 @click.option(
     "--check",
-    type=int,
+    type=FROM_0,
     metavar="N",
     help="yosys: simulate the netlist on N test images and on random codes, and compare with PyTorch; exit status 1 if "
     "anything differs. Small netlists are proved too. 0: random codes only.",
@@ -58,12 +58,12 @@ Report = Callable[[str], None]
 )
 @click.option(
     "--freq",
-    type=float,
+    type=POSITIVE,
     metavar="MHZ",
     help="nextpnr, vivado: the clock to reach, exit status 1 if it is not reached; by default the export's estimate.",
 )
 @click.option(
-    "--seed", type=int, multiple=True, metavar="N", help="nextpnr: of the placer; may be repeated, the fastest counts."
+    "--seed", type=SEED, multiple=True, metavar="N", help="nextpnr: of the placer; may be repeated, the fastest counts."
 )
 @click.option(
     "--pins",

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
-from difflut.cli.common import check_output, data_options, default_dataset, json_option, percent, print_json
+from difflut.cli.common import (
+    FROM_0,
+    FROM_1,
+    POSITIVE,
+    SEED,
+    check_output,
+    data_options,
+    default_dataset,
+    json_option,
+    percent,
+    print_json,
+)
+
+# More than cores are of no use, and thousands end the process.
+THREADS = click.IntRange(1, max(64, os.cpu_count() or 1))
 
 
 @click.command(
@@ -21,15 +36,19 @@ from difflut.cli.common import check_output, data_options, default_dataset, json
 @data_options(True, "Directory with the data set; for npz also the file.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Where the checkpoint goes.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
-@click.option("--seed", type=int, help="Of initialisation, order, held-out samples; the recipe's by default.")
-@click.option("--epochs", type=int, help="Instead of the recipe's.")
-@click.option("--batch-size", type=int, help="Instead of the recipe's; shared by all processes.")
-@click.option("--learning-rate", type=float, help="Peak, instead of the recipe's.")
-@click.option("--connection-epochs", type=int, help="Epochs that learn connections, instead of the recipe's.")
-@click.option("--validation", type=int, help="Held-out training samples, instead of the recipe's.")
-@click.option("--max-shift", type=int, help="Pixels that images are shifted by, instead of the recipe's.")
+@click.option("--seed", type=SEED, help="Of initialisation, order, held-out samples; the recipe's by default.")
+@click.option("--epochs", type=click.IntRange(1, 1_000_000), help="Instead of the recipe's.")
+@click.option("--batch-size", type=FROM_1, help="Instead of the recipe's; shared by all processes.")
+@click.option("--learning-rate", type=POSITIVE, help="Peak, instead of the recipe's.")
+@click.option("--connection-epochs", type=FROM_0, help="Epochs that learn connections, instead of the recipe's.")
+@click.option("--validation", type=FROM_1, help="Held-out training samples, instead of the recipe's.")
+@click.option("--max-shift", type=FROM_0, help="Pixels that images are shifted by, instead of the recipe's.")
 @click.option("--flip/--no-flip", default=None, help="Mirror images at random or not, instead of the recipe's.")
-@click.option("--threads", type=int, help="CPU threads; all cores by default, one under torchrun.")
+@click.option(
+    "--threads",
+    type=THREADS,
+    help="CPU threads; all cores by default, one under torchrun.",
+)
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw loss and held-out accuracy (.png, .pdf, .svg).")
 @json_option
 def command(

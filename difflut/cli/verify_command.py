@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from difflut.cli.common import data_options, json_option, labelled_test_samples, model_option, percent, print_json
+from difflut.cli.common import (
+    FROM_1,
+    SEED,
+    data_options,
+    json_option,
+    labelled_test_samples,
+    model_option,
+    percent,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from difflut.check.verification import VerificationReport
@@ -25,7 +34,7 @@ if TYPE_CHECKING:
     "  difflut verify build/net --replay build/net/work/proof/counterexample.npz",
 )
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--samples", type=int, help="Test images that the RTL runs on; 1000 by default, 8 with --waves.")
+@click.option("--samples", type=FROM_1, help="Test images that the RTL runs on; 1000 by default, 8 with --waves.")
 @click.option(
     "--simulator",
     default="verilator",
@@ -35,7 +44,7 @@ if TYPE_CHECKING:
 )
 @data_options(False, "Directory with the data set; the MNIST test images ship with the package.")
 @click.option("--random-only", is_flag=True, help="Use random input codes only, no labelled samples.")
-@click.option("--seed", default=0, show_default=True, help="Of the random codes and of the gaps in in_valid.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of random codes and of the gaps in in_valid.")
 @click.option("--waves", is_flag=True, help="Keep a waveform file (FST) of the whole run, of few samples.")
 @click.option(
     "--replay",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from difflut import reading
 from difflut.data.dataset import Dataset, Split
 from difflut.errors import DataError
 
@@ -27,10 +26,12 @@ def read_npz(path: Path) -> Arrays:
         DataError: if the file cannot be read or lacks an array.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in KEYS}
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        arrays = reading.read_npz(path, KEYS)
+        if missing := [key for key in KEYS if key not in arrays]:
+            raise ValueError(f"it has no {' and no '.join(missing)}")
+    except ValueError as error:
         raise DataError(f"{path}: cannot be read ({error}); expected arrays {', '.join(KEYS)}") from error
+    return arrays
 
 
 def check_arrays(where: Path, arrays: Arrays, shapes: Mapping[str, tuple[int, ...]], title: str) -> None:

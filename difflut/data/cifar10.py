@@ -81,14 +81,13 @@ def _binary(folder: Path) -> Arrays:
 
 
 def _read_file(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    expected = _IMAGES_PER_FILE * _RECORD_BYTES
     try:
-        raw = path.read_bytes()
+        size = path.stat().st_size
+        raw = path.read_bytes() if size == expected else b""
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error}); expected a file of CIFAR-10's binary version") from error
-    expected = _IMAGES_PER_FILE * _RECORD_BYTES
     if len(raw) != expected:
-        raise DataError(
-            f"{path}: has {len(raw)} bytes; expected {expected}, {_IMAGES_PER_FILE} images; unpack it again"
-        )
+        raise DataError(f"{path}: has {size} bytes; expected {expected}, {_IMAGES_PER_FILE} images; unpack it again")
     records = np.frombuffer(raw, dtype=np.uint8).reshape(_IMAGES_PER_FILE, _RECORD_BYTES)
     return records[:, 1:].reshape(-1, *_IMAGE_SHAPE), records[:, 0]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import lzma
 import os
-import zlib
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from difflut import reading
 from difflut.data.arrays import Arrays, check_arrays, read_npz, to_dataset
 from difflut.data.dataset import Dataset, Split
 from difflut.errors import DataError
@@ -24,6 +23,8 @@ _IDX_NAMES = {
     "x_test": "t10k-images",
     "y_test": "t10k-labels",
 }
+# More than any of the files has.
+_MOST_BYTES = 1 << 26
 _SHAPES = {"x_train": (60000, 28, 28), "y_train": (60000,), "x_test": (10000, 28, 28), "y_test": (10000,)}
 
 
@@ -95,11 +96,14 @@ def _read_all_idx(title: str, folder: Path, npz_name: str, below: str) -> Arrays
 
 def _read_idx(path: Path) -> npt.NDArray[np.uint8]:
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(_MOST_BYTES)
+        if path.suffix == ".gz":
+            raw = reading.unpack_gzip(raw)
         if raw[:3] != b"\x00\x00\x08" or len(raw) < 4:
             raise ValueError("not an IDX file of unsigned bytes")
         dimensions = raw[3]
         shape = np.frombuffer(raw, dtype=">u4", count=dimensions, offset=4)
         return np.frombuffer(raw, dtype=np.uint8, offset=4 + 4 * dimensions).reshape(shape)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read ({error}); expected an MNIST IDX file") from error

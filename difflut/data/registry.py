@@ -14,6 +14,7 @@ from difflut.data.dataset import Dataset
 from difflut.data.download import fetch
 from difflut.data.mnist import load_fashion_mnist, load_mnist
 from difflut.errors import ConfigError, UnknownNameError
+from difflut.quoting import terminal
 
 
 @dataclass(frozen=True)
@@ -69,5 +70,5 @@ def load_dataset(
 
 
 def with_note(title: str, note: str | None) -> str:
-    """The name of a data set and what sets this copy of it apart: "CIFAR-10, JPEG re-encoded"."""
-    return f"{title}, {note}" if note else title
+    """The name of a data set and what sets this copy of it apart: "CIFAR-10, JPEG re-encoded"; a line that prints."""
+    return terminal(f"{title}, {note}" if note else title)

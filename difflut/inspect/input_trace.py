@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from difflut import reading
 from difflut.codes import nearest_codes
 from difflut.errors import ConfigError, DataError
 from difflut.export.circuit.netlist import FIRST_NET
@@ -157,7 +158,10 @@ def quantised(values: npt.NDArray[Any], circuit: OpenedCircuit, where: str) -> n
             f"{circuit.shape}"
         )
     if values.dtype.kind != "f":
-        return values.astype(np.int64).reshape(-1)
+        try:
+            return reading.integers(values).reshape(-1)
+        except ValueError as error:
+            raise DataError(f"{where}: {error}; expected codes of {form.width_bits} bits") from error
     if not np.isfinite(values).all():
         raise DataError(f"{where}: holds values that are not finite")
     return nearest_codes(values, form, circuit.divisor).astype(np.int64).reshape(-1)
@@ -165,8 +169,8 @@ def quantised(values: npt.NDArray[Any], circuit: OpenedCircuit, where: str) -> n
 
 def _read_npy(path: Path) -> npt.NDArray[Any]:
     try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
+        return reading.read_npy(path)
+    except ValueError as error:
         raise DataError(f"{path}: cannot be read ({error}); expected an array of one sample") from error
 
 
@@ -182,13 +186,15 @@ def _read_png(path: Path, circuit: OpenedCircuit) -> npt.NDArray[Any]:
             "file"
         )
     try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert("L" if len(shape) == 2 else "RGB"))
-    except (OSError, SyntaxError) as error:
+        with Image.open(path, formats=["PNG"]) as image:
+            width, height = image.size
+            if (height, width) == shape[-2:]:  # else nothing is unpacked
+                pixels = np.asarray(image.convert("L" if len(shape) == 2 else "RGB"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{path}: cannot be read ({error}); expected a PNG image") from error
-    if pixels.shape[:2] != shape[-2:]:
+    if (height, width) != shape[-2:]:
         raise DataError(
-            f"{path}: is {pixels.shape[1]} pixels wide and {pixels.shape[0]} high; expected {shape[-1]} and "
-            f"{shape[-2]}, as the model takes them: scale it first"
+            f"{path}: is {width} pixels wide and {height} high; expected {shape[-1]} and {shape[-2]}, as the model "
+            "takes them: scale it first"
         )
     return pixels if len(shape) == 2 else np.moveaxis(pixels, 2, 0)

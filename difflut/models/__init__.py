@@ -96,8 +96,7 @@ def pretrained_info(name: str) -> dict[str, Any]:
     """
     _entry(name)
     with _weights(name) as path:
-        info: dict[str, Any] = read_header(path)["info"]
-    return info
+        return read_header(path).info
 
 
 def model_factory(reference: str) -> Callable[[], BaseModel]:
@@ -150,7 +149,7 @@ def load_model(reference: str, model_class: str | None = None) -> BaseModel:
     if not path.exists() and os.sep not in reference and path.suffix == "":
         raise UnknownNameError(_unknown(reference) + " (no checkpoint file has this name either)")
     header, _ = read_checkpoint(path)
-    name = header["model"]
+    name = header.model
     if model_class is None and name not in _ZOO:
         raise CheckpointError(
             f"{path}: holds model {name!r}, which is not in the zoo; name its class with --model module:Class"

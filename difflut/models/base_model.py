@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from difflut import reading
 from difflut.encoders import DistributiveThermometer, Encoder
 from difflut.errors import CheckpointError, ConfigError, InputShapeError, NotFittedError
 from difflut.files import write_atomically
@@ -28,6 +30,22 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 FORMAT_VERSION = 1
+
+
+class CheckpointHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a checkpoint says beside its tensors.
+
+    Attributes:
+        format_version: `FORMAT_VERSION`.
+        model: the name of the model.
+        layers: the node family of each LUT layer, "fixed" where its tables are given.
+        info: what its training left: JSON of any shape, without NaN.
+    """
+
+    format_version: int
+    model: str
+    layers: dict[str, str]
+    info: dict[str, Any]
 
 
 class BaseModel(nn.Module, ABC):
@@ -232,10 +250,19 @@ class BaseModel(nn.Module, ABC):
         for key, value in self.state_dict().items():
             if key not in tensors and not key.startswith(skip):
                 tensors[key] = value
-        header = {"format_version": FORMAT_VERSION, "model": self.name, "layers": layers, "info": self.info}
+        header = json.dumps(
+            {"format_version": FORMAT_VERSION, "model": self.name, "layers": layers, "info": self.info}, sort_keys=True
+        )
+        try:
+            reading.parse_json(header)  # what is written can be read
+        except ValueError as error:
+            raise ConfigError(
+                f"model {self.name!r}: its info cannot be saved ({error}); expected JSON without NaN, infinity and "
+                "integers of more than 64 bits"
+            ) from error
         contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
         # One metadata entry: safetensors writes several in no fixed order, and equal models must give equal bytes.
-        return bytes(save(contiguous, {"difflut": json.dumps(header, sort_keys=True)}))
+        return bytes(save(contiguous, {"difflut": header}))
 
     def save_checkpoint(self, path: str | os.PathLike[str], *, frozen: bool = False) -> None:
         """Write the trained model to one safetensors file, whole or not at all.
@@ -252,52 +279,74 @@ class BaseModel(nn.Module, ABC):
             CheckpointError: if the file is missing, is no checkpoint, or belongs to another model.
         """
         header, tensors = read_checkpoint(path)
-        if header["model"] != self.name:
+        if header.model != self.name:
             raise CheckpointError(
-                f"{path}: this checkpoint belongs to model {header['model']!r}, but was loaded into {self.name!r}; "
-                f"use get_model({header['model']!r}).load_checkpoint(path)"
+                f"{path}: this checkpoint belongs to model {header.model!r}, but was loaded into {self.name!r}; "
+                f"use get_model({header.model!r}).load_checkpoint(path)"
             )
         restored = copy.deepcopy(self)  # a file that does not fit leaves this model as it was
         try:
-            restored._restore(tensors, header["layers"])
+            restored._restore(tensors, header.layers)
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"{path}: the checkpoint does not fit model {self.name!r} as it is defined now ({error}); "
                 f"was it saved by another version of the model?"
             ) from error
         self.__dict__.update(restored.__dict__)
-        self.info = header["info"]
+        self.info = header.info
         self.eval()
         return self
 
     def _restore(self, tensors: dict[str, Tensor], layers: Mapping[str, str]) -> None:
-        thresholds = tensors["encoder.thresholds"]
-        expected = (self.input_size, self.encoder.thresholds_per_feature)
-        if thresholds.shape != expected:
-            raise ValueError(f"thresholds of shape {tuple(thresholds.shape)}, expected {expected}")
+        thresholds = _checked(tensors, "encoder.thresholds", (self.input_size, self.encoder.thresholds_per_feature))
+        if bool((thresholds.diff(dim=1) < 0).any()):
+            raise ValueError("encoder.thresholds descend; expected ascending ones")
         self.encoder.thresholds = thresholds
         self._build()
         modules = dict(self.lut_layers())
         if set(modules) != set(layers):
             raise ValueError(f"LUT layers {sorted(layers)} in the file, {sorted(modules)} in the model")
-        for name, family in layers.items():
-            modules[name].freeze_connections()
-            connections = tensors[f"{name}.wiring.connections"] = tensors.pop(f"{name}.connections").long()
-            if (
-                connections.numel()
-                and not 0 <= int(connections.min()) <= int(connections.max()) < modules[name].in_width
-            ):
-                raise ValueError(f"connections of layer {name} point outside its {modules[name].in_width} input bits")
-            if family == "fixed":
-                modules[name].freeze()
-                packed = tensors.pop(f"{name}.nodes.packed_tables").numpy()
-                tables = np.unpackbits(packed, axis=1, count=1 << modules[name].n, bitorder="little")
+        for name, layer in modules.items():
+            layer.freeze_connections()
+            connections = _checked(
+                tensors, f"{name}.connections", (layer.out_width, layer.n), (torch.int16, torch.int32)
+            )
+            if not 0 <= int(connections.min()) <= int(connections.max()) < layer.in_width:
+                raise ValueError(f"connections of layer {name} point outside its {layer.in_width} input bits")
+            del tensors[f"{name}.connections"]
+            tensors[f"{name}.wiring.connections"] = connections.long()
+            if layers[name] == "fixed":
+                layer.freeze()
+                key, entries = f"{name}.nodes.packed_tables", 1 << layer.n
+                packed = _checked(tensors, key, (layer.out_width, -(-entries // 8)), (torch.uint8,))
+                del tensors[key]
+                tables = np.unpackbits(packed.numpy(), axis=1, count=entries, bitorder="little")
                 tensors[f"{name}.nodes.tables"] = torch.from_numpy(tables).bool()
+            elif layers[name] != layer.family:
+                raise ValueError(f"nodes of {layers[name]!r} in layer {name}, expected {layer.family!r}")
+        # load_state_dict would convert other dtypes without a word.
+        for key, value in self.state_dict().items():
+            _checked(tensors, key, tuple(value.shape), (value.dtype,))
         self.load_state_dict(tensors)
 
 
-def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The header (format_version, model, layers, info) and the tensors of a checkpoint file.
+def _checked(
+    tensors: Mapping[str, Tensor], key: str, shape: tuple[int, ...], dtypes: Sequence[torch.dtype] = (torch.float32,)
+) -> Tensor:
+    """A tensor of a file if it has this shape, one of these dtypes, and finite values."""
+    if key not in tensors:
+        raise ValueError(f"it has no tensor {key}")
+    tensor = tensors[key]
+    if tuple(tensor.shape) != shape or tensor.dtype not in dtypes:
+        kinds = " or ".join(map(str, dtypes))
+        raise ValueError(f"{key} is {tensor.dtype} {tuple(tensor.shape)}, expected {kinds} {shape}")
+    if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+        raise ValueError(f"{key} has values that are not finite")
+    return tensor
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> tuple[CheckpointHeader, dict[str, Tensor]]:
+    """The header and the tensors of a checkpoint file.
 
     Raises:
         CheckpointError: if the file is missing, unreadable, or not a difflut checkpoint.
@@ -308,7 +357,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[
     return _parse_header(path, text), tensors
 
 
-def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_header(path: str | os.PathLike[str]) -> CheckpointHeader:
     """The header alone, without reading a tensor; see `read_checkpoint`."""
     with _opened(path) as file:
         text = (file.metadata() or {}).get("difflut")
@@ -326,22 +375,23 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
             yield file
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
-            f"{path}: not a readable safetensors file ({error}); expected a difflut checkpoint"
+            f"{path}: not a readable safetensors file ({str(error):.300}); expected a difflut checkpoint"
         ) from error
 
 
-def _parse_header(path: str | os.PathLike[str], text: str | None) -> dict[str, Any]:
+def _parse_header(path: str | os.PathLike[str], text: str | None) -> CheckpointHeader:
     if text is None:
         raise CheckpointError(f"{path}: a safetensors file, but not a difflut checkpoint (it has no difflut header)")
     try:
-        header: dict[str, Any] = json.loads(text)
-        if header["format_version"] != FORMAT_VERSION:
+        content = reading.parse_json(text)
+        version = content.get("format_version") if isinstance(content, dict) else None
+        if isinstance(version, int) and version != FORMAT_VERSION:
             raise CheckpointError(
-                f"{path}: checkpoint format {header['format_version']}, this difflut reads {FORMAT_VERSION}; "
-                f"use the version of difflut that wrote it"
+                f"{path}: checkpoint format {version}, this difflut reads {FORMAT_VERSION}; use the version of difflut "
+                f"that wrote it"
             )
-        return {key: header[key] for key in ("format_version", "model", "layers", "info")}
-    except (KeyError, TypeError, ValueError) as error:
+        return msgspec.convert(content, CheckpointHeader)
+    except (ValueError, msgspec.ValidationError) as error:
         raise CheckpointError(
-            f"{path}: its difflut header is damaged ({error!r}); expected a checkpoint written by save_checkpoint"
+            f"{path}: its difflut header is damaged ({error}); expected a checkpoint written by save_checkpoint"
         ) from error

@@ -20,6 +20,11 @@ def augment(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tenso
             f"the recipe shifts or mirrors images, but a sample has shape {tuple(images.shape[1:])}; expected (H, W) "
             "or (C, H, W), or a recipe with max_shift=0 and flip=False"
         )
+    if recipe.max_shift and recipe.max_shift >= min(images.shape[-2:]):
+        raise ConfigError(
+            f"recipe: max_shift is {recipe.max_shift}; it must be less than the sides of an image, "
+            f"{tuple(images.shape[-2:])} pixels"
+        )
     shifted = random_shift(images, recipe.max_shift, generator)
     return random_flip(shifted, generator) if recipe.flip else shifted
 

@@ -60,11 +60,25 @@ def accuracy(model: BaseModel, split: Split, batch_size: int = 1000) -> float:
     """The fraction of samples whose largest logit is at the label; ties go to the lowest index.
 
     Raises:
-        DataError: if there is no sample.
+        DataError: if there is no sample, or a label is no class of the model.
     """
     if len(split) == 0:
         raise DataError("accuracy of no sample is not defined; give at least one")
+    check_labels(model, split)
     return count_correct(model, split, batch_size) / len(split)
+
+
+def check_labels(model: BaseModel, split: Split, data_name: str = "the data set") -> None:
+    """Refuse labels that are no classes of a model, with which every figure would be wrong.
+
+    Raises:
+        DataError: says which there are, and which the model has.
+    """
+    if len(split) and not 0 <= int(split.y.min()) <= int(split.y.max()) < model.num_classes:
+        raise DataError(
+            f"{data_name} has class indices from {int(split.y.min())} to {int(split.y.max())}; model {model.name!r} "
+            f"has {model.num_classes} classes, 0 to {model.num_classes - 1}"
+        )
 
 
 def count_correct(model: BaseModel, split: Split, batch_size: int = 1000) -> int:

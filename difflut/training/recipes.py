@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from difflut.errors import ConfigError
@@ -37,8 +38,14 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 1 or self.learning_rate <= 0 or self.validation < 1:
+        if self.epochs < 1 or self.batch_size < 1 or not self.learning_rate > 0 or self.validation < 1:
             raise ConfigError(f"recipe {self}: epochs, batch_size, learning_rate and validation must be positive")
+        if not all(0 <= value < math.inf for value in (self.learning_rate, self.warmup_epochs, self.final_fraction)):
+            raise ConfigError(
+                f"recipe {self}: learning_rate, warmup_epochs and final_fraction must be finite and not negative"
+            )
+        if not 0 <= self.seed < 1 << 63:
+            raise ConfigError(f"recipe: seed is {self.seed}; it must be from 0 to 2**63 - 1")
         if self.connection_epochs is not None and self.connection_epochs < 0:
             raise ConfigError(f"recipe: connection_epochs is {self.connection_epochs}; it must be 0 or more, or None")
         if self.max_shift < 0:

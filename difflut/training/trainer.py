@@ -22,7 +22,7 @@ from difflut.files import scratch, write_atomically
 from difflut.models.base_model import BaseModel
 from difflut.training.allocator import keep_freed_memory
 from difflut.training.augmentation import augment
-from difflut.training.evaluation import accuracy, count_correct
+from difflut.training.evaluation import accuracy, check_labels, count_correct
 from difflut.training.place import claimed
 from difflut.training.processes import Processes
 from difflut.training.recipes import Recipe
@@ -105,11 +105,7 @@ def train(
     fitting = data.train.subset(order[recipe.validation :])
     model = make_model()
     for split in (data.train, data.test):
-        if len(split) and not 0 <= int(split.y.min()) <= int(split.y.max()) < model.num_classes:
-            raise DataError(
-                f"{data.name} has class indices from {int(split.y.min())} to {int(split.y.max())}; model "
-                f"{model.name!r} has {model.num_classes} classes, 0 to {model.num_classes - 1}"
-            )
+        check_labels(model, split, data.name)
     model.fit_encoder(fitting.x)
     model.to(device).train()
     if not any(p.requires_grad for p in model.parameters()):

@@ -17,13 +17,15 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
+from difflut import reading
 from difflut.errors import ConfigError
 from difflut.export.builds import design_info, writing
 from difflut.export.builds.design_info import DESIGN_FILE, DesignInfo
 from difflut.export.builds.info import BuildInfo, from_bytes, to_bytes
-from difflut.export.builds.values import ValueRefused, check_file_names, check_hdl
+from difflut.export.builds.values import ValueRefused, check_file_names, check_hdl, one_line
 from difflut.export.builds.writing import EXCHANGE_FOLDER, STAGING_FOLDER, digest_of, write_files
 from difflut.export.circuit.circuit import Circuit
+from difflut.export.circuit.rules import check
 from difflut.export.circuit.text import from_text
 from difflut.export.errors import BundleError
 from difflut.locks import locked
@@ -93,14 +95,24 @@ class Build:
     @cached_property
     def circuit(self) -> Circuit:
         """What was emitted."""
-        return from_text(self.text(NETLIST_FILE))
+        return _checked(NETLIST_FILE, lambda: self.text(NETLIST_FILE))
 
     @cached_property
     def traced(self) -> Circuit:
         """What was traced, before the passes."""
         if TRACED_FILE not in self.files:
             raise BundleError(f"{self.info.name}: the build has no {TRACED_FILE}; export again with this version")
-        return from_text(lzma.decompress(self.files[TRACED_FILE]).decode())
+        return _checked(TRACED_FILE, lambda: reading.unpack_xz(self.files[TRACED_FILE]).decode())
+
+
+def _checked(name: str, text: Callable[[], str]) -> Circuit:
+    """The circuit in a file of a build, which obeys the rules of circuits."""
+    try:
+        circuit = from_text(text())
+        check(circuit)
+    except ValueError as error:  # a NetlistError among them
+        raise BundleError(f"{name}: {one_line(error)}; export again") from error
+    return circuit
 
 
 def pack_netlist(text: str) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from difflut import reading
 from difflut.export.builds import store
 from difflut.export.builds.store import Build
 from difflut.export.builds.stored import PROOF_REPORT, read_object
@@ -140,15 +140,17 @@ def load_counterexample(path: Path) -> np.ndarray[tuple[int, int], np.dtype[np.i
         BundleError: the file cannot be read or holds something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as data:
-            codes = np.atleast_2d(data["codes"])
-        if codes.shape[0] != 1 or codes.ndim != 2 or codes.dtype.kind not in "iu":
-            raise ValueError(f"codes of shape {codes.shape} and type {codes.dtype}")
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        found = reading.read_npz(path, ["codes"])
+        if "codes" not in found:
+            raise ValueError("it has no array codes")
+        codes = np.atleast_2d(reading.integers(found["codes"]))
+        if codes.shape[0] != 1 or codes.ndim != 2:
+            raise ValueError(f"codes of shape {codes.shape}")
+    except ValueError as error:
         raise BundleError(
             f"{path}: no stored counterexample ({error}); expected a file that `difflut prove` wrote"
         ) from error
-    return codes.astype(np.int64)
+    return codes
 
 
 def _whole(build: Build, progress: Progress) -> tuple[list[Claim], Counterexample | None, float]:

@@ -68,7 +68,7 @@ def test_two_processes_give_what_one_gives(two: Path, data_file: Path, tmp_path:
     one_header, one = read_checkpoint(tmp_path / "one")
     two_header, both = read_checkpoint(two / "net.safetensors")
     assert {key: torch.equal(one[key], both[key]) for key in one} == dict.fromkeys(both, True)
-    histories = one_header["info"].pop("history"), two_header["info"].pop("history")
+    histories = one_header.info.pop("history"), two_header.info.pop("history")
     assert histories[0] == result.curves()
     assert histories[1].pop("loss") == pytest.approx(histories[0].pop("loss"), rel=1e-4)
     assert histories[0] == histories[1]
