@@ -375,7 +375,7 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
             yield file
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
-            f"{path}: not a readable safetensors file ({str(error):.300}); expected a difflut checkpoint"
+            f"{path}: not a readable safetensors file ({error!s:.300}); expected a difflut checkpoint"
         ) from error
 
 
