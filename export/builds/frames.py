@@ -36,14 +36,14 @@ def framing_of(info: BuildInfo) -> Framing:
         return Layout(side.count, side.value_bits, streams.width_bits)
 
     codes, results = layout(streams.codes), layout(streams.results)
-    if info.pixels is None or streams.word_values is None:
+    if streams.word_values is None:
         return Framing(codes, results, info.latency_cycles)
     return PixelFraming(
         codes,
         results,
         info.latency_cycles,
         word_values=streams.word_values,
-        pause_cycles=info.pixels.pause_cycles,
+        pause_cycles=info.schedule.pause_cycles,
         interval_cycles=info.initiation_interval,
     )
 

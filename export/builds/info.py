@@ -135,6 +135,8 @@ class WholeSamples(Record, frozen=True, tag_field="takes", tag="samples"):
     provable: ClassVar[bool] = True
     pixels: ClassVar[int] = 0
     pixels_per_cycle: ClassVar[int] = 1
+    pause_cycles: ClassVar[int] = 0
+    program: ClassVar[None] = None
 
     def columns(self, shape: tuple[int, ...]) -> int:
         """Pixels of a row in which a sample of this shape enters, 1 where it does not enter by pixels."""
@@ -414,7 +416,7 @@ class BuildInfo(Record, frozen=True):
     @property
     def folded(self) -> ProgramInfo | None:
         """The program of a body that is folded into memories."""
-        return self.pixels.program if self.pixels else None
+        return self.schedule.program
 
     @property
     def lut6(self) -> int:

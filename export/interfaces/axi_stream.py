@@ -7,6 +7,7 @@ Why it has this shape, and what it costs, is docs/adr/0008-axi-stream.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import singledispatch
 from typing import Any
 
 from difflut.export.interfaces.framing import Framing, Layout, PixelFraming
@@ -28,65 +29,53 @@ def emit_wrapper(
         output: "scores" or "class", the core's only result port.
         registers: the register map.
     """
-    context = _context(core, source, framing, output, registers)
-    return {
-        f"{top}{suffix}.v": render(f"{template}.v.j2", {**context[template], "module": top + suffix})
-        for suffix, template in _parts(framing).items()
-    }
-
-
-def _parts(framing: Framing) -> dict[str, str]:
-    """The templates, by the suffix of the module's name."""
-    frames = "axi_pixels" if isinstance(framing, PixelFraming) else "axi_frames"
-    return {"": "axi_stream", "_frames": frames, "_results": "axi_results", "_registers": "axi_registers"}
-
-
-def _context(
-    core: str, source: str, framing: Framing, output: str, registers: Sequence[Register]
-) -> dict[str, dict[str, Any]]:
-    """What the template of each part is given."""
+    template, frames, words = _frames(framing)
     common: dict[str, Any] = {
         "source": names.comment(source),
         "codes": framing.codes,
         "results": framing.results,
         "credits": framing.credits,
         "data_range": names.vector(framing.codes.width_bits),
-        "pixels": isinstance(framing, PixelFraming),
-        "word_range": names.vector(framing.codes.packed_bits),
+        **words,
         "result_range": names.vector(framing.results.packed_bits),
         "address_range": names.vector(ADDRESS_BITS),
     }
-    own = {
-        "axi_stream": {
-            "core": core,
-            "what": "the scores" if output == "scores" else "the class",
-            "result_port": f"out_{output}",
-        },
-        "axi_results": _results(framing),
-        "axi_registers": _registers(framing, registers),
+    around = {
+        "core": core,
+        "what": "the scores" if output == "scores" else "the class",
+        "result_port": f"out_{output}",
     }
-    if isinstance(framing, PixelFraming):
-        pixels = _pixels(framing)
-        own["axi_pixels"] = pixels
-        own["axi_stream"]["word_range"] = pixels["word_range"]
-    else:
-        own["axi_frames"] = _frames(framing.codes)
-    return {template: common | context for template, context in own.items()}
+    parts = {
+        "": ("axi_stream", around),
+        "_frames": (template, frames),
+        "_results": ("axi_results", _results(framing)),
+        "_registers": ("axi_registers", _registers(framing, registers)),
+    }
+    return {
+        f"{top}{suffix}.v": render(f"{name}.v.j2", {**common, **context, "module": top + suffix})
+        for suffix, (name, context) in parts.items()
+    }
 
 
-def _frames(codes: Layout) -> dict[str, Any]:
+@singledispatch
+def _frames(framing: Framing) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """The template of the module that makes words for the core of frames, what it is given, and what all are told of
+    these words.
+    """
+    codes = framing.codes
     bits = codes.beats * codes.width_bits
     older = f"frame{names.part(codes.width_bits, bits - codes.width_bits)}"
-    return {
+    context = {
         **_beats(codes),
         "frame_range": names.vector(bits),
         "frame_next": "newest" if codes.beats == 1 else names.concatenation(["newest", older]),
         "frame_part": names.part(0, codes.packed_bits),
     }
+    return "axi_frames", context, {"pixels": False, "word_range": names.vector(codes.packed_bits)}
 
 
-def _pixels(framing: PixelFraming) -> dict[str, Any]:
-    """For the module that cuts beats into words."""
+@_frames.register
+def _(framing: PixelFraming) -> tuple[str, dict[str, Any], dict[str, Any]]:
     codes, code_bits, bits = framing.codes, framing.codes.value_bits, framing.unit_bytes * 8
     beat, word, most = framing.beat_units, framing.word_units, framing.most_units
     capacity = most + beat
@@ -97,14 +86,13 @@ def _pixels(framing: PixelFraming) -> dict[str, Any]:
         free = [f"{(most - left) * bits}'d0"] if left < most else []
         return names.concatenation([*free, "s_axis_tdata", *kept])
 
-    return {
+    context = {
         **_beats(codes),
         **_counter("word_number", framing.words - 1),
         **_counter("level", capacity),
         **_counter("held", framing.images),
         "words": framing.words,
         "word_values": values,
-        "word_range": names.vector(values * code_bits),
         "word_parts": [
             {"packed": names.part(k * code_bits, code_bits), "padded": names.part(k * lane_bits, code_bits)}
             for k in range(values)
@@ -123,6 +111,7 @@ def _pixels(framing: PixelFraming) -> dict[str, Any]:
         "answer": _extended("answer", framing.images),
         "entered": _extended("entered", framing.images),
     }  # fmt: skip
+    return "axi_pixels", context, {"pixels": True, "word_range": names.vector(values * code_bits)}
 
 
 def _results(framing: Framing) -> dict[str, Any]:
