@@ -2,20 +2,55 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from difflut._version import __version__
 
 if TYPE_CHECKING:
-    from difflut.models import get_model, list_models
+    from difflut.encoders import DistributiveThermometer, GaussianThermometer, Thermometer
+    from difflut.export.builds.make import export_model, make_build
+    from difflut.heads import GroupSum
+    from difflut.input_format import InputFormat
+    from difflut.layers import ConvLUTLayer, LayerConfig, LUTLayer, OrPool
+    from difflut.models import BaseModel, get_model, list_models, load_model
 
-__all__ = ["__version__", "get_model", "list_models"]
+__all__ = [
+    "BaseModel",
+    "ConvLUTLayer",
+    "DistributiveThermometer",
+    "GaussianThermometer",
+    "GroupSum",
+    "InputFormat",
+    "LUTLayer",
+    "LayerConfig",
+    "OrPool",
+    "Thermometer",
+    "__version__",
+    "export_model",
+    "get_model",
+    "list_models",
+    "load_model",
+    "make_build",
+]
+
+_MODULES = {
+    "difflut.encoders": ("DistributiveThermometer", "GaussianThermometer", "Thermometer"),
+    "difflut.export.builds.make": ("export_model", "make_build"),
+    "difflut.heads": ("GroupSum",),
+    "difflut.input_format": ("InputFormat",),
+    "difflut.layers": ("ConvLUTLayer", "LUTLayer", "LayerConfig", "OrPool"),
+    "difflut.models": ("BaseModel", "get_model", "list_models", "load_model"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     # Deferred, because the export side imports this package and must not import torch.
-    if name in ("get_model", "list_models"):
-        import difflut.models
-
-        return getattr(difflut.models, name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'difflut' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

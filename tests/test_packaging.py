@@ -52,6 +52,16 @@ def test_import_stays_light(module: str, forbidden: str) -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_what_people_build_with_is_at_the_top() -> None:
+    import difflut
+
+    assert set(difflut.__all__) <= set(dir(difflut))
+    for name in difflut.__all__:
+        assert getattr(difflut, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'LUTLayers'"):
+        _ = difflut.LUTLayers
+
+
 def test_version_is_the_same_everywhere() -> None:
     from importlib.metadata import version
 
