@@ -1,14 +1,22 @@
 """The exceptions that difflut raises on purpose.
 
 Every message says what was given, what was expected and the remedy. The command line prints the message of a
-`DifflutError` and exits with status 2 (1 for a failed check).
+`DifflutError` and exits with its status.
 """
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class DifflutError(Exception):
-    """Base class of all errors that difflut raises on purpose."""
+    """Base class of all errors that difflut raises on purpose.
+
+    Attributes:
+        exit_status: with which the command line ends: 2 for unusable input, 1 where a check found a fault.
+    """
+
+    exit_status: ClassVar[int] = 2
 
 
 class ConfigError(DifflutError, ValueError):

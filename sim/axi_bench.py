@@ -42,6 +42,7 @@ class _Streams:
         self.out_ready: list[bool] = []
         self.unknown: list[int] = []
         self.given = 0  # results
+        self.written = tuple(getattr(dut, f"s_axil_{port}") for port in ("awvalid", "wvalid", "arvalid"))
 
     def receive(self, take: bool) -> None:
         """Set TREADY from now on."""
@@ -68,11 +69,15 @@ class _Streams:
 
     async def reset(self) -> int:
         """Reset the design; the last edge of the reset."""
-        self.dut.s_axis_tvalid.value = 0
+        offered = (self.dut.s_axis_tvalid, self.dut.s_axis_tlast, *self.written)
+        for port in offered:  # a reset must not take what is offered
+            port.value = 1
         self.dut.aresetn.value = 0
         for _ in range(RESET_CYCLES):
             await self.step()
         self.dut.aresetn.value = 1
+        for port in offered:
+            port.value = 0
         return self.cycle - 1
 
     async def watch(self, cycles: int) -> None:
@@ -120,6 +125,8 @@ class _Streams:
                     valid.value = 0
                     return True  # nobody takes results: the design has to stop
             else:
+                return False
+            if self.cycle > int(stimulus.limit):
                 return False
             if progress is not None and sample >= 0 and (sample + 1) % every == 0:
                 print(sample + 1, file=progress, flush=True)
@@ -202,8 +209,9 @@ async def drive_and_record(dut: Any) -> None:
         await streams.watch(quiet)
         if done:
             done = await streams.send(alone, total, receive=None, progress=progress)
+        expected = int(stimulus.samples.max()) + 1
         waited, given = 0, streams.given
-        while waited < quiet:
+        while waited < quiet and given <= expected and streams.cycle <= 2 * int(stimulus.limit):
             streams.receive(streams.pattern())
             await streams.step()
             waited = 0 if streams.given != given else waited + int(streams.receiving)

@@ -43,8 +43,8 @@ def judge(recording: AxiRecording, stimulus: AxiStimulus, top: str, framing: Fra
     expected_beats = len(stimulus.beats) - int(stimulus.reset_before)
     if len(recording.in_cycles) < expected_beats:
         raise ProtocolError(
-            f"{top}: took {len(recording.in_cycles)} of {expected_beats} beats, then kept s_axis_tready low for "
-            f"{int(stimulus.patience)} clock edges"
+            f"{top}: took {len(recording.in_cycles)} of {expected_beats} beats: s_axis_tready was low for "
+            f"{int(stimulus.patience)} clock edges together, or for most of {int(stimulus.limit)}"
         )
     ends = stimulus.samples[int(stimulus.reset_before) :]
     frame_ends = recording.in_cycles[ends != NOT_A_SAMPLE]

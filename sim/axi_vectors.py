@@ -33,6 +33,7 @@ class AxiStimulus:
         short_frames, long_frames: int64 (), misaligned frames after the reset.
         quiet_cycles: int64 (), cycles watched after the reset, and after the last result.
         patience: int64 (), cycles without any transfer after which the bench gives up.
+        limit: int64 (), cycles in all after which it does.
         register_addresses: int64 (R,), registers to read at the end.
     """
 
@@ -47,6 +48,7 @@ class AxiStimulus:
     long_frames: CycleArray
     quiet_cycles: CycleArray
     patience: CycleArray
+    limit: CycleArray
     register_addresses: CycleArray
 
 
@@ -139,6 +141,9 @@ def make_stimulus(codes: npt.NDArray[Any], framing: Framing, *, bubbles: bool, s
         ready[start : start + 3 * framing.latency_cycles] = False
     stalls[:alone] = 0
     settle = framing.latency_cycles + 16
+    patience = 8 * settle + 4 * READY_PATTERN + 2 * framing.cycles_per_frame
+    # The receiver takes a beat in at least every third cycle of a stretch.
+    needed = int(stalls.sum()) + len(data) + int(last.sum()) * (framing.cycles_per_frame + framing.results.beats)
     return AxiStimulus(
         beats=data,
         last=last,
@@ -150,6 +155,7 @@ def make_stimulus(codes: npt.NDArray[Any], framing: Framing, *, bubbles: bool, s
         short_frames=np.array(short, np.int64),
         long_frames=np.array(long, np.int64),
         quiet_cycles=np.array(settle, np.int64),
-        patience=np.array(8 * settle + 4 * READY_PATTERN + 2 * framing.cycles_per_frame, np.int64),
+        patience=np.array(patience, np.int64),
+        limit=np.array(patience + 8 * needed, np.int64),
         register_addresses=np.zeros(0, np.int64),
     )

@@ -31,7 +31,10 @@ def _integers(words: ByteArray) -> list[int]:
 
 
 def _cycles(stimulus: Stimulus, taken: Callable[[], bool]) -> Iterator[tuple[int, int]]:
-    """What each cycle does, and the value of `in_codes`; `taken` tells whether the last cycle's word was."""
+    """What each cycle does, and the value of `in_codes`; `taken` tells whether the last cycle's word was.
+
+    When all samples so far have together waited for longer than their intervals allow, no more are given.
+    """
     garbage = _integers(stimulus.garbage)
     latency = int(stimulus.latency_cycles)
     turn = 0
@@ -46,11 +49,16 @@ def _cycles(stimulus: Stimulus, taken: Callable[[], bool]) -> Iterator[tuple[int
     yield from idle(WARM_UP, latency + 2)
     yield from idle(RESET, 1)
     yield from idle(IDLE, latency + QUIET_CYCLES)
-    for gap, word in zip(stimulus.gaps.tolist(), stimulus.words, strict=True):
+    waited = 0
+    for number, (gap, word) in enumerate(zip(stimulus.gaps.tolist(), stimulus.words, strict=True)):
         yield from idle(IDLE, gap)
         value = int.from_bytes(word.tobytes(), "little")
         yield SAMPLE, value
+        patience = int(stimulus.interval_cycles) * (1 + number // int(stimulus.words_per_sample))
         while not taken():
+            waited += 1
+            if waited > patience:
+                return
             yield SAMPLE, value
     yield from idle(IDLE, latency + QUIET_CYCLES)
 
@@ -94,7 +102,7 @@ async def drive_and_record(dut: Any) -> None:
         for cycle, (action, word) in enumerate(_cycles(stimulus, was_ready)):
             if action != last_action:
                 rst.value = int(action == RESET)
-                in_valid.value = int(action in (WARM_UP, SAMPLE))
+                in_valid.value = int(action != IDLE)  # during a reset too, which must not take what is offered
                 last_action = action
             in_codes.value = word
             await edge

@@ -14,11 +14,28 @@ from difflut.sim.vectors import Recording, unpack_bits, unpack_fields
 
 
 class ProtocolError(ExportError):
-    """The RTL broke the protocol of its ports: valid, latency, reset, or an unknown value on an output."""
+    """The RTL broke the protocol of its ports: valid, ready, latency, reset, or an unknown value on an output."""
+
+    exit_status = 1
 
 
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def check_taken(recording: Recording, interface: RtlInterface, words: int) -> None:
+    """Check that all `words` that were offered were taken.
+
+    Raises:
+        ProtocolError: `in_ready` kept the samples waiting for longer than the declared initiation interval allows.
+    """
+    taken = len(recording.input_cycles)
+    if taken < words:
+        raise ProtocolError(
+            f"{interface.top}: took {taken} of {_plural(words, 'word')}; up to there in_ready was low while in_valid "
+            f"was 1 for more than the {_plural(interface.interval_cycles, 'cycle')} an image that are declared as "
+            "initiation interval"
+        )
 
 
 def measured_latency(recording: Recording, interface: RtlInterface) -> int:

@@ -69,9 +69,10 @@ def run_rtl(
 ) -> RtlResult:
     """Simulate a top module on every row of `codes` and return its scores and classes.
 
-    The bench resets the design, fills it, resets it again, checks that `out_valid` is cleared, then feeds the samples
-    in order, with stretches of back-to-back samples and, with `bubbles`, idle cycles between others; `in_codes` shows
-    garbage while `in_valid` is low. It checks that each sample gives one output, at the declared latency.
+    The bench resets the design, fills it, resets it again, both with `in_valid` high, checks that `out_valid` is
+    cleared, then feeds the samples in order, with stretches of back-to-back samples and, with `bubbles`, idle cycles
+    between others; `in_codes` shows garbage while `in_valid` is low. It checks that each sample gives one output, at
+    the declared latency, and gives up when `in_ready` stays low for longer than the declared interval allows.
 
     Args:
         sources: Verilog files, any order; headers (.vh, .svh) are found by `include`.
@@ -101,14 +102,9 @@ def run_rtl(
     started = time.monotonic()
     stimulus = _stimulus(checked, interface, probes, bubbles=bubbles, seed=seed)
     recording = simulate(built, Bench(interface.top, "difflut.sim.bench", vectors.Recording), stimulus, len(checked))
-    if len(recording.input_cycles) != len(checked):
-        raise ToolFailure(
-            f"the simulator took {len(recording.input_cycles)} samples, {len(checked)} were given",
-            built.command,
-            built.folder / LOG,
-        )
     run_seconds = time.monotonic() - started
 
+    protocol.check_taken(recording, interface, len(checked))
     latency_cycles = protocol.measured_latency(recording, interface)
     results = protocol.decode_outputs(recording, interface)
     return RtlResult(
@@ -144,6 +140,8 @@ def _stimulus(
         probe_cycles=np.array([probe.stage_cycles for probe in probes], dtype=np.int64),
         result_ports=np.array(interface.result_ports, dtype=np.str_),
         waits_for_ready=np.array(interface.pixels > 0),
+        words_per_sample=np.array(interface.words, dtype=np.int64),
+        interval_cycles=np.array(interface.interval_cycles, dtype=np.int64),
     )
 
 

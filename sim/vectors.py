@@ -33,6 +33,8 @@ class Stimulus:
         probe_cycles: int64 (P,), clock edges between a sample's input edge and the edge where the probe is read.
         result_ports: str (R,), the ports that carry results.
         waits_for_ready: bool (), whether there is a port `in_ready`, without which a word is not taken.
+        words_per_sample: int64 (), words of `in_codes` that make a sample.
+        interval_cycles: int64 (), the declared initiation interval: for so long a sample may wait for `in_ready`.
     """
 
     words: ByteArray
@@ -43,6 +45,8 @@ class Stimulus:
     probe_cycles: CycleArray
     result_ports: npt.NDArray[np.str_] = field(default_factory=lambda: np.array(["out_scores", "out_class"]))
     waits_for_ready: npt.NDArray[np.bool_] = field(default_factory=lambda: np.array(False))
+    words_per_sample: CycleArray = field(default_factory=lambda: np.array(1))
+    interval_cycles: CycleArray = field(default_factory=lambda: np.array(1))
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,8 @@ class Recording:
     Attributes:
         warm_up_cycles: int64 (W,), edges at which samples were accepted before the reset in the middle.
         reset_cycle: int64 (), the edge of that reset.
-        input_cycles: int64 (N,), edges at which the measured samples were accepted.
+        input_cycles: int64 (N,), edges at which the words of the measured samples were accepted; fewer than words if
+            the bench lost patience.
         output_cycles: int64 (M,), all edges after the first at which `out_valid` was 1, warm-up included.
         unknown_cycles: int64 (U,), edges after the first at which `out_valid` was neither 0 nor 1.
         last_cycle: int64 (), the last edge.

@@ -25,6 +25,7 @@ from difflut.export.circuit.simulate import simulate, simulate_nets
 from difflut.models.base_model import BaseModel
 from difflut.sim import (
     Comparison,
+    ProtocolError,
     RtlInterface,
     RtlResult,
     compare,
@@ -53,9 +54,9 @@ class Step:
         name: what was compared.
         images: labelled samples compared.
         random: samples of uniformly random codes compared.
-        mismatches: samples whose scores or class differ.
-        accuracy: the fraction of the labelled samples classified right, None without labels.
-        first_mismatch: the first difference in words, empty if there is none.
+        mismatches: samples whose scores or class differ; all of them if the RTL broke the protocol of its ports.
+        accuracy: the fraction of the labelled samples classified right, None without labels or results.
+        first_mismatch: the first difference, or what the RTL did wrong at its ports, empty if there is nothing.
     """
 
     name: str
@@ -77,7 +78,7 @@ class VerificationReport:
         pytorch_accuracy: per step name, PyTorch's accuracy on the samples of that step.
         steps: the comparisons.
         simulator: which simulator ran the RTL; "none" if nothing did.
-        latency_cycles: measured in the simulation, None without one.
+        latency_cycles: measured in the simulation, None without one, or if the RTL broke the protocol.
         build_seconds, run_seconds: wall time of building and of running the simulation; 0 without one.
         waves: the path of the waveform file, None if none was asked for.
         compared: which outputs, in words.
@@ -152,7 +153,11 @@ def verify(
     result, compared = None, "score and the class"
     if simulator != NO_SIMULATOR:
         images = min(samples, len(data)) if data else 0
-        result, step = _run(Path(directory), build, subject, images, simulator, seed, waves)
+        try:
+            result, step = _run(Path(directory), build, subject, images, simulator, seed, waves)
+        except ProtocolError as error:  # there is no telling which result is whose
+            random = len(subject.codes) - len(subject.labels)
+            step = Step("RTL", images, random, images + random, None, f"the protocol is broken: {error}")
         steps.append(step)
         compared = _compared(rtl_interface(build))
     elif waves:

@@ -115,9 +115,9 @@ def _escaped_output() -> Iterator[None]:
         sys.stdout = stream
 
 
-def _end_with(message: str) -> None:
+def _end_with(message: str, status: int = 2) -> None:
     click.echo(terminal(f"error: {message}"), err=True)
-    sys.exit(2)
+    sys.exit(status)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(terminal(shown.getvalue()), err=True, nl=False)
         sys.exit(2)
     except DifflutError as error:
-        _end_with(str(error))
+        _end_with(str(error), error.exit_status)
     except BrokenPipeError:  # who reads our output, such as head, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(128 + signal.SIGPIPE)

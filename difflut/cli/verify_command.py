@@ -71,7 +71,8 @@ def command(
 ) -> None:
     """Simulate a build's RTL on real inputs and compare every output (scores, class, ranking) with PyTorch.
 
-    DIR is a directory made by `difflut export`. Exit status 1 if anything differs.
+    DIR is a directory made by `difflut export`. Exit status 1 if anything differs, or the RTL breaks the protocol of
+    its ports.
     """
     if replay_file is not None:
         sys.exit(_replay(directory, replay_file, simulator, waves, as_json))
@@ -120,9 +121,9 @@ def _show(report: VerificationReport) -> None:
             f"  {step.name:<10}{step.images:>8}{step.random:>8}{step.mismatches:>12}{percent(step.accuracy):>11}"
             f"{percent(report.pytorch_accuracy[step.name]):>11}"
         )
-    if report.latency_cycles is None:
+    if report.simulator == "none":
         click.echo("  the RTL was not run; give --simulator verilator or icarus for that")
-    else:
+    elif report.latency_cycles is not None:
         click.echo(
             f"  {report.simulator}: built in {report.build_seconds:.1f} s, ran in {report.run_seconds:.1f} s; "
             f"measured latency {report.latency_cycles} cycles"

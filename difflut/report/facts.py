@@ -195,7 +195,7 @@ def _missing(
         found.append(
             Missing("Measurement on the RTL", why(stale), f"difflut verify {place}{_verify_options(info.model)}")
         )
-    if info.schedule.provable and (proof is None or proof["digest"] != digest):
+    if proof is None or proof["digest"] != digest:
         stale = [proof["date"]] if proof else []
         found.append(Missing("Proof for all inputs", why(stale), f"difflut prove {place}"))
     if all(synthesis.digest != digest for synthesis in made):

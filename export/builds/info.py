@@ -132,7 +132,6 @@ class WholeSamples(Record, frozen=True, tag_field="takes", tag="samples"):
 
     form: ClassVar[str] = "unrolled"
     entry: ClassVar[str] = "whole"
-    provable: ClassVar[bool] = True
     pixels: ClassVar[int] = 0
     pixels_per_cycle: ClassVar[int] = 1
     pause_cycles: ClassVar[int] = 0
@@ -234,11 +233,6 @@ class Pixels(Record, frozen=True, tag_field="takes", tag="pixels"):
     def frame_order(self, codes: Codes) -> Codes:
         """As `WholeSamples.frame_order`: row by row, of each pixel its colours in order."""
         return codes.reshape(len(codes), -1, self.pixels).transpose(0, 2, 1).reshape(len(codes), -1)
-
-    @property
-    def provable(self) -> bool:
-        """Whether there is a proof of this form."""
-        return self.program is None
 
 
 class NetlistInfo(Record, frozen=True):

@@ -78,11 +78,6 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     require_yosys()
     require_sat()
     build = store.read(directory)
-    if not build.info.schedule.provable:
-        raise BundleError(
-            f"{directory}: its dense part is folded into memories, for which there is no proof yet; check it with "
-            "`difflut verify`, or prove an export with --conv streaming"
-        )
     started = perf_counter()
     claims, found = _passes(build, progress)
     rtl, example, read_seconds = (_whole if build.info.pixels is None else _streamed)(build, progress)
@@ -184,11 +179,13 @@ def _streamed(build: Build, progress: Progress) -> tuple[list[Claim], Counterexa
         dense_latency=pixels.body_latency_cycles,
         latency=info.latency_cycles,
         interval=info.initiation_interval,
+        hold=pixels.program.hold_cycles if pixels.program else 0,
     )
-    word = pixels.pixels_per_cycle
+    word, program = pixels.pixels_per_cycle, pixels.program
+    kept = None if program is None else [bank.map for bank in program.banks if bank.map is not None]
     try:
-        outcome = prove_convolution(build.rtl, info.core, circuit, outputs, timing, progress, word)
-        claims = [*outcome.claims, *absent(stream_claims(circuit, outputs, word), outcome.claims)]
+        outcome = prove_convolution(build.rtl, info.core, circuit, outputs, timing, progress, word, program)
+        claims = [*outcome.claims, *absent(stream_claims(circuit, outputs, word, kept), outcome.claims)]
         return claims, outcome.counterexample, 0.0
     except ProofError as error:
         return [Claim("RTL", _SYNCHRONOUS, OPEN, str(error))], None, 0.0

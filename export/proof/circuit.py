@@ -41,7 +41,10 @@ class Instance:
 
 @dataclass(frozen=True)
 class Memory:
-    """A memory that is read at any time and written at the rising edge of the clock where a bit of `enable` is 1."""
+    """A memory that is read at any time and written at the rising edge of the clock where a bit of `enable` is 1.
+
+    Without `enable` it is never written, and its words are those of `contents`, one behind the other from word 0 on.
+    """
 
     name: str
     words: int
@@ -50,6 +53,14 @@ class Memory:
     write_address: list[Bit]
     write_data: list[Bit]
     enable: list[Bit]
+    contents: list[Bit] = field(repr=False)
+
+    def constant_word(self, row: int) -> list[Bit] | None:
+        """The bits of a word that is always the same and known; None if it is not."""
+        width = len(self.read_data)
+        word = self.contents[row * width : (row + 1) * width]
+        known = not self.enable and row < self.words and len(word) == width and set(word) <= {"0", "1"}
+        return word if known else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +169,7 @@ class _Reader:
         elif self.keep_modules and kind in self.modules:
             self._instance(name, cell)
         elif self.keep_modules and kind == MEMORY:
-            self._memory(name, bits, values)
+            self._memory(name, bits, values, cell["parameters"]["INIT"])
         else:
             if "Y" not in bits:
                 lower(Graph(), kind, {}, values)  # names the unknown type
@@ -180,18 +191,24 @@ class _Reader:
             sides[direction][port] = wires if direction == "input" else self._drive(name, wires)
         self.instances[name] = Instance(cell["type"], sides["input"], sides["output"])
 
-    def _memory(self, name: str, bits: Mapping[str, list[Bit]], values: Mapping[str, int]) -> None:
-        expected = {"RD_PORTS": 1, "WR_PORTS": 1, "RD_CLK_ENABLE": 0, "WR_CLK_ENABLE": 1, "OFFSET": 0}
-        if any(values[key] != value for key, value in expected.items()):
-            raise ProofError(f"memory {name} has other ports than one to read and one to write")
-        self._flip_flop(name, bits["WR_CLK"], values["WR_CLK_POLARITY"])
+    def _memory(self, name: str, bits: Mapping[str, list[Bit]], values: Mapping[str, int], initial: str) -> None:
+        written = values["WR_PORTS"]
+        expected = {"RD_PORTS": 1, "RD_CLK_ENABLE": 0, "OFFSET": 0} | ({"WR_CLK_ENABLE": 1} if written else {})
+        if written > 1 or any(values[key] != value for key, value in expected.items()):
+            raise ProofError(f"memory {name} has other ports than one to read and at most one to write")
+        if written:
+            self._flip_flop(name, bits["WR_CLK"], values["WR_CLK_POLARITY"])
+        address, data, enable = (self._read(bits[port]) if written else [] for port in ("WR_ADDR", "WR_DATA", "WR_EN"))
         self.memories.append(
             Memory(
-                name,
-                values["SIZE"],
-                self._read(bits["RD_ADDR"]),
-                self._drive(name, bits["RD_DATA"]),
-                *(self._read(bits[port]) for port in ("WR_ADDR", "WR_DATA", "WR_EN")),
+                name=name,
+                words=values["SIZE"],
+                read_address=self._read(bits["RD_ADDR"]),
+                read_data=self._drive(name, bits["RD_DATA"]),
+                write_address=address,
+                write_data=data,
+                enable=enable,
+                contents=list(initial[::-1]),
             )
         )
 

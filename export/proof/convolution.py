@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from difflut.export.builds.info import ProgramInfo
 from difflut.export.circuit.bits import unpack
 from difflut.export.circuit.circuit import Circuit as WindowedCircuit
 from difflut.export.circuit.netlist import InputFormat, Netlist
@@ -20,6 +21,14 @@ from difflut.export.circuit.simulate import simulate
 from difflut.export.proof.circuit import Bit, Circuit, Expansion, Simulation
 from difflut.export.proof.core_ports import core_ports, prove_ports
 from difflut.export.proof.errors import ProofError
+from difflut.export.proof.folded import (
+    FoldedPlan,
+    dense_ports,
+    keeper_ports,
+    memory_timing,
+    plan_of,
+    prove_folded,
+)
 from difflut.export.proof.graph import Graph
 from difflut.export.proof.read_back import read_modules
 from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim, Counterexample
@@ -59,6 +68,7 @@ def prove_convolution(
     timing: StreamTiming,
     progress: Progress,
     pixels_per_cycle: int = 1,
+    program: ProgramInfo | None = None,
 ) -> RtlOutcome:
     """Prove each part, or find an input of it that refutes it, and that the parts play together.
 
@@ -70,6 +80,7 @@ def prove_convolution(
         timing: when it must take and give what.
         progress: is told how far things are.
         pixels_per_cycle: adjacent pixels that the circuit takes in a cycle.
+        program: of a dense part that is folded into memories.
 
     If a module has other ports than expected, there are no claims but those about ports.
 
@@ -82,10 +93,13 @@ def prove_convolution(
     kernels = len(netlist.layers)
     progress("reading the RTL", 0, 1)
     layers = range(1, kernels + 1)
-    kept = [f"{top}_{kind}{number}" for kind in ("map", "kernel") for number in layers]
-    modules = read_modules(sources, top, kept, [f"{top}_dense"])
+    kept, flat = [f"{top}_{kind}{number}" for kind in ("map", "kernel") for number in layers], [f"{top}_dense"]
+    folded = None if program is None else plan_of(program, timing.dense_latency, netlist)
+    if folded is not None:
+        kept, flat = [*kept, *flat, *(f"{top}_dense_keep{place}" for place in folded.maps)], []
+    modules = read_modules(sources, top, kept, flat)
     words = plan_words(netlist, pixels_per_cycle)
-    claims += _ports(modules, top, netlist, outputs, words)
+    claims += _ports(modules, top, netlist, outputs, words, folded)
     if any(claim.verdict != PROVED for claim in claims):
         return RtlOutcome(claims, None)  # all else relies on them
     circuit = modules[top]
@@ -102,7 +116,13 @@ def prove_convolution(
         claim, example = prove_part(part)
         claims.append(claim)
         examples.append(example)
-    claims += [prove_wiring(circuit, netlist, timing), prove_control(circuit, words[0], timing)]
+    wiring = prove_wiring(circuit, netlist, timing, () if folded is None else folded.maps)
+    claims += [wiring, prove_control(circuit, words[0], timing)]
+    if folded is not None:
+        claims.append(prove_schedule(netlist, words, timings, timing, memory_timing(folded, netlist)))
+        if wiring.verdict == PROVED:  # the program is read by it
+            claims += prove_folded(modules, top, netlist, outputs, folded)
+        return RtlOutcome(claims, next((example for example in examples if example is not None), None))
     claims += [prove_kept(circuit, netlist, place, words[place]) for place in netlist.collected]
     claims.append(prove_schedule(netlist, words, timings, timing))
     outcome = prove_rtl(modules[f"{top}_dense"], netlist.body, timing.dense_latency, progress)
@@ -113,18 +133,27 @@ def prove_convolution(
 
 
 def _ports(
-    modules: Mapping[str, Circuit], top: str, netlist: WindowedCircuit, outputs: Outputs, words: Sequence[Words]
+    modules: Mapping[str, Circuit],
+    top: str,
+    netlist: WindowedCircuit,
+    outputs: Outputs,
+    words: Sequence[Words],
+    folded: FoldedPlan | None,
 ) -> list[Claim]:
     """A claim for the ports of each module."""
     head = netlist.body.head
     codes = words[0].pixels * netlist.size.channels * netlist.input.width_bits
     bits = [words[place].pixels * size.channels for place, size in enumerate(netlist.maps)]
+    given, results = core_ports(len(netlist.body_bits), outputs, head)
+    given = given if folded is None else dense_ports(folded)
     claims = [
         prove_ports("ports", modules.get(top), *core_ports(codes, outputs, head, ready=True)),
-        prove_ports(
-            "dense part, ports", modules.get(f"{top}_dense"), *core_ports(len(netlist.body_bits), outputs, head)
-        ),
+        prove_ports("dense part, ports", modules.get(f"{top}_dense"), given, results),
     ]
+    if folded is not None:
+        for place in folded.maps:
+            keeper, ends = modules.get(f"{top}_dense_keep{place}"), keeper_ports(folded, place, netlist)
+            claims.append(prove_ports(f"kept bits of map {place}, ports", keeper, *ends))
     for number, layer in enumerate(netlist.layers, 1):
         inputs = {"clk": 1, "rst": 1, "in_valid": 1, "in_bits": bits[layer.source]}
         given = {"out_valid": 1, "out_bits": bits[number]}

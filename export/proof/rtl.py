@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import zip_longest
 
 import numpy as np
@@ -225,34 +226,14 @@ class _RtlProver:
 
     def _head(self, swept: Swept) -> list[Claim]:
         groups = nets_in_head(self.netlist)
-        if len(groups) == 1 and "out_scores" not in self.circuit.outputs:  # there is nothing to choose from
-            ports = [self.index] if self.index else self.ranked
-            constant = all(node == FALSE for word in ports for node in word)
-            verdict = PROVED if constant else OPEN
-            return [Claim("argmax", "the class is 0, the only one", verdict, "by structure")]
+        if len(groups) == 1 and "out_scores" not in self.circuit.outputs:
+            return [only_class(self.index, self.ranked)]
         if len(self.scores) != len(groups):
             return [Claim("group sum", "the scores are counted right", OPEN, "the RTL has no vector of scores")]
         claims = [self._group_sum(swept, groups)]
-        classes, width = len(groups), self.netlist.head.class_width_bits
-        if self.index:
-            statement = "the class is the index of the largest score, the lowest of equals"
-            claims.append(
-                self._selection(swept, "argmax", statement, lambda graph, scores: [argmax(graph, scores)], [self.index])
-            )
-        if self.ranked:
-            statement = f"the {len(self.ranked)} best classes in descending order, of equals the lowest first"
-            plan = plan_selection(classes, len(self.ranked))
-            if check_network(plan):
-                claims.append(
-                    self._selection(
-                        swept, "top-k", statement, lambda graph, scores: top(graph, plan, scores, width), self.ranked
-                    )
-                )
-            else:
-                claims.append(
-                    Claim("top-k", statement, OPEN, "the order of comparisons was not checked for so many classes")
-                )
-        return claims
+        # As it was read: after the sweep a node here may be one that equals it by what codes can be.
+        same = swept.node_of.__getitem__
+        return claims + prove_outputs(self.graph, self.scores, same, self.index, self.ranked, self.netlist)
 
     def _group_sum(self, swept: Swept, groups: list[list[int]]) -> Claim:
         nets = [[self.nets[net] for net in group] for group in groups]
@@ -348,48 +329,6 @@ class _RtlProver:
                     result.add(nodes)
         return result
 
-    def _selection(
-        self,
-        swept: Swept,
-        subject: str,
-        statement: str,
-        reference: Callable[[Graph, list[list[int]]], list[list[int]]],
-        outputs: list[list[int]],
-    ) -> Claim:
-        """Outputs as functions of the scores, which were proved on their own and may be anything here."""
-        graph = Graph()
-        # Copied from the graph as it was read: after the sweep a node here may be one that equals it by what codes can
-        # be.
-        copied: dict[int, int] = {FALSE: FALSE, TRUE: TRUE}
-        for word in self.scores:
-            for node in word:
-                if node not in copied:
-                    same = swept.node_of[node]
-                    copied[node] = same if same <= TRUE else graph.input(("score", same, 0))
-        expected = reference(graph, [[copied[node] for node in word] for word in self.scores])
-        leaders = set(range(2, len(graph)))
-        roots = [node for word in outputs for node in word]
-        for node in between(self.graph, roots, list(copied)):
-            feeds = self.graph.fanins[node]
-            if any(feed not in copied for feed in feeds):
-                return Claim(subject, statement, OPEN, "it depends on something else than the scores")
-            copied[node] = graph.add([copied[feed] for feed in feeds], self.graph.tables[node])
-        if any(root not in copied for root in roots):
-            return Claim(subject, statement, OPEN, "it depends on something else than the scores")
-        words = SIGNATURE_SAMPLES // 64
-        # No node of this graph depends on codes, so the format is of no importance.
-        sweeper = Sweeper(graph, self.netlist.input, leaders, _score_samples(self.scores, copied), words)
-        merged = sweeper.run()
-        pairs = [
-            (merged.node_of[a], merged.node_of[copied[b]])
-            for right, given in zip(expected, outputs, strict=True)
-            for a, b in zip_longest(right, given, fillvalue=FALSE)
-        ]
-        if any(sweeper.solver.compare(a, b) is not Answer.EQUAL for a, b in pairs if a != b):
-            return Claim(subject, statement, OPEN, "for some scores it gives another class")
-        kinds = ", ".join(f"{count} by {kind}" for kind, count in sorted(merged.proofs.items()))
-        return Claim(subject, statement, PROVED, f"comparison by comparison: {kinds or 'the same structure'}")
-
     def _valid(self) -> Claim:
         statement = f"out_valid is in_valid {self.latency} cycles earlier, unless rst was high since then"
         if self.valid is None:
@@ -478,6 +417,87 @@ class _RtlProver:
                     return found
         solver.close()
         return None
+
+
+def only_class(index: list[int], ranked: list[list[int]]) -> Claim:
+    """There is nothing to choose from."""
+    constant = all(node == FALSE for word in ([index] if index else ranked) for node in word)
+    return Claim("argmax", "the class is 0, the only one", PROVED if constant else OPEN, "by structure")
+
+
+def prove_outputs(
+    graph: Graph,
+    scores: list[list[int]],
+    same: Callable[[int], int],
+    index: list[int],
+    ranked: list[list[int]],
+    netlist: Netlist,
+) -> list[Claim]:
+    """The class and the ranking as functions of the scores, which were proved on their own and may be anything here.
+
+    Args:
+        graph: what the RTL was turned into.
+        scores: the words of the scores in it.
+        same: of a node of a score one that stands for all equal ones.
+        index, ranked: the words of the class and of each rank; empty without such an output.
+        netlist: what the circuit computes.
+    """
+    claims, classes, width = [], netlist.head.classes, netlist.head.class_width_bits
+    prove = partial(_selection, graph, scores, same, netlist)
+    if index:
+        statement = "the class is the index of the largest score, the lowest of equals"
+        claims.append(prove("argmax", statement, lambda graph, scores: [argmax(graph, scores)], [index]))
+    if ranked:
+        statement = f"the {len(ranked)} best classes in descending order, of equals the lowest first"
+        plan = plan_selection(classes, len(ranked))
+        if check_network(plan):
+            claims.append(prove("top-k", statement, lambda graph, scores: top(graph, plan, scores, width), ranked))
+        else:
+            claims.append(Claim("top-k", statement, OPEN, "the order was not checked for so many classes"))
+    return claims
+
+
+def _selection(
+    read: Graph,
+    scores: list[list[int]],
+    same: Callable[[int], int],
+    netlist: Netlist,
+    subject: str,
+    statement: str,
+    reference: Callable[[Graph, list[list[int]]], list[list[int]]],
+    outputs: list[list[int]],
+) -> Claim:
+    """Outputs as `reference` makes them of the scores."""
+    graph = Graph()
+    copied: dict[int, int] = {FALSE: FALSE, TRUE: TRUE}
+    for word in scores:
+        for node in word:
+            if node not in copied:
+                found = same(node)
+                copied[node] = found if found <= TRUE else graph.input(("score", found, 0))
+    expected = reference(graph, [[copied[node] for node in word] for word in scores])
+    leaders = set(range(2, len(graph)))
+    roots = [node for word in outputs for node in word]
+    for node in between(read, roots, list(copied)):
+        feeds = read.fanins[node]
+        if any(feed not in copied for feed in feeds):
+            return Claim(subject, statement, OPEN, "it depends on something else than the scores")
+        copied[node] = graph.add([copied[feed] for feed in feeds], read.tables[node])
+    if any(root not in copied for root in roots):
+        return Claim(subject, statement, OPEN, "it depends on something else than the scores")
+    words = SIGNATURE_SAMPLES // 64
+    # No node of this graph depends on codes, so the format is of no importance.
+    sweeper = Sweeper(graph, netlist.input, leaders, _score_samples(scores, copied), words)
+    merged = sweeper.run()
+    pairs = [
+        (merged.node_of[a], merged.node_of[copied[b]])
+        for right, given in zip(expected, outputs, strict=True)
+        for a, b in zip_longest(right, given, fillvalue=FALSE)
+    ]
+    if any(sweeper.solver.compare(a, b) is not Answer.EQUAL for a, b in pairs if a != b):
+        return Claim(subject, statement, OPEN, "for some scores it gives another class")
+    kinds = ", ".join(f"{count} by {kind}" for kind, count in sorted(merged.proofs.items()))
+    return Claim(subject, statement, PROVED, f"comparison by comparison: {kinds or 'the same structure'}")
 
 
 def _occurrences(node_of: dict[int, int], nets: list[int]) -> tuple[dict[int, int], int]:

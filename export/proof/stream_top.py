@@ -4,8 +4,9 @@ happens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -28,17 +29,38 @@ class StreamTiming:
         dense_latency: from the dense part's input to its answer.
         latency: from the edge that takes the last word of an image to the one that shows out_valid.
         interval: from one image to the next, at least.
+        hold: from the last word of an image to that of the next, at least; 0 if nothing but the words says so.
     """
 
     pause: int
     dense_latency: int
     latency: int
     interval: int
+    hold: int = 0
+
+    def holds(self, words: int) -> bool:
+        """Whether the last of so many words waits."""
+        return self.hold > words + self.pause
 
     @property
     def collect(self) -> int:
         """From the edge that takes the last word to the one at which the dense part takes all its bits."""
         return self.latency - self.dense_latency
+
+
+@dataclass(frozen=True)
+class MemoryTiming:
+    """When a folded dense part writes and reads the bits of maps.
+
+    Attributes:
+        words: of each map that is kept, the cycles in which a position of it is written, from the one behind its valid.
+        rows: cycles in which it reads, one behind the other.
+        first_read: from the edge that takes its start to the first of them.
+    """
+
+    words: Mapping[int, int]
+    rows: int
+    first_read: int
 
 
 def map_bits(circuit: Circuit, place: int) -> tuple[list[Bit], list[Bit]]:
@@ -49,19 +71,24 @@ def map_bits(circuit: Circuit, place: int) -> tuple[list[Bit], list[Bit]]:
     return (instance.outputs.get("out_bits", []), instance.outputs.get("out_valid", [])) if instance else ([], [])
 
 
-def prove_wiring(circuit: Circuit, netlist: WindowedCircuit, timing: StreamTiming) -> Claim:
-    """The modules inside of the top, and what is at each of their ports, bit by bit."""
+def prove_wiring(circuit: Circuit, netlist: WindowedCircuit, timing: StreamTiming, folded: Sequence[int] = ()) -> Claim:
+    """The modules inside of the top, and what is at each of their ports, bit by bit; `folded` are the maps that are
+    written into the memories of a folded dense part.
+    """
     statement = (
         "it contains a module for each layer and the dense part, all with its clock and reset; each layer is given "
         "the bits of its source and their valid, and the outputs are those of the dense part"
     )
-    wrong = list(_wrong_wires(circuit, netlist, timing))
+    wrong = list(_wrong_wires(circuit, netlist, timing, folded))
     verdict, detail = (OPEN, "; ".join(wrong[:3])) if wrong else (PROVED, "by the wires")
     return Claim("wiring", statement, verdict, detail)
 
 
-def _wrong_wires(circuit: Circuit, netlist: WindowedCircuit, timing: StreamTiming) -> Iterator[str]:
+def _wrong_wires(
+    circuit: Circuit, netlist: WindowedCircuit, timing: StreamTiming, folded: Sequence[int]
+) -> Iterator[str]:
     modules = {f"map{number}": f"{circuit.top}_map{number}" for number in range(1, len(netlist.layers) + 1)}
+    modules |= {f"keep{place}": f"{circuit.top}_dense_keep{place}" for place in folded}
     modules["dense"] = f"{circuit.top}_dense"
     for name in sorted(modules.keys() ^ circuit.instances.keys()):
         yield f"{name} is missing" if name in modules else f"there is a module {name} too"
@@ -71,10 +98,19 @@ def _wrong_wires(circuit: Circuit, netlist: WindowedCircuit, timing: StreamTimin
         if instance.module != modules[name]:
             yield f"{name} is a {instance.module}"
         wanted = dict(common)
-        if name != "dense":
+        start = circuit.names.get("finished", [])[timing.collect - 1 : timing.collect]
+        if name.startswith("map"):
             wanted["in_bits"], wanted["in_valid"] = map_bits(circuit, netlist.layers[int(name[3:]) - 1].source)
+        elif name.startswith("keep"):
+            bits, wanted["in_valid"] = map_bits(circuit, int(name[4:]))
+            if not {*instance.inputs.get("in_bits", [])} <= {*bits, "0"}:
+                yield f"{name}.in_bits are no bits of the map"
         else:
-            wanted["in_valid"] = circuit.names.get("finished", [])[timing.collect - 1 : timing.collect]
+            wanted["in_start" if folded else "in_valid"] = start
+            for place in folded:
+                keeper = circuit.instances.get(f"keep{place}")
+                for what in ("write", "address", "word"):
+                    wanted[f"in_{what}{place}"] = keeper.outputs.get(f"out_{what}", []) if keeper else []
         for port, bits in wanted.items():
             if instance.inputs.get(port) != bits or not bits:
                 yield f"{name}.{port} is something else"
@@ -87,14 +123,19 @@ def _wrong_wires(circuit: Circuit, netlist: WindowedCircuit, timing: StreamTimin
 def prove_control(circuit: Circuit, words: Words, timing: StreamTiming) -> Claim:
     """in_ready, the counters of the top, and the first valid bit, cycle by cycle for every state."""
     unit, last = _unit(words), words.total - 1
+    held = ""
+    if timing.holds(words.total):
+        held = f", and before the last one until {timing.hold} cycles after that of the image before"
     statement = (
-        f"in_ready is 1 but for {timing.pause} cycles after the last of {words.total} {unit}s; {unit}s are counted "
-        f"when taken; the dense part starts {timing.collect} cycles after the last, the first layer 1 cycle after "
-        "each; rst clears all of it"
+        f"in_ready is 1 but for {timing.pause} cycles after the last of {words.total} {unit}s{held}; {unit}s are "
+        f"counted when taken; the dense part starts {timing.collect} cycles after the last, the first layer 1 cycle "
+        "after each; rst clears all of it"
     )
     widths = {"count": _width(words.total), "finished": timing.collect, "valid0": 1}
     if timing.pause:
         widths["pause"] = _width(timing.pause + 1)
+    if timing.holds(words.total):
+        widths["hold"] = _width(timing.hold)
     for name, width in widths.items():
         bits = circuit.names.get(name, [])
         if len(bits) != width or any(bit not in circuit.next_of for bit in bits):
@@ -108,20 +149,21 @@ def prove_control(circuit: Circuit, words: Words, timing: StreamTiming) -> Claim
     after = {name: expansion.nodes([(circuit.next_of[bit], 0) for bit in circuit.names[name]]) for name in widths}
     rst, in_valid = graph.input(("rst", 0, 0)), graph.input(("in_valid", 0, 0))
     running = graph.not_(rst)
-    free = graph.not_(graph.any_of(state.get("pause", [])))
-    take = graph.all_of([in_valid, free])
     end = _equals(graph, state["count"], last)
+    waiting = graph.all_of([end, graph.any_of(state.get("hold", []))])
+    free = graph.not_(graph.any_of([*state.get("pause", []), waiting]))
+    take = graph.all_of([in_valid, free])
     last_taken = graph.all_of([take, end])
     expected = {
         "count": _counted(graph, state["count"], take, rst, end),
         "finished": [graph.all_of([running, bit]) for bit in [last_taken, *state["finished"][:-1]]],
         "valid0": [graph.all_of([running, take])],
     }
-    if timing.pause:
-        start = [TRUE if timing.pause >> bit & 1 else FALSE for bit in range(widths["pause"])]
-        less = _less_one(graph, state["pause"])
-        kept = graph.multiplexer(less, state["pause"], free)  # 0 stays 0
-        expected["pause"] = [graph.all_of([running, bit]) for bit in graph.multiplexer(kept, start, last_taken)]
+    for name, first in (("pause", timing.pause), ("hold", timing.hold - 1)):
+        if name in widths:  # counts down to 0
+            start = [TRUE if first >> bit & 1 else FALSE for bit in range(widths[name])]
+            less = graph.multiplexer(state[name], _less_one(graph, state[name]), graph.any_of(state[name]))
+            expected[name] = [graph.all_of([running, bit]) for bit in graph.multiplexer(less, start, last_taken)]
     pairs = [("in_ready", free, expansion.node(ready[0], 0))]
     pairs += [(name, mine, theirs) for name in widths for mine, theirs in zip(expected[name], after[name], strict=True)]
     solver = Solver(graph)
@@ -186,14 +228,19 @@ def prove_kept(circuit: Circuit, netlist: WindowedCircuit, place: int, words: Wo
 
 
 def prove_schedule(
-    netlist: WindowedCircuit, words: Sequence[Words], maps: Sequence[MapTiming | None], timing: StreamTiming
+    netlist: WindowedCircuit,
+    words: Sequence[Words],
+    maps: Sequence[MapTiming | None],
+    timing: StreamTiming,
+    memory: MemoryTiming | None = None,
 ) -> Claim:
     """What the other claims about times give together, for images with any gaps between their words.
 
     Every event is a fixed number of cycles behind the cycle in which one word of the image is taken: word k of map 0
     comes 1 cycle after it was taken; a word of a layer's map so many cycles behind the word of its source that makes
     the step, and the steps without a word follow the last one cycle by cycle. Words are at least a cycle apart, and the
-    next image begins at least `pause` + 1 cycles behind the last word.
+    next image begins at least `pause` + 1 cycles behind the last word. With a folded dense part, `memory`, the last
+    words of two images are at least `hold` cycles apart.
     """
     statement = (
         f"all bits are kept before the dense part takes them, and until then; no layer is given a {_unit(words[0])} "
@@ -203,8 +250,9 @@ def prove_schedule(
     total = words[0].total
     if any(found is None for found in maps):
         return Claim("schedule", statement, OPEN, "it needs the claims about all windows")
-    if timing.interval != total + timing.pause:
-        return Claim("schedule", statement, OPEN, f"an image takes {total + timing.pause} cycles at least")
+    interval = max(total + timing.pause, timing.hold)
+    if timing.interval != interval:
+        return Claim("schedule", statement, OPEN, f"an image takes {interval} cycles at least")
     # For each map and word of it: the word of the image that it waits for, and how many cycles it comes behind that
     # one.
     events = [[(word, 1) for word in range(total)]]
@@ -223,7 +271,9 @@ def prove_schedule(
             wrong.append(f"layer {number} is given a word of the next image while it makes steps of this one")
         levels = 1 + layer.kernel.last_stage
         events.append([(word, behind + levels) for word, behind in (at(step) for step in found.results)])
-    for place in netlist.collected:
+    if memory is not None:
+        wrong += _wrong_times(events, timing, memory, total)
+    for place in netlist.collected if memory is None else ():
         if max(_latest(event, total) for event in events[place]) >= timing.collect:
             wrong.append(f"map {place} is not complete when the dense part starts")
         if next_image + _earliest(events[place]) < timing.collect:
@@ -231,6 +281,29 @@ def prove_schedule(
     if wrong:
         return Claim("schedule", statement, OPEN, "; ".join(wrong))
     return Claim("schedule", statement, PROVED, "by arithmetic, from the claims about control, windows and kernels")
+
+
+def _wrong_times(
+    events: Sequence[Sequence[tuple[int, int]]], timing: StreamTiming, memory: MemoryTiming, total: int
+) -> Iterator[str]:
+    """What comes too early or too late for the memories of a folded dense part.
+
+    Images go into two halves in turn. Cycles count from the one in which the last word of an image is taken; what is
+    written in a cycle can be read in the next one.
+    """
+    first_read = timing.collect + memory.first_read
+    apart = max(timing.interval, timing.hold)  # the last words of two images
+    if apart < memory.rows:
+        yield "the dense part may start before it has made all its rows of the image before"
+    for place, cycles in memory.words.items():
+        some, next_first = events[place], timing.pause + 1 + _earliest(events[place])
+        steps = [after[0] - before[0] + after[1] - before[1] for before, after in pairwise(some)]
+        if min([*steps, next_first - _latest(some[-1], total)]) < cycles:
+            yield f"a position of map {place} may come before the one before is written"
+        if max(_latest(event, total) for event in some) + cycles >= first_read:
+            yield f"map {place} is not written when the dense part reads it first"
+        if apart + next_first + 1 <= first_read + memory.rows - 1:
+            yield f"map {place} of the image after the next may be written while the dense part reads"
 
 
 def _latest(event: tuple[int, int], total: int) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from convolutions import Plan, Stack, Step, made
+from convolutions import LONG, Plan, Stack, Step, made
 from small_models import Chain, fitted
 
 from difflut.export.builds.make import make_build
 from difflut.export.builds.store import Build
+from difflut.export.schedule.forms import Folded
 
 Change = tuple[str, str, str]  # file, text, replacement of its first occurrence
 
@@ -223,6 +224,48 @@ PLAIN: dict[str, tuple[str, Sequence[Change]]] = {
 }
 
 
+# A folded dense part: 25 rows of 2 lanes, of which the first 9 have results that others read.
+FOLDED: dict[str, Sequence[Change]] = {
+    "a bit of a table": [("stack_dense_program", "tables[20] = 128'h", "tables[20] = 128'h1 ^ 128'h")],
+    "a row of tables missing": [("stack_dense_program", "    tables[12] =", "    // tables[12] =")],
+    "an address": [("stack_dense_program", "connections[3] = 85'h", "connections[3] = 85'h1 ^ 85'h")],
+    "a mark": [("stack_dense_program", "connections[17] = 85'h", "connections[17] = 85'h100000000000000000000 ^ 85'h")],
+    "program written": [
+        ("stack_dense_program", "out_connections <=", "begin connections[in_row] <= 85'd0; out_connections <="),
+        ("stack_dense_program", "connections[in_row];\n", "connections[in_row]; end\n"),
+    ],
+    "tables a row late": [("stack_dense", ".in_table_row(row2)", ".in_table_row(row3)")],
+    "a lane's table": [("stack_dense", ".in_table(tables[63:0])", ".in_table(tables[127:64])")],
+    "one copy of another address": [("stack_dense_lane", "in_addresses[6:0]", "in_addresses[13:7]")],
+    "copies not written": [("stack_dense_lane", ".in_write1(in_write1)", ".in_write1(1'b0)")],
+    "the other half": [("stack_dense", "half <= ~half;", "half <= half;")],
+    "half a cycle early": [("stack_dense", ".in_half(half1)", ".in_half(half)")],
+    "half not reset": [("stack_dense", "half <= 1'b1;", "half <= half;")],
+    "results of one row less": [("stack_dense", "row5 <= 5'h08", "row5 <= 5'h07")],
+    "results written late": [("stack_dense", "row5[3:0]", "row4[3:0]")],
+    "a lane not counted": [("stack_dense", "{1'd0, nodes[0]} + ", "")],
+    "sum not reset": [("stack_dense", "if (rst) sum <= 4'd0;\n    else if", "if")],
+    "sum never 0": [("stack_dense", "score_ends[4] ? 4'd0 : total", "total")],
+    "marks a row late": [("stack_dense", "score_ends[3:0], connections[84]", "score_ends[3:0], connections[83]")],
+    "scores swapped": [("stack_dense", "{total[3:0], scores[7:4]}", "{scores[3:0], total[3:0]}")],
+    "a row too few": [("stack_dense", "row == 5'h18", "row == 5'h17")],
+    "running for ever": [("stack_dense", "running <= ~last_row", "running <= 1'b1")],
+    "answered early": [("stack_dense", "else answered <= ends[6]", "else answered <= ends[5]")],
+    "scores inverted": [("stack_dense", ".in_scores(scores)", ".in_scores(~scores)")],
+    "place a cycle early": [("stack_dense_bits", "place <= read_place", "place <= in_address[1:0]")],
+    "bank by another bit": [("stack_dense_bits", "read_bank <= in_address[6]", "read_bank <= in_address[5]")],
+    "a bit of the word": [("stack_dense_bits", "word1[place[1:0]]", "word1[~place[1:0]]")],
+    "memory on the falling edge": [("stack_dense_bits", "posedge", "negedge")],
+    "position not counted": [("stack_dense_keep1", "address + 4'd1", "address")],
+    "an image too short": [("stack_dense_keep1", "address == 4'hf", "address == 4'he")],
+    "half not turned": [("stack_dense_keep1", "half ^ last", "half")],
+    "channels swapped": [("stack", "{bits1[2], bits1[1], bits1[0]}", "{bits1[0], bits1[1], bits1[2]}")],
+    "never held": [("stack", "hold == 5'd0", "1'b1")],
+    "held too short": [("stack", "hold <= 5'h18", "hold <= 5'h17")],
+    "started early": [("stack", ".in_start(finished[7])", ".in_start(finished[6])")],
+}  # fmt: skip
+
+
 class Layers(Stack):
     """The model of `PLAN`."""
 
@@ -234,6 +277,12 @@ class Layers(Stack):
 def streaming_build(fpga: str = "generic") -> Build:
     """A streaming circuit of two layers, of which the first has borders and makes steps after the last pixel."""
     return make_build(made(PLAN), form="streaming", fpga=fpga)
+
+
+@cache
+def folded_build() -> Build:
+    """A circuit whose dense part takes longer than the pixels; its model is `convolutions:Long`."""
+    return make_build(made(LONG), form=Folded(nodes_per_cycle=2))
 
 
 @cache

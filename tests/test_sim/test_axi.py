@@ -67,7 +67,7 @@ CAUGHT = {
     "early TLAST ignored": "chain: ",
     "missing TLAST ignored": "chain: ",
     "no resynchronisation": "chain: ",
-    "ready stuck": "then kept s_axis_tready low for",
+    "ready stuck": "s_axis_tready was low for",
     "wrong identity": "chain: register 0x00 reads 0x444c5555, expected 0x444c5554",
     "a counter that does not count": "(DROPPED_SHORT) reads 0x00000000, expected 0x0000000",
     "unknown address accepted": "chain: reading an address without register must be answered with SLVERR (2), got 0",

@@ -75,7 +75,7 @@ PROTOCOL_FAULTS = {
     "stuck low": "vote: out_valid never rose; 100 samples were given and the declared latency is 3 cycles",
     "stuck high": "vote: out_valid was 1 at 19 clock edges after the reset, 1 after it first, with no sample in "
     "flight; rst must clear the valid pipeline and out_valid must follow in_valid",
-    "reset ignored": "vote: out_valid was 1 at 2 clock edges after the reset, 1 after it first, with no sample in "
+    "reset ignored": "vote: out_valid was 1 at 3 clock edges after the reset, 1 after it first, with no sample in "
     "flight; rst must clear the valid pipeline and out_valid must follow in_valid",
     "reset clears one stage": "vote: out_valid was 1 at 1 clock edge after the reset, 2 after it first, with no sample "
     "in flight; rst must clear the valid pipeline and out_valid must follow in_valid",

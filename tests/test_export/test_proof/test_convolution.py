@@ -21,7 +21,6 @@ from difflut.export.builds.store import Build, pack_netlist
 from difflut.export.circuit.circuit import Circuit as WindowedCircuit
 from difflut.export.circuit.circuit import EncodedImage
 from difflut.export.circuit.text import to_text
-from difflut.export.errors import BundleError
 from difflut.export.proof.build import prove
 from difflut.export.proof.circuit import Circuit
 from difflut.export.proof.convolution import (
@@ -34,7 +33,7 @@ from difflut.export.proof.convolution import (
 from difflut.export.proof.read_back import read_back, read_modules
 from difflut.export.proof.report import OPEN, PROVED, REFUTED
 from difflut.export.proof.stream_top import StreamTiming, prove_kept, prove_wiring
-from difflut.export.schedule.forms import Folded, Streaming
+from difflut.export.schedule.forms import Streaming
 from difflut.export.schedule.head.outputs import Outputs
 from difflut.export.schedule.stream.plan import plan_schedule
 from difflut.export.schedule.stream.words import plan_words
@@ -243,15 +242,6 @@ def test_a_wrong_bit_of_a_word_is_not_proved(old: str, new: str) -> None:
     texts["stack"], count = re.subn(old, new, texts["stack"], count=1)
     assert count == 1
     assert prove_kept(read_top(texts), netlist, 1, words[1]).verdict == OPEN
-
-
-def test_folded_circuits_are_refused(tmp_path: Path) -> None:
-    require_prover()
-    store.write(make_build(made(SIGNED), form=Folded(nodes_per_cycle=1)), tmp_path / "net")
-    with pytest.raises(
-        BundleError, match=r"net: its dense part is folded into memories, for which there is no proof yet; check"
-    ):
-        prove(tmp_path / "net")
 
 
 @pytest.mark.parametrize(

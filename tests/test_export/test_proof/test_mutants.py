@@ -8,16 +8,20 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from proof_mutants import ENCODER, PLAIN, STREAMING, changed, plain_build, streaming_build
+from convolutions import LONG, Plan, Step, made
+from proof_mutants import ENCODER, FOLDED, PLAIN, STREAMING, changed, folded_build, plain_build, streaming_build
 from random_mutants import mutants
 from tools import require_icarus, require_prover
 
 from difflut.check.verification import verify
 from difflut.export.builds import store
+from difflut.export.builds.info import Pixels
+from difflut.export.builds.make import make_build
 from difflut.export.builds.store import Build
 from difflut.export.errors import BundleError, ToolError
 from difflut.export.proof.build import prove
 from difflut.export.proof.report import OPEN, ProofReport
+from difflut.export.schedule.forms import Folded
 
 
 def report_of(build: Build, folder: Path) -> ProofReport:
@@ -48,6 +52,38 @@ def test_a_wrong_encoder_of_a_streaming_build_is_not_proved(fpga: str, fault: st
 def test_right_streaming_builds_are_proved(fpga: str, tmp_path: Path) -> None:
     report = report_of(streaming_build(fpga), tmp_path / "net")
     assert report.ok and report.conclusion.startswith("proved: the RTL equals the traced model for all inputs (")
+
+
+@pytest.mark.parametrize("fault", FOLDED)
+def test_a_wrong_folded_build_is_not_proved(fault: str, tmp_path: Path) -> None:
+    report = report_of(changed(folded_build(), FOLDED[fault]), tmp_path / "net")
+    assert not report.ok and report.conclusion.startswith("NOT PROVED: ")
+
+
+_BORDERS = (Step(4, (3, 3), padding=(1, 1), depth=2), Step(0, (2, 2), (2, 1)))
+_TWO_BANKS = Plan((2, 6, 5), _BORDERS, read=(0, 2), bits=2)
+
+
+@pytest.mark.parametrize(
+    ("plan", "lanes", "outputs"),
+    [(LONG, 1, "scores"), (LONG, 2, "both"), (_TWO_BANKS, 3, "top-2"), (_TWO_BANKS, 1, "class")],
+)
+def test_right_folded_builds_are_proved(plan: Plan, lanes: int, outputs: str, tmp_path: Path) -> None:
+    build = make_build(made(plan), form=Folded(nodes_per_cycle=lanes), outputs=outputs)
+    report = report_of(build, tmp_path / "net")
+    assert report.ok and report.conclusion.startswith("proved: the RTL equals the traced model for all inputs (")
+    assert {"dense part, program", "dense part, look-up"} <= {claim.subject for claim in report.claims}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("program_cycles", 24), ("hold_cycles", 30), ("nodes_per_cycle", 3), ("copies", 6)]
+)
+def test_what_build_json_says_of_a_program_is_proved(key: str, value: int, tmp_path: Path) -> None:
+    right = folded_build()
+    assert isinstance(right.info.schedule, Pixels) and right.info.folded is not None
+    program = msgspec.structs.replace(right.info.folded, **{key: value})
+    info = msgspec.structs.replace(right.info, schedule=msgspec.structs.replace(right.info.schedule, program=program))
+    assert not report_of(Build.of(info, right.files), tmp_path / "net").ok
 
 
 @pytest.mark.parametrize("fault", PLAIN)
