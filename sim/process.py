@@ -30,7 +30,8 @@ _ERROR_LINE = re.compile(
 # else's.
 _SEARCH_PATHS = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "PERL5LIB")
 # The guard: started in a session of its own, with the pipe as standard input and, as its first argument, where to write
-# the error number if the tool cannot be started. It ends as the tool does.
+# the error number if the tool cannot be started, as its second, how many bytes of memory it may have (0: any number). It
+# ends as the tool does.
 _GUARD = """
 import _thread, os, signal, sys
 
@@ -41,10 +42,14 @@ def watch():
 failure = int(sys.argv[1])
 os.set_inheritable(failure, False)
 _thread.start_new_thread(watch, ())
+if int(sys.argv[2]):
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]), resource.getrlimit(resource.RLIMIT_AS)[1]))
 try:
     tool = os.posix_spawnp(
-        sys.argv[2],
-        sys.argv[2:],
+        sys.argv[3],
+        sys.argv[3:],
         os.environ,
         file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
         setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
@@ -121,7 +126,12 @@ class _NotStarted(OSError):
 
 @contextmanager
 def _guarded(
-    command: Sequence[str], output: int | IO[bytes], *, cwd: Path | None, environment: Mapping[str, str]
+    command: Sequence[str],
+    output: int | IO[bytes],
+    *,
+    cwd: Path | None,
+    environment: Mapping[str, str],
+    memory_bytes: int = 0,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a tool under a guard; however this ends, the tool and whatever it started have ended.
 
@@ -137,7 +147,7 @@ def _guarded(
         held.callback(os.close, read_failure)
         try:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _GUARD, str(write_failure), *command],
+                [sys.executable, "-I", "-S", "-c", _GUARD, str(write_failure), str(memory_bytes), *command],
                 cwd=cwd,
                 env=variables,
                 stdin=guard_end,
@@ -194,7 +204,9 @@ def run_logged(
     return status
 
 
-def run_captured(command: Sequence[str], *, cwd: Path | None = None, timeout: float | None = None) -> tuple[int, str]:
+def run_captured(
+    command: Sequence[str], *, cwd: Path | None = None, timeout: float | None = None, memory_bytes: int = 0
+) -> tuple[int, str]:
     """Run `command` in a clean environment; return its exit status and what it printed: on standard output, then on
     standard error.
 
@@ -204,11 +216,14 @@ def run_captured(command: Sequence[str], *, cwd: Path | None = None, timeout: fl
         command: the tool and its arguments.
         cwd: where it runs; the working directory by default.
         timeout: seconds after which it is killed; none by default.
+        memory_bytes: how much address space it may have; any by default.
 
     Raises:
         OSError: the command cannot be started.
         subprocess.TimeoutExpired: it took too long.
     """
-    with _guarded(command, subprocess.PIPE, cwd=cwd, environment=clean_environment()) as process:
+    with _guarded(
+        command, subprocess.PIPE, cwd=cwd, environment=clean_environment(), memory_bytes=memory_bytes
+    ) as process:
         printed = b"".join(process.communicate(timeout=timeout))
     return process.returncode, printed.decode(errors="replace")

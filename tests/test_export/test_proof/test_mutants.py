@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +9,8 @@ import msgspec
 import pytest
 from convolutions import LONG, Plan, Step, made
 from proof_mutants import ENCODER, FOLDED, PLAIN, STREAMING, changed, folded_build, plain_build, streaming_build
-from random_mutants import mutants
-from tools import require_icarus, require_prover
+from tools import require_prover
 
-from difflut.check.verification import verify
 from difflut.export.builds import store
 from difflut.export.builds.info import Pixels
 from difflut.export.builds.make import make_build
@@ -140,30 +137,3 @@ def test_the_last_line_says_no_more_than_the_claims(tmp_path: Path) -> None:
     less = replace(report, not_covered=("the weather",))
     assert "the build as a whole is not proved: 1 point above not covered" in less.conclusion
     assert not less.conclusion.startswith("proved")
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("form", ["plain", "streaming"])
-def test_random_changes_that_are_proved_change_nothing(form: str, tmp_path: Path) -> None:
-    """Prints what became of them."""
-    require_icarus()
-    build, model = (
-        (plain_build(), "small_models:Chain") if form == "plain" else (streaming_build(), "proof_mutants:Layers")
-    )
-    became: Counter[str] = Counter()
-    equivalent = []
-    for number, mutant in enumerate(mutants(build, 200, seed=0)):
-        folder = tmp_path / str(number)
-        try:
-            report = report_of(mutant.build, folder)
-        except ToolError:
-            became["refused by Yosys"] += 1
-            continue
-        became["proved" if report.ok else "refuted" if report.counterexample else "not proved"] += 1
-        if report.ok:
-            equivalent.append(mutant.place)
-            print(mutant.place)
-            simulated = verify(folder, data=None, data_name="", simulator="icarus", model_class=model)
-            assert simulated.ok, f"proved, but wrong in simulation: {mutant.place}"
-    print(form, dict(became))
-    assert len(equivalent) < 20

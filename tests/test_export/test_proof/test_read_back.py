@@ -12,6 +12,7 @@ from tools import require_tool, require_yosys
 
 from difflut.export.circuit.bits import pack, unpack
 from difflut.export.errors import ToolError
+from difflut.export.proof import yosys
 from difflut.export.proof.circuit import Expansion, Simulation
 from difflut.export.proof.errors import ProofError
 from difflut.export.proof.graph import Graph
@@ -108,6 +109,14 @@ def test_broken_verilog_is_an_error_that_shows_what_yosys_says() -> None:
     require_yosys()
     with pytest.raises(ToolError, match=r"Yosys cannot read the emitted Verilog(.|\n)*syntax error"):
         read_back({"broken.v": "module broken(input clk; endmodule"}, "broken")
+
+
+def test_a_loop_without_end_is_refused_before_it_takes_all_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_yosys()
+    monkeypatch.setattr(yosys, "LEAST_MEMORY", 700_000_000)
+    loop = "genvar i; generate for (i = 0; i < 9; i = i - 1 + 1) begin : g wire [99:0] x; end endgenerate"
+    with pytest.raises(ToolError, match=r"^Yosys wanted more than 0\.\d GB of memory for \d+ kB of text"):
+        read_back({"net.v": f"module net(input clk);\n{loop}\nendmodule\n"}, "net")
 
 
 def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,10 @@ OPERATORS: dict[str, tuple[str, Callable[[Match], str]]] = {
     "assignment dropped": (r"\b(assign [^;]*|\w+ <= [^;]*);", lambda m: ";" if "<=" in m[1] else ""),
     "output 1": (r"assign (\w+) = [^;]*;", lambda m: f"assign {m[1]} = 1'b1;"),
     "value inverted": (r"(<=|assign \w+ =) (\w+)([\[;])", lambda m: f"{m[1]} ~{m[2]}{m[3]}"),
-    "reset ignored": (r"if \(rst\)", lambda m: "if (1'b0)"),
+    "reset ignored": (r"if \((?:rst|!aresetn)\b", lambda m: "if (1'b0"),
+    "condition inverted": (r"if \(([^()]*)\)", lambda m: f"if (!({m[1]}))"),
+    "shift turned": (" >> ", lambda m: " << "),
+    "memory word dropped": (r"\b\w+\[\d+\] = \d+'h[0-9a-f]+;", lambda m: ";"),
     "enable ignored": (r"if \((step|take|valid\d|in_valid)\b", lambda m: f"if (1'b1 | {m[1]}"),
 }
 
