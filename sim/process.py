@@ -30,8 +30,8 @@ _ERROR_LINE = re.compile(
 # else's.
 _SEARCH_PATHS = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "PERL5LIB")
 # The guard: started in a session of its own, with the pipe as standard input and, as its first argument, where to write
-# the error number if the tool cannot be started, as its second, how many bytes of memory it may have (0: any number). It
-# ends as the tool does.
+# the error number if the tool cannot be started, as its second, how many bytes of memory it may have (0: any number).
+# It ends as the tool does.
 _GUARD = """
 import _thread, os, signal, sys
 

@@ -39,7 +39,7 @@ def run_script(lines: Sequence[str], folder: Path) -> tuple[int, list[str]]:
     status, printed = run_captured([*require_yosys().command, "script.ys"], cwd=folder, memory_bytes=memory)
     if status != 0 and any(text in printed for text in _OUT_OF_MEMORY):
         raise ToolError(
-            f"Yosys wanted more than {memory / 1e9:.1f} GB of memory for {size / 1e3:.0f} kB of text, several times what "
-            "difflut's text needs: it may have a loop without end; export again, or report it"
+            f"Yosys wanted more than {memory / 1e9:.1f} GB of memory for {size / 1e3:.0f} kB of text, several times "
+            "what difflut's text needs: it may have a loop without end; export again, or report it"
         )
     return status, printed.splitlines()
