@@ -74,8 +74,4 @@ def show(report: ProofReport, directory: Path) -> None:
         else:
             file = shlex.quote(str(directory / found.file))
             click.echo(f"replay it: difflut verify {shlex.quote(str(directory))} --replay {file}")
-    for text in report.not_covered:
-        click.echo(f"  not covered: {text}")
-    if report.not_covered:
-        click.echo(f"  `difflut verify {shlex.quote(str(directory))}` checks that by simulation, on images")
     click.echo(report.conclusion)

@@ -49,7 +49,6 @@ PROOF_REPORT = {
     "date": str,
     "ok": bool,
     "claims": [{"subject": str, "statement": str, "verdict": str, "detail?": str}],
-    "not_covered?": [str],
 }
 VERIFICATION = {
     "digest": str,

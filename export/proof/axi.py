@@ -35,24 +35,11 @@ STATEMENTS = {
     "timing": "without stalls a result comes axi_stream.latency_cycles after its frame, frames follow each other every "
     "axi_stream.cycles_per_frame cycles",
 }
-# What the claims about a wrapper around a core that takes words do not speak of
-NOT_PROVED_OF_PIXELS = (
-    "that the core answers its images one by one, none before it has it whole, as the proof of the wrapper assumes",
-    (
-        "axi_stream.latency_cycles and axi_stream.cycles_per_frame of build.json, which depend on when the core takes "
-        "words and answers"
-    ),
-)
 
 
 def wrapper_of(info: BuildInfo) -> Wrapper:
     """The wrapper that a `build.json` states."""
     return Wrapper(info.name, info.core, framing_of(info), streams_of(info).output, registers_of(info))
-
-
-def not_proved(info: BuildInfo) -> tuple[str, ...]:
-    """What `prove_axi` does not prove of the wrapper of a build, in words."""
-    return NOT_PROVED_OF_PIXELS if info.pixels else ()
 
 
 def prove_axi(files: Mapping[str, str], info: BuildInfo) -> list[Claim]:

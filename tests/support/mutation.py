@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from difflut.export.proof.yosys import run_script
 PATIENCE = 120  # seconds, by which a tool that does not end is told from one that is slow
 INDUCTION_PATIENCE = 15  # seconds; memories full of constants are too much for it
 OTHER_SEEDS = (1, 2, 3)
-CAUGHT, MISSED = "caught", "missed"
+CAUGHT, MISSED, ENDLESS = "caught", "missed", "endless"
 
 SUBJECTS: dict[str, tuple[Callable[[], Build], str]] = {
     "plain": (plain_build, "small_models:Chain"),
@@ -45,21 +44,24 @@ class Outcome:
 
     Attributes:
         place: the change.
-        verify, prove: CAUGHT or MISSED.
-        whole: whether `prove` said that the whole was proved.
+        verify, prove: CAUGHT, MISSED (no difference was simulated, or all was proved), or ENDLESS.
         harmless: how it was shown that a mutant which nobody caught changes nothing; empty if it was not.
     """
 
     place: str
     verify: str
     prove: str
-    whole: bool
     harmless: str = ""
 
     @property
     def survivor(self) -> bool:
         """Whether nobody noticed a change that was not shown to change nothing."""
-        return MISSED == self.verify == self.prove and not self.harmless
+        return CAUGHT not in (self.verify, self.prove) and not self.harmless
+
+    @property
+    def unsound(self) -> bool:
+        """Whether that was proved of which simulation showed a difference."""
+        return self.verify == CAUGHT and self.prove == MISSED
 
 
 def outcomes(subject: str, count: int, seed: int, folder: Path) -> Iterator[Outcome]:
@@ -73,38 +75,38 @@ def outcomes(subject: str, count: int, seed: int, folder: Path) -> Iterator[Outc
 def _judged(right: Build, wrong: Build, where: str, model: str, folder: Path) -> Outcome:
     store.write(wrong, folder)
     verified = _verified(folder, model, 0)
-    proved, whole = _proved(folder)
+    proved = _proved(folder)
     harmless = ""
-    if MISSED == verified == proved:
+    if CAUGHT not in (verified, proved):
         if _equivalent(right, wrong, folder.with_name(f"{folder.name}-yosys")):
             harmless = "Yosys"
-        elif all(_verified(folder, model, seed) == MISSED for seed in OTHER_SEEDS):
+        elif verified == MISSED and all(_verified(folder, model, seed) == MISSED for seed in OTHER_SEEDS):
             harmless = "other stimulus"
-    return Outcome(where, verified, proved, whole, harmless)
+    return Outcome(where, verified, proved, harmless)
 
 
 def _verified(folder: Path, model: str, seed: int) -> str:
-    """Whether simulation shows a difference; one that does not end shows none."""
+    """Whether simulation shows a difference."""
     try:
         with _patience():
             report = verify(folder, data=None, data_name="", simulator="icarus", model_class=model, seed=seed)
     except ExportError:  # the simulator refuses the text
         return CAUGHT
     except TimeoutError:
-        return MISSED
+        return ENDLESS
     return MISSED if report.ok else CAUGHT
 
 
-def _proved(folder: Path) -> tuple[str, bool]:
-    """Whether a claim is not proved, or the text is refused; whether the whole is proved."""
+def _proved(folder: Path) -> str:
+    """Whether a claim is not proved, or the text is refused."""
     try:
         with _patience():
             report = prove(folder)
     except ExportError:
-        return CAUGHT, False
+        return CAUGHT
     except TimeoutError:
-        return MISSED, False
-    return MISSED if report.ok else CAUGHT, report.ok and not report.not_covered
+        return ENDLESS
+    return MISSED if report.ok else CAUGHT
 
 
 def _equivalent(right: Build, wrong: Build, folder: Path) -> bool:
@@ -142,10 +144,9 @@ def _patience(seconds: int = PATIENCE) -> Iterator[None]:
 
 def row(subject: str, found: Sequence[Outcome]) -> str:
     """A row of the table in docs/proofs.md."""
-    by = Counter((outcome.verify, outcome.prove) for outcome in found)
-    verified = by[CAUGHT, CAUGHT] + by[CAUGHT, MISSED]
-    proved = by[CAUGHT, CAUGHT] + by[MISSED, CAUGHT]
-    either = len(found) - by[MISSED, MISSED]
+    verified = sum(outcome.verify == CAUGHT for outcome in found)
+    proved = sum(outcome.prove == CAUGHT for outcome in found)
+    either = sum(CAUGHT in (outcome.verify, outcome.prove) for outcome in found)
     harmless = sum(bool(outcome.harmless) for outcome in found)
     survivors = sum(outcome.survivor for outcome in found)
     return f"| {subject} | {len(found)} | {verified} | {proved} | {either} | {harmless} | {survivors} |"

@@ -4,6 +4,7 @@ wrappers.
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
 from pathlib import Path
 
@@ -31,9 +32,12 @@ from difflut.export.circuit.simulate import Outputs, simulate
 from difflut.export.interfaces.axi_stream import emit_wrapper
 from difflut.export.interfaces.framing import Layout, PixelFraming, Stream
 from difflut.export.interfaces.registers import register_map
-from difflut.export.proof.axi import NOT_PROVED_OF_PIXELS, prove_axi, prove_wrapper
+from difflut.export.proof.axi import prove_axi, prove_wrapper
 from difflut.export.proof.build import prove
 from difflut.export.proof.harness import Wrapper
+from difflut.export.proof.pixel_timing import prove_pixel_timing
+from difflut.export.proof.report import Claim
+from difflut.export.proof.stream_top import StreamTiming
 from difflut.export.schedule.forms import Streaming
 from difflut.report.facts import read_facts
 from difflut.report.page import draw, render
@@ -126,12 +130,28 @@ def test_prove_speaks_of_parts_and_streams(tmp_path: Path, capsys: pytest.Captur
     report = prove(tmp_path / "net")
     subjects = [claim.subject for claim in report.claims]
     assert report.ok and {"pixel", "kernel 1", "dense part, argmax"} <= set(subjects)
-    assert subjects[-5:] == ["wrapper", "streams", "frames", "results", "registers"]
-    assert report.not_covered == NOT_PROVED_OF_PIXELS
+    assert subjects[-6:] == ["wrapper", "streams", "frames", "results", "registers", "timing"]
     show(report, tmp_path / "net")
     printed = capsys.readouterr().out
-    assert all(f"  not covered: {text}\n" in printed for text in report.not_covered)
-    assert "but the build as a whole is not proved: 2 points above not covered" in printed.splitlines()[-1]
+    assert printed.splitlines()[-1].startswith("proved: the RTL equals the traced model for all inputs (")
+
+
+@pytest.mark.parametrize("shape", ["colours", "folded"])
+def test_the_figures_of_the_streams_are_proved(shape: str) -> None:
+    """Those of other cores, and of a wrapper with less room, are not."""
+    framing = framing_of(pixel_build(shape).info)
+    assert isinstance(framing, PixelFraming)
+    pause, latency, interval = framing.pause_cycles, framing.core_latency_cycles, framing.interval_cycles
+    core = StreamTiming(pause, 1, latency, interval, interval)
+    assert prove_pixel_timing(framing, core, []).verdict == "proved"
+    for other in (
+        dataclasses.replace(core, latency=latency + 1),
+        dataclasses.replace(core, pause=interval + 40),
+        dataclasses.replace(core, hold=interval + 40),
+    ):
+        assert prove_pixel_timing(framing, other, []).verdict == "not proved"
+    open_ = Claim("control", "something", "not proved")
+    assert prove_pixel_timing(framing, core, [open_]).verdict == "not proved"
 
 
 @pytest.mark.parametrize("shape", SHAPES)
