@@ -34,7 +34,7 @@ SUBJECTS: dict[str, tuple[Callable[[], Build], str]] = {
     "AXI": (axi_builds.axi_build, axi_builds.MODEL),
     "AXI, streaming": (lambda: pixel_builds.pixel_build("wide"), pixel_builds.MODEL),
     "AXI, 2 pixels": (lambda: pixel_builds.pixel_build("words"), "mutation_models:Words"),
-    "AXI, folded": (lambda: pixel_builds.pixel_build("folded"), "convolutions:Long"),
+    "AXI, folded": (lambda: pixel_builds.pixel_build("folded"), "mutation_models:Folded"),
 }
 
 

@@ -11,3 +11,10 @@ class Words(Stack):
 
     def __init__(self) -> None:
         super().__init__(SHAPES["words"][0])
+
+
+class Folded(Stack):
+    """The model of the shape "folded"."""
+
+    def __init__(self) -> None:
+        super().__init__(SHAPES["folded"][0])

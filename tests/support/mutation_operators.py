@@ -77,7 +77,7 @@ def mutants(build: Build, count: int, seed: int) -> Iterator[Mutant]:
     for some in places.values():
         draw.shuffle(some)
     while count and places:
-        for operator in list(places):
+        for operator in draw.sample(list(places), len(places)):
             if not places[operator]:
                 del places[operator]
                 continue

@@ -78,6 +78,12 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
     ),
     "beats lost when full": ("narrow", "_frames", "~ended & level <= 2'd2", "~ended"),
     "pause ignored": ("narrow", "", ".out_ready(in_ready)", ".out_ready(1'b1 | in_ready)"),
+    "forgotten while the core takes the next image": (
+        "narrow",
+        "_frames",
+        "(answer ? flags >> 1 : flags)",
+        "(answer | (give & held != 1'd0) ? flags >> 1 : flags)",
+    ),
     "result kept after a reset": ("narrow", "_results", "stored <= 1'd0;\n", ""),
 }
 

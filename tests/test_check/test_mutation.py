@@ -34,4 +34,4 @@ def test_a_few_changes(subject: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_every_operator(subject: str, tmp_path: Path) -> None:
     """Prints a row of the table in docs/proofs.md, and what nobody noticed."""
-    judged(subject, 32, seed=SEED, folder=tmp_path)
+    judged(subject, 24, seed=SEED, folder=tmp_path)
