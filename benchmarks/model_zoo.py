@@ -70,7 +70,7 @@ def checked_cells(name: str, model: BaseModel, records: dict[str, dict[str, Any]
 def exported_cells(model: BaseModel) -> tuple[str, ...]:
     """The cells under `EXPORTED`, from an export in memory."""
     info = make_build(model).info
-    return (str(info.latency_cycles), f"{info.lut6:,}")
+    return (str(info.latency_cycles), f"{info.estimated_luts:,}")
 
 
 def rows(with_export: bool) -> list[tuple[str, ...]]:

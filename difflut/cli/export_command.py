@@ -17,6 +17,7 @@ from difflut.export.families.registry import FAMILIES
 
 if TYPE_CHECKING:
     from difflut.export.builds.info import BuildInfo, Pixels
+    from difflut.report.evidence import Known
 
 
 @click.command(
@@ -115,6 +116,8 @@ def command(
     from difflut.export.schedule.forms import parse_form
     from difflut.export.schedule.pipelining import AUTO, LEVELS, Pipeline
     from difflut.models import load_model
+    from difflut.report.evidence import Known
+    from difflut.report.synthesis import syntheses
 
     asked = Pipeline(pipeline or (LEVELS if fmax is None and latency is None else AUTO), fmax, latency)
     given = {"width_bits": stream_width, "output": stream_output}
@@ -141,7 +144,8 @@ def command(
         print_json(result if proof is None else {**result, "proof": proof.to_json()})
         sys.exit(0 if proof is None or proof.ok else 1)
     click.echo(f"{model.name} -> {directory}")
-    for line in lines(made.info):
+    fresh = [found for found in syntheses(directory) if found.digest == made.digest]
+    for line in lines(made.info, Known.of(made.info, fresh)):
         click.echo(f"  {line}")
     if proof is not None:
         prove_command.show(proof, directory)
@@ -151,13 +155,13 @@ def command(
     click.echo(f"next: difflut verify {shlex.quote(str(directory))}")
 
 
-def lines(info: BuildInfo) -> Iterator[str]:
+def lines(info: BuildInfo, known: Known) -> Iterator[str]:
     """What a build is, for people."""
     netlist, pixels = info.netlist, info.pixels
     if pixels is None:
         yield (
             f"{netlist.comparators} comparators on {netlist.features_read} of {netlist.features} inputs, "
-            f"{netlist.luts} LUTs, {netlist.classes} scores; about {info.lut6} LUT6 in all (estimate)"
+            f"{netlist.luts} LUTs, {netlist.classes} scores; about {known.size}"
         )
         yield f"latency {info.latency_cycles} cycle{'s' if info.latency_cycles != 1 else ''}, a new input every cycle"
     else:
@@ -167,12 +171,10 @@ def lines(info: BuildInfo) -> Iterator[str]:
             f"AXI4-Stream of {streams.width_bits} bits: {streams.codes.beats} beats a frame, {streams.results.beats} a "
             f"result; last beat in to last beat out {streams.latency_cycles} cycles"
         )
+    if known.clock is not None:
+        yield f"about {known.clock}"
     if (timing := info.timing) is not None:
-        of_body = " for the dense part" if pixels else ""
-        yield (
-            f"about {timing.fmax_mhz:g} MHz on {info.fpga}{of_body} (an estimate); slowest is stage "
-            f"{timing.critical_path.stage}: {' <- '.join(timing.critical_path.path)}"
-        )
+        yield f"slowest by the estimate is {timing.slowest}"
 
 
 def _stream_lines(info: BuildInfo, pixels: Pixels) -> Iterator[str]:

@@ -57,6 +57,7 @@ def command(directory: Path, against: Path | None, out: Path | None, images: Pat
                 "digest": facts.digest,
                 "numbers": [
                     {"group": item.group, "name": item.name, "value": item.value, "unit": item.unit}
+                    | ({"known": item.kind, "on": item.on} if item.kind else {})
                     for item in numbers(facts)
                 ],
                 "missing": [{"what": item.what, "why": item.why, "command": item.command} for item in facts.missing],

@@ -32,6 +32,7 @@ class Number:
         value: the figure.
         unit: behind it, empty for counts; "%" for fractions, which are stored as percentages.
         better: LOWER, HIGHER or NEITHER.
+        kind, on: how it is known and on what, where there are several ways.
     """
 
     group: str
@@ -39,6 +40,8 @@ class Number:
     value: float
     unit: str = ""
     better: str = LOWER
+    kind: str = ""
+    on: str = ""
 
     @property
     def text(self) -> str:
@@ -105,9 +108,10 @@ def numbers(facts: Facts) -> Iterator[Number]:
     info, stream = facts.info, facts.info.pixels
     of_body = " of the dense part" if stream else ""
     read = int((facts.comparisons > 0).sum())
-    yield Number("Size, estimated", "LUTs in all", facts.luts)
+    for size in facts.known.sizes:
+        yield Number("Size", f"{size.unit} in all, {size.kind}", size.value, kind=size.kind, on=size.words)
     for part in facts.parts:
-        yield Number("Size, estimated", f"LUTs of {part.name}", part.lut6 or 0)
+        yield Number("Size, estimated", f"LUTs of {part.name}", part.estimated_luts or 0)
     yield Number("Size, estimated", f"register bits{of_body}", sum(stage.register_bits for stage in facts.stages))
     yield Number("Network", "nodes of the model", info.model.nodes, better=NEITHER)
     yield Number("Network", "LUTs in the netlist", info.netlist.luts)
@@ -120,17 +124,20 @@ def numbers(facts: Facts) -> Iterator[Number]:
         yield Number("Network", "inputs read", read, better=NEITHER)
     yield Number("Speed", "latency", info.latency_cycles, "cycles")
     yield Number("Speed", "initiation interval", info.initiation_interval, "cycles")
-    if (mhz := facts.fmax_mhz) is not None:
-        yield Number("Speed", "clock, estimated", mhz, "MHz", HIGHER)
-        yield Number("Speed", "latency at that clock", 1e3 * info.latency_cycles / mhz, "ns")
-        yield Number("Speed", "samples a second at that clock", 1e6 * mhz / facts.interval_cycles, "/s", HIGHER)
+    for clock in facts.known.clocks:
+        kind, mhz, on = clock.kind, clock.value, clock.words
+        yield Number("Speed", f"clock, {kind}", mhz, "MHz", HIGHER, kind, on)
+        yield Number("Speed", f"latency at the {kind} clock", 1e3 * info.latency_cycles / mhz, "ns", LOWER, kind, on)
+        rate = 1e6 * mhz / facts.interval_cycles
+        yield Number("Speed", f"samples a second at the {kind} clock", rate, "/s", HIGHER, kind, on)
     if info.axi_stream is not None:
         yield Number("Speed", "cycles a frame", info.axi_stream.cycles_per_frame, "cycles")
         yield Number("Speed", "last beat in to last beat out", info.axi_stream.latency_cycles, "cycles")
-    trained = info.model.trained
-    for key, name in (("validation_accuracy", "accuracy, held-out"), ("test_accuracy", "accuracy, test, PyTorch")):
-        if isinstance(trained.get(key), float):
-            yield Number("Accuracy", name, 100 * trained[key], "%", HIGHER)
+    for accuracy in facts.known.accuracies:
+        name = f"accuracy, {accuracy.of}"
+        yield Number("Accuracy", name, 100 * accuracy.value, "%", HIGHER, accuracy.of, accuracy.words)
+    if isinstance(held_out := info.model.trained.get("validation_accuracy"), float):
+        yield Number("Accuracy", "accuracy, held-out", 100 * held_out, "%", HIGHER)
     yield from _measured(facts)
     for synthesis in facts.syntheses:
         group = f"Synthesis, {synthesis.name}"
@@ -151,7 +158,6 @@ def _measured(facts: Facts) -> Iterator[Number]:
         return
     step = facts.measured.report["steps"][-1]
     if step.get("accuracy") is not None:
-        yield Number("Accuracy", "accuracy, RTL", 100 * step["accuracy"], "%", HIGHER)
         yield Number("Accuracy", "labelled samples run on the RTL", step["images"], better=NEITHER)
     yield Number("Accuracy", "mismatches of the RTL with PyTorch", step["mismatches"])
 

@@ -20,6 +20,7 @@ from difflut.export.families.family import Family
 from difflut.export.families.registry import find_family
 from difflut.export.proof.build import read_report
 from difflut.export.schedule.estimate import ENCODER, GROUP_SUM, LAYER, SELECTION
+from difflut.report.evidence import Known
 from difflut.report.maps import MapFacts, read_maps
 from difflut.report.synthesis import Synthesis, syntheses
 
@@ -79,6 +80,7 @@ class Facts:
         proof: the kept proof of exactly this build, as JSON, if there is one.
         syntheses: the synthesis reports of exactly this build.
         missing: what is not there or was made from another build.
+        known: the best evidence of size, clock and accuracy.
     """
 
     directory: Path
@@ -96,16 +98,12 @@ class Facts:
     proof: Mapping[str, Any] | None
     syntheses: tuple[Synthesis, ...]
     missing: tuple[Missing, ...]
+    known: Known
 
     @property
     def luts(self) -> int:
         """The estimated LUTs of all parts."""
-        return self.info.lut6
-
-    @property
-    def fmax_mhz(self) -> float | None:
-        """The estimated clock, if there is an estimate."""
-        return self.info.timing.fmax_mhz if self.info.timing else None
+        return self.info.estimated_luts
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -142,6 +140,7 @@ def read_facts(directory: Path) -> Facts:
         key=lambda record: len(record.outputs.labels) if record.outputs else 0,
         default=None,
     )
+    fresh_syntheses = tuple(synthesis for synthesis in made if synthesis.digest == digest)
     return Facts(
         directory=Path(directory),
         info=info,
@@ -150,14 +149,15 @@ def read_facts(directory: Path) -> Facts:
         encoded=encoded,
         maps=read_maps(circuit),
         family=find_family(info.fpga),
-        parts=tuple(part for part in info.parts if part.lut6 is not None),
+        parts=tuple(part for part in info.parts if part.estimated_luts is not None),
         stages=_stages(info.timing),
         comparisons=np.bincount(encoded.compare_feature, minlength=encoded.input.features),
         records=fresh,
         measured=measured,
         proof=proof if proof and proof["digest"] == digest else None,
-        syntheses=tuple(synthesis for synthesis in made if synthesis.digest == digest),
+        syntheses=fresh_syntheses,
         missing=tuple(_missing(Path(directory), info, digest, records, measured, proof, made)),
+        known=Known.of(info, fresh_syntheses, measured or next(iter(fresh), None)),
     )
 
 

@@ -215,7 +215,7 @@ def luts_by_part(names: Sequence[str], kinds: Sequence[str], luts: Sequence[int]
 
 def parts_of(parts: Sequence[PartInfo]) -> tuple[list[str], list[str], list[int]]:
     """Names, kinds and LUTs."""
-    return [part.name for part in parts], [part.kind for part in parts], [part.lut6 or 0 for part in parts]
+    return [part.name for part in parts], [part.kind for part in parts], [part.estimated_luts or 0 for part in parts]
 
 
 def stage_delays(stages: Sequence[Stage]) -> Figure:

@@ -15,6 +15,7 @@ import jinja2
 from markupsafe import Markup
 
 from difflut._version import __version__
+from difflut.export.builds.evidence import ESTIMATED, ROUTED
 from difflut.export.builds.info import PassInfo
 from difflut.export.families.family import Family
 from difflut.export.families.registry import FAMILIES
@@ -84,7 +85,7 @@ def draw(facts: Facts) -> list[Drawn]:
             "luts",
             "costs",
             f"LUTs by part, estimated for {facts.family.name}",
-            figures.luts_by_part(*figures.parts_of(facts.parts), "six-input LUTs, estimate"),
+            figures.luts_by_part(*figures.parts_of(facts.parts), f"LUTs of {facts.family.lut_inputs} inputs, estimate"),
         ),
     ]
     for synthesis in facts.syntheses:
@@ -182,6 +183,7 @@ def render(facts: Facts, drawn: Sequence[Drawn], against: Facts | None = None) -
     ]
     info = facts.info
     path = info.timing.critical_path if info.timing else None
+    limit = limiting(facts)
     return environment.get_template("page.html.j2").render(
         facts=facts,
         info=info,
@@ -189,9 +191,12 @@ def render(facts: Facts, drawn: Sequence[Drawn], against: Facts | None = None) -
         lead=_lead(facts),
         answers=[_fits(facts), _speed(facts), _accuracy(facts), _exact(facts)],
         strip=_strip(facts),
+        strip_by=_strip_by(facts),
         pictures=pictures,
         reads=_reads(facts),
         path=path,
+        clock=facts.known.clock,
+        limit=limit.path if limit else None,
         slowest=facts.stages[path.stage - 1] if path else None,
         passes=_passes(facts),
         checks=checks(facts),
@@ -235,20 +240,9 @@ def _fits(facts: Facts) -> Answer:
         share = 100 * used.used / max(1, used.available)
         detail = f"routed on {placed.device}: {used.used:,} of {used.available:,} {used.kind}"
         return Answer("Does it fit?", f"{share:.0f} % full", (detail, pins))
-    counted = [item for item in facts.syntheses if item.total is not None]
-    if counted:
-        own = next((item for item in counted if item.family == facts.family.name), counted[0])
-        assert own.total is not None
-        text = f"{own.total.luts:,} LUTs"
-        return Answer("Does it fit?", text, (f"synthesised: {own.tool}, {own.family}", *_device(own), pins))
-    details = [f"six-input LUTs, an estimate{' without masks, counters and buffers' if facts.maps else ''}"]
-    if any(part.lut6 is None for part in info.parts):
-        details.append("nor does it have the dense part, which is read from memories: run difflut synth")
-    if facts.family.lut_inputs >= 6:
-        details += _share(facts.family, facts.luts)
-    else:
-        details.append(f"{facts.family.name} has LUTs of {facts.family.lut_inputs} inputs: run difflut synth")
-    return Answer("Does it fit?", f"{facts.luts:,} LUTs", (*details, pins))
+    size = facts.known.size
+    device = _share(FAMILIES[size.family], int(size.value)) if size.family in FAMILIES else []
+    return Answer("Does it fit?", size.figure, (size.words, *device, pins))
 
 
 def logic_of(synthesis: Synthesis) -> list[Used]:
@@ -257,9 +251,13 @@ def logic_of(synthesis: Synthesis) -> list[Used]:
     return [used for used in synthesis.used if used.kind in logic or _VIVADO_LOGIC.search(used.kind)]
 
 
-def _device(synthesis: Synthesis) -> list[str]:
-    family = FAMILIES.get(synthesis.family)
-    return _share(family, synthesis.total.luts) if synthesis.total and family else []
+def limiting(facts: Facts) -> Synthesis | None:
+    """The synthesis or routing whose clock is the best known one."""
+    clock = facts.known.clock
+    if clock is None or clock.kind == ESTIMATED:
+        return None
+    routed = clock.kind == ROUTED
+    return next(item for item in facts.syntheses if item.routed == routed and item.fmax_mhz == clock.value)
 
 
 def _share(family: Family, luts: int) -> list[str]:
@@ -273,14 +271,12 @@ def _share(family: Family, luts: int) -> list[str]:
 
 def _speed(facts: Facts) -> Answer:
     info = facts.info
-    clocks = [item for item in facts.syntheses if item.fmax_mhz]
-    routed = next((item for item in clocks if item.routed), None)
-    mhz = routed.fmax_mhz if routed and routed.fmax_mhz else facts.fmax_mhz
-    source = f"routed on {routed.device}" if routed else f"an estimate for {facts.family.name}, not a routed clock"
-    cycles = info.latency_cycles
+    clock, cycles = facts.known.clock, info.latency_cycles
+    if clock is None:  # only folded dense parts have no estimate
+        return _images_a_second(facts, None, "")
+    mhz, source = clock.value, clock.words
     if facts.maps:
-        return _images_a_second(facts, mhz, f"{source}{'' if routed else ', and of the dense part alone'}")
-    assert mhz is not None  # only folded dense parts have no estimate
+        return _images_a_second(facts, mhz, source)
     if info.axi_stream is not None:
         frame, last = info.axi_stream.cycles_per_frame, info.axi_stream.latency_cycles
         frames = f"a frame every {frame} cycles: {mhz / frame:,.2f} million a second"
@@ -323,20 +319,13 @@ def _images_a_second(facts: Facts, mhz: float | None, source: str) -> Answer:
 
 
 def _accuracy(facts: Facts) -> Answer:
-    trained = facts.info.model.trained
-    details = []
-    if isinstance(trained.get("test_accuracy"), float):
-        samples = f"{trained['test_samples']:,} " if isinstance(trained.get("test_samples"), int) else ""
-        details.append(
-            f"PyTorch: {100 * trained['test_accuracy']:.2f} % of {samples}{trained.get('data', '')} test samples"
-        )
-    if facts.measured is not None and facts.rtl is not None and len(facts.rtl.labels):
-        report, step = facts.measured.report, facts.measured.report["steps"][-1]
-        details.insert(0, f"measured on the RTL: {step['images']:,} samples of {report['data']}")
-        return Answer("How accurate?", f"{100 * step['accuracy']:.2f} %", tuple(details))
-    if details:
-        return Answer("How accurate?", f"{100 * trained['test_accuracy']:.2f} %", (*details, "not measured on the RTL"))
-    return Answer("How accurate?", "not known", ("no accuracy is recorded in the model, none was measured",))
+    known = facts.known.accuracies
+    if not known:
+        return Answer("How accurate?", "not known", ("no accuracy is recorded in the model, none was measured",))
+    details = [found.words for found in known]
+    if not any(found.of == "RTL" for found in known):
+        details.append("not measured on the RTL")
+    return Answer("How accurate?", f"{100 * known[0].value:.2f} %", tuple(details))
 
 
 def _exact(facts: Facts) -> Answer:
@@ -386,12 +375,28 @@ def checks(facts: Facts) -> list[Check]:
 
 def _strip(facts: Facts) -> list[dict[str, Any]]:
     """The share of each part, for the bar under the answers."""
-    total = max(1, facts.luts)
+    counted = _counted_by_part(facts)
+    rows = (
+        [(name, _PART_KINDS.get(name, LAYER), cells.luts) for name, cells in counted.parts.items()]
+        if counted
+        else list(zip(*figures.parts_of(facts.parts), strict=True))
+    )
+    total = max(1, sum(luts for _, _, luts in rows))
     return [
-        {"name": part.name, "luts": part.lut6 or 0, "percent": round(100 * (part.lut6 or 0) / total, 2),
-         "colour": figures.COLOURS[part.kind]}
-        for part in facts.parts
-    ]  # fmt: skip
+        {"name": name, "luts": luts, "percent": round(100 * luts / total, 2), "colour": figures.COLOURS[kind]}
+        for name, kind, luts in rows
+    ]
+
+
+def _strip_by(facts: Facts) -> str:
+    counted = _counted_by_part(facts)
+    return f"synthesised: {counted.family} by {counted.tool}, each part by itself" if counted else "estimated"
+
+
+def _counted_by_part(facts: Facts) -> Synthesis | None:
+    """The synthesis of the build's own family, or else of any, that counted each part."""
+    found = [item for item in facts.syntheses if item.parts]
+    return min(found, key=lambda item: item.family != facts.family.name, default=None)
 
 
 def _reads(facts: Facts) -> str:

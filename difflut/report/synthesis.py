@@ -1,8 +1,8 @@
 """What synthesis and place-and-route flows left in a build's work folder, read alike whatever the flow.
 
 Understood of a flow's `report.json`: `fpga`, `device`, `tools`, `command`; the cells `total` and `parts`; the routed
-clock `mhz`, else the estimate `path.fmax_mhz`; how much of the device is taken, of the best of `placements` or under
-`utilisation`.
+clock `mhz`, else the estimate `path.fmax_mhz`; the path that limits it; how much of the device is taken, of the best of
+`placements` or under `utilisation`; the flip-flops of a `shell` around it.
 """
 
 from __future__ import annotations
@@ -42,6 +42,21 @@ class Used:
 
 
 @dataclass(frozen=True)
+class SlowPath:
+    """The slowest path that a tool found.
+
+    Attributes:
+        delay_ns: its whole delay.
+        words: where it goes, in a sentence.
+        hops: its steps from the source on; empty if the tool does not list them.
+    """
+
+    delay_ns: float
+    words: str
+    hops: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Synthesis:
     """One synthesis report.
 
@@ -57,6 +72,8 @@ class Synthesis:
         fmax_mhz: the clock that it states, None if none.
         routed: whether that clock is one after placement and routing.
         used: how much of a device is taken.
+        around: what was placed around the design, in words; empty for nothing.
+        path: what limits the clock, None if the report does not say.
     """
 
     name: str
@@ -71,6 +88,8 @@ class Synthesis:
     fmax_mhz: float | None
     routed: bool
     used: tuple[Used, ...]
+    around: str = ""
+    path: SlowPath | None = None
 
 
 def syntheses(directory: Path) -> list[Synthesis]:
@@ -112,7 +131,38 @@ def _read(path: Path, report: Mapping[str, Any]) -> Synthesis:
         fmax_mhz=float(clock) if isinstance(clock, int | float) else None,
         routed=routed,
         used=tuple(_used(placed.get("sites"))),
+        around=f"in a shell of {report['shell']:,} flip-flops" if report.get("shell") else "",
+        path=_limit(report),
     )
+
+
+def _limit(report: Mapping[str, Any]) -> SlowPath | None:
+    """The path that limits the clock: nextpnr's, of the slowest clock of the best placement, Vivado's, or Yosys'."""
+    placements, best = report.get("placements", []), report.get("best", 0)
+    if 0 <= best < len(placements):
+        clocks = _object(placements[best].get("clocks")).values()
+        slowest = min(clocks, key=lambda clock: float(clock["mhz"]), default=None)
+        path = _object(_object(slowest).get("path"))
+        if not path:
+            return None
+        where = "" if path["in_core"] else ", in the shell"
+        hops = tuple(
+            f"{hop['kind']} {hop['delay_ns']:.2f} ns: "
+            + (f"{hop['net']} to {hop['sink']}" if hop["kind"] == "routing" else f"{hop['source']}")
+            for hop in path["hops"]
+        )
+        return SlowPath(path["delay_ns"], _ends(path, path["sink"]) + where, hops)
+    if path := _object(_object(report.get("timing")).get("path")):
+        return SlowPath(path["delay_ns"], f"{_ends(path, path['destination'])}; levels {path['levels']}")
+    path = _object(report.get("path"))
+    if "delay_ns" in path and "cells" in path:
+        cells = ", ".join(f"{count} {kind}" for kind, count in path["cells"].items()) or "no cell"
+        return SlowPath(path["delay_ns"], f"through {cells}")
+    return None
+
+
+def _ends(path: Mapping[str, Any], sink: str) -> str:
+    return f"from {path['source']} to {sink}, {path['routing_ns']:.2f} ns of it in wires"
 
 
 def _written(path: Path) -> str:

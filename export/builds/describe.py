@@ -34,9 +34,11 @@ from difflut.export.builds.info import (
     TimingInfo,
     TopPort,
     WholeSamples,
+    WrapperPathInfo,
 )
 from difflut.export.circuit.netlist import Head
 from difflut.export.interfaces.framing import Layout, PixelFraming
+from difflut.export.interfaces.timing import wrapper_paths
 from difflut.export.interfaces.wrapper import Streams, Wrapped
 from difflut.export.passes.pipelines import PassReport
 from difflut.export.schedule.estimate import ENCODER, LAYER, Part
@@ -104,7 +106,7 @@ def describe(
         ),
         versions={"difflut": __version__},
         pipeline=_pipeline(pipeline, planned),
-        timing=_timing(planned),
+        timing=_timing(planned, wrapped),
         axi_stream=_streams(wrapped.streams) if wrapped.streams else None,
     )
 
@@ -229,7 +231,7 @@ def _parts(planned: Planned, design: Design) -> tuple[PartInfo, ...]:
             kind=part.kind,
             luts=part.luts,
             copies=part.copies,
-            lut6=part.lut6,
+            estimated_luts=part.estimated_luts,
             instances=instances(part),
         )
         for part in planned.parts()
@@ -249,19 +251,23 @@ def _pipeline(asked: Pipeline, planned: Planned) -> PipelineInfo | None:
     )
 
 
-def _timing(planned: Planned) -> TimingInfo | None:
+def _timing(planned: Planned, wrapped: Wrapped) -> TimingInfo | None:
     """Delays in whole picoseconds, so that equal exports are equal bytes."""
     timing = planned.timing
     if timing is None:
         return None
+    luts = sum(part.estimated_luts or 0 for part in planned.parts())
+    around = wrapper_paths(wrapped.streams.framing, planned.family, luts) if wrapped.streams else ()
+    slowest = max([1e3 / timing.fmax_mhz, *(path.delay_ns for path in around)])
     return TimingInfo(
         estimate=timing.words,
-        fmax_mhz=round(timing.fmax_mhz, 1),
+        fmax_mhz=round(1e3 / slowest, 1),
         stages=tuple(
             StageInfo(levels=stage.levels, delay_ns=round(stage.delay_ns, 3), register_bits=stage.register_bits)
             for stage in timing.stages
         ),
         critical_path=PathInfo(stage=timing.critical, path=timing.stages[timing.critical - 1].path),
+        wrapper=tuple(WrapperPathInfo(delay_ns=round(path.delay_ns, 3), path=path.path) for path in around),
     )
 
 

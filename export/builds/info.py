@@ -19,7 +19,7 @@ from difflut.export.builds.writing import FORMAT, MANIFEST, description_digest
 from difflut.export.families.registry import find_family
 from difflut.export.schedule.head.outputs import parse_outputs
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 Codes = npt.NDArray[np.integer[Any]]
 
 # A name of Verilog that needs no escape; tools and scripts get it as it is.
@@ -254,7 +254,7 @@ class PartInfo(Record, frozen=True):
         kind: what it is.
         luts: nodes of the netlist in one copy of it; 0 for the encoder and the head, which are planned from words.
         copies: how often it is built.
-        lut6: the estimated LUTs of all copies; None for what lies in memory.
+        estimated_luts: the LUTs of the family that all copies take, estimated; None for what lies in memory.
         instances: where it is in the hierarchy below the core, from names of instances joined by dots.
     """
 
@@ -262,7 +262,7 @@ class PartInfo(Record, frozen=True):
     kind: Annotated[str, Meta(pattern=r"\A(encoder|kernel|layer|group sum|argmax)\Z")]
     luts: Count
     copies: Positive = 1
-    lut6: Count | None = None
+    estimated_luts: Count | None = None
     instances: tuple[Path, ...] = ()
 
 
@@ -302,13 +302,37 @@ class PathInfo(Record, frozen=True):
     path: tuple[Text, ...]
 
 
+class WrapperPathInfo(Record, frozen=True):
+    """A path of the wrapper: from its end back to where it starts."""
+
+    delay_ns: Amount
+    path: tuple[Text, ...]
+
+
 class TimingInfo(Record, frozen=True):
-    """The estimated clock of the core; of a streaming circuit that of its body."""
+    """The estimated clock of the core and of what is wrapped around it; of a streaming circuit that of its body.
+
+    Attributes:
+        estimate: what the estimate is worth.
+        fmax_mhz: the clock.
+        stages: those of the core.
+        critical_path: the longest path of the core.
+        wrapper: the paths of the wrapper, the longest first.
+    """
 
     estimate: Text
     fmax_mhz: Amount
     stages: tuple[StageInfo, ...]
     critical_path: PathInfo
+    wrapper: tuple[WrapperPathInfo, ...] = ()
+
+    @property
+    def slowest(self) -> str:
+        """Where the longest path of all lies, and the path."""
+        stage = self.critical_path.stage
+        if self.wrapper and self.wrapper[0].delay_ns > self.stages[stage - 1].delay_ns:
+            return f"the wrapper: {' <- '.join(self.wrapper[0].path)}"
+        return f"stage {stage}: {' <- '.join(self.critical_path.path)}"
 
 
 class LayoutInfo(Record, frozen=True):
@@ -413,9 +437,9 @@ class BuildInfo(Record, frozen=True):
         return self.schedule.program
 
     @property
-    def lut6(self) -> int:
+    def estimated_luts(self) -> int:
         """The estimated LUTs of all parts that are not in memory."""
-        return sum(part.lut6 or 0 for part in self.parts)
+        return sum(part.estimated_luts or 0 for part in self.parts)
 
     def luts_of(self, kind: str) -> int:
         """Nodes in all copies of the parts of a kind."""

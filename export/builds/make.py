@@ -13,6 +13,7 @@ from difflut.errors import ConfigError
 from difflut.export.builds import design_info, store
 from difflut.export.builds.describe import describe
 from difflut.export.builds.design_info import DESIGN_FILE
+from difflut.export.builds.evidence import estimated_clock, estimated_size
 from difflut.export.builds.fusesoc import core_file, core_name, core_version, vlnv
 from difflut.export.builds.ports import top_ports
 from difflut.export.builds.self_check import self_check
@@ -144,6 +145,8 @@ def _documents(build: Build, family: Family) -> dict[str, bytes]:
         "build_readme.md.j2",
         {
             "build": info,
+            "clock": estimated_clock(info),
+            "size": estimated_size(info),
             "sources": [PurePosixPath(name).name for name in sources],
             "models": bool(models),
             "core": vlnv(info.name, version),

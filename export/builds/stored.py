@@ -26,6 +26,15 @@ class Each:
 
 CELLS = {"luts?": int, "carries?": (int, Each(int)), "muxes?": int, "flip_flops?": int}
 RESOURCES = Each({"used": int, "available": int})
+SLOW_PATH = {"source": str, "destination": str, "delay_ns": float, "routing_ns": float, "levels": str}
+ROUTED_PATH = {
+    "delay_ns": float,
+    "routing_ns": float,
+    "source": str,
+    "sink": str,
+    "in_core": bool,
+    "hops": [{"kind": str, "delay_ns": float, "source": str, "sink": str, "net": str}],
+}
 FLOW_REPORT = {
     "flow": str,
     "digest": str,
@@ -39,10 +48,12 @@ FLOW_REPORT = {
     "mhz?": (float, None),
     "total?": (CELLS, None),
     "parts?": Each(CELLS),
-    "path?": {"fmax_mhz?": float},
+    "shell?": (int, None),
+    "path?": {"fmax_mhz?": float, "delay_ns?": float, "cells?": Each(int)},
+    "timing?": ({"path?": (SLOW_PATH, None)}, None),
     "utilisation?": ({**CELLS, "sites?": RESOURCES}, RESOURCES, None),
     "best?": int,
-    "placements?": [{"utilisation?": RESOURCES}],
+    "placements?": [{"utilisation?": RESOURCES, "clocks?": Each({"mhz": float, "path?": (ROUTED_PATH, None)})}],
 }
 PROOF_REPORT = {
     "digest": str,

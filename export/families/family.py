@@ -52,6 +52,11 @@ class Family:
         """Whether builds instantiate LUTs and carry chains, instead of leaving them to synthesis."""
         return self.primitives is not None
 
+    def luts_for(self, inputs: int) -> int:
+        """LUTs of one function: parts of it, joined by the slice's multiplexers or, where it has none, by more LUTs."""
+        parts = 1 << max(inputs - self.lut_inputs, 0)
+        return parts if self.delays.mux_delay_ns is not None else 2 * parts - 1
+
     def lut_ns(self, inputs: int, luts: int) -> float:
         """One function of `inputs` inputs in a design of `luts` LUTs; wider ones than a LUT are put together."""
         extra = max(inputs - self.lut_inputs, 0)

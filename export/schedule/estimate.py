@@ -1,4 +1,4 @@
-"""What a netlist will cost before anything was synthesised: the six-input LUTs of each part.
+"""What a netlist will cost before anything was synthesised: the LUTs of each part, in those of a family.
 
 All functions take a netlist that `difflut.export.circuit.rules.check` accepts. None has a Python loop per LUT.
 """
@@ -30,7 +30,7 @@ class Part:
         name: for people, such as "layer 2".
         kind: ENCODER, KERNEL, LAYER, GROUP_SUM or SELECTION.
         luts: LUTs of the netlist in one copy; 0 for what is planned from words, the encoder and the head.
-        lut6: the estimated six-input LUTs of all copies; None for what lies in memory.
+        estimated_luts: the LUTs of the family that all copies take, estimated; None for what lies in memory.
         copies: how often it is built.
         layer: the model's layer that it is, -1 for LUTs of the export; None for what is no layer.
     """
@@ -38,23 +38,23 @@ class Part:
     name: str
     kind: str
     luts: int
-    lut6: int | None
+    estimated_luts: int | None
     copies: int = 1
     layer: int | None = None
 
 
 @dataclass(frozen=True)
 class LayerEstimate:
-    """One layer of the model: its number (-1 for LUTs of the encoder and of passes), its LUTs, their LUT6 estimate."""
+    """One layer of the model: its number (-1 for LUTs of the encoder and of passes), its LUTs, those of the family."""
 
     layer: int
     luts: int
-    lut6: int
+    estimated_luts: int
 
 
 @dataclass(frozen=True)
 class LutEstimate:
-    """An estimate of six-input LUTs by part; see `estimate_luts` for the formulas."""
+    """An estimate of LUTs by part; see `estimate_luts` for the formulas."""
 
     encoder: int
     layers: tuple[LayerEstimate, ...]
@@ -63,26 +63,26 @@ class LutEstimate:
     @property
     def total(self) -> int:
         """The sum of all parts."""
-        return self.encoder + sum(layer.lut6 for layer in self.layers) + self.head
+        return self.encoder + sum(layer.estimated_luts for layer in self.layers) + self.head
 
 
 def estimate_luts(netlist: Netlist, family: Family = GENERIC, outputs: Outputs | None = None) -> LutEstimate:
-    """Estimate the six-input LUTs of every cell in the netlist as it stands (run the passes first).
+    """Estimate the family's LUTs for every cell in the netlist as it stands (run the passes first).
 
     - Encoder: the LUTs of `plan_encoder` for the family, an exact count.
-    - Layers: a LUT with n <= 6 inputs is one; n = 7 is two and n = 8 is four, joined by the slice's multiplexers. Two
-      that share a dual-output LUT (`pair_luts`) count once, in the layer of the first.
+    - Layers: `Family.luts_for` each. Two that share a dual-output LUT (`pair_luts`) count once, in the layer of the
+      first.
     - Head: the LUTs of its plan for the family (`difflut.export.schedule.head`), exact where primitives are
       instantiated.
     """
     encoder = plan_encoder(netlist, family).luts
 
-    lut6 = np.left_shift(1, np.maximum(netlist.lut_inputs - 6, 0))
+    estimated_luts = np.array([family.luts_for(inputs) for inputs in range(9)])[netlist.lut_inputs]
     partner = pair_luts(netlist, family)
-    lut6[(partner >= 0) & (partner < np.arange(netlist.luts))] = 0
+    estimated_luts[(partner >= 0) & (partner < np.arange(netlist.luts))] = 0
     numbers, index = np.unique(netlist.lut_layer, return_inverse=True)
     counts = np.bincount(index, minlength=len(numbers))
-    costs = np.bincount(index, weights=lut6, minlength=len(numbers))
+    costs = np.bincount(index, weights=estimated_luts, minlength=len(numbers))
     layers = tuple(
         LayerEstimate(int(layer), int(count), int(cost))
         for layer, count, cost in zip(numbers, counts, costs, strict=True)
@@ -99,7 +99,7 @@ def netlist_parts(netlist: Netlist, family: Family, outputs: Outputs | None = No
             f"layer {layer.layer}" if layer.layer > 0 else "LUTs of the export",
             LAYER,
             layer.luts,
-            layer.lut6,
+            layer.estimated_luts,
             layer=layer.layer,
         )
         for layer in sorted(estimate.layers, key=lambda layer: layer.layer)

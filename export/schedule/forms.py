@@ -127,7 +127,7 @@ class Streamed(Planned):
                 kernel_name(number),
                 KERNEL,
                 layer.kernel.luts,
-                steps.lanes.count * sum(part.lut6 for part in estimate_luts(layer.kernel, family).layers),
+                steps.lanes.count * sum(part.estimated_luts for part in estimate_luts(layer.kernel, family).layers),
                 steps.lanes.count,
             )
             for number, (layer, steps) in enumerate(zip(circuit.layers, self.schedule.layers, strict=True), 1)

@@ -164,13 +164,14 @@ class Paths:
         self._luts_of = [order[start:end] for start, end in pairwise(borders)]
 
     def _comparators(self, family: Family) -> FloatArray:
-        """From the register in front of the port to each comparator's output."""
+        """From the register in front of the port to each comparator's output; what needs no LUT is the register's."""
         netlist, delays = self._netlist, self._delays
         readers = np.bincount(netlist.compare_feature, minlength=netlist.input.features)
         depths = plan_encoder(netlist, family).output_levels
         between = np.maximum(depths - 1, 0) * delays.net_ns(1, self.luts)
         port: FloatArray = delays.nets_ns(readers, self.luts)[netlist.compare_feature]
-        arrival: FloatArray = delays.register_delay_ns + port + depths * delays.lut_delay_ns + between
+        logic = np.where(depths > 0, port + depths * delays.lut_delay_ns + between, 0.0)
+        arrival: FloatArray = delays.register_delay_ns + logic
         return arrival
 
     def arrivals(self, first: int) -> Iterator[FloatArray]:

@@ -324,7 +324,8 @@ def test_a_clock_asked_for_is_met_or_refused(capsys: pytest.CaptureFixture[str],
     status, out, _ = run(capsys, *arguments, "--latency", "1")
     assert status == 0
     assert "  latency 1 cycle, a new input every cycle\n" in out
-    assert " MHz on ecp5 (an estimate); slowest is stage 1: argmax level 4 <- " in out
+    assert " MHz (estimated: delay model of ecp5)" in out
+    assert "slowest by the estimate is stage 1: argmax level 4 <- " in out
     status, out, _ = run(capsys, *arguments, "--fmax", "50", "--json")
     manifest = json.loads(out)
     assert status == 0 and manifest["timing"]["fmax_mhz"] >= 50 and manifest["latency_cycles"] > 1

@@ -52,8 +52,8 @@ def test_a_page_in_the_build(build: Path, capsys: pytest.CaptureFixture[str]) ->
     shown = words(text)
     digest = store.read(build).digest
     for expected in (
-        "20 LUTs synthesised: Yosys 0.70, ecp5",
-        "75.00 % measured on the RTL: 60 samples of made-up samples",
+        "20 LUT4 synthesised: ecp5 by Yosys 0.70",
+        "75.00 % netlist: 75.00 % of 100 samples of made-up samples RTL: 75.00 % of the first 60 samples of made-up",
         "proved RTL = traced model for all inputs, 1 claims proved",
         "Icarus ran the RTL on 60 samples of made-up samples and 20 of random codes on 2026-01-02",
         f"Build {digest}",
@@ -88,6 +88,9 @@ def test_json_and_images(build: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     found = {(item["group"], item["name"]): item["value"] for item in result["numbers"]}
     assert found["Accuracy", "accuracy, RTL"] == 75.0
     assert found["Synthesis, yosys-ecp5", "LUTs"] == 20
+    (clock,) = [item for item in result["numbers"] if item["name"] == "clock, synthesised"]
+    assert clock["value"] == 200.0
+    assert (clock["known"], clock["on"]) == ("synthesised", "synthesised: ecp5 by Yosys 0.70, before placement")
 
 
 def test_what_is_missing_or_stale_is_named(build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

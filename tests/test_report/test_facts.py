@@ -63,7 +63,10 @@ def test_parts_and_stages_add_up(tmp_path: Path, model: BaseModel, options: dict
     made = export(fitted(model), tmp_path / "net", **options)
     facts, info, estimate = read_facts(tmp_path / "net"), made.info, estimated(made)
     assert facts.luts == estimate.total
-    assert sum(part.lut6 or 0 for part in facts.parts[-2:] if part.kind in ("group sum", "argmax")) == estimate.head
+    assert (
+        sum(part.estimated_luts or 0 for part in facts.parts[-2:] if part.kind in ("group sum", "argmax"))
+        == estimate.head
+    )
     assert info.timing is not None and info.pipeline is not None
     assert [stage.delay_ns for stage in facts.stages] == [stage.delay_ns for stage in info.timing.stages]
     assert [stage.levels for stage in facts.stages] == [stage.levels for stage in info.timing.stages]
@@ -256,11 +259,13 @@ def test_a_streaming_circuit(tmp_path: Path) -> None:
         assert item.kept.tolist() == kept.tolist()
     assert facts.comparisons.tolist() == np.bincount(netlist.compare_channel, minlength=2).tolist()
     assert [part.name for part in facts.parts[:3]] == ["comparisons", "kernel 1", "kernel 2"]
-    assert [part.lut6 for part in facts.parts[1:3]] == [layer.kernel.luts for layer in netlist.layers], "small LUTs"
+    assert [part.estimated_luts for part in facts.parts[1:3]] == [layer.kernel.luts for layer in netlist.layers], (
+        "small LUTs"
+    )
     by_name = {number.name: number.value for number in numbers(facts)}
     interval = info.initiation_interval
     assert by_name["initiation interval"] == interval > STREAM.shape[1] * STREAM.shape[2]
-    assert by_name["samples a second at that clock"] == 1e6 * facts.fmax_mhz / interval
+    assert by_name["samples a second at the estimated clock"] == 1e6 * by_name["clock, estimated"] / interval
     assert by_name["first pixel in to result"] == 29 + info.latency_cycles
     assert by_name["LUTs in the netlist"] == netlist.luts
     assert incomparable(facts, facts) == ()
@@ -272,8 +277,8 @@ def test_several_pixels_a_cycle(tmp_path: Path) -> None:
     facts, one = read_facts(tmp_path / "net"), read_facts(tmp_path / "one")
     assert isinstance(build.info.schedule, Pixels)
     assert [item.lanes for item in build.info.schedule.maps] == [5, 4]
-    assert [part.lut6 for part in facts.parts[:3]] == [
-        factor * (part.lut6 or 0) for factor, part in zip((5, 5, 4), one.parts[:3], strict=True)
+    assert [part.estimated_luts for part in facts.parts[:3]] == [
+        factor * (part.estimated_luts or 0) for factor, part in zip((5, 5, 4), one.parts[:3], strict=True)
     ]
     page = render(facts, draw(facts))
     assert "an image of 30 pixels, 5 at a time" in page and "5 adjacent pixels of a row enter in a cycle" in page
@@ -282,7 +287,7 @@ def test_several_pixels_a_cycle(tmp_path: Path) -> None:
 def test_a_folded_circuit(tmp_path: Path) -> None:
     build = export(made(STREAM), tmp_path / "net", form=Folded(nodes_per_cycle=2))
     facts = read_facts(tmp_path / "net")
-    assert facts.fmax_mhz is None and facts.stages == ()
+    assert facts.known.clock is None and facts.stages == ()
     assert [part.name for part in facts.parts] == ["comparisons", "kernel 1", "kernel 2", "argmax"]
     page, folded = render(facts, draw(facts), facts), build.info.folded
     assert folded is not None

@@ -33,7 +33,7 @@ def test_layer_estimates_count_slices_of_wide_luts_and_invented_luts() -> None:
         out = builder.add_layer([[x] * n] * 3, np.zeros((3, 1 << n), bool))
     netlist = builder.finish([out])
     estimate = estimate_luts(netlist.with_(lut_layer=[1, 1, -1, 2, 2, 2, 3, 3, 3], lut_node=[0, 1, -1, *range(6)]))
-    assert [(part.layer, part.luts, part.lut6) for part in estimate.layers] == [
+    assert [(part.layer, part.luts, part.estimated_luts) for part in estimate.layers] == [
         (-1, 1, 1), (1, 2, 2), (2, 3, 6), (3, 3, 12)
     ]  # fmt: skip
 
@@ -62,7 +62,7 @@ def test_parts_are_in_the_order_of_the_way_through() -> None:
     a = builder.add_layer([[x, z], [x, z]], np.zeros((2, 4), bool))
     b = builder.add_layer([[a[0], a[0]], [a[0], 1]], np.zeros((2, 4), bool))
     parts = netlist_parts(builder.finish(b.reshape(2, 1)), GENERIC)
-    assert [(part.name, part.kind, part.luts, part.lut6) for part in parts] == [
+    assert [(part.name, part.kind, part.luts, part.estimated_luts) for part in parts] == [
         ("encoder", "encoder", 0, 6),
         ("layer 1", "layer", 2, 2),
         ("layer 2", "layer", 2, 2),

@@ -99,11 +99,11 @@ def test_two_chains_are_not_paired_crosswise() -> None:
 
 def test_the_estimate_counts_a_pair_once_in_the_layer_of_its_first_lut() -> None:
     netlist = small_nodes((40, 20))
-    assert [(part.layer, part.luts, part.lut6) for part in estimate_luts(netlist, XCUP).layers] == [
+    assert [(part.layer, part.luts, part.estimated_luts) for part in estimate_luts(netlist, XCUP).layers] == [
         (1, 40, 20),
         (2, 20, 10),
     ]
-    assert [part.lut6 for part in estimate_luts(netlist).layers] == [40, 20]
+    assert [part.estimated_luts for part in estimate_luts(netlist).layers] == [40, 20]
 
 
 def test_the_text_of_a_pair() -> None:

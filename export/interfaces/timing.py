@@ -1,0 +1,87 @@
+"""How long the paths of an AXI4-Stream wrapper take, by the delay model of an FPGA family.
+
+They do not lie in the netlist and may be slower than anything in the core. What is listed are the functions of the
+templates with the most inputs or readers; synthesis cuts them otherwise, so the figures are as rough as those of the
+core (docs/timing.md compares both with Yosys' netlists).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from difflut.export.families.family import Family
+from difflut.export.interfaces.framing import Framing, PixelFraming
+from difflut.export.interfaces.registers import ADDRESS_BITS
+
+_WORD_BITS = 32
+_COUNTERS = 5  # registers that count, each a candidate of what is read
+
+
+@dataclass(frozen=True)
+class WrapperPath:
+    """One path between registers.
+
+    Attributes:
+        delay_ns: its estimated delay, registers and wires included.
+        path: in words, the end first.
+    """
+
+    delay_ns: float
+    path: tuple[str, ...]
+
+
+def wrapper_paths(framing: Framing, family: Family, luts: int) -> tuple[WrapperPath, ...]:
+    """The slow paths of a wrapper around a core of about `luts` LUTs, the slowest first."""
+    return tuple(sorted(_paths(framing, _Path(family, luts)), key=lambda path: -path.delay_ns))
+
+
+@dataclass(frozen=True)
+class _Path:
+    """Adds up delays."""
+
+    family: Family
+    luts: int
+
+    def through(self, *steps: tuple[int, int], carry_bits: int = 0) -> float:
+        """From a register through functions, each (readers of the wire in front of it, its inputs), to a register; 0
+        inputs for the clock enable of registers. A chain of `carry_bits` may stand behind the last function."""
+        delays = self.family.delays
+        total = delays.register_delay_ns + (self._carry(carry_bits) if carry_bits else 0.0)
+        for readers, inputs in steps:
+            total += delays.net_ns(readers, self.luts) + (self.family.lut_ns(inputs, self.luts) if inputs else 0.0)
+        return total
+
+    def _carry(self, bits: int) -> float:
+        """A chain; where synthesis has none, lookahead: a LUT for each doubling of the bits."""
+        if self.family.cells.carries:
+            return self.family.delays.carry_ns(bits)
+        step = self.family.delays.net_ns(2, self.luts) + self.family.delays.lut_delay_ns
+        return (bits - 1).bit_length() * step
+
+
+def _paths(framing: Framing, path: _Path) -> Iterator[WrapperPath]:
+    codes, results = framing.codes, framing.results
+    count_bits, word_bits = framing.credits.bit_length(), ADDRESS_BITS - 2
+    frame_bits = codes.beats * codes.width_bits
+    if isinstance(framing, PixelFraming):
+        capacity = framing.most_units + framing.beat_units
+        frame_bits, choices = capacity * framing.unit_bytes * 8, framing.most_units + 1
+        level_bits = capacity.bit_length()
+        ready = path.through((4 * level_bits, level_bits), (3, 4), (frame_bits, level_bits + 1), (1, min(choices, 6)))
+        yield WrapperPath(ready, ("buffer of pixels", "beat taken", "level of the buffer"))
+    yield WrapperPath(path.through((frame_bits, 0)), ("frame, enabled", "register of a beat taken"))
+    yield WrapperPath(
+        path.through((4, count_bits), (4, 4), (codes.width_bits, 6)),
+        ("a whole frame waits", "s_axis_tready", "results under way"),
+    )
+    yield WrapperPath(
+        path.through((2 * _WORD_BITS, word_bits), (_WORD_BITS, 1 + _COUNTERS), (1, 3)),
+        ("s_axil_rdata", "s_axil_araddr"),
+    )
+    yield WrapperPath(path.through((_WORD_BITS, 3), carry_bits=_WORD_BITS), ("counter of 32 bits", "event"))
+    if results.beats > 1 or framing.credits > 1:
+        queue = [(results.packed_bits, count_bits + framing.credits)] if framing.credits > 1 else []
+        beats = [(results.width_bits, results.beats.bit_length() + results.beats)] if results.beats > 1 else []
+        steps = [(readers, min(inputs, 8)) for readers, inputs in queue + beats]
+        yield WrapperPath(path.through(*steps), ("m_axis_tdata", "queue of results"))
