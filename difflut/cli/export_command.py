@@ -140,7 +140,7 @@ def command(
     store.write(made, directory)
     proof = prove_command.run(directory) if prove_it else None
     if as_json:
-        result = {"directory": str(directory), "digest": made.digest, **json.loads(made.manifest_bytes)}
+        result = {"directory": str(directory), **json.loads(made.manifest_bytes), "digest": made.digest}
         print_json(result if proof is None else {**result, "proof": proof.to_json()})
         sys.exit(0 if proof is None or proof.ok else 1)
     click.echo(f"{model.name} -> {directory}")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import run
-from report_builds import complete, export, synthesis, write_report
+from report_builds import complete, synthesis, write_report
 from small_models import Chain, SmallImages, fitted
 
 from difflut.export.builds.make import make_build
