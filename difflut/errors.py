@@ -44,3 +44,7 @@ class CheckpointError(DifflutError):
 
 class DataError(DifflutError):
     """A data set is missing or is not what it should be."""
+
+
+class LostFeatureWarning(UserWarning):
+    """Training goes on without a feature of its data."""

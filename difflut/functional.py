@@ -15,6 +15,36 @@ from torch.nn import functional
 from difflut.errors import ConfigError, DataError
 
 
+@torch.library.custom_op("difflut::nearest_numbers", mutates_args=())
+def nearest_numbers(x: Tensor, divisor: Tensor, offset: Tensor, lowest: int, highest: int) -> Tensor:
+    """The numbers that the input codes nearest to `x` stand for: what hardware can be told of `x`.
+
+    Args:
+        x: float32 (N, F), or of any shape if divisor and offset have one element.
+        divisor, offset: float32 (F,) or (1,); code c stands for offset + c / divisor.
+        lowest, highest: the codes that there are; `x` beyond them clamps.
+
+    Returns:
+        float32, the shape of `x`.
+
+    Raises:
+        DataError: if `x` contains NaN.
+    """
+    _refuse_nan(x)
+    codes = ((x - offset) * divisor).round().clamp(lowest, highest)  # as `difflut.codes.nearest_codes`
+    return codes / divisor + offset
+
+
+@nearest_numbers.register_fake
+def _(x: Tensor, divisor: Tensor, offset: Tensor, lowest: int, highest: int) -> Tensor:
+    return torch.empty_like(x)
+
+
+def _refuse_nan(x: Tensor) -> None:
+    if bool(torch.isnan(x).any()):
+        raise DataError("the model's input contains NaN; replace missing values before calling the model")
+
+
 @torch.library.custom_op("difflut::encode", mutates_args=())
 def encode(x: Tensor, thresholds: Tensor) -> Tensor:
     """Compare every feature with its thresholds.
@@ -29,8 +59,7 @@ def encode(x: Tensor, thresholds: Tensor) -> Tensor:
     Raises:
         DataError: if `x` contains NaN.
     """
-    if bool(torch.isnan(x).any()):
-        raise DataError("the model's input contains NaN; replace missing values before calling the model")
+    _refuse_nan(x)
     return x.unsqueeze(-1) > thresholds
 
 

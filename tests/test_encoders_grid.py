@@ -63,6 +63,14 @@ def test_crowded_thresholds_move_up_and_at_the_end_down() -> None:
     assert first_codes(snap(crowded, 4, form), form).tolist() == [[16, 32, 48], [208, 224, 240], [16, 16, 32]]
 
 
+def test_a_grid_of_features_that_differ() -> None:
+    form = InputFormat(8, False, (255.0, 2.0), (0.0, -3.0))
+    before = form.values(torch.tensor([[20, 20], [100, 100], [200, 200]])).t()
+    after = snap(before, 4, form)
+    for feature in (0, 1):
+        assert first_codes(after[feature : feature + 1], form.of_feature(feature)).tolist() == [[16, 96, 208]]
+
+
 def test_the_finest_grid_changes_no_decision() -> None:
     x = InputFormat().values(torch.randint(0, 255, (500, 20), generator=torch.Generator().manual_seed(0)))
     every = InputFormat().values(torch.arange(256))[:, None].expand(-1, 20)
@@ -82,7 +90,7 @@ def test_all_thermometers_take_a_grid(kind: type[Thermometer]) -> None:
 @pytest.mark.parametrize(
     ("bits", "grid_bits", "message"),
     [
-        (3, 0, "Thermometer: grid_bits is 0; it must be from 1 to 8, the bits of an input code"),
+        (3, 0, "Thermometer: grid_bits is 0; it must be from 1 to 16, the bits of an input code"),
         (3, 9, "Thermometer: grid_bits is 9; it must be from 1 to 8, the bits of an input code"),
         (
             4,
@@ -96,7 +104,7 @@ def test_all_thermometers_take_a_grid(kind: type[Thermometer]) -> None:
 )
 def test_impossible_grids(bits: int, grid_bits: int, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        Thermometer(bits, grid_bits=grid_bits)
+        Thermometer(bits, grid_bits=grid_bits).fit(torch.tensor([[0.0], [1.0]]), InputFormat())
     assert str(caught.value) == message
 
 

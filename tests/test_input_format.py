@@ -137,4 +137,4 @@ def test_divisor_that_float32_does_not_have(divisor: float) -> None:
 
 
 def test_json() -> None:
-    assert InputFormat().to_json() == {"width_bits": 8, "signed": False, "divisor": 255.0}
+    assert InputFormat().to_json() == {"width_bits": 8, "signed": False, "divisor": 255.0, "offset": 0.0}

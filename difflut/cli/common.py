@@ -51,6 +51,13 @@ def percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.2f} %"
 
 
+def rounding_words(rounded: float, unrounded: float | None) -> str | None:
+    """What rounding numbers to input codes does to an accuracy; None where it does nothing."""
+    if unrounded is None or unrounded == rounded:
+        return None
+    return f"{percent(unrounded)} on the numbers before they are rounded to the input codes that hardware gets"
+
+
 def check_output(option: str, path: Path | None) -> None:
     """Refuse a file or folder inside a build: a build with an added file counts as edited.
 

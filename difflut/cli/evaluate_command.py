@@ -7,7 +7,15 @@ from pathlib import Path
 
 import click
 
-from difflut.cli.common import data_options, json_option, labelled_test_samples, model_option, percent, print_json
+from difflut.cli.common import (
+    data_options,
+    json_option,
+    labelled_test_samples,
+    model_option,
+    percent,
+    print_json,
+    rounding_words,
+)
 
 
 @click.command(
@@ -30,18 +38,19 @@ def command(
     model_class: str | None,
     as_json: bool,
 ) -> None:
-    """Measure a trained model's accuracy on the test samples.
+    """Measure a trained model's accuracy on the test samples, as the codes that hardware gets of them.
 
     NAME is a zoo model, CKPT a checkpoint written by `difflut train`.
     """
     from difflut.models import load_model
-    from difflut.training import accuracy
+    from difflut.training import accuracy, accuracy_unrounded
 
     model = load_model(source, model_class)
     split, data_name = labelled_test_samples(model, data_dir, dataset, data_note, download)
     started = time.perf_counter()
     reached = accuracy(model, split)
     seconds = time.perf_counter() - started
+    unrounded = accuracy_unrounded(model, split)
     if as_json:
         print_json(
             {
@@ -49,6 +58,7 @@ def command(
                 "data": data_name,
                 "samples": len(split),
                 "accuracy": reached,
+                "accuracy_unrounded": unrounded,
                 "seconds": seconds,
                 "trained": model.info,
             }
@@ -57,3 +67,5 @@ def command(
     trained_on = model.info.get("data", data_name)
     origin = "" if trained_on == data_name else f"; trained on {trained_on}"
     click.echo(f"{model.name}: {percent(reached)} of {len(split)} {data_name} test samples ({seconds:.1f} s){origin}")
+    if (words := rounding_words(reached, unrounded)) is not None:
+        click.echo(f"  {words}")

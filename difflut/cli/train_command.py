@@ -18,6 +18,7 @@ from difflut.cli.common import (
     json_option,
     percent,
     print_json,
+    rounding_words,
 )
 
 # More than cores are of no use, and thousands end the process.
@@ -112,3 +113,6 @@ def command(
         f"{recipe.validation} held-out {data.name} samples, {percent(result.test_accuracy)} on the {len(data.test)} "
         "test samples"
     )
+    for words in (rounding_words(result.test_accuracy, result.test_accuracy_unrounded), str(result.encoder)):
+        if words:
+            click.echo(f"  {words}")

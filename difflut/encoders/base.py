@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from difflut.errors import ConfigError, DataError, InputShapeError, NotFittedError
 from difflut.functional import encode
+from difflut.input_format import InputFormat
 
 
 class Encoder(nn.Module):
@@ -60,8 +61,13 @@ class Encoder(nn.Module):
         """float32 (F, thresholds_per_feature), ascending along the last axis, from training data float32 (N, F)."""
         raise NotImplementedError
 
-    def fit(self, x: Tensor) -> Encoder:
+    def fit(self, x: Tensor, input_format: InputFormat | None = None) -> Encoder:
         """Fit the thresholds on training data, floating (N, F); returns the encoder itself.
+
+        Args:
+            x: the data.
+            input_format: the codes that hardware gets for such numbers, 8-bit pixels by default; for encoders that
+                choose thresholds by what is cheap in hardware.
 
         Raises:
             DataError: if there are no data, they contain NaN or infinity, or the encoder cannot represent them.

@@ -6,15 +6,16 @@ import torch
 from torch import Tensor
 
 from difflut.errors import ConfigError
-from difflut.input_format import InputFormat
+from difflut.input_format import MOST_BITS, InputFormat
 
 
-def check_grid(name: str, grid_bits: int, thresholds: int, form: InputFormat) -> None:
-    """Raise ConfigError unless a grid of `grid_bits` bits exists and has room for that many thresholds."""
-    if not 1 <= grid_bits <= form.width_bits:
-        raise ConfigError(
-            f"{name}: grid_bits is {grid_bits}; it must be from 1 to {form.width_bits}, the bits of an input code"
-        )
+def check_grid(name: str, grid_bits: int, thresholds: int, form: InputFormat | None = None) -> None:
+    """Raise ConfigError unless a grid of `grid_bits` bits exists, in codes of a format or at all, and has room for that
+    many thresholds.
+    """
+    most = form.width_bits if form else MOST_BITS
+    if not 1 <= grid_bits <= most:
+        raise ConfigError(f"{name}: grid_bits is {grid_bits}; it must be from 1 to {most}, the bits of an input code")
     if thresholds > (1 << grid_bits) - 1:
         raise ConfigError(
             f"{name}: {thresholds} thresholds do not fit on a grid of {grid_bits} bits, which has "
@@ -39,8 +40,9 @@ def snap(thresholds: Tensor, grid_bits: int, form: InputFormat) -> Tensor:
     """
     step = 1 << (form.width_bits - grid_bits)
     last = (1 << grid_bits) - 1
-    # x > code / divisor is code' >= code + 1; the place of c counts the steps from the lowest code to c.
-    exact = (thresholds.double() * form.divisor + 1 - form.lowest) / step
+    divisor, offset = (part.double()[:, None] for part in form.tensors(thresholds))
+    # x > number of code is code' >= code + 1; the place of c counts the steps from the lowest code to c.
+    exact = ((thresholds.double() - offset) * divisor + 1 - form.lowest) / step
     place = exact.round().clamp(1, last)
     steps = (thresholds.diff(dim=1) > 0).to(place.dtype)
     for t in range(1, place.shape[1]):
@@ -48,4 +50,4 @@ def snap(thresholds: Tensor, grid_bits: int, form: InputFormat) -> Tensor:
     place[:, -1].clamp_(max=last)
     for t in range(place.shape[1] - 1, 0, -1):
         place[:, t - 1] = torch.minimum(place[:, t - 1], place[:, t] - steps[:, t - 1])
-    return ((place * step + form.lowest - 0.5) / form.divisor).float()
+    return ((place * step + form.lowest - 0.5) / divisor + offset).float()

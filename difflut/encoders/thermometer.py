@@ -25,20 +25,21 @@ class GridEncoder(Encoder):
     Args:
         bits: the number of bits per feature.
         grid_bits: g, or None for thresholds anywhere.
-        input_format: the codes that the numbers stand for; 8-bit pixels by default.
     """
 
-    def __init__(self, bits: int, *, grid_bits: int | None = None, input_format: InputFormat | None = None) -> None:
+    def __init__(self, bits: int, *, grid_bits: int | None = None) -> None:
         super().__init__(bits)
         self.grid_bits = grid_bits
-        self.input_format = input_format or InputFormat()
         if grid_bits is not None:
-            check_grid(type(self).__name__, grid_bits, self.thresholds_per_feature, self.input_format)
+            check_grid(type(self).__name__, grid_bits, self.thresholds_per_feature)
 
-    def fit(self, x: Tensor) -> Encoder:
-        super().fit(x)
+    def fit(self, x: Tensor, input_format: InputFormat | None = None) -> Encoder:
+        form = input_format or InputFormat()
         if self.grid_bits is not None:
-            self.thresholds = snap(self.thresholds, self.grid_bits, self.input_format)
+            check_grid(type(self).__name__, self.grid_bits, self.thresholds_per_feature, form)
+        super().fit(x, form)
+        if self.grid_bits is not None:
+            self.thresholds = snap(self.thresholds, self.grid_bits, form)
         return self
 
     def extra_repr(self) -> str:
@@ -78,15 +79,22 @@ class DistributiveThermometer(GridEncoder):
     """Distributive thermometer: thresholds at a feature's empirical quantiles, so each bit halves the data evenly.
 
     Source: Bacellar et al., "Distributive Thermometer: A New Unary Encoding for Weightless Neural Networks",
-    ESANN 2022. Threshold t is the sorted training value at position floor(N * (t + 1) / (bits + 1)). Where fewer
-    distinct values than levels occur, neighbouring thresholds are equal.
+    ESANN 2022. Threshold t is the sorted training value v at position floor(N * (t + 1) / (bits + 1)). Where v is
+    frequent, `x > v` may be far from the quantile, and is never true if v is the maximum: then the threshold is the
+    next smaller value if `x >= v` divides the data better. So every bit of a feature that is not constant separates
+    training data. Where many values are equal, neighbouring thresholds may be.
     """
 
     def compute_thresholds(self, x: Tensor) -> Tensor:
-        ordered = x.sort(dim=0).values
-        count = self.thresholds_per_feature
-        positions = torch.tensor([x.shape[0] * (t + 1) // (count + 1) for t in range(count)])
-        return ordered[positions].t()
+        ordered = x.t().contiguous().sort(dim=1).values
+        samples, count = x.shape[0], self.thresholds_per_feature
+        positions = torch.tensor([samples * (t + 1) // (count + 1) for t in range(count)], device=x.device)
+        values = ordered[:, positions]
+        upper = torch.searchsorted(ordered, values, right=True)  # how many samples are not above the threshold
+        lower = torch.searchsorted(ordered, values)  # and if it were the next smaller value
+        nearer = (positions + 1 - lower) < (upper - positions - 1)
+        smaller = (lower > 0) & (nearer | (upper == samples))
+        return torch.where(smaller, ordered.gather(1, (lower - 1).clamp(min=0)), values)
 
 
 class Logarithmic(GridEncoder):
@@ -109,12 +117,21 @@ class Logarithmic(GridEncoder):
         high = x.amax(dim=0)
         low = torch.where(x > 0, x, high).amin(dim=0)
         between = uniform(low.double().log(), high.double().log(), self.thresholds_per_feature).exp()
-        # exp(log(low)) may miss low, which would misplace a constant feature.
-        thresholds = between.float().clamp(low[:, None], high[:, None])
+        # exp(log(low)) may miss low, which would misplace a constant feature. One positive value is told from zeros.
+        thresholds = between.float().maximum(low[:, None]).minimum(_below(x.amin(dim=0), high)[:, None])
         return torch.where(high[:, None] > 0, thresholds, 0.0)
 
 
 def uniform(low: Tensor, high: Tensor, count: int) -> Tensor:
-    """(F, count): numbers that cut each interval from low to high, both floating (F,), into count + 1 equal parts."""
+    """(F, count): numbers that cut each interval from low to high, both floating (F,), into count + 1 equal parts.
+
+    They are less than high, however near it is to low, unless it is the same.
+    """
     steps = torch.arange(1, count + 1, dtype=low.dtype, device=low.device) / (count + 1)
-    return low[:, None] + (high - low)[:, None] * steps
+    cuts = low[:, None] + (high - low)[:, None] * steps
+    return torch.where(cuts.isfinite(), cuts.minimum(_below(low, high)[:, None]), cuts)
+
+
+def _below(low: Tensor, high: Tensor) -> Tensor:
+    """The largest number below high, but not below low."""
+    return torch.nextafter(high, torch.full_like(high, -torch.inf)).maximum(low)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from difflut.export.builds import store
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.unroll import unroll
+from difflut.input_format import InputFormat
 
 if TYPE_CHECKING:
     from difflut.models.base_model import BaseModel
@@ -22,7 +23,7 @@ class OpenedCircuit:
         source: what the user named.
         model_name: the model's name.
         shape: of one sample.
-        divisor: the model sees code / divisor.
+        input_format: of its codes.
         traced: the netlist as traced: every node of the model.
         netlist: after the passes, as it is emitted; a kernel of an image once for every position.
         model: the PyTorch model, None for a build directory.
@@ -31,7 +32,7 @@ class OpenedCircuit:
     source: str
     model_name: str
     shape: tuple[int, ...]
-    divisor: float
+    input_format: InputFormat
     traced: Netlist
     netlist: Netlist
     model: BaseModel | None
@@ -53,7 +54,7 @@ def open_circuit(source: str, model_class: str | None = None) -> OpenedCircuit:
     model = load_model(source, model_class)
     traced = trace(model)
     netlist, _ = pipelines.run(traced)
-    return OpenedCircuit(source, model.name, model.input_shape, model.input_format.divisor, traced, netlist, model)
+    return OpenedCircuit(source, model.name, model.input_shape, model.input_format, traced, netlist, model)
 
 
 def _of_build(folder: Path) -> OpenedCircuit:
@@ -63,7 +64,7 @@ def _of_build(folder: Path) -> OpenedCircuit:
         source=str(folder),
         model_name=info.model.name,
         shape=info.input.shape,
-        divisor=info.input.divisor,
+        input_format=info.input.format,
         traced=unroll(build.traced),
         netlist=unroll(build.circuit),
         model=None,

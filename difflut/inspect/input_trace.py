@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut import reading
-from difflut.codes import nearest_codes
 from difflut.errors import ConfigError, DataError
 from difflut.export.circuit.netlist import FIRST_NET
 from difflut.export.circuit.simulate import simulate, simulate_nets
@@ -164,7 +163,7 @@ def quantised(values: npt.NDArray[Any], circuit: OpenedCircuit, where: str) -> n
             raise DataError(f"{where}: {error}; expected codes of {form.width_bits} bits") from error
     if not np.isfinite(values).all():
         raise DataError(f"{where}: holds values that are not finite")
-    return nearest_codes(values, form, circuit.divisor).astype(np.int64).reshape(-1)
+    return circuit.input_format.codes_of(values.reshape(1, -1)).astype(np.int64).reshape(-1)
 
 
 def _read_npy(path: Path) -> npt.NDArray[Any]:

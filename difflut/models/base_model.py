@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,8 @@ from torch import Tensor, nn
 
 from difflut import reading
 from difflut.encoders import DistributiveThermometer, Encoder
-from difflut.errors import CheckpointError, ConfigError, InputShapeError, NotFittedError
+from difflut.encoders.fitting import EncoderReport, check_expressible, report
+from difflut.errors import CheckpointError, ConfigError, InputShapeError, LostFeatureWarning, NotFittedError
 from difflut.files import write_atomically
 from difflut.heads import GroupSum
 from difflut.input_format import InputFormat
@@ -29,23 +31,31 @@ from difflut.layers import LUTLayer
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-FORMAT_VERSION = 1
+# Version 1 had no input format: it was the model's own.
+FORMAT_VERSION = 2
+READ_VERSIONS = (1, 2)
 
 
 class CheckpointHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a checkpoint says beside its tensors.
 
     Attributes:
-        format_version: `FORMAT_VERSION`.
+        format_version: one of `READ_VERSIONS`.
         model: the name of the model.
         layers: the node family of each LUT layer, "fixed" where its tables are given.
         info: what its training left: JSON of any shape, without NaN.
+        input_format: what its input codes stand for; None in version 1, where it is the model's own.
     """
 
     format_version: int
     model: str
     layers: dict[str, str]
     info: dict[str, Any]
+    input_format: InputFormat | None = None
+
+    def __post_init__(self) -> None:
+        if (self.format_version == 1) != (self.input_format is None):
+            raise ValueError("from version 2 on, and only then, a header has an input_format")
 
 
 class BaseModel(nn.Module, ABC):
@@ -62,6 +72,10 @@ class BaseModel(nn.Module, ABC):
         num_classes: the number of classes.
         input_shape: the shape of one sample as `_forward_impl` gets it; (input_size,) by default.
         input_format: the integer codes that hardware receives; 8-bit pixels, x = code / 255, by default.
+        input_bits: instead of a format: codes of so many bits, which `fit_encoder` fits to each feature's range.
+
+    Attributes:
+        encoder_report: which bits of the encoder are constant in the training data; None before `fit_encoder`.
     """
 
     encoder: Encoder
@@ -81,6 +95,7 @@ class BaseModel(nn.Module, ABC):
         *,
         input_shape: Sequence[int] | None = None,
         input_format: InputFormat | None = None,
+        input_bits: int | None = None,
     ) -> None:
         super().__init__()
         shape = tuple(input_shape) if input_shape is not None else (input_size,)
@@ -92,7 +107,16 @@ class BaseModel(nn.Module, ABC):
         self.input_size = input_size
         self.num_classes = num_classes
         self.input_shape = shape
-        self.input_format = input_format or InputFormat()
+        if input_format is not None and input_bits is not None:
+            raise ConfigError(f"model {name!r}: has an input_format and input_bits; give one of them")
+        if input_format is not None and input_format.features not in (None, input_size):
+            raise ConfigError(
+                f"model {name!r}: its input format is made for {input_format.features} features, its input_size is "
+                f"{input_size}"
+            )
+        self.input_bits = input_bits
+        self.input_format = input_format or InputFormat(8 if input_bits is None else input_bits)
+        self.encoder_report: EncoderReport | None = None
         self.encoder = DistributiveThermometer(bits=3)
         self.info: dict[str, Any] = {}
         self._built = False
@@ -123,9 +147,24 @@ class BaseModel(nn.Module, ABC):
 
         Returns:
             the model itself.
+
+        Raises:
+            DataError: if the data are numbers and the input codes cannot express them, with the features and a remedy;
+                or the model fits its format and the data are codes.
+            LostFeatureWarning: if some feature varies, but all its bits are constant; `encoder_report` says which.
         """
-        samples = self._numbers(torch.as_tensor(data))
-        self.encoder.fit(samples.reshape(len(samples), self.input_size))
+        x = torch.as_tensor(data)
+        self._check_shape(x)
+        if self.input_bits is not None:
+            self.input_format = InputFormat.fit(x, self.input_bits)
+        given = self._numbers(x, rounded=False).reshape(len(x), self.input_size)
+        if x.is_floating_point():
+            check_expressible(self.name, self.encoder, given, self.input_format)
+        samples = self._numbers(x).reshape(given.shape)
+        self.encoder.fit(samples, self.input_format)
+        self.encoder_report = report(self.encoder, samples, given)
+        if self.encoder_report.lost_features:
+            warnings.warn(f"model {self.name!r}: {self.encoder_report}", LostFeatureWarning, stacklevel=2)
         if not self._built:
             self._build()
         return self
@@ -135,8 +174,7 @@ class BaseModel(nn.Module, ABC):
         self._built = True
         self.train(self.training)
 
-    def _numbers(self, x: Tensor) -> Tensor:
-        """Check the shape and turn codes into numbers: float32 (N, *input_shape)."""
+    def _check_shape(self, x: Tensor) -> None:
         if x.ndim < 2 or int(np.prod(x.shape[1:])) != self.input_size:
             raise InputShapeError(
                 f"model {self.name!r}: got a tensor of shape {tuple(x.shape)}; expected (samples, ...) with "
@@ -146,25 +184,40 @@ class BaseModel(nn.Module, ABC):
             raise InputShapeError(
                 f"model {self.name!r}: got dtype {x.dtype}; expected floating numbers or integer codes"
             )
-        values = x.to(torch.float32) if x.is_floating_point() else self.input_format.values(x)
+
+    def _numbers(self, x: Tensor, rounded: bool = True) -> Tensor:
+        """Check the shape and give the numbers of the codes: float32 (N, *input_shape)."""
+        self._check_shape(x)
+        if not x.is_floating_point():
+            values = self.input_format.values(x)
+        else:
+            values = self.input_format.rounded(x) if rounded else x.float()
         return values.reshape(x.shape[0], *self.input_shape)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits float32 (N, num_classes).
+        """Logits float32 (N, num_classes), those that hardware gives.
 
         Args:
-            x: (N, ...) with input_size elements a sample; floating numbers, or integer codes of the input format.
+            x: (N, ...) with input_size elements a sample; integer codes of the input format, or floating numbers, in
+                whose place the model computes with those of the nearest codes.
 
         Raises:
             NotFittedError: before `fit_encoder` or `load_checkpoint`.
             InputShapeError: if the shape or dtype does not fit.
         """
+        return self._logits(x)
+
+    def forward_unrounded(self, x: Tensor) -> Tensor:
+        """As `forward`, from floating numbers as they are: what no hardware computes, for comparison."""
+        return self._logits(x, rounded=False)
+
+    def _logits(self, x: Tensor, rounded: bool = True) -> Tensor:
         if not self._built:
             raise NotFittedError(
                 f"model {self.name!r} is not fitted; call model.fit_encoder(training_data) or "
                 f"model.load_checkpoint(path) first, or use get_model(name, pretrained=True)"
             )
-        return self._forward_impl(self._numbers(x))
+        return self._forward_impl(self._numbers(x, rounded))
 
     def lut_layers(self) -> list[tuple[str, LUTLayer]]:
         """The LUT layers with their attribute names, in the order of definition."""
@@ -251,7 +304,14 @@ class BaseModel(nn.Module, ABC):
             if key not in tensors and not key.startswith(skip):
                 tensors[key] = value
         header = json.dumps(
-            {"format_version": FORMAT_VERSION, "model": self.name, "layers": layers, "info": self.info}, sort_keys=True
+            {
+                "format_version": FORMAT_VERSION,
+                "model": self.name,
+                "input_format": self.input_format.to_json(),
+                "layers": layers,
+                "info": self.info,
+            },
+            sort_keys=True,
         )
         try:
             reading.parse_json(header)  # what is written can be read
@@ -286,7 +346,7 @@ class BaseModel(nn.Module, ABC):
             )
         restored = copy.deepcopy(self)  # a file that does not fit leaves this model as it was
         try:
-            restored._restore(tensors, header.layers)
+            restored._restore(tensors, header)
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"{path}: the checkpoint does not fit model {self.name!r} as it is defined now ({error}); "
@@ -297,7 +357,12 @@ class BaseModel(nn.Module, ABC):
         self.eval()
         return self
 
-    def _restore(self, tensors: dict[str, Tensor], layers: Mapping[str, str]) -> None:
+    def _restore(self, tensors: dict[str, Tensor], header: CheckpointHeader) -> None:
+        layers = header.layers
+        if header.input_format is not None:
+            if header.input_format.features not in (None, self.input_size):
+                raise ValueError(f"its input format has {header.input_format.features} features, not {self.input_size}")
+            self.input_format = header.input_format
         thresholds = _checked(tensors, "encoder.thresholds", (self.input_size, self.encoder.thresholds_per_feature))
         if bool((thresholds.diff(dim=1) < 0).any()):
             raise ValueError("encoder.thresholds descend; expected ascending ones")
@@ -385,10 +450,10 @@ def _parse_header(path: str | os.PathLike[str], text: str | None) -> CheckpointH
     try:
         content = reading.parse_json(text)
         version = content.get("format_version") if isinstance(content, dict) else None
-        if isinstance(version, int) and version != FORMAT_VERSION:
+        if isinstance(version, int) and version not in READ_VERSIONS:
             raise CheckpointError(
-                f"{path}: checkpoint format {version}, this difflut reads {FORMAT_VERSION}; use the version of difflut "
-                f"that wrote it"
+                f"{path}: checkpoint format {version}, this difflut reads {' and '.join(map(str, READ_VERSIONS))}; use "
+                "the version of difflut that wrote it"
             )
         return msgspec.convert(content, CheckpointHeader)
     except (ValueError, msgspec.ValidationError) as error:

@@ -42,7 +42,7 @@ class MNISTFullyConnected(BaseModel):
         super().__init__(name, input_size=784, num_classes=10, input_shape=(28, 28))
         self.widths, self.family, self.n = widths, family, n
         self.layer_connections = connections or ({},) * len(widths)
-        self.encoder = DistributiveThermometer(bits, grid_bits=grid_bits, input_format=self.input_format)
+        self.encoder = DistributiveThermometer(bits, grid_bits=grid_bits)
         self.layers = nn.ModuleList()
         self.head = GroupSum(10, tau)
 

@@ -219,7 +219,7 @@ def _options(info: BuildInfo) -> dict[str, str]:
         "latency asked for": pipeline.latency_cycles if pipeline else None,
         "registers after": ", ".join(pipeline.registers_after) if pipeline else None,
         "input shape": " × ".join(map(str, ports.shape)),
-        "input code": f"{ports.width_bits} bits, {'signed' if ports.signed else 'unsigned'}, / {ports.divisor:g}",
+        "input code": f"{ports.width_bits} bits, {'signed' if ports.signed else 'unsigned'}; {ports.format.meaning}",
         "difflut": info.versions.get("difflut"),
     }
     for key, value in model.trained.items():

@@ -1,8 +1,18 @@
 """Training of any `BaseModel`."""
 
-from difflut.training.evaluation import accuracy, predict, predict_scores
+from difflut.training.evaluation import accuracy, accuracy_unrounded, predict, predict_scores
 from difflut.training.plot import plot_history
 from difflut.training.recipes import Recipe, recipe_for
 from difflut.training.trainer import TrainingResult, train
 
-__all__ = ["Recipe", "TrainingResult", "accuracy", "plot_history", "predict", "predict_scores", "recipe_for", "train"]
+__all__ = [
+    "Recipe",
+    "TrainingResult",
+    "accuracy",
+    "accuracy_unrounded",
+    "plot_history",
+    "predict",
+    "predict_scores",
+    "recipe_for",
+    "train",
+]

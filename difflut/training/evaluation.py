@@ -14,12 +14,16 @@ from difflut.models.base_model import BaseModel
 
 
 @torch.no_grad()
-def predict(model: BaseModel, x: Tensor, batch_size: int = 1000) -> Tensor:
-    """Logits float32 (N, num_classes) in eval mode; the model's mode is restored afterwards."""
+def predict(model: BaseModel, x: Tensor, batch_size: int = 1000, *, rounded: bool = True) -> Tensor:
+    """Logits float32 (N, num_classes) in eval mode; the model's mode is restored afterwards.
+
+    `rounded=False` is `BaseModel.forward_unrounded`.
+    """
     was_training = model.training
     model.eval()
     device = model.encoder.thresholds.device
-    parts = [model(part.to(device)).cpu() for part in torch.split(x, batch_size)] if len(x) else []
+    function = model if rounded else model.forward_unrounded
+    parts = [function(part.to(device)).cpu() for part in torch.split(x, batch_size)] if len(x) else []
     model.train(was_training)
     return torch.cat(parts) if parts else torch.zeros(0, model.num_classes)
 
@@ -56,8 +60,10 @@ class _CaptureScores(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
 
-def accuracy(model: BaseModel, split: Split, batch_size: int = 1000) -> float:
+def accuracy(model: BaseModel, split: Split, batch_size: int = 1000, *, rounded: bool = True) -> float:
     """The fraction of samples whose largest logit is at the label; ties go to the lowest index.
+
+    Floating samples are rounded to the codes that hardware gets, unless `rounded` is False.
 
     Raises:
         DataError: if there is no sample, or a label is no class of the model.
@@ -65,7 +71,7 @@ def accuracy(model: BaseModel, split: Split, batch_size: int = 1000) -> float:
     if len(split) == 0:
         raise DataError("accuracy of no sample is not defined; give at least one")
     check_labels(model, split)
-    return count_correct(model, split, batch_size) / len(split)
+    return count_correct(model, split, batch_size, rounded=rounded) / len(split)
 
 
 def check_labels(model: BaseModel, split: Split, data_name: str = "the data set") -> None:
@@ -81,6 +87,11 @@ def check_labels(model: BaseModel, split: Split, data_name: str = "the data set"
         )
 
 
-def count_correct(model: BaseModel, split: Split, batch_size: int = 1000) -> int:
+def accuracy_unrounded(model: BaseModel, split: Split) -> float | None:
+    """The accuracy on floating samples as they are, which no hardware has; None if they are codes already."""
+    return accuracy(model, split, rounded=False) if split.x.is_floating_point() else None
+
+
+def count_correct(model: BaseModel, split: Split, batch_size: int = 1000, *, rounded: bool = True) -> int:
     """How many samples have their largest logit at the label; ties go to the lowest index."""
-    return int((predict(model, split.x, batch_size).argmax(dim=1) == split.y.cpu()).sum())
+    return int((predict(model, split.x, batch_size, rounded=rounded).argmax(dim=1) == split.y.cpu()).sum())

@@ -17,12 +17,13 @@ from torch import nn
 from tqdm import tqdm
 
 from difflut.data import Dataset, Split
+from difflut.encoders.fitting import EncoderReport
 from difflut.errors import CheckpointError, ConfigError, DataError
 from difflut.files import scratch, write_atomically
 from difflut.models.base_model import BaseModel
 from difflut.training.allocator import keep_freed_memory
 from difflut.training.augmentation import augment
-from difflut.training.evaluation import accuracy, check_labels, count_correct
+from difflut.training.evaluation import accuracy, accuracy_unrounded, check_labels, count_correct
 from difflut.training.place import claimed
 from difflut.training.processes import Processes
 from difflut.training.recipes import Recipe
@@ -35,18 +36,22 @@ class TrainingResult:
     Attributes:
         best_epoch: the epoch, counted from 1, with the highest accuracy on the held-out samples.
         validation_accuracy: of that epoch.
-        test_accuracy: of that epoch's model, measured once, after training.
+        test_accuracy: of that epoch's model, measured once, after training, as hardware has it.
+        test_accuracy_unrounded: on floating samples as they are; None if they are codes.
         history: one entry an epoch: epoch, loss, validation_accuracy, seconds.
+        encoder: which of its bits are constant in the training samples.
     """
 
     best_epoch: int
     validation_accuracy: float
     test_accuracy: float
+    test_accuracy_unrounded: float | None
     history: list[dict[str, float]]
+    encoder: EncoderReport
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a JSON object."""
-        return asdict(self)
+        return {**asdict(self), "encoder": self.encoder.to_json()}
 
     def curves(self) -> dict[str, list[float]]:
         """The history as equally long lists `epoch`, `loss` and `validation_accuracy`."""
@@ -264,23 +269,28 @@ class _Run:
     def finish(self, data: Dataset) -> TrainingResult:
         """Measure the chosen epoch's model on the test samples and write its checkpoint."""
         epoch, validation_accuracy, checkpoint = self.best
+        report = self.model.encoder_report
+        assert report is not None  # `train` fits the encoder
         with scratch("train") as folder:
             (folder / "chosen").write_bytes(checkpoint)
             model = self.model.load_checkpoint(folder / "chosen")
         test_accuracy = accuracy(model, data.test)
+        unrounded = accuracy_unrounded(model, data.test)
         model.info = {
             "data": self.data_name,
             "recipe": asdict(self.recipe),
             "best_epoch": epoch,
             "validation_accuracy": validation_accuracy,
             "test_accuracy": test_accuracy,
+            **({} if unrounded is None else {"test_accuracy_unrounded": unrounded}),
             "test_samples": len(data.test),
+            "encoder": report.to_json(),
             "history": _curves(self.history),
         }
         model.save_checkpoint(self.out, frozen=True)
         if self.resume_path.exists():
             os.unlink(self.resume_path)
-        return TrainingResult(epoch, validation_accuracy, test_accuracy, self.history)
+        return TrainingResult(epoch, validation_accuracy, test_accuracy, unrounded, self.history, report)
 
 
 def _curves(history: list[dict[str, float]]) -> dict[str, list[float]]:

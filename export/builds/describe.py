@@ -112,7 +112,7 @@ def describe(
 
 
 def _input(model: BaseModel, planned: Planned) -> InputInfo:
-    form, divisor = planned.circuit.input, model.input_format.divisor
+    form = model.input_format
     features, meaning = planned.codes_port()
     return InputInfo(
         port="in_codes",
@@ -120,8 +120,9 @@ def _input(model: BaseModel, planned: Planned) -> InputInfo:
         features=features,
         width_bits=form.width_bits,
         signed=form.signed,
-        divisor=divisor,
-        meaning=f"{meaning}; the model sees code / {divisor:g}",
+        divisor=form.divisor,
+        offset=form.offset,
+        meaning=f"{meaning}; {form.meaning}",
     )
 
 

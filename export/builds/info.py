@@ -6,6 +6,7 @@ The classes here are the specification of the format. A key that is missing, unk
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -18,6 +19,7 @@ from difflut.export.builds.values import LONGEST_NAME, LONGEST_TEXT, ValueRefuse
 from difflut.export.builds.writing import FORMAT, MANIFEST, description_digest
 from difflut.export.families.registry import find_family
 from difflut.export.schedule.head.outputs import parse_outputs
+from difflut.input_format import InputFormat
 
 FORMAT_VERSION = 3
 Codes = npt.NDArray[np.integer[Any]]
@@ -36,6 +38,8 @@ Positive = Annotated[int, Meta(ge=1, le=1 << 40)]
 Cycles = Annotated[int, Meta(ge=0, le=1 << 24)]
 Size = Annotated[int, Meta(ge=1, le=1 << 24)]
 PortBits = Annotated[int, Meta(ge=1, le=1 << 28)]
+Divisor = Annotated[float, Meta(gt=0, le=1e300)]
+Offset = Annotated[float, Meta(ge=-1e300, le=1e300)]
 Amount = Annotated[float, Meta(ge=0, le=1e12)]
 
 
@@ -68,7 +72,7 @@ class InputInfo(Record, frozen=True):
         features: the codes on the port in one cycle: of a sample, or of the pixels taken in a cycle.
         width_bits: of one code.
         signed: whether codes are two's complement.
-        divisor: the model sees code / divisor.
+        divisor, offset: the model sees offset + code / divisor; one number, or one for each feature of a sample.
         meaning: the same for people.
     """
 
@@ -77,8 +81,18 @@ class InputInfo(Record, frozen=True):
     features: Size
     width_bits: Annotated[int, Meta(ge=1, le=31)]
     signed: bool
-    divisor: Annotated[float, Meta(gt=0, le=1e300)]
+    divisor: Divisor | Annotated[tuple[Divisor, ...], Meta(max_length=1 << 24)]
+    offset: Offset | Annotated[tuple[Offset, ...], Meta(max_length=1 << 24)]
     meaning: Text
+
+    @property
+    def format(self) -> InputFormat:
+        """What its codes stand for.
+
+        Raises:
+            ConfigError: there is no such format.
+        """
+        return InputFormat(self.width_bits, self.signed, self.divisor, self.offset)
 
 
 class ScoresPort(Record, frozen=True):
@@ -475,8 +489,19 @@ def from_bytes(content: bytes) -> BuildInfo:
         info = msgspec.convert(raw, BuildInfo)
         find_family(info.fpga)
         parse_outputs(info.outputs, info.output.classes)
+        _check_input(info.input)
     except (msgspec.DecodeError, ConfigError, RecursionError, UnicodeDecodeError) as error:
         raise ValueRefused(f"{MANIFEST}: cannot be read: {one_line(error)}") from error
     if digest != description_digest(raw):
         raise ValueRefused(f"{MANIFEST}: was edited: its content does not have the digest that it names")
     return info
+
+
+def _check_input(given: InputInfo) -> None:
+    """Raise ConfigError unless there is such an input format, for samples of that shape."""
+    features = math.prod(given.shape)
+    if given.format.features not in (None, features):
+        raise ConfigError(
+            f"divisor and offset are of {given.format.features} features; a sample of shape {list(given.shape)} has "
+            f"{features}"
+        )

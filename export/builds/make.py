@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,7 @@ from difflut.export.builds.describe import describe
 from difflut.export.builds.design_info import DESIGN_FILE
 from difflut.export.builds.evidence import estimated_clock, estimated_size
 from difflut.export.builds.fusesoc import core_file, core_name, core_version, vlnv
+from difflut.export.builds.info import BuildInfo
 from difflut.export.builds.ports import top_ports
 from difflut.export.builds.self_check import self_check
 from difflut.export.builds.store import MODELS_FOLDER, RTL_FOLDER, Build, pack_netlist
@@ -94,6 +96,7 @@ def make_build(
     info = describe(model, planned, design, wrapped, interface=chosen.name, pipeline=asked, passes=passes)
     files = {
         **_hardware_files(info.name, wrapped, design.models),
+        f"{HEADER_FOLDER}/{info.name}_codes.h": _codes_header(info).encode(),
         store.NETLIST_FILE: to_text(planned.circuit).encode(),
         store.TRACED_FILE: pack_netlist(to_text(traced)),
         DESIGN_FILE: design_info.to_bytes(design),
@@ -154,3 +157,21 @@ def _documents(build: Build, family: Family) -> dict[str, bytes]:
         },
     )
     return {core_name(info.name): core.encode(), "README.md": readme.encode()}
+
+
+def _codes_header(info: BuildInfo) -> str:
+    """The C header that makes input codes of numbers."""
+    form = info.input.format
+    divisors, offsets = ([str(value) for value in part] for part in form.scaling)
+    return render(
+        "input_codes.h.j2",
+        {
+            "name": info.name,
+            "shape": " x ".join(map(str, info.input.shape)),
+            "features": math.prod(info.input.shape),
+            "divisors": divisors,
+            "offsets": offsets,
+            "lowest": form.lowest,
+            "highest": form.highest,
+        },
+    )

@@ -30,7 +30,7 @@ from difflut.training import predict_scores
 
 DRAWN, REAL = 192, 64
 _SEED = 0x5E1FC  # not one that a user's script has set: what is drawn at construction must come out differently
-_OF_MODULES = {*vars(nn.Module()), "_made_with", "info"}
+_OF_MODULES = {*vars(nn.Module()), "_made_with", "encoder_report", "info"}
 
 
 def self_check(model: BaseModel, circuit: Circuit, checkpoint: bytes, samples: Tensor | None = None) -> None:

@@ -267,6 +267,7 @@ class _Tracer:
         if packet in _IGNORED:
             return None
         primitives: dict[Any, Callable[..., Any]] = {
+            torch.ops.difflut.nearest_numbers: self._nearest_numbers,
             torch.ops.difflut.encode: self._encode,
             torch.ops.difflut.lut_lookup: self._lut_lookup,
             torch.ops.difflut.convolve: self._convolve,
@@ -288,12 +289,27 @@ class _Tracer:
         what = " and ".join(sorted({value.what for value in symbols}))
         return refusal(self.model.name, str(node.target), what, why, _source(node))
 
+    def _nearest_numbers(self, node: fx.Node, x: Any, divisor: Any, offset: Any, lowest: Any, highest: Any) -> Codes:
+        """Codes are codes already, of the model's format."""
+        if not isinstance(x, Codes) or not _same(self.format.tensors(x.ids), (divisor, offset)):
+            raise self._refuse(node, [x], ": numbers are rounded to the codes of the model's input format only")
+        return x
+
     def _encode(self, node: fx.Node, x: Any, thresholds: Any) -> Bits:
         if not isinstance(x, Codes) or not isinstance(thresholds, Tensor):
             raise self._refuse(node, [x], ": an encoder takes input numbers and fixed thresholds")
-        return Bits(
-            _tensor(self.recording.compare(x.ids[:, :, None].numpy(), code_thresholds(self.format, thresholds)))
-        )
+        return Bits(_tensor(self.recording.compare(x.ids[:, :, None].numpy(), self._codes(x.ids, thresholds).numpy())))
+
+    def _codes(self, features: Tensor, thresholds: Tensor) -> Tensor:
+        """`code_thresholds` of thresholds (F, T); (N, F, T) for features (N, F) if their formats differ."""
+        if not self.format.per_feature:
+            return code_thresholds(self.format, thresholds)
+        each = thresholds.expand(*features.shape, thresholds.shape[-1])
+        codes = torch.empty(each.shape, dtype=torch.int64)
+        for feature in sorted(set(features.flatten().tolist())):
+            places = features == feature
+            codes[places] = code_thresholds(self.format.of_feature(feature), each[places])
+        return codes
 
     def _lut_lookup(self, node: fx.Node, bits: Any, connections: Any, tables: Any) -> Bits:
         if not isinstance(bits, Bits) or not isinstance(connections, Tensor) or not isinstance(tables, Tensor):
@@ -381,8 +397,10 @@ class _Tracer:
         return args, kwargs  # constants 0 and 1 are the nets 0 and 1
 
 
-def code_thresholds(input_format: ModelInputFormat, thresholds: Tensor) -> Any:
-    """int64 array like `thresholds`: the smallest code for which the float comparison holds, for every threshold.
+def code_thresholds(input_format: ModelInputFormat, thresholds: Tensor) -> Tensor:
+    """int64, the shape of `thresholds`: the smallest code for which the float comparison holds, for every threshold.
+
+    The format is that of one feature, or the same for all.
 
     The comparison is evaluated for every code, so `code >= result` agrees with it for all of them; a result above
     the highest code means that it never holds.
@@ -395,7 +413,11 @@ def code_thresholds(input_format: ModelInputFormat, thresholds: Tensor) -> Any:
         if bool((above[1:] < above[:-1]).any()):
             raise TraceError("the encoder's comparison is not monotone in the input code; this is a bug of the encoder")
         levels.append(int(codes[0]) + (~above).sum(dim=0))
-    return torch.cat(levels)[inverse].numpy()
+    return torch.cat(levels)[inverse]
+
+
+def _same(expected: tuple[Tensor, ...], given: tuple[Any, ...]) -> bool:
+    return all(isinstance(b, Tensor) and torch.equal(a, b) for a, b in zip(expected, given, strict=True))
 
 
 def _tensor(ids: Ids) -> Tensor:

@@ -446,7 +446,7 @@ def test_header_that_is_none(tmp_path: Path, header: str) -> None:
 
 def test_another_format_version(tmp_path: Path) -> None:
     path = rewritten(tmp_path / "toy", lambda header, _: header.update(format_version=99))
-    message = f"{path}: checkpoint format 99, this difflut reads 1; use the version of difflut that wrote it"
+    message = f"{path}: checkpoint format 99, this difflut reads 1 and 2; use the version of difflut that wrote it"
     assert_unchanged_by(path, message)
 
 

@@ -123,6 +123,7 @@ def test_result_and_checkpoint(tmp_path: Path, unbroken: tuple[bytes, TrainingRe
         "validation_accuracy": result.validation_accuracy,
         "test_accuracy": result.test_accuracy,
         "test_samples": 50,
+        "encoder": {"bits": 32, "constant_bits": 0, "constant_features": 0, "lost_features": []},
         "history": {key: [row[key] for row in result.history] for key in ("epoch", "loss", "validation_accuracy")},
     }
     assert model.count_parameters()["trainable"] == 0

@@ -41,6 +41,7 @@ def test_manifest_describes_ports_and_latency() -> None:
         "width_bits": 5,
         "signed": True,
         "divisor": 8.0,
+        "offset": 0.0,
         "meaning": "feature i is the code at in_codes[5*i +: 5]; the model sees code / 8",
     }
     assert manifest["output"]["scores"] == {"port": "out_scores", "classes": 4, "width_bits": 2}

@@ -98,7 +98,7 @@ def test_thresholds_agree_for_every_code(form: InputFormat) -> None:
     thresholds = torch.cat([values, between, values - 1e-7, torch.tensor([-1e9, 1e9])])[::37]
     levels = code_thresholds(form, thresholds)
     expected = values[:, None] > thresholds[None]
-    np.testing.assert_array_equal(codes.numpy()[:, None] >= levels[None], expected.numpy())
+    np.testing.assert_array_equal(codes.numpy()[:, None] >= levels.numpy()[None], expected.numpy())
 
 
 def test_unfitted_model_is_refused() -> None:
