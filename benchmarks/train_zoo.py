@@ -75,6 +75,7 @@ def run(name: str, recipe: Recipe, data: Dataset, checkpoint: Path) -> Record:
         "validation_accuracy": result.validation_accuracy,
         "test_accuracy": result.test_accuracy,
         "test_samples": len(data.test),
+        "encoder": result.encoder.to_json(),
         "cpu_seconds": None if resumed else round(time.process_time() - started, 1),
         "history": result.curves(),
         "versions": {
