@@ -437,6 +437,30 @@ def test_comments_are_no_code() -> None:
     check_hdl("README.md", b"`$(x)`")
 
 
+_GUARDED = b"`ifndef SYNTHESIS\n`ifndef DIFFLUT_X\n`define DIFFLUT_X\nmodule x; endmodule\n`endif\n`endif\n"
+
+
+def test_directives_are_the_time_scale_and_guards_of_models() -> None:
+    for name in ("rtl/x.v", "sim/x.v"):
+        check_hdl(name, b"`timescale 1ns / 1ps\nmodule x; endmodule\n")
+        for other in (b"`timescale 1s / 1s\n", b"`timescale 1ns / 1ps `include x\n", b" `timescale\n"):
+            with pytest.raises(BundleError, match="which no export writes"):
+                check_hdl(name, other)
+    check_hdl("sim/x.v", _GUARDED)
+    with pytest.raises(BundleError, match=r"^rtl/x\.v:1: has '`', which no export writes"):
+        check_hdl("rtl/x.v", _GUARDED)  # with it tools would read different circuits
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [(b"`define DIFFLUT_X", b"`define DIFFLUT_X wire"), (b"`define DIFFLUT_X", b"`define wire"),
+     (b"SYNTHESIS", b"VERILATOR"), (b"`ifndef DIFFLUT_X", b"`ifdef DIFFLUT_X"), (b"`endif", b"`else")],
+)  # fmt: skip
+def test_a_guard_is_no_more_than_that(right: bytes, wrong: bytes) -> None:
+    with pytest.raises(BundleError, match=r"^sim/x\.v:\d: has '`', which no export writes"):
+        check_hdl("sim/x.v", _GUARDED.replace(right, wrong))
+
+
 def test_a_netlist_of_yosys_may_have_escaped_names() -> None:
     check_netlist_text("flat.v", b"wire [1:0] \\a.b$c ;\nassign \\a.b$c = $signed(x) + $unsigned(\\y );\n")
     for text in (b'initial $system("x");', b"`include x", b'import "DPI-C" function int system(input string c);'):
