@@ -107,7 +107,8 @@ class LUTLayer(nn.Module):
 
     def regularization_loss(self) -> Tensor:
         """Scalar for the training loss: the family's own, and the weighted regularisers of the tables."""
-        loss = self.nodes.regularization_loss().to(self.connections.device)
+        (buffer,) = self.wiring.buffers()  # `connections` would choose them, only to say where they are
+        loss = self.nodes.regularization_loss().to(buffer.device)
         if self.config.regularizers:
             values = self.nodes.table_values()
             for name, weight in self.config.regularizers.items():
