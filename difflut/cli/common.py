@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 json_option: Callable[..., Any] = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 model_option: Callable[..., Any] = click.option(
-    "--model", "model_class", metavar="MODULE:CLASS", help="The class of a checkpoint whose model is not in the zoo."
+    "--model",
+    "model_class",
+    metavar="MODULE:NAME|FILE.PY:NAME",
+    help="What makes the model of a checkpoint that is not in the zoo: its class, which gets the arguments that the "
+    "checkpoint keeps, or a function without arguments.",
 )
 
 FROM_0, FROM_1 = click.IntRange(0), click.IntRange(1)

@@ -152,7 +152,8 @@ def command(
         if not proof.ok:
             click.echo(f"the build stays in {directory}, but it is not proved to compute what the model does", err=True)
             sys.exit(1)
-    click.echo(f"next: difflut verify {shlex.quote(str(directory))}")
+    named = ["--model", model_class] if model_class else []
+    click.echo(f"next: {shlex.join(['difflut', 'verify', str(directory), *named])}")
 
 
 def lines(info: BuildInfo, known: Known) -> Iterator[str]:

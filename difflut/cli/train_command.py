@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import click
@@ -33,7 +34,7 @@ THREADS = click.IntRange(1, max(64, os.cpu_count() or 1))
     "  difflut train my_models:Net --data my.npz --dataset npz --validation 500 --out net.safetensors --plot net.png\n"
     "  torchrun --nproc-per-node 2 -m difflut train mnist_fc_8k_dwn --data mnist/ --out my.safetensors",
 )
-@click.argument("source", metavar="NAME|MODULE:CLASS")
+@click.argument("source", metavar="NAME|MODULE:NAME")
 @data_options(True, "Directory with the data set; for npz also the file.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Where the checkpoint goes.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
@@ -75,12 +76,12 @@ def command(
 
     from difflut.data import load_dataset
     from difflut.errors import ConfigError
-    from difflut.models import model_factory
+    from difflut.models import make_model
     from difflut.training import recipe_for, train
     from difflut.training.plot import check_plot, plot_history
     from difflut.training.processes import Processes, launched_by_torchrun
 
-    make_model = model_factory(source)
+    make_model(source)  # now, so that a name that is wrong costs no time
     recipe = recipe_for(source).with_(**{key: value for key, value in changes.items() if value is not None})
     check_output("--out", out)
     check_output("--plot", plot)
@@ -100,7 +101,7 @@ def command(
         if download:  # once; the others read what it left
             processes.on_first(lambda: load_dataset(name, data_dir, download=True).name)
         data = load_dataset(name, data_dir, note=data_note)
-        result = train(make_model, data, recipe, out, device=place, progress=not as_json)
+        result = train(partial(make_model, source), data, recipe, out, device=place, progress=not as_json)
     if processes.rank > 0:
         return
     if plot is not None:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 import os
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from importlib.machinery import PathFinder
 from importlib.resources import as_file, files
-from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from difflut.errors import CheckpointError, ConfigError, UnknownNameError
-from difflut.models.base_model import BaseModel, read_checkpoint, read_header
+from difflut.errors import CheckpointError, UnknownNameError
+from difflut.models import named
+from difflut.models.base_model import BaseModel
+from difflut.models.checkpoint import read_header
 from difflut.models.cifar10 import CIFAR10Conv
 from difflut.models.comparison import COMPARISON_MODELS, MNISTComparison
 from difflut.models.mnist import MNISTDWNSmall, MNISTFullyConnected, MNISTLinearSmall
@@ -33,7 +30,7 @@ __all__ = [
     "get_model",
     "list_models",
     "load_model",
-    "model_factory",
+    "make_model",
     "pretrained_info",
     "zoo",
 ]
@@ -99,41 +96,14 @@ def pretrained_info(name: str) -> dict[str, Any]:
         return read_header(path).info
 
 
-def model_factory(reference: str) -> Callable[[], BaseModel]:
-    """What makes a model: a zoo name, or `module:Class` for a user's own `BaseModel` subclass.
+def make_model(reference: str) -> BaseModel:
+    """A model that is not fitted: a zoo name, or a user's own `BaseModel` as `difflut.models.named` finds it.
 
     Raises:
         UnknownNameError: if there is no such zoo model.
-        ConfigError: if the module cannot be imported or has no such model class.
+        ConfigError: if what is named cannot be imported, is no model, or needs arguments.
     """
-    if ":" not in reference:
-        return _entry(reference).make
-    module_name, _, class_name = reference.partition(":")
-    try:
-        found = getattr(_import_named(module_name), class_name)
-    except (ImportError, AttributeError, ValueError, OSError) as error:
-        raise ConfigError(
-            f"cannot load model {reference!r}: {error}; expected an importable module:Class, installed, in the "
-            "working directory or where PYTHONPATH says"
-        ) from error
-    if not (isinstance(found, type) and issubclass(found, BaseModel)):
-        raise ConfigError(f"{reference!r} is not a subclass of difflut.models.BaseModel")
-    return found
-
-
-def _import_named(module: str) -> ModuleType:
-    """Import a module that the user named as code.
-
-    If only the working directory has it, that is searched from then on, after all else: the module may import its
-    neighbours, now or when its functions run.
-    """
-    name = module.partition(".")[0]
-    importlib.invalidate_caches()
-    if find_spec(name) is None:
-        here = os.getcwd()
-        if PathFinder.find_spec(name, [here]) is not None:
-            sys.path.append(here)
-    return importlib.import_module(module)
+    return named.make(reference) if named.MARK in reference else _entry(reference).make()
 
 
 def load_model(reference: str, model_class: str | None = None) -> BaseModel:
@@ -141,20 +111,23 @@ def load_model(reference: str, model_class: str | None = None) -> BaseModel:
 
     Args:
         reference: a zoo name or the path of a checkpoint.
-        model_class: `module:Class` of the checkpoint's model if it is not a zoo model.
+        model_class: what makes the checkpoint's model if that is not of the zoo: `module:Class`, which is called with
+            the arguments that the checkpoint keeps, `module:function`, or either of `file.py`.
     """
     if reference in _ZOO:
         return get_model(reference, pretrained=True)
     path = Path(reference)
     if not path.exists() and os.sep not in reference and path.suffix == "":
         raise UnknownNameError(_unknown(reference) + " (no checkpoint file has this name either)")
-    header, _ = read_checkpoint(path)
-    name = header.model
+    header = read_header(path)
+    name = model_class or header.model
+    if named.MARK in name:
+        return named.make(name, header).load_checkpoint(path)
     if model_class is None and name not in _ZOO:
         raise CheckpointError(
             f"{path}: holds model {name!r}, which is not in the zoo; name its class with --model module:Class"
         )
-    return model_factory(model_class or name)().load_checkpoint(path)
+    return _entry(name).make().load_checkpoint(path)
 
 
 def _weights(name: str) -> AbstractContextManager[Path]:

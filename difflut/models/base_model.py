@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
-from difflut import reading
 from difflut.encoders import DistributiveThermometer, Encoder
 from difflut.encoders.fitting import EncoderReport, check_expressible, report
 from difflut.errors import CheckpointError, ConfigError, InputShapeError, LostFeatureWarning, NotFittedError
@@ -27,35 +21,10 @@ from difflut.files import write_atomically
 from difflut.heads import GroupSum
 from difflut.input_format import InputFormat
 from difflut.layers import LUTLayer
+from difflut.models import checkpoint
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-# Version 1 had no input format: it was the model's own.
-FORMAT_VERSION = 2
-READ_VERSIONS = (1, 2)
-
-
-class CheckpointHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a checkpoint says beside its tensors.
-
-    Attributes:
-        format_version: one of `READ_VERSIONS`.
-        model: the name of the model.
-        layers: the node family of each LUT layer, "fixed" where its tables are given.
-        info: what its training left: JSON of any shape, without NaN.
-        input_format: what its input codes stand for; None in version 1, where it is the model's own.
-    """
-
-    format_version: int
-    model: str
-    layers: dict[str, str]
-    info: dict[str, Any]
-    input_format: InputFormat | None = None
-
-    def __post_init__(self) -> None:
-        if (self.format_version == 1) != (self.input_format is None):
-            raise ValueError("from version 2 on, and only then, a header has an input_format")
 
 
 class BaseModel(nn.Module, ABC):
@@ -133,6 +102,11 @@ class BaseModel(nn.Module, ABC):
     def fitted(self) -> bool:
         """Whether the model has been fitted or loaded, so that it can be called."""
         return self._built
+
+    @property
+    def constructor_call(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments that the model was made with, by position and by name."""
+        return self._made_with
 
     def made_again(self) -> Self:
         """A new model, not fitted, of the same constructor call."""
@@ -285,44 +259,7 @@ class BaseModel(nn.Module, ABC):
             raise NotFittedError(
                 f"model {self.name!r} is not fitted, so there is nothing to save; call fit_encoder first"
             )
-        tensors: dict[str, Tensor] = {"encoder.thresholds": self.encoder.thresholds}
-        layers = {}
-        for name, layer in self.lut_layers():
-            keep_tables = frozen or layer.family == "fixed"
-            layers[name] = "fixed" if keep_tables else layer.family
-            wide = layer.in_width > 1 << 15
-            tensors[f"{name}.connections"] = layer.connections.to(torch.int32 if wide else torch.int16)
-            if keep_tables:
-                packed = np.packbits(layer.truth_tables().cpu().numpy(), axis=1, bitorder="little")
-                tensors[f"{name}.nodes.packed_tables"] = torch.from_numpy(packed)
-        skip = tuple(
-            prefix
-            for name, family in layers.items()
-            for prefix in (f"{name}.wiring.", *([f"{name}.nodes."] if family == "fixed" else []))
-        )
-        for key, value in self.state_dict().items():
-            if key not in tensors and not key.startswith(skip):
-                tensors[key] = value
-        header = json.dumps(
-            {
-                "format_version": FORMAT_VERSION,
-                "model": self.name,
-                "input_format": self.input_format.to_json(),
-                "layers": layers,
-                "info": self.info,
-            },
-            sort_keys=True,
-        )
-        try:
-            reading.parse_json(header)  # what is written can be read
-        except ValueError as error:
-            raise ConfigError(
-                f"model {self.name!r}: its info cannot be saved ({error}); expected JSON without NaN, infinity and "
-                "integers of more than 64 bits"
-            ) from error
-        contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-        # One metadata entry: safetensors writes several in no fixed order, and equal models must give equal bytes.
-        return bytes(save(contiguous, {"difflut": header}))
+        return checkpoint.to_bytes(self, frozen=frozen)
 
     def save_checkpoint(self, path: str | os.PathLike[str], *, frozen: bool = False) -> None:
         """Write the trained model to one safetensors file, whole or not at all.
@@ -338,7 +275,7 @@ class BaseModel(nn.Module, ABC):
         Raises:
             CheckpointError: if the file is missing, is no checkpoint, or belongs to another model.
         """
-        header, tensors = read_checkpoint(path)
+        header, tensors = checkpoint.read_checkpoint(path)
         if header.model != self.name:
             raise CheckpointError(
                 f"{path}: this checkpoint belongs to model {header.model!r}, but was loaded into {self.name!r}; "
@@ -346,7 +283,7 @@ class BaseModel(nn.Module, ABC):
             )
         restored = copy.deepcopy(self)  # a file that does not fit leaves this model as it was
         try:
-            restored._restore(tensors, header)
+            checkpoint.restore(restored, tensors, header)
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"{path}: the checkpoint does not fit model {self.name!r} as it is defined now ({error}); "
@@ -356,107 +293,3 @@ class BaseModel(nn.Module, ABC):
         self.info = header.info
         self.eval()
         return self
-
-    def _restore(self, tensors: dict[str, Tensor], header: CheckpointHeader) -> None:
-        layers = header.layers
-        if header.input_format is not None:
-            if header.input_format.features not in (None, self.input_size):
-                raise ValueError(f"its input format has {header.input_format.features} features, not {self.input_size}")
-            self.input_format = header.input_format
-        thresholds = _checked(tensors, "encoder.thresholds", (self.input_size, self.encoder.thresholds_per_feature))
-        if bool((thresholds.diff(dim=1) < 0).any()):
-            raise ValueError("encoder.thresholds descend; expected ascending ones")
-        self.encoder.thresholds = thresholds
-        self._build()
-        modules = dict(self.lut_layers())
-        if set(modules) != set(layers):
-            raise ValueError(f"LUT layers {sorted(layers)} in the file, {sorted(modules)} in the model")
-        for name, layer in modules.items():
-            layer.freeze_connections()
-            connections = _checked(
-                tensors, f"{name}.connections", (layer.out_width, layer.n), (torch.int16, torch.int32)
-            )
-            if not 0 <= int(connections.min()) <= int(connections.max()) < layer.in_width:
-                raise ValueError(f"connections of layer {name} point outside its {layer.in_width} input bits")
-            del tensors[f"{name}.connections"]
-            tensors[f"{name}.wiring.connections"] = connections.long()
-            if layers[name] == "fixed":
-                layer.freeze()
-                key, entries = f"{name}.nodes.packed_tables", 1 << layer.n
-                packed = _checked(tensors, key, (layer.out_width, -(-entries // 8)), (torch.uint8,))
-                del tensors[key]
-                tables = np.unpackbits(packed.numpy(), axis=1, count=entries, bitorder="little")
-                tensors[f"{name}.nodes.tables"] = torch.from_numpy(tables).bool()
-            elif layers[name] != layer.family:
-                raise ValueError(f"nodes of {layers[name]!r} in layer {name}, expected {layer.family!r}")
-        # load_state_dict would convert other dtypes without a word.
-        for key, value in self.state_dict().items():
-            _checked(tensors, key, tuple(value.shape), (value.dtype,))
-        self.load_state_dict(tensors)
-
-
-def _checked(
-    tensors: Mapping[str, Tensor], key: str, shape: tuple[int, ...], dtypes: Sequence[torch.dtype] = (torch.float32,)
-) -> Tensor:
-    """A tensor of a file if it has this shape, one of these dtypes, and finite values."""
-    if key not in tensors:
-        raise ValueError(f"it has no tensor {key}")
-    tensor = tensors[key]
-    if tuple(tensor.shape) != shape or tensor.dtype not in dtypes:
-        kinds = " or ".join(map(str, dtypes))
-        raise ValueError(f"{key} is {tensor.dtype} {tuple(tensor.shape)}, expected {kinds} {shape}")
-    if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-        raise ValueError(f"{key} has values that are not finite")
-    return tensor
-
-
-def read_checkpoint(path: str | os.PathLike[str]) -> tuple[CheckpointHeader, dict[str, Tensor]]:
-    """The header and the tensors of a checkpoint file.
-
-    Raises:
-        CheckpointError: if the file is missing, unreadable, or not a difflut checkpoint.
-    """
-    with _opened(path) as file:
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no iterator)
-        text = (file.metadata() or {}).get("difflut")
-    return _parse_header(path, text), tensors
-
-
-def read_header(path: str | os.PathLike[str]) -> CheckpointHeader:
-    """The header alone, without reading a tensor; see `read_checkpoint`."""
-    with _opened(path) as file:
-        text = (file.metadata() or {}).get("difflut")
-    return _parse_header(path, text)
-
-
-@contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
-    if not Path(path).is_file():
-        raise CheckpointError(
-            f"{path}: no such file; expected a checkpoint written by save_checkpoint or `difflut train`"
-        )
-    try:
-        with safe_open(os.fspath(path), framework="pt") as file:
-            yield file
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{path}: not a readable safetensors file ({error!s:.300}); expected a difflut checkpoint"
-        ) from error
-
-
-def _parse_header(path: str | os.PathLike[str], text: str | None) -> CheckpointHeader:
-    if text is None:
-        raise CheckpointError(f"{path}: a safetensors file, but not a difflut checkpoint (it has no difflut header)")
-    try:
-        content = reading.parse_json(text)
-        version = content.get("format_version") if isinstance(content, dict) else None
-        if isinstance(version, int) and version not in READ_VERSIONS:
-            raise CheckpointError(
-                f"{path}: checkpoint format {version}, this difflut reads {' and '.join(map(str, READ_VERSIONS))}; use "
-                "the version of difflut that wrote it"
-            )
-        return msgspec.convert(content, CheckpointHeader)
-    except (ValueError, msgspec.ValidationError) as error:
-        raise CheckpointError(
-            f"{path}: its difflut header is damaged ({error}); expected a checkpoint written by save_checkpoint"
-        ) from error

@@ -25,7 +25,7 @@ from difflut.heads import GroupSum
 from difflut.input_format import InputFormat
 from difflut.layers import LUTLayer
 from difflut.models import BaseModel
-from difflut.models.base_model import read_checkpoint
+from difflut.models.checkpoint import read_checkpoint
 from difflut.training import Recipe, train
 
 FAMILIES = ["dwn", "dwn_stable", "linear"]

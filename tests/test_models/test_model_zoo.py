@@ -28,10 +28,10 @@ from difflut.models import (
     get_model,
     list_models,
     load_model,
+    make_model,
     pretrained_info,
     zoo,
 )
-from difflut.models import model_factory as factory
 from difflut.training import accuracy, predict_scores, recipe_for
 
 NAMES = ["mnist_fc_8k_dwn", "mnist_fc_8k_linear"]
@@ -79,7 +79,7 @@ def test_fresh_models(name: str, kind: type[BaseModel]) -> None:
     assert [row["name"] for row in model.get_layer_topology()] == ["encoder", "layers.0", "layers.1", "head"]
 
 
-@pytest.mark.parametrize("find", [get_model, factory, load_model])
+@pytest.mark.parametrize("find", [get_model, make_model, load_model])
 def test_unknown_names(find: object) -> None:
     with pytest.raises(UnknownNameError) as caught:
         find("mnist_fc_8k_dnw")  # type: ignore[operator]
@@ -98,7 +98,7 @@ def test_a_users_own_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         "number = 3\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    model = factory("users_own_models:Net")()
+    model = make_model("users_own_models:Net")
     assert model.name == "net"
     path = tmp_path / "net.safetensors"
     model.fit_encoder(torch.rand(5, 784)).save_checkpoint(path)
@@ -109,17 +109,19 @@ def test_a_users_own_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         f"{path}: holds model 'net', which is not in the zoo; name its class with --model module:Class"
     )
     with pytest.raises(ConfigError) as refused:
-        factory("users_own_models:number")
-    assert str(refused.value) == "'users_own_models:number' is not a subclass of difflut.models.BaseModel"
+        make_model("users_own_models:number")
+    assert str(refused.value) == (
+        "'users_own_models:number' is neither a class of models nor a function that makes one"
+    )
     for reference, reason in (
         ("users_own_models:Nets", "module 'users_own_models' has no attribute 'Nets'"),
         ("no_such_module:Net", "No module named 'no_such_module'"),
     ):
         with pytest.raises(ConfigError) as refused:
-            factory(reference)
+            make_model(reference)
         assert str(refused.value) == (
             f"cannot load model {reference!r}: {reason}; expected an importable module:Class, installed, in the "
-            "working directory or where PYTHONPATH says"
+            "working directory or where PYTHONPATH says, or file.py:Class"
         )
 
 

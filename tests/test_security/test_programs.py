@@ -17,7 +17,7 @@ from difflut.errors import ConfigError
 from difflut.export.builds.make import export_model
 from difflut.export.proof.yosys import run_script
 from difflut.files import WriteError, scratch
-from difflut.models import model_factory
+from difflut.models.named import find
 from difflut.sim import build as simulators
 from difflut.sim import cache, compare, run_rtl
 from difflut.sim.process import clean_environment, python_command, run_logged
@@ -240,9 +240,9 @@ def test_a_named_module_of_the_working_directory_finds_its_neighbours(own_folder
     (own_folder / "own_package_b" / "__init__.py").write_text("")
     (own_folder / "own_package_b" / "nets.py").write_text("from own_package_b import parts\n" + OWN)
     (own_folder / "own_package_b" / "parts.py").write_text("")
-    assert callable(model_factory("own_module_a:Net"))
+    assert callable(find("own_module_a:Net"))
     sys.modules["own_neighbour_a"].later()
-    assert callable(model_factory("own_package_b.nets:Net")) and callable(model_factory("own_module_a:Net"))
+    assert callable(find("own_package_b.nets:Net")) and callable(find("own_module_a:Net"))
     assert sys.path == [*before, str(own_folder)]  # once, and last
     assert (_import_paths()[-1], _import_paths().count(str(ROOT))) == (str(own_folder), 1)
     assert not (own_folder / "canary").exists()
@@ -251,10 +251,10 @@ def test_a_named_module_of_the_working_directory_finds_its_neighbours(own_folder
 def test_the_working_directory_is_searched_for_a_module_that_lies_there_only(own_folder: Path) -> None:
     before = list(sys.path)
     (own_folder / "own_neighbour_c.py").write_text("")
-    assert callable(model_factory("small_models:Chain"))  # what is installed comes first
+    assert callable(find("small_models:Chain"))  # what is installed comes first
     for missing in ("own_module_c:Net", "own_module_c.nets:Net", ":Net", ".own_neighbour_c:Net", "json.own:Net"):
         with pytest.raises(ConfigError, match=r"cannot load model .* expected an importable module:Class"):
-            model_factory(missing)
+            find(missing)
     assert sys.path == before and str(own_folder) not in _import_paths()
     assert not (own_folder / "canary").exists()
 

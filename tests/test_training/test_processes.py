@@ -16,7 +16,7 @@ from torch import distributed
 
 from difflut.data import Dataset, Split, load_npz
 from difflut.errors import CheckpointError, ConfigError
-from difflut.models.base_model import read_checkpoint
+from difflut.models.checkpoint import read_checkpoint
 from difflut.training import Recipe, processes, train
 from difflut.training.processes import Processes, launched_by_torchrun
 

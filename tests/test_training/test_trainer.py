@@ -19,7 +19,7 @@ from difflut.files import WriteError
 from difflut.heads import GroupSum
 from difflut.layers import LUTLayer
 from difflut.models import BaseModel
-from difflut.models.base_model import read_checkpoint
+from difflut.models.checkpoint import read_checkpoint
 from difflut.training import Recipe, TrainingResult, accuracy, train
 from difflut.training.trainer import schedule
 
