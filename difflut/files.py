@@ -18,6 +18,9 @@ from difflut.locks import is_at, try_lock
 # A lock on the partial file, or on the file in a temporary folder, says that its writer lives.
 _PARTIAL = re.compile(r"\.difflut-[a-z0-9_]{8}\.partial")
 _SCRATCH = re.compile(r"difflut-[a-z]+-[a-z0-9_]{8}")
+# Windows' tools take no part in this.
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+@,-]+" if os.name == "posix" else ".*")
+_USUAL_PLACES = ("/tmp", "/var/tmp")
 _SCRATCH_LOCK = ".difflut-scratch"
 
 
@@ -117,6 +120,23 @@ def _remove_stale_file(path: str) -> None:
                 os.unlink(path)
         finally:
             os.close(handle)
+
+
+def tools_folder() -> Path:
+    """Where tools may have temporary files: the system's folder for them (TMPDIR) or, if its path has a blank or
+    another character that make, Verilator or ABC do not quote, one of the usual ones.
+
+    Raises:
+        WriteError: there is none.
+    """
+    places = (tempfile.gettempdir(), *_USUAL_PLACES)
+    for place in places:
+        if _PLAIN_PATH.fullmatch(place) and os.access(place, os.W_OK | os.X_OK):
+            return Path(place)
+    raise WriteError(
+        f"the temporary folder {places[0]!r} has characters that make and Verilator cannot handle; set TMPDIR to a "
+        "folder with a plain name"
+    )
 
 
 @contextmanager

@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -22,8 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from difflut.errors import ConfigError
-from difflut.export.errors import ToolError
-from difflut.files import WriteError, scratch
+from difflut.files import WriteError, scratch, tools_folder
 from difflut.quoting import make, shell
 from difflut.sim import cache
 from difflut.sim.interface import Ports, ProbeLike
@@ -235,12 +233,7 @@ def _to_compile(sources: Sequence[Path]) -> list[str]:
 
 @contextmanager
 def _workspace(sources: Sequence[Path]) -> Iterator[Path]:
-    with scratch("sim") as work:
-        if not re.fullmatch(r"[A-Za-z0-9_./+@,-]+", str(work)):
-            raise ToolError(
-                f"the temporary folder {tempfile.gettempdir()!r} has characters that make and Verilator cannot handle; "
-                "set TMPDIR to a folder with a plain name"
-            )
+    with scratch("sim", tools_folder()) as work:
         for index, source in enumerate(sources):
             shutil.copyfile(source, work / _compiled_name(index, source))
         yield work

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from difflut.export.errors import ToolError
-from difflut.files import scratch
+from difflut.files import scratch, tools_folder
 
 SHOWN_LINES = 12
 SHOWN_COLUMNS = 160
@@ -140,7 +140,7 @@ def _guarded(
     """
     with ExitStack() as held:
         # A killed tool cannot remove its own temporary files.
-        variables = {**environment, "TMPDIR": str(held.enter_context(scratch("tool")))}
+        variables = {**environment, "TMPDIR": str(held.enter_context(scratch("tool", tools_folder())))}
         guard_end, own_end = os.pipe()
         held.callback(os.close, own_end)
         read_failure, write_failure = os.pipe()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def check_plot(path: Path) -> None:
         raise ConfigError(f"--plot {path}: the folder {path.parent} does not exist; make it first")
 
 
-def plot_history(history: Mapping[str, Sequence[float]], path: Path, title: str) -> None:
+def plot_history(history: Mapping[str, Sequence[float | None]], path: Path, title: str) -> None:
     """Draw the loss and the held-out accuracy over the epochs.
 
     Args:
@@ -49,9 +50,10 @@ def plot_history(history: Mapping[str, Sequence[float]], path: Path, title: str)
     above, below = figure.subplots(2, 1, sharex=True)
     epochs = history["epoch"]
     marker = "o" if len(epochs) < 30 else ""
-    above.plot(epochs, history["loss"], marker=marker, markersize=4, color="C0")
+    loss = [math.nan if value is None else value for value in history["loss"]]
+    above.plot(epochs, loss, marker=marker, markersize=4, color="C0")
     above.set(title=title, ylabel="training loss")
-    percent = [100 * value for value in history["validation_accuracy"]]
+    percent = [100 * (value or 0.0) for value in history["validation_accuracy"]]
     below.plot(epochs, percent, marker=marker, markersize=4, color="C1")
     best = max(range(len(percent)), key=percent.__getitem__)
     below.plot(

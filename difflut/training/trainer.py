@@ -51,10 +51,11 @@ class TrainingResult:
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a JSON object."""
-        return {**asdict(self), "encoder": self.encoder.to_json()}
+        history = [{key: _json_number(value) for key, value in row.items()} for row in self.history]
+        return {**asdict(self), "history": history, "encoder": self.encoder.to_json()}
 
-    def curves(self) -> dict[str, list[float]]:
-        """The history as equally long lists `epoch`, `loss` and `validation_accuracy`."""
+    def curves(self) -> dict[str, list[float | None]]:
+        """The history as equally long lists `epoch`, `loss` (None where it is not finite) and `validation_accuracy`."""
         return _curves(self.history)
 
 
@@ -156,19 +157,27 @@ class _Run:
             if (state["recipe"], state["model"], state["data"]) != self._identity():
                 raise CheckpointError(
                     f"{self.resume_path}: belongs to model {state['model']!r} on {state['data']} with the recipe "
-                    f"{state['recipe']}; delete it or choose another --out"
+                    f"{state['recipe']!s:.500}; delete it or choose another --out"
                 )
             self._freeze_connections_before(len(state["history"]) - 1)
             self.model.load_state_dict(state["parameters"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.history = state["history"]
-            self.best = (state["best_epoch"], state["best_accuracy"], state["best_checkpoint"].numpy().tobytes())
+            self._resume_optimizer(state["optimizer"]["state"])
+            self.history = [_epoch_of(row) for row in state["history"]]
+            checkpoint = state["best_checkpoint"].numpy().tobytes()
+            self.best = (int(state["best_epoch"]), float(state["best_accuracy"]), checkpoint)
         except CheckpointError:
             raise
         except Exception as error:  # what torch.load raises on a damaged file is not specified
             raise CheckpointError(
                 f"{self.resume_path}: cannot resume from it ({error}); delete it to start afresh"
             ) from error
+
+    def _resume_optimizer(self, moments: dict[int, dict[str, torch.Tensor]]) -> None:
+        """Load the moments of a file, which says nothing else of the optimizer: its options are the recipe's."""
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+        for parameter, values in self.optimizer.state.items():
+            if not all(value.shape in (parameter.shape, ()) for value in values.values()):
+                raise ValueError("the optimizer's state is that of other parameters")
 
     def _read_resume_file(self) -> bytes | None:
         try:
@@ -293,9 +302,22 @@ class _Run:
         return TrainingResult(epoch, validation_accuracy, test_accuracy, unrounded, self.history, report)
 
 
-def _curves(history: list[dict[str, float]]) -> dict[str, list[float]]:
+def _epoch_of(row: dict[str, float]) -> dict[str, float]:
+    """One entry of the history in a resume file."""
+    return {
+        "epoch": int(row["epoch"]),
+        **{key: float(row[key]) for key in ("loss", "validation_accuracy", "seconds")},
+    }
+
+
+def _curves(history: list[dict[str, float]]) -> dict[str, list[float | None]]:
     # Without the seconds: the same training gives the same checkpoint, byte for byte.
-    return {key: [row[key] for row in history] for key in ("epoch", "loss", "validation_accuracy")}
+    return {key: [_json_number(row[key]) for row in history] for key in ("epoch", "loss", "validation_accuracy")}
+
+
+def _json_number(value: float) -> float | None:
+    """The number, None for the loss of a training that diverges: JSON has no NaN."""
+    return value if math.isfinite(value) else None
 
 
 def schedule(fraction: float, recipe: Recipe) -> float:

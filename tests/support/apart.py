@@ -6,6 +6,7 @@ So a traceback, a crash, a hang or gigabytes are outcomes like others, and a run
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -16,9 +17,12 @@ import tempfile
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
+
+from difflut.cli import main
 
 SUPPORT = Path(__file__).parent
 MEMORY_BYTES = 1 << 30  # that a command line may take beyond what its imports do
@@ -66,7 +70,7 @@ class Outcome:
             return "status"
         if self.status == 2 and not self.err.startswith(("error: ", "Usage: ", "Error: ")):
             return "no message"
-        if self.status == 2 and len(self.err) > 2000:
+        if self.status == 2 and len(self.err) > 20_000:
             return "long message"
         return "" if "Warning: " not in self.err else "warns"
 
@@ -112,30 +116,49 @@ class Apart:
 
 
 def _serve(seconds: float, tools: bool) -> None:
-    from difflut.cli import main  # noqa: F401 (all imports happen once, here)
-
     _import_all()
+    gc.freeze()  # children then copy fewer pages
     for line in sys.stdin:
         case = json.loads(line)
         print(json.dumps(asdict(_forked(case["arguments"], case["folder"], seconds, tools))), flush=True)
 
 
 def _import_all() -> None:
-    import importlib
-    import pkgutil
-
+    """Import what commands import, PyTorch's parts that are loaded at first use among it: run some of each."""
+    import matplotlib.pyplot  # noqa: F401
+    import numpy as np
     import torch
-
-    import difflut
+    from small_models import Chain, fitted
 
     torch.set_num_threads(1)
-    for module in pkgutil.walk_packages(difflut.__path__, "difflut."):
-        if module.name.startswith(("difflut.cli.", "difflut.report")):
-            importlib.import_module(module.name)
-    for name in ("difflut.check.verification", "difflut.check.replay", "difflut.export.builds.make", "small_models"):
-        importlib.import_module(name)
-    for name in ("difflut.export.proof.build", "difflut.training", "difflut.inspect.show", "matplotlib.pyplot"):
-        importlib.import_module(name)
+    samples = np.arange(60 * 6).reshape(60, 6).astype(np.uint8)
+    arrays = {
+        f"{axis}_{part}": samples if axis == "x" else samples[:, 0] % 4 for axis in "xy" for part in ("train", "test")
+    }
+    model, source = ("--model", "small_models:Chain"), ("--data", "d.npz", "--dataset", "npz")
+    short = ("--validation", "10", "--epochs", "1", "--batch-size", "10", "--out", "c")
+    with tempfile.TemporaryDirectory() as place, open(os.devnull, "w") as nothing:
+        before = os.getcwd()
+        os.chdir(place)
+        np.savez("d.npz", **arrays)  # type: ignore[arg-type]
+        fitted(Chain()).save_checkpoint("m")
+        with redirect_stdout(nothing), redirect_stderr(nothing):
+            for line in (
+                ("train", model[1], *source, *short),
+                ("evaluate", "m", *model, *source),
+                ("export", "m", *model, "--out", "net"),
+                ("verify", "net", *model, "--simulator", "none", *source),
+                ("report", "net"),
+                ("show", "net", "--node", "L1.0"),
+                ("trace-input", "m", *model, "--image", "0", *source),
+                ("prove", "nothing"),
+                ("synth", "net", "--flow", "vivado", "--no-run", "--device", "x"),
+                ("synth", "net", "--flow", "nextpnr", "--device", "x"),
+                ("synth", "nothing"),
+            ):
+                with suppress(SystemExit):
+                    main(line)
+        os.chdir(before)
 
 
 def _forked(arguments: list[str], folder: str, seconds: float, tools: bool) -> Outcome:
@@ -197,8 +220,6 @@ def _child(arguments: list[str], folder: str, place: str, tools: bool) -> None:
 
 
 def _run(arguments: list[str], place: str) -> int:
-    from difflut.cli import main
-
     try:
         main(arguments)
     except SystemExit as stop:

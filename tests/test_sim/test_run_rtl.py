@@ -16,7 +16,6 @@ from rtl_fixture import INTERFACE, PROBES, reference, sample_codes, write_rtl
 from tools import require_icarus, require_verilator
 
 from difflut.errors import ConfigError
-from difflut.export.errors import ToolError
 from difflut.files import WriteError
 from difflut.sim import Comparison, ProtocolError, RtlResult, ToolFailure, compare, run_rtl
 
@@ -234,11 +233,13 @@ def test_the_package_imports_neither_cocotb_nor_torch() -> None:
 
 
 def test_a_temporary_folder_that_the_tools_cannot_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spaced = tmp_path / "a b"
+    spaced = tmp_path / "a b'c\"é"
     spaced.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(spaced))
     monkeypatch.setenv("DIFFLUT_CACHE_DIR", str(tmp_path / "cache"))
-    with pytest.raises(ToolError) as caught:
+    icarus(tmp_path)  # in another one
+    monkeypatch.setattr("difflut.files._USUAL_PLACES", ())
+    with pytest.raises(WriteError) as caught:
         icarus(tmp_path)
     assert str(caught.value) == (
         f"the temporary folder '{spaced}' has characters that make and Verilator cannot handle; set TMPDIR to a folder "
