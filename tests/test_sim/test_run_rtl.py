@@ -16,7 +16,7 @@ from rtl_fixture import INTERFACE, PROBES, reference, sample_codes, write_rtl
 from tools import require_icarus, require_verilator
 
 from difflut.errors import ConfigError
-from difflut.files import WriteError
+from difflut.files import WriteError, tools_folder
 from difflut.sim import Comparison, ProtocolError, RtlResult, ToolFailure, compare, run_rtl
 
 
@@ -240,9 +240,9 @@ def test_a_temporary_folder_that_the_tools_cannot_use(tmp_path: Path, monkeypatc
     icarus(tmp_path)  # in another one
     monkeypatch.setattr("difflut.files._USUAL_PLACES", ())
     with pytest.raises(WriteError) as caught:
-        icarus(tmp_path)
+        tools_folder()
     assert str(caught.value) == (
-        f"the temporary folder '{spaced}' has characters that make and Verilator cannot handle; set TMPDIR to a folder "
+        f"the temporary folder {str(spaced)!r} has characters that make and Verilator cannot handle; set TMPDIR to a folder "
         "with a plain name"
     )
 
