@@ -242,8 +242,8 @@ def test_a_temporary_folder_that_the_tools_cannot_use(tmp_path: Path, monkeypatc
     with pytest.raises(WriteError) as caught:
         tools_folder()
     assert str(caught.value) == (
-        f"the temporary folder {str(spaced)!r} has characters that make and Verilator cannot handle; set TMPDIR to a folder "
-        "with a plain name"
+        f"the temporary folder {str(spaced)!r} has characters that make and Verilator cannot handle; set TMPDIR to a "
+        "folder with a plain name"
     )
 
 
