@@ -77,7 +77,9 @@ class InputFormat(CodeRange):
 
         Raises:
             DataError: if there are no data, or they are not finite floating numbers of a range that float32 has.
+            ConfigError: if there are no codes of so many bits.
         """
+        cls(bits)  # there are such codes
         numbers = np.asarray(data if isinstance(data, np.ndarray) else data.detach().cpu().numpy())
         if numbers.dtype.kind != "f" or numbers.ndim < 2 or 0 in numbers.shape:
             raise DataError(

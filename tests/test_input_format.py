@@ -138,3 +138,81 @@ def test_divisor_that_float32_does_not_have(divisor: float) -> None:
 
 def test_json() -> None:
     assert InputFormat().to_json() == {"width_bits": 8, "signed": False, "divisor": 255.0, "offset": 0.0}
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.lists(st.floats(-1e6, 1e6, width=32), min_size=3, max_size=3), min_size=1, max_size=20),
+    st.integers(1, 16),
+    st.booleans(),
+)
+def test_a_fitted_format_has_the_ends_of_the_data_as_its_ends(rows: list[list[float]], bits: int, shared: bool) -> None:
+    x = torch.tensor(rows)
+    form = InputFormat.fit(x, bits, shared=shared)
+    assert form == InputFormat.fit(x.numpy(), bits, shared=shared)
+    assert form.features == (None if shared else 3)
+    low, high = (x.amin(), x.amax()) if shared else (x.amin(dim=0), x.amax(dim=0))
+    codes = form.quantize(x)
+    wide = (high - low) > 1e-3 * torch.maximum(low.abs(), high.abs())  # float32 has all the steps of 8 bits
+    assert not bool((codes[(x == low).expand_as(x)] != 0).any())
+    if bits <= 8:
+        assert bool((codes[((x == high) & wide & (high > low)).expand_as(x)] == form.highest).all())
+        step = ((high - low) / form.highest).expand_as(x)
+        near = (form.rounded(x) - x).abs() <= 0.51 * step
+        assert bool((near | ~wide.expand_as(x)).all())
+
+
+def test_a_constant_feature_has_the_lowest_code() -> None:
+    form = InputFormat.fit(torch.tensor([[3.0, 1.0], [3.0, 2.0]]), 4)
+    assert form == InputFormat(4, False, (1.0, 15.0), (3.0, 1.0))
+    assert form.values(torch.tensor([[0, 0], [2, 15]])).tolist() == [[3.0, 1.0], [5.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    ("data", "bits", "message"),
+    [
+        (torch.zeros(3, 2, dtype=torch.uint8), 8, "InputFormat.fit: got uint8 (3, 2); expected floating numbers"),
+        (torch.zeros(0, 2), 8, "InputFormat.fit: got float32 (0, 2); expected floating numbers"),
+        (
+            torch.tensor([[float("nan")]]),
+            8,
+            "InputFormat.fit: the data contain NaN or infinity; remove or replace them",
+        ),
+        (
+            torch.tensor([[0.0], [1e-38]]),
+            8,
+            "InputFormat.fit: feature 0 of 0 to 1e-38: float32 does not have its steps",
+        ),
+        (torch.zeros(3, 2), 10**9, "InputFormat: width_bits is 1000000000; it must be from 1 to 16"),
+    ],
+)
+def test_data_that_have_no_format(data: torch.Tensor, bits: int, message: str) -> None:
+    with pytest.raises((ConfigError, DataError)) as caught:
+        InputFormat.fit(data, bits)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("divisor", "offset", "message"),
+    [
+        ((1.0, 2.0), (0.0, 1.0, 2.0), "InputFormat: 2 divisors and 3 offsets; expected one for all features or one"),
+        ((), 0.0, "InputFormat: 0 divisors and 1 offsets; expected one for all features or one for each"),
+        (1.0, float("inf"), "InputFormat: offset is inf; it must be from -2**127 to 2**127"),
+        ((1.0, -1.0), 0.0, "InputFormat: divisor is -1.0; it must be positive"),
+    ],
+)
+def test_divisors_and_offsets_that_do_not_fit(divisor: object, offset: object, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        InputFormat(8, False, divisor, offset)  # type: ignore[arg-type]
+    assert str(caught.value).startswith(message)
+
+
+def test_samples_of_other_features() -> None:
+    form = InputFormat(8, False, (1.0, 2.0))
+    for take in (form.quantize, form.rounded):
+        with pytest.raises(DataError) as caught:
+            take(torch.zeros(4, 3))
+        assert str(caught.value) == (
+            "got samples of shape (4, 3); the input format is made for 2 features: expected (samples, ...) with so "
+            "many a sample"
+        )
