@@ -91,7 +91,7 @@ FOLDERS = "difflut|export|sim|hdl_templates|tests|docs|benchmarks"
 PATHS = re.compile(rf"(?<![\w./*-])(?:{FOLDERS})/[\w./*-]*\w")
 OF_A_BUILD = re.compile(r"sim/\w+\.v")  # a build has a folder of this name too
 FILES = re.compile(r"(?<![\w./*\\-])\w+\.(?:py|j2)\b")  # of which the folder is not said
-OF_USERS = {"click.py", "digits.py", "my_models.py"}
+OF_USERS = {"click.py", "digits.py", "file.py", "my_models.py"}
 NAMES = re.compile(r"(?<![\w./-])difflut(?:\.\w+)+")
 IMPORTS = re.compile(r"from (difflut[\w.]*) import ((?:\w+, )*\w+)")
 

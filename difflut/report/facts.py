@@ -15,7 +15,7 @@ from difflut.check.records import Record, RtlOutputs, kept
 from difflut.export.builds import store
 from difflut.export.builds.info import BuildInfo, ModelInfo, PartInfo, TimingInfo
 from difflut.export.circuit.netlist import FIRST_NET, Netlist
-from difflut.export.circuit.pixel import pixel_netlist
+from difflut.export.circuit.pixel import compared
 from difflut.export.families.family import Family
 from difflut.export.families.registry import find_family
 from difflut.export.proof.build import read_report
@@ -131,7 +131,7 @@ def read_facts(directory: Path) -> Facts:
     """
     build = store.read(directory)
     circuit, info = build.circuit, build.info
-    encoded = pixel_netlist(circuit) if circuit.layers else circuit.body
+    encoded = compared(circuit)
     records, proof, made = kept(directory), read_report(directory), syntheses(directory)
     digest = build.digest
     fresh = tuple(record for record in records if record.report["digest"] == digest)

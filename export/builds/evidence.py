@@ -52,15 +52,14 @@ def estimated_clock(info: BuildInfo) -> Evidence | None:
     """The clock of the delay model, the wrapper's included; None where there is no estimate."""
     if info.timing is None:
         return None
-    scope = "of the dense part alone" if info.pixels else ""
+    scope = info.schedule.clock_scope
     checked = "" if find_family(info.fpga).delays.calibrated else ", not checked against routed designs"
     return Evidence(info.timing.fmax_mhz, "MHz", ESTIMATED, info.fpga, f"delay model of {info.fpga}{checked}", scope)
 
 
 def estimated_size(info: BuildInfo) -> Evidence:
     """The LUTs of all parts."""
-    left_out = ["masks, counters and buffers"] if info.pixels else []
-    left_out += ["the dense part, which is read from memories"] if info.folded else []
+    left_out = [*info.schedule.not_estimated]
     left_out += ["the wrapper"] if info.axi_stream else []
     unit = f"LUT{find_family(info.fpga).lut_inputs}"
     scope = f"without {', without '.join(left_out)}" if left_out else ""

@@ -150,6 +150,8 @@ class WholeSamples(Record, frozen=True, tag_field="takes", tag="samples"):
     pixels_per_cycle: ClassVar[int] = 1
     pause_cycles: ClassVar[int] = 0
     program: ClassVar[None] = None
+    clock_scope: ClassVar[str] = ""
+    not_estimated: ClassVar[tuple[str, ...]] = ()
 
     def columns(self, shape: tuple[int, ...]) -> int:
         """Pixels of a row in which a sample of this shape enters, 1 where it does not enter by pixels."""
@@ -229,6 +231,14 @@ class Pixels(Record, frozen=True, tag_field="takes", tag="pixels"):
     collected_bits: Count
     maps: tuple[MapInfo, ...]
     program: ProgramInfo | None = None
+
+    clock_scope: ClassVar[str] = "of the dense part alone"
+
+    @property
+    def not_estimated(self) -> tuple[str, ...]:
+        """What the estimate of LUTs leaves out, for people."""
+        folded = () if self.program is None else ("the dense part, which is read from memories",)
+        return ("masks, counters and buffers", *folded)
 
     @property
     def form(self) -> str:

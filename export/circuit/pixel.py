@@ -1,4 +1,4 @@
-"""What a streaming circuit compares of the pixels that it takes in a cycle, as a netlist of its own."""
+"""What a circuit compares of what it takes in a cycle, as a netlist."""
 
 from __future__ import annotations
 
@@ -18,3 +18,8 @@ def pixel_netlist(circuit: Circuit, pixels: int = 1) -> Netlist:
     features = (colours * np.arange(pixels)[:, None] + circuit.compare_channel).reshape(-1)
     nets = builder.add_comparators(features, np.tile(circuit.compare_threshold, pixels))
     return builder.finish(nets[:, None])
+
+
+def compared(circuit: Circuit, pixels: int = 1) -> Netlist:
+    """The netlist whose comparators read the port of the codes: `pixel_netlist`, or the body of whole samples."""
+    return pixel_netlist(circuit, pixels) if circuit.layers else circuit.body

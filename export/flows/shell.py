@@ -15,6 +15,7 @@ from itertools import groupby
 import numpy as np
 
 from difflut.export.builds.store import Build
+from difflut.export.circuit.pixel import compared
 from difflut.hdl_templates import render
 
 PINS = ("clk", "rst", "in_bit", "in_last", "out_bit", "out_valid")
@@ -48,7 +49,7 @@ def make_shell(build: Build) -> Shell:
     """The shell of a build with the plain interface."""
     info = build.info
     width, features = info.input.width_bits, info.input.features
-    read = np.arange(features) if info.pixels else np.unique(build.circuit.body.compare_feature)
+    read = np.unique(compared(build.circuit, info.schedule.pixels_per_cycle).compare_feature)
     outputs, top = info.output.ports, info.name
     in_bits = max(width * len(read), 1)
     module = f"{top}_shell"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
@@ -16,7 +16,7 @@ import numpy as np
 from difflut import reading
 from difflut.export.builds import store
 from difflut.export.builds.frames import framing_of
-from difflut.export.builds.info import BuildInfo
+from difflut.export.builds.info import Pixels
 from difflut.export.builds.store import Build
 from difflut.export.builds.stored import PROOF_REPORT, read_object
 from difflut.export.circuit.circuit import BODY
@@ -82,14 +82,14 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
     require_sat()
     build = store.read(directory)
     started = perf_counter()
-    claims, found = _passes(build, progress)
-    rtl, example, read_seconds = (_whole if build.info.pixels is None else _streamed)(build, progress)
+    form = _Whole(build) if build.info.pixels is None else _Streamed(build, build.info.pixels)
+    claims, found = _passes(form, progress)
+    rtl, example, read_seconds = form.rtl(progress)
     claims, found = claims + rtl, found or example
     if build.info.axi_stream is not None:
         progress("streams", 0, 1)
         claims += prove_axi({PurePosixPath(name).name: text for name, text in build.rtl.items()}, build.info)
-        if build.info.pixels is not None:
-            claims.append(prove_pixel_timing(framing_of(build.info), _stream_timing(build.info), claims))
+        claims += form.wrapper(claims)
         progress("streams", 1, 1)
     if found is not None and not found.part:
         found = replace(found, file=(WORK / COUNTEREXAMPLE_FILE).as_posix())
@@ -150,55 +150,77 @@ def load_counterexample(path: Path) -> np.ndarray[tuple[int, int], np.dtype[np.i
     return codes
 
 
-def _whole(build: Build, progress: Progress) -> tuple[list[Claim], Counterexample | None, float]:
-    """The claims about the RTL of whole samples, a counterexample, and how long Yosys read."""
-    netlist, outputs, claims, found = build.circuit.body, _outputs(build), list[Claim](), None
-    progress("reading the RTL", 0, 1)
-    reading = perf_counter()
-    try:
-        circuit = read_back(build.rtl, build.info.core)
-        read_seconds = perf_counter() - reading
-        progress("reading the RTL", 1, 1)
-        form = netlist.input
-        ports = prove_ports("ports", circuit, *core_ports(form.features * form.width_bits, outputs, netlist.head))
-        claims.append(ports)
-        if ports.verdict == PROVED:
-            outcome = prove_rtl(circuit, netlist, build.info.latency_cycles, progress)
-            claims += outcome.claims
-            found = outcome.counterexample
-        claims += absent(core_claims(netlist, outputs), claims)
-        return claims, found, read_seconds
-    except ProofError as error:
-        return [*claims, Claim("RTL", _SYNCHRONOUS, OPEN, str(error))], found, perf_counter() - reading
+class _Whole:
+    """The claims about a build that takes whole samples."""
+
+    def __init__(self, build: Build) -> None:
+        self.build = build
+
+    def part(self, name: str) -> str:
+        """What claims call a part of the circuit; empty for all of it."""
+        return ""
+
+    def rtl(self, progress: Progress) -> tuple[list[Claim], Counterexample | None, float]:
+        """The claims about the core's RTL, a counterexample, and how long Yosys read."""
+        build = self.build
+        netlist, outputs, claims, found = build.circuit.body, _outputs(build), list[Claim](), None
+        progress("reading the RTL", 0, 1)
+        reading = perf_counter()
+        try:
+            circuit = read_back(build.rtl, build.info.core)
+            read_seconds = perf_counter() - reading
+            progress("reading the RTL", 1, 1)
+            form = netlist.input
+            ports = prove_ports("ports", circuit, *core_ports(form.features * form.width_bits, outputs, netlist.head))
+            claims.append(ports)
+            if ports.verdict == PROVED:
+                outcome = prove_rtl(circuit, netlist, build.info.latency_cycles, progress)
+                claims += outcome.claims
+                found = outcome.counterexample
+            claims += absent(core_claims(netlist, outputs), claims)
+            return claims, found, read_seconds
+        except ProofError as error:
+            return [*claims, Claim("RTL", _SYNCHRONOUS, OPEN, str(error))], found, perf_counter() - reading
+
+    def wrapper(self, claims: Sequence[Claim]) -> list[Claim]:
+        """What follows from all claims about the wrapper's."""
+        return []
 
 
-def _streamed(build: Build, progress: Progress) -> tuple[list[Claim], Counterexample | None, float]:
+class _Streamed(_Whole):
     """The same of a circuit that images enter pixel by pixel."""
-    info, pixels, circuit, outputs = build.info, build.info.pixels, build.circuit, _outputs(build)
-    assert pixels is not None  # what it is called for
-    word, program = pixels.pixels_per_cycle, pixels.program
-    kept = None if program is None else [bank.map for bank in program.banks if bank.map is not None]
-    try:
-        outcome = prove_convolution(
-            build.rtl, info.core, circuit, outputs, _stream_timing(info), progress, word, program
+
+    def __init__(self, build: Build, pixels: Pixels) -> None:
+        super().__init__(build)
+        self.pixels = pixels
+
+    def part(self, name: str) -> str:
+        return "dense part" if name == BODY else name
+
+    def rtl(self, progress: Progress) -> tuple[list[Claim], Counterexample | None, float]:
+        build, pixels = self.build, self.pixels
+        info, circuit, outputs = build.info, build.circuit, _outputs(build)
+        word, program = pixels.pixels_per_cycle, pixels.program
+        kept = None if program is None else [bank.map for bank in program.banks if bank.map is not None]
+        try:
+            outcome = prove_convolution(build.rtl, info.core, circuit, outputs, self._timing(), progress, word, program)
+            claims = [*outcome.claims, *absent(stream_claims(circuit, outputs, word, kept), outcome.claims)]
+            return claims, outcome.counterexample, 0.0
+        except ProofError as error:
+            return [Claim("RTL", _SYNCHRONOUS, OPEN, str(error))], None, 0.0
+
+    def wrapper(self, claims: Sequence[Claim]) -> list[Claim]:
+        return [prove_pixel_timing(framing_of(self.build.info), self._timing(), claims)]
+
+    def _timing(self) -> StreamTiming:
+        info, pixels = self.build.info, self.pixels
+        return StreamTiming(
+            pause=pixels.pause_cycles,
+            dense_latency=pixels.body_latency_cycles,
+            latency=info.latency_cycles,
+            interval=info.initiation_interval,
+            hold=pixels.program.hold_cycles if pixels.program else 0,
         )
-        claims = [*outcome.claims, *absent(stream_claims(circuit, outputs, word, kept), outcome.claims)]
-        return claims, outcome.counterexample, 0.0
-    except ProofError as error:
-        return [Claim("RTL", _SYNCHRONOUS, OPEN, str(error))], None, 0.0
-
-
-def _stream_timing(info: BuildInfo) -> StreamTiming:
-    """When a circuit that images enter pixel by pixel takes and gives what."""
-    pixels = info.pixels
-    assert pixels is not None  # what it is called for
-    return StreamTiming(
-        pause=pixels.pause_cycles,
-        dense_latency=pixels.body_latency_cycles,
-        latency=info.latency_cycles,
-        interval=info.initiation_interval,
-        hold=pixels.program.hold_cycles if pixels.program else 0,
-    )
 
 
 def _outputs(build: Build) -> Outputs:
@@ -206,8 +228,9 @@ def _outputs(build: Build) -> Outputs:
     return parse_outputs(build.info.outputs, build.info.output.classes)
 
 
-def _passes(build: Build, progress: Progress) -> tuple[list[Claim], Counterexample | None]:
+def _passes(form: _Whole, progress: Progress) -> tuple[list[Claim], Counterexample | None]:
     """The passes of each part of the circuit; all else of it must be as it was traced."""
+    build = form.build
     if store.TRACED_FILE not in build.files:
         return [_NO_TRACE], None
     traced, circuit = build.traced, build.circuit
@@ -221,7 +244,7 @@ def _passes(build: Build, progress: Progress) -> tuple[list[Claim], Counterexamp
         statement = "geometry, comparisons and kept bits are those that were traced"
         claims.append(Claim("geometry", statement, PROVED if same else OPEN, "by value"))
     for (name, before), (_, after) in zip(traced.parts(), circuit.parts(), strict=False):
-        part = "" if not circuit.layers else "dense part" if name == BODY else name
+        part = form.part(name)
         made, found = _passes_of_part(build, before, after, progress)
         claims += [replace(claim, subject=f"{part}, {claim.subject}" if part else claim.subject) for claim in made]
         if found is not None:

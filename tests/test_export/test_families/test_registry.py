@@ -13,6 +13,7 @@ from difflut.errors import UnknownNameError
 from difflut.export.families.family import Family
 from difflut.export.families.registry import FAMILIES, VENDORS, find_family, listed, placed_devices
 from difflut.export.flows.shell import PINS
+from difflut.export.verilog.names import RESERVED
 from difflut.report.devices import COMFORTABLE, smallest
 
 ROOT = Path(__file__).parents[3]
@@ -58,7 +59,10 @@ def test_families_are_named_in_their_own_files_only() -> None:
         for path in sorted((ROOT / top).rglob("*.py")):
             if path.parent == ROOT / "export" / "families":
                 continue
-            if words := names_in(path.read_text(encoding="utf-8")):
+            words = names_in(path.read_text(encoding="utf-8"))
+            if path.name == "names.py":
+                words = [word for word in words if word.lower() not in RESERVED]  # "generic" is a keyword of VHDL
+            if words:
                 found[str(path.relative_to(ROOT))] = words
     assert not found
 
