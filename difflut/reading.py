@@ -11,6 +11,7 @@ import lzma
 import math
 import os
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -157,6 +158,7 @@ def _told() -> Iterator[None]:
         RuntimeError,  # an encrypted member; a RecursionError is one, too
         OverflowError,
         SyntaxError,  # of a header of numpy's, which is a Python literal
+        tokenize.TokenError,
         TypeError,
         LookupError,
         MemoryError,  # of deeply nested literals

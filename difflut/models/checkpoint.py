@@ -204,7 +204,11 @@ def _parse_header(path: str | os.PathLike[str], text: str | None) -> CheckpointH
                 f"{path}: checkpoint format {version}, this difflut reads {' and '.join(map(str, READ_VERSIONS))}; use "
                 "the version of difflut that wrote it"
             )
-        return msgspec.convert(content, CheckpointHeader)
+        header = msgspec.convert(content, CheckpointHeader)
+        # Of a dataclass msgspec passes over other keys, and takes the default for one that is missing.
+        if header.input_format is not None and set(content["input_format"]) != set(header.input_format.to_json()):
+            raise ValueError(f"input_format has {sorted(content['input_format'])}")
+        return header
     except (ValueError, msgspec.ValidationError) as error:
         raise CheckpointError(
             f"{path}: its difflut header is damaged ({error}); expected a checkpoint written by save_checkpoint"

@@ -19,6 +19,8 @@ from difflut.export.circuit.netlist import FIRST_NET, MAX_INPUTS, InputFormat, N
 from difflut.export.errors import NetlistError
 
 MAX_WIDTH_BITS = 31
+# More than any circuit has, less than would not fit into memory.
+MAX_FEATURES = MAX_MAP_BITS = 1 << 24
 
 Rule = Callable[[Netlist], "str | None"]
 CircuitRule = Callable[[Circuit], "str | None"]
@@ -71,8 +73,8 @@ def _lut_of_fanin(netlist: Netlist) -> npt.NDArray[np.int64]:
 
 
 def _input_format(netlist: Netlist) -> str | None:
-    if netlist.input.features < 1:
-        return f"the input has {netlist.input.features} features; expected at least 1"
+    if not 1 <= netlist.input.features <= MAX_FEATURES:
+        return f"the input has {netlist.input.features} features; expected 1 to {MAX_FEATURES}"
     if not 1 <= netlist.input.width_bits <= MAX_WIDTH_BITS:
         return f"the input codes have {netlist.input.width_bits} bits; expected 1 to {MAX_WIDTH_BITS}"
     return None
@@ -247,6 +249,10 @@ def _image(circuit: Circuit) -> str | None:
     size, channel, threshold = circuit.image.size, circuit.image.compare_channel, circuit.image.compare_threshold
     if min(size) < 1 or circuit.input.features != size.bits:
         return f"the input has {circuit.input.features} features; expected {tuple(size)}, colours, rows, columns"
+    if circuit.input.features > MAX_FEATURES:
+        return f"the input has {circuit.input.features} features; expected at most {MAX_FEATURES}"
+    if circuit.image.map_size.bits > MAX_MAP_BITS:
+        return f"the encoded image has {circuit.image.map_size.bits} bits; expected at most {MAX_MAP_BITS}"
     if channel.shape != threshold.shape or not channel.size:
         return f"{channel.shape} channels and {threshold.shape} thresholds; expected one each, at least 1"
     if int(channel.min()) < 0 or int(channel.max()) >= size.channels:
@@ -273,6 +279,8 @@ def _layers(circuit: Circuit) -> str | None:
         sizes.append(layer.output_size(source))
         if min(sizes[-1]) < 1:
             return f"layer {number} has no position on a map of {source.rows} x {source.columns} pixels"
+        if sizes[-1].bits > MAX_MAP_BITS:
+            return f"layer {number} has {sizes[-1].bits} bits; expected at most {MAX_MAP_BITS}"
     return None
 
 

@@ -25,7 +25,8 @@ def small() -> Netlist:
 
 
 BROKEN: list[tuple[str, dict[str, Any], str]] = [
-    ("input-format", {"input": InputFormat(0, 8)}, "the input has 0 features; expected at least 1"),
+    ("input-format", {"input": InputFormat(0, 8)}, "the input has 0 features; expected 1 to 16777216"),
+    ("input-format", {"input": InputFormat(1 << 32, 8)}, "the input has 4294967296 features; expected 1 to 16777216"),
     ("input-format", {"input": InputFormat(4, 0)}, "the input codes have 0 bits; expected 1 to 31"),
     ("input-format", {"input": InputFormat(4, 32)}, "the input codes have 32 bits; expected 1 to 31"),
     ("lut-offsets", {"lut_offsets": [0, 2, 4, 4, 6]}, "LUT 2 (net 6) has 0 inputs; expected 1 to 8"),
