@@ -35,6 +35,7 @@ from difflut.export.builds import store
 from difflut.export.builds.make import make_build
 from difflut.export.frontend.trace import trace
 from difflut.export.schedule.forms import Form, Streaming
+from difflut.export.schedule.pipelining import LEVELS
 from difflut.models import BaseModel, CIFAR10Conv, get_model
 from difflut.sim import run_rtl
 from difflut.training import predict_scores
@@ -44,8 +45,8 @@ def make(name: str, form: str, fpga: str, pixels: int) -> store.Build:
     """The build of a form."""
     model = get_model(name, pretrained=True)
     if form == Streaming.name:
-        return make_build(model, fpga=fpga, form=Streaming(pixels))
-    return make_build(model, fpga=fpga)
+        return make_build(model, fpga=fpga, form=Streaming(pixels), pipeline=LEVELS)
+    return make_build(model, fpga=fpga, pipeline=LEVELS)
 
 
 def measure(name: str, form: str, fpga: str, pixels: int) -> dict[str, Any]:
@@ -108,9 +109,9 @@ def write_small(folder: Path, fpga: str, choices: list[int]) -> None:
     """Builds of both forms of a model on 16 x 16 pixels, the streaming form for each number of pixels a cycle."""
     model = small_model()
     for pixels in choices:
-        made = make_build(model, fpga=fpga, form=Streaming(pixels))
+        made = make_build(model, fpga=fpga, form=Streaming(pixels), pipeline=LEVELS)
         store.write(made, folder / (Streaming.name if pixels == 1 else f"{Streaming.name}-{pixels}"))
-    store.write(make_build(model, fpga=fpga), folder / Form.name)
+    store.write(make_build(model, fpga=fpga, pipeline=LEVELS), folder / Form.name)
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ from difflut.export.families.registry import find_device
 from difflut.export.flows import nextpnr
 from difflut.export.interfaces.framing import Stream
 from difflut.export.interfaces.wrapper import AxiStream
+from difflut.export.schedule.pipelining import LEVELS
 from difflut.models import BaseModel, MNISTFullyConnected
 
 RANDOM = "random_60_30"
@@ -60,7 +61,7 @@ def main() -> None:
             family = find_device(device, GENERIC)[0].name
             ports = {} if width is None else {"interface": AxiStream.name, "stream": Stream(width, "class")}
             folder = options.folder / f"{name}_{family}{'' if width is None else f'_axi{width}'}"
-            build = export_model(network(name), folder, fpga=family, **ports)
+            build = export_model(network(name), folder, fpga=family, pipeline=LEVELS, **ports)
             try:
                 result = nextpnr.implement(build, device, seeds=tuple(range(1, options.seeds + 1)))
             except ToolError as error:

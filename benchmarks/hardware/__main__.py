@@ -27,6 +27,7 @@ from difflut.export.builds import store
 from difflut.export.builds.make import make_build
 from difflut.export.families.registry import find_family
 from difflut.export.flows import yosys
+from difflut.export.schedule.pipelining import LEVELS
 from difflut.models import BaseModel
 from difflut.sim import RtlInterface, run_rtl
 from difflut.training import predict_scores
@@ -50,7 +51,7 @@ the map that turns reads of constant tables into LUT cells.
   placement, the same for all rows. It compares rows; it promises no clock.
 - dwn2rtl's inputs are signed words one bit wider than the pixels, and its top gives the class only, with one register
   stage behind encoder, each layer, group sum and argmax. "sign bits 0" is its design with the sign bits, which are
-  always 0 for pixels, masked in its encoder. Ours gives the class only, too (`--fpga xcup --outputs class`), and a
+  always 0 for pixels, masked in its encoder. Ours gives the class only, too (`--fpga xcup --outputs class --pipeline levels`), and a
   valid bit.
 - mnist_1000_500 and mnist_2000_1000 were trained for 4 epochs (`python -m benchmarks.hardware.train_networks --data
   DIR`): trained tables, not good networks. mnist_fc_8k_dwn is the zoo's.
@@ -156,7 +157,7 @@ def listed(counts: Mapping[str, int]) -> str:
 
 def ours(model: BaseModel, folder: Path, images: int) -> Row:
     """Export, simulate, synthesise."""
-    made = make_build(model, fpga=FPGA, outputs="class")
+    made = make_build(model, fpga=FPGA, outputs="class", pipeline=LEVELS)
     store.write(made, folder)
     sources = [(folder / name).absolute() for name in made.rtl]
     interface = rtl_interface(made)

@@ -19,6 +19,7 @@ from difflut.export.builds.make import make_build
 from difflut.export.families.registry import find_family
 from difflut.export.flows import yosys
 from difflut.export.flows.cells import Usage, count_types, usage
+from difflut.export.schedule.pipelining import AUTO, LEVELS
 from difflut.models import get_model
 
 NAME = "cifar10_conv"
@@ -27,7 +28,7 @@ INTRODUCTION = """
 ## Forms of a convolutional network
 
 Printed by `python -m benchmarks.hardware.forms`, which is part of `make bench-hw`: [the forms](convolution.md) of
-`cifar10_conv`, exported with `--fpga xcup`, in the cells that Yosys makes of them with the same command. RAM32M16 is
+`cifar10_conv`, exported with `--fpga xcup` (and `--pipeline levels` unless the dense part is in memories), in the cells that Yosys makes of them with the same command. RAM32M16 is
 distributed RAM (line buffers), RAMB18E2 and RAMB36E2 are block RAM (bits of maps, connections, tables). The unrolled
 form takes Yosys long; only `--form unrolled` synthesises it.
 """
@@ -36,7 +37,8 @@ FORMS = ("folded=32", "streaming", "folded=1024", "folded=4096")
 
 def make(form: str) -> store.Build:
     """The build of a form."""
-    return make_build(get_model(NAME, pretrained=True), fpga=FPGA, form=form)
+    pipeline = AUTO if form in ("folded=1024", "folded=4096") else LEVELS  # a dense part in memories has its own
+    return make_build(get_model(NAME, pretrained=True), fpga=FPGA, form=form, pipeline=pipeline)
 
 
 def cells(build: store.Build, folder: Path) -> Mapping[str, int]:

@@ -16,7 +16,7 @@ from difflut.export.families.generic import GENERIC
 from difflut.export.families.registry import FAMILIES
 
 if TYPE_CHECKING:
-    from difflut.export.builds.info import BuildInfo, Pixels
+    from difflut.export.builds.info import BuildInfo, PipelineInfo, Pixels
     from difflut.report.evidence import Known
 
 
@@ -57,9 +57,9 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--pipeline",
-    metavar="levels|auto|PLAN",
-    help="Where registers go: after each level (the default), where --fmax or --latency need them (auto), or after the "
-    "levels of a PLAN such as encoder,2,sum2,argmax4.",
+    metavar="auto|levels|PLAN",
+    help="Where registers go: the fastest clock in as few cycles as it takes, or what --fmax and --latency ask for "
+    "(auto, the default), after each level, or after the levels of a PLAN such as encoder,2,sum2,argmax4.",
 )
 @click.option(
     "--conv",
@@ -114,12 +114,12 @@ def command(
     from difflut.export.builds.make import make_build
     from difflut.export.interfaces.framing import Stream
     from difflut.export.schedule.forms import parse_form
-    from difflut.export.schedule.pipelining import AUTO, LEVELS, Pipeline
+    from difflut.export.schedule.pipelining import AUTO, Pipeline
     from difflut.models import load_model
     from difflut.report.evidence import Known
     from difflut.report.synthesis import syntheses
 
-    asked = Pipeline(pipeline or (LEVELS if fmax is None and latency is None else AUTO), fmax, latency)
+    asked = Pipeline(pipeline or AUTO, fmax, latency)
     given = {"width_bits": stream_width, "output": stream_output}
     given = {name: value for name, value in given.items() if value is not None}
     stream = Stream(**given) if given else None  # type: ignore[arg-type]
@@ -176,6 +176,22 @@ def lines(info: BuildInfo, known: Known) -> Iterator[str]:
         yield f"about {known.clock}"
     if (timing := info.timing) is not None:
         yield f"slowest by the estimate is {timing.slowest}"
+    if info.pipeline is not None:
+        yield from _trade_off(info, info.pipeline)
+
+
+def _trade_off(info: BuildInfo, pipeline: PipelineInfo) -> Iterator[str]:
+    """What other registers would cost and give, and which of it this build is."""
+    of = "the dense part's cycles" if info.pixels else "the core's cycles"
+    yield f"trade-off by the estimate, of {of}, clock and register bits (--latency, --fmax, --pipeline choose):"
+    assert info.timing is not None  # where registers are planned, stages are estimated
+    slowest = max(stage.delay_ns for stage in info.timing.stages)
+    own = (len(pipeline.registers_after), round(1e3 / slowest, 1), pipeline.register_bits)
+    points = [(point.latency_cycles, point.fmax_mhz, point.register_bits) for point in pipeline.trade_off]
+    for cycles, mhz, bits in sorted({*points, own}):
+        mark = "*" if (cycles, bits) == (own[0], own[2]) else " "
+        note = "" if (cycles, mhz, bits) in points else "  not among the best"
+        yield f"{mark} {cycles:>3} cycle{' ' if cycles == 1 else 's'}{mhz:>8.1f} MHz{bits:>9,} bits{note}"
 
 
 def _stream_lines(info: BuildInfo, pixels: Pixels) -> Iterator[str]:

@@ -27,6 +27,7 @@ from difflut.export.builds.info import (
     PathInfo,
     PipelineInfo,
     Pixels,
+    PointInfo,
     ProgramInfo,
     RegisterInfo,
     ScoresPort,
@@ -249,6 +250,15 @@ def _pipeline(asked: Pipeline, planned: Planned) -> PipelineInfo | None:
         latency_cycles=asked.latency_cycles,
         levels=plan.levels.names,
         registers_after=plan.names,
+        register_bits=sum(stage.register_bits for stage in planned.timing.stages) if planned.timing else 0,
+        trade_off=tuple(
+            PointInfo(
+                latency_cycles=point.latency_cycles,
+                fmax_mhz=round(point.fmax_mhz, 1),
+                register_bits=point.register_bits,
+            )
+            for point in plan.trade_off
+        ),
     )
 
 

@@ -301,12 +301,23 @@ class PassInfo(Record, frozen=True):
     part: Text | None = None
 
 
+class PointInfo(Record, frozen=True):
+    """One way of placing registers, by the delay model of the core."""
+
+    latency_cycles: Cycles
+    fmax_mhz: Amount
+    register_bits: Count
+
+
 class PipelineInfo(Record, frozen=True):
-    """Where registers are: what was asked for, all levels, and those with a register behind them."""
+    """Where registers are: what was asked for, all levels, those with a register behind them, the bits of these
+    registers, and the ways that no other beats in cycles, clock and register bits."""
 
     spec: Text
     levels: tuple[Word, ...]
     registers_after: tuple[Word, ...]
+    register_bits: Count
+    trade_off: tuple[PointInfo, ...]
     fmax_mhz: Amount | None = None
     latency_cycles: Cycles | None = None
 

@@ -30,7 +30,7 @@ from difflut.export.interfaces.framing import Stream
 from difflut.export.interfaces.wrapper import HEADER_FOLDER, Plain, Wrapped, choose_interface
 from difflut.export.passes import pipelines
 from difflut.export.schedule.forms import Form, parse_form
-from difflut.export.schedule.pipelining import LEVELS, Pipeline
+from difflut.export.schedule.pipelining import AUTO, Pipeline
 from difflut.export.verilog import names
 from difflut.export.verilog.emit import emit_planned
 from difflut.hdl_templates import render
@@ -47,7 +47,7 @@ def make_build(
     stream: Stream | None = None,
     fpga: str = GENERIC.name,
     outputs: str = "both",
-    pipeline: Pipeline | str = LEVELS,
+    pipeline: Pipeline | str = AUTO,
     form: Form | str = Form.name,
     samples: Tensor | None = None,
     name: str | None = None,

@@ -25,7 +25,7 @@ from difflut.export.schedule.levels import Plan
 from difflut.export.schedule.pipelining import LEVELS, Pipeline, plan_pipeline
 from difflut.export.schedule.stream.plan import Schedule, kernel_luts, plan_schedule, stage_kernels
 from difflut.export.schedule.stream.words import pixels_per_cycle_for
-from difflut.export.schedule.timing import Timing, analyse, find_levels
+from difflut.export.schedule.timing import Timing, analyse
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +226,7 @@ class Folded(Form):
         if self.cycles is not None and self.cycles < circuit.size.pixels:
             pixels = pixels_per_cycle_for(stage_kernels(circuit), self.cycles)
             return Streaming(pixels).plan(circuit, family, outputs, pipeline)
-        if pipeline != Pipeline(LEVELS):
+        if pipeline != Pipeline():
             raise ConfigError("a folded circuit has registers of its own: leave out --pipeline, --fmax and --latency")
         staged = stage_kernels(circuit)
         schedule = plan_schedule(staged)
@@ -255,7 +255,7 @@ def parse_form(text: str) -> Form:
 
 
 def _plan_body(body: Netlist, family: Family, asked: Pipeline, outputs: Outputs) -> Plan:
+    plan = plan_pipeline(body, family, asked, outputs)
     if asked.spec != LEVELS:
-        return plan_pipeline(body, family, asked, outputs)
-    levels = find_levels(body, plan_head(body.head, family, outputs))
-    return Plan(levels, tuple(place for place, name in enumerate(levels.names) if name != "encoder"))
+        return plan
+    return replace(plan, places=tuple(place for place, name in enumerate(plan.levels.names) if name != "encoder"))

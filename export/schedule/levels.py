@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,34 @@ class Levels:
 
 
 @dataclass(frozen=True)
+class Point:
+    """What one way of placing registers costs and gives, by the delay model.
+
+    Attributes:
+        latency_cycles: registers between the input port and the outputs.
+        fmax_mhz: the clock.
+        register_bits: bits of all registers, without those that say which stage is valid.
+    """
+
+    latency_cycles: int
+    fmax_mhz: float
+    register_bits: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """Where the registers of a pipeline stand; there is at least one.
 
     Attributes:
         levels: the levels of the design.
         places: ascending positions of the levels that registers follow.
+        trade_off: for each latency that a faster clock needs, the fastest plan, and of these the one with the fewest
+            register bits; ascending. Nothing else is better in one respect and not worse in another.
     """
 
     levels: Levels
     places: tuple[int, ...]
+    trade_off: tuple[Point, ...] = field(default=(), compare=False)
 
     @property
     def latency_cycles(self) -> int:

@@ -1,4 +1,4 @@
-"""Where registers go: after every level, where a clock or a latency asks for them, or where a plan says.
+"""Where registers go: where they give the most, where a clock or a latency asks for them, or where a plan says.
 
 The registers cut the sequence of levels (`Levels`) into contiguous stages. `stage_delays` of
 `difflut.export.schedule.timing` says how long each possible stage takes; the best cut is found by dynamic programming
@@ -8,7 +8,8 @@ over the levels.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,9 +17,8 @@ from difflut.errors import ConfigError
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.families.family import Family
 from difflut.export.schedule.head.outputs import Outputs
-from difflut.export.schedule.head.plan import plan_head
-from difflut.export.schedule.levels import Levels, Plan, every_level
-from difflut.export.schedule.timing import CountArray, FloatArray, Paths, find_levels
+from difflut.export.schedule.levels import Levels, Plan, Point, every_level
+from difflut.export.schedule.timing import CountArray, FloatArray, Paths
 
 LEVELS, AUTO = "levels", "auto"
 _ROUNDING = 1 + 1e-9  # a clock that an error message or a report states must be reachable when asked for
@@ -29,7 +29,7 @@ class Pipeline:
     """What a user asks for.
 
     Attributes:
-        spec: "levels": a register after each level. "auto": registers where the delay model puts them. Anything else
+        spec: "auto": registers where the delay model puts them. "levels": a register after each level. Anything else
             is a plan: the names of the levels that registers follow, separated by commas: `encoder`, LUT levels by
             their number, `sum1` ..., `argmax1` ...; for example "encoder,2,4,sum2,argmax4".
         fmax_mhz: with "auto": the clock to reach, in as few cycles as possible. Of equally many cycles, the plan with
@@ -41,7 +41,7 @@ class Pipeline:
         ConfigError: figures that make no sense, or that come with something else than "auto".
     """
 
-    spec: str = LEVELS
+    spec: str = AUTO
     fmax_mhz: float | None = None
     latency_cycles: int | None = None
 
@@ -65,17 +65,25 @@ def plan_pipeline(netlist: Netlist, family: Family, pipeline: Pipeline, outputs:
     Raises:
         ConfigError: a plan that names no such level, or a clock or latency that the delay model says is out of reach.
     """
-    if pipeline.spec != AUTO:
-        levels = find_levels(netlist, plan_head(netlist.head, family, outputs))
-        return every_level(levels) if pipeline.spec == LEVELS else parse_plan(pipeline.spec, levels)
     paths = Paths(netlist, family, outputs)
-    costs, bits, most = paths.stage_delays(), paths.register_bits(), pipeline.latency_cycles
+    if pipeline.spec not in (AUTO, LEVELS):
+        parse_plan(pipeline.spec, paths.levels)  # refused before anything is computed
+    costs, bits = paths.stage_delays(), paths.register_bits()
+    return replace(_chosen(paths.levels, costs, bits, family, pipeline), trade_off=tuple(trade_off(costs, bits)))
+
+
+def _chosen(levels: Levels, costs: FloatArray, bits: CountArray, family: Family, pipeline: Pipeline) -> Plan:
+    if pipeline.spec == LEVELS:
+        return every_level(levels)
+    if pipeline.spec != AUTO:
+        return parse_plan(pipeline.spec, levels)
+    most = pipeline.latency_cycles
     period = best_period(costs, most) if pipeline.fmax_mhz is None else 1e3 / pipeline.fmax_mhz
     places = fewest(costs, bits, period)
     if places is None:
         level = int(np.argmax(np.diag(costs)))
         raise ConfigError(
-            f"fmax {pipeline.fmax_mhz:g} MHz cannot be reached on {family.name}: level {paths.levels.names[level]} "
+            f"fmax {pipeline.fmax_mhz:g} MHz cannot be reached on {family.name}: level {levels.names[level]} "
             f"alone is estimated at {costs[level, level]:.2f} ns; the best possible is "
             f"{_mhz(best_period(costs, None))} MHz"
         )
@@ -84,7 +92,18 @@ def plan_pipeline(netlist: Netlist, family: Family, pipeline: Pipeline, outputs:
             f"fmax {pipeline.fmax_mhz:g} MHz takes {len(places)} cycles on {family.name}, more than the latency "
             f"{most}; the best possible in {_cycles(most)} is {_mhz(best_period(costs, most))} MHz"
         )
-    return Plan(paths.levels, places)
+    return Plan(levels, places)
+
+
+def trade_off(costs: FloatArray, bits: CountArray) -> Iterator[Point]:
+    """The points that no other beats, see `Plan.trade_off`; arguments as for `fewest`."""
+    before = math.inf
+    for cycles in range(1, len(bits) + 1):
+        period = best_period(costs, cycles)
+        places = fewest(costs, bits, period) if period < before else None
+        if places is not None:
+            yield Point(cycles, 1e3 / period, int(bits[list(places)].sum()))
+            before = period
 
 
 def parse_plan(text: str, levels: Levels) -> Plan:

@@ -67,7 +67,7 @@ FAULTS = {
 @cache
 def axi_build(shape: str = "narrow", seed: int = 0) -> Build:
     """The build of a shape."""
-    return make_build(fitted(Signed(), seed), interface="axi-stream", stream=SHAPES[shape])
+    return make_build(fitted(Signed(), seed), interface="axi-stream", stream=SHAPES[shape], pipeline="levels")
 
 
 def broken(fault: str) -> Build:

@@ -10,6 +10,7 @@ from difflut.export.builds.make import make_build
 from difflut.export.builds.store import Build
 from difflut.export.interfaces.framing import Stream
 from difflut.export.schedule.forms import Folded, Form, Streaming
+from difflut.export.schedule.pipelining import AUTO, LEVELS
 from difflut.input_format import InputFormat
 
 MODEL = "convolutions:Stack"
@@ -92,7 +93,9 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
 def pixel_build(shape: str = "narrow") -> Build:
     """The build of a shape."""
     plan, stream = SHAPES[shape]
-    return make_build(made(plan), interface="axi-stream", stream=stream, form=FORMS.get(shape, Streaming()))
+    form = FORMS.get(shape, Streaming())
+    pipeline = AUTO if isinstance(form, Folded) else LEVELS
+    return make_build(made(plan), interface="axi-stream", stream=stream, form=form, pipeline=pipeline)
 
 
 def broken(fault: str) -> Build:

@@ -276,7 +276,7 @@ class Layers(Stack):
 @cache
 def streaming_build(fpga: str = "generic") -> Build:
     """A streaming circuit of two layers, of which the first has borders and makes steps after the last pixel."""
-    return make_build(made(PLAN), form="streaming", fpga=fpga)
+    return make_build(made(PLAN), form="streaming", fpga=fpga, pipeline="levels")
 
 
 @cache

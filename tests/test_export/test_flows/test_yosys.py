@@ -28,7 +28,7 @@ from difflut.training import predict_scores
 
 @pytest.fixture
 def build(tmp_path: Path) -> Path:
-    return export_model(fitted(Chain()), tmp_path / "net")
+    return export_model(fitted(Chain()), tmp_path / "net", pipeline="levels")
 
 
 def fake_yosys(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str, version: str = "Yosys 0.70") -> Path:

@@ -216,7 +216,7 @@ def test_a_frame_is_the_image_as_cameras_have_it(tmp_path: Path) -> None:
 def test_the_core_is_that_of_the_plain_interface() -> None:
     plan, stream = SHAPES["colours"]
     wrapped = rtl(pixel_build("colours"))
-    for name, text in rtl(make_build(made(plan), outputs=stream.output, form="streaming")).items():
+    for name, text in rtl(make_build(made(plan), outputs=stream.output, form="streaming", pipeline="levels")).items():
         core = wrapped[name.replace("stack", "stack_core", 1)]
         assert core.replace("stack_core", "stack") == text
     assert pixel_build("colours").info.core == "stack_core"

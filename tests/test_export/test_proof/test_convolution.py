@@ -59,7 +59,7 @@ BUILDS = ((TWO, 1), (SIGNED, 1), (SIGNED, 2))
 @cache
 def built(number: int) -> tuple[Build, WindowedCircuit]:
     plan, pixels = BUILDS[number]
-    build = make_build(made(plan), form=Streaming(pixels))
+    build = make_build(made(plan), form=Streaming(pixels), pipeline="levels")
     return build, build.circuit
 
 
