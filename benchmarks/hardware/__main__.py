@@ -51,8 +51,8 @@ the map that turns reads of constant tables into LUT cells.
   placement, the same for all rows. It compares rows; it promises no clock.
 - dwn2rtl's inputs are signed words one bit wider than the pixels, and its top gives the class only, with one register
   stage behind encoder, each layer, group sum and argmax. "sign bits 0" is its design with the sign bits, which are
-  always 0 for pixels, masked in its encoder. Ours gives the class only, too (`--fpga xcup --outputs class --pipeline levels`), and a
-  valid bit.
+  always 0 for pixels, masked in its encoder. Ours gives the class only, too (`--fpga xcup --outputs class --pipeline
+  levels`), and a valid bit.
 - mnist_1000_500 and mnist_2000_1000 were trained for 4 epochs (`python -m benchmarks.hardware.train_networks --data
   DIR`): trained tables, not good networks. mnist_fc_8k_dwn is the zoo's.
 """

@@ -28,7 +28,8 @@ INTRODUCTION = """
 ## Forms of a convolutional network
 
 Printed by `python -m benchmarks.hardware.forms`, which is part of `make bench-hw`: [the forms](convolution.md) of
-`cifar10_conv`, exported with `--fpga xcup` (and `--pipeline levels` unless the dense part is in memories), in the cells that Yosys makes of them with the same command. RAM32M16 is
+`cifar10_conv`, exported with `--fpga xcup` (and `--pipeline levels` unless the dense part is in memories), in the cells
+that Yosys makes of them with the same command. RAM32M16 is
 distributed RAM (line buffers), RAMB18E2 and RAMB36E2 are block RAM (bits of maps, connections, tables). The unrolled
 form takes Yosys long; only `--form unrolled` synthesises it.
 """

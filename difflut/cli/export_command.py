@@ -183,7 +183,7 @@ def lines(info: BuildInfo, known: Known) -> Iterator[str]:
 def _trade_off(info: BuildInfo, pipeline: PipelineInfo) -> Iterator[str]:
     """What other registers would cost and give, and which of it this build is."""
     of = "the dense part's cycles" if info.pixels else "the core's cycles"
-    yield f"trade-off by the estimate, of {of}, clock and register bits (--latency, --fmax, --pipeline choose):"
+    yield f"trade-off by the estimate, of {of}, clock and data flip-flops (--latency, --fmax, --pipeline choose):"
     assert info.timing is not None  # where registers are planned, stages are estimated
     slowest = max(stage.delay_ns for stage in info.timing.stages)
     own = (len(pipeline.registers_after), round(1e3 / slowest, 1), pipeline.register_bits)
@@ -191,7 +191,7 @@ def _trade_off(info: BuildInfo, pipeline: PipelineInfo) -> Iterator[str]:
     for cycles, mhz, bits in sorted({*points, own}):
         mark = "*" if (cycles, bits) == (own[0], own[2]) else " "
         note = "" if (cycles, mhz, bits) in points else "  not among the best"
-        yield f"{mark} {cycles:>3} cycle{' ' if cycles == 1 else 's'}{mhz:>8.1f} MHz{bits:>9,} bits{note}"
+        yield f"{mark} {cycles:>3} cycle{' ' if cycles == 1 else 's'}{mhz:>8.1f} MHz{bits:>9,} FFs{note}"
 
 
 def _stream_lines(info: BuildInfo, pixels: Pixels) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,16 @@ def test_an_export_says_what_is_known_of_the_same_build(tmp_path: Path, capsys: 
     assert " LUT4 (estimated: cost model of ecp5)" in out and "LUT6" not in out
     readme = (folder / "README.md").read_text(encoding="utf-8")
     assert " LUT4 (estimated: " in readme and "LUT6" not in readme
-    digest = json.loads(run(capsys, *asked, "--json")[1])["digest"]
+    described = json.loads(run(capsys, *asked, "--json")[1])
+    digest, points = described["digest"], described["pipeline"]["trade_off"]
+    for point in points:  # and the build is the last of them
+        cycles = f"{point['latency_cycles']:>3} cycle{' ' if point['latency_cycles'] == 1 else 's'}"
+        shown = f"{cycles}{point['fmax_mhz']:>8.1f} MHz{point['register_bits']:>9,} FFs\n"
+        assert f"  {'*' if point == points[-1] else ' '} {shown}" in out
+    assert points[-1]["latency_cycles"] == described["latency_cycles"]
+    assert points[-1]["fmax_mhz"] == described["timing"]["fmax_mhz"]
+    levels = run(capsys, *asked[:-1], tmp_path / "levels", "--pipeline", "levels")[1]
+    assert re.search(r"\n  \* +\d+ cycles .* FFs  not among the best\n", levels)
     report = {**synthesis(make_build(fitted(Chain()))), "digest": digest}
     write_report(folder, "yosys-ecp5", report)
     status, out, _ = run(capsys, *asked)

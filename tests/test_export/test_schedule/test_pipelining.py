@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,8 @@ from difflut.export.families.generic import GENERIC
 from difflut.export.families.registry import FAMILIES, find_family
 from difflut.export.passes.remove_dead import remove_dead
 from difflut.export.schedule.levels import Levels, Plan, every_level
-from difflut.export.schedule.pipelining import Pipeline, best_period, fewest, parse_plan, plan_pipeline
-from difflut.export.schedule.timing import analyse
+from difflut.export.schedule.pipelining import Pipeline, best_period, fewest, parse_plan, plan_pipeline, trade_off
+from difflut.export.schedule.timing import Paths, analyse
 
 LEVELS = Levels(encoder=True, luts=2, sums=2, argmax=1)
 Costs = npt.NDArray[np.float64]
@@ -107,10 +108,50 @@ def test_auto_reaches_the_clock_of_all_levels_on_any_netlist(netlist: Netlist, n
     assert analyse(netlist, target, plan).fmax_mhz == pytest.approx(fastest)
 
 
-def test_the_default_is_a_register_after_each_level() -> None:
-    plan = plan_pipeline(small(), GENERIC, Pipeline())
+def test_a_register_after_each_level() -> None:
+    plan = plan_pipeline(small(), GENERIC, Pipeline("levels"))
     assert plan.names == levels_of(small()).names
     assert plan.names == ("encoder", "1", "2", "3", "sum1", "sum2", "argmax1", "argmax2")
+
+
+@given(problems())
+@settings(max_examples=200, deadline=None)
+def test_the_trade_off_has_every_point_that_none_beats(problem: tuple[Costs, npt.NDArray[np.int64]]) -> None:
+    """Of the fastest plans of each latency; compared with all plans there are."""
+    costs, bits = problem
+    all_points = [
+        (len(places), period_of(costs, places), int(bits[list(places)].sum())) for places in all_plans(len(bits))
+    ]
+    expected = []
+    for cycles in range(1, len(bits) + 1):
+        period = min(period for count, period, _ in all_points if count <= cycles)
+        if not expected or period < expected[-1][1]:
+            least = min(held for count, reached, held in all_points if count == cycles and reached == period)
+            expected.append((cycles, period, least))
+    found = [(point.latency_cycles, 1e3 / point.fmax_mhz, point.register_bits) for point in trade_off(costs, bits)]
+    assert [(cycles, held) for cycles, _, held in found] == [(cycles, held) for cycles, _, held in expected]
+    assert [period for _, period, _ in found] == pytest.approx([period for _, period, _ in expected])
+
+
+@given(netlists(), st.sampled_from(sorted(FAMILIES)))
+@settings(max_examples=25, deadline=None)
+def test_nothing_beats_the_default_in_the_estimate(netlist: Netlist, name: str) -> None:
+    """No plan of these levels is as good in cycles, clock and register bits and better in one of them."""
+    netlist, target = remove_dead(netlist), find_family(name)
+    plan = plan_pipeline(netlist, target, Pipeline())
+    paths = Paths(netlist, target)
+    costs, bits = paths.stage_delays(), paths.register_bits()
+
+    def point(places: tuple[int, ...]) -> tuple[float, float, float]:
+        return len(places), round(period_of(costs, places), 6), float(bits[list(places)].sum())
+
+    own = point(plan.places)
+    if len(bits) <= 10:
+        others = [point(places) for places in all_plans(len(bits))]
+        assert not [other for other in others if other != own and all(map(operator.le, other, own))]
+    best = plan.trade_off[-1]
+    assert (best.latency_cycles, best.register_bits) == (own[0], own[2])
+    assert 1e3 / best.fmax_mhz == pytest.approx(own[1], abs=1e-5)
 
 
 def test_a_plan_is_read_in_any_order() -> None:
@@ -172,7 +213,7 @@ def test_a_clock_that_takes_too_many_cycles_states_the_best_of_that_latency() ->
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"fmax_mhz": 100.0}, "fmax 100: goes with the pipeline 'auto' only, not with 'levels'"),
+        ({"spec": "levels", "fmax_mhz": 100.0}, "fmax 100: goes with the pipeline 'auto' only, not with 'levels'"),
         ({"spec": "1", "latency_cycles": 3}, "latency 3: goes with the pipeline 'auto' only, not with '1'"),
         ({"spec": "auto", "fmax_mhz": 0.0}, "fmax 0 MHz: expected a positive number"),
         ({"spec": "auto", "fmax_mhz": float("nan")}, "fmax nan MHz: expected a positive number"),
