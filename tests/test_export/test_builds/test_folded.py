@@ -108,7 +108,7 @@ def test_wrong_timing_is_found(tmp_path: Path, name: str, old: str, new: str, me
         ),
         (
             "folded=30",
-            {"pipeline": "auto"},
+            {"pipeline": "levels"},
             "a folded circuit has registers of its own: leave out --pipeline, --fmax and --latency",
         ),
     ],

@@ -58,7 +58,7 @@ def test_manifest_describes_ports_and_latency() -> None:
 
 
 def test_netlist_in_the_build_is_the_emitted_one() -> None:
-    made = make_build(fitted(Chain()))
+    made = make_build(fitted(Chain()), pipeline="levels")
     assert emit(made.circuit.body).files == {name.removeprefix("rtl/"): text for name, text in made.rtl.items()}
 
 
