@@ -110,12 +110,12 @@ def test_what_is_missing_or_stale_is_named(build: Path, tmp_path: Path, capsys: 
 
 
 def test_against_another_build(build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    export(fitted(Chain()), tmp_path / "other", fpga="xcup", pipeline="auto")
+    export(fitted(Chain()), tmp_path / "other", fpga="xcup", pipeline="sum1,argmax2")
     page = tmp_path / "page.html"
     status, _, _ = run(capsys, "report", tmp_path / "other", "--against", build, "--out", page)
     shown = words(page.read_text(encoding="utf-8"))
     assert status == 0
-    assert "FPGA family xcup generic" in shown and "pipeline auto levels" in shown
+    assert "FPGA family xcup generic" in shown and "pipeline sum1,argmax2 auto" in shown
     assert "accuracy, RTL – 75.00 % –" in shown
     here, there = (store.read(folder).info.latency_cycles for folder in (tmp_path / "other", build))
     assert here < there
