@@ -19,6 +19,7 @@ from difflut.export.builds import store
 from difflut.export.builds.make import export_model
 from difflut.export.families.registry import FAMILIES
 from difflut.export.flows import yosys
+from difflut.export.schedule.pipelining import LEVELS
 from difflut.heads import GroupSum
 from difflut.layers import LUTLayer
 from difflut.models import BaseModel
@@ -51,7 +52,7 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- |")
     for fpga in chosen:
         with tempfile.TemporaryDirectory() as folder:
-            build = export_model(model, Path(folder) / "net", fpga=fpga, interface="axi-stream")
+            build = export_model(model, Path(folder) / "net", fpga=fpga, interface="axi-stream", pipeline=LEVELS)
             timing, made = store.read(build).info.timing, yosys.synthesise(build).path.delay_ns
         assert timing is not None
         estimate = 1e3 / timing.fmax_mhz
