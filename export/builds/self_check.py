@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from difflut.errors import CheckpointError
 from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.simulate import simulate
 from difflut.export.errors import SelfCheckError
+from difflut.files import WriteError
 from difflut.models import zoo
 from difflut.models.base_model import BaseModel
 from difflut.training import predict_scores
@@ -117,9 +118,15 @@ def _short(scores: npt.NDArray[np.int64]) -> str:
 
 def _reload(model: BaseModel, checkpoint: bytes) -> BaseModel:
     """The model that a constructor call like the first one and the checkpoint give."""
-    with _other_random_numbers(), tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.safetensors"
-        path.write_bytes(checkpoint)
+    with _other_random_numbers(), ExitStack() as held:
+        try:
+            path = Path(held.enter_context(tempfile.TemporaryDirectory())) / "model.safetensors"
+            path.write_bytes(checkpoint)
+        except OSError as error:
+            raise WriteError(
+                f"cannot write the checkpoint to a temporary folder to read it again: {error.strerror or error}; choose "
+                "a place that is writable and has space, by TMPDIR"
+            ) from error
         try:
             made = model.made_again()
         except Exception as error:
