@@ -124,8 +124,8 @@ def _reload(model: BaseModel, checkpoint: bytes) -> BaseModel:
             path.write_bytes(checkpoint)
         except OSError as error:
             raise WriteError(
-                f"cannot write the checkpoint to a temporary folder to read it again: {error.strerror or error}; choose "
-                "a place that is writable and has space, by TMPDIR"
+                f"cannot write the checkpoint to a temporary folder to read it again: {error.strerror or error}; "
+                "choose a place that is writable and has space, by TMPDIR"
             ) from error
         try:
             made = model.made_again()
