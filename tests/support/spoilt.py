@@ -395,9 +395,9 @@ def _parts(build: Build) -> Iterator[tuple[str, str, Make]]:
 
 @cache
 def bomb() -> bytes:
-    """A compressed file of about a hundred kilobytes that holds a gigabyte."""
+    """A compressed file of some kilobytes that holds 128 megabytes."""
     packer = lzma.LZMACompressor(preset=0)
-    parts = [packer.compress(b"# " + b"x" * 1022 + b"\n" * 1024 * 1023) for _ in range(1024)]
+    parts = [packer.compress(b"# " + b"x" * 1022 + b"\n" * 1024 * 1023) for _ in range(128)]
     return b"".join([*parts, packer.flush()])
 
 
