@@ -125,7 +125,8 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     def export(*options: str) -> tuple[int, str, str]:
         return command(capsys, "export", checkpoint, "--model", MODEL, "--out", out, *options)
 
-    status, printed, _ = export("--interface", "axi-stream", "--stream-width", "16", "--stream-output", "class")
+    stream = ("--interface", "axi-stream", "--stream-width", "16", "--stream-output", "class")
+    status, printed, _ = export(*stream, "--pipeline", "levels")
     assert status == 0 and store.read(out).digest == axi_build("class").digest
     assert "AXI4-Stream of 16 bits: 6 beats a frame, 1 a result; last beat in to last beat out 9 cycles" in printed
     for options, message in (
