@@ -38,7 +38,7 @@ from difflut.export.builds.info import (
     WrapperPathInfo,
 )
 from difflut.export.circuit.netlist import Head
-from difflut.export.interfaces.framing import Layout, PixelFraming
+from difflut.export.interfaces.framing import Layout
 from difflut.export.interfaces.timing import wrapper_paths
 from difflut.export.interfaces.wrapper import Streams, Wrapped
 from difflut.export.passes.pipelines import PassReport
@@ -284,13 +284,11 @@ def _timing(planned: Planned, wrapped: Wrapped) -> TimingInfo | None:
 
 def _streams(streams: Streams) -> AxiStreamInfo:
     framing = streams.framing
-    words = framing.word_values if isinstance(framing, PixelFraming) else None
-    pixels = "; an image pixel by pixel, row by row, of each pixel the colours in order"
     return AxiStreamInfo(
         width_bits=framing.codes.width_bits,
         output=streams.output,
         framing="every number takes whole bytes, low byte first, the first number in the lowest byte of the first "
-        f"beat; TLAST at the last beat{'' if words is None else pixels}",
+        f"beat; TLAST at the last beat{framing.order}",
         codes=_layout(framing.codes),
         results=_layout(framing.results),
         credits=framing.credits,
@@ -307,7 +305,7 @@ def _streams(streams: Streams) -> AxiStreamInfo:
             )
             for register in streams.registers
         ),
-        word_values=words,
+        word_values=framing.core_codes,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import gcd
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -110,6 +110,13 @@ class Framing:
     codes: Layout
     results: Layout
     core_latency_cycles: int
+    # How a frame is ordered, for people who know the order of a sample.
+    order: ClassVar[str] = ""
+
+    @property
+    def core_codes(self) -> int | None:
+        """How many codes the core takes in a cycle, if that is not a whole sample."""
+        return None
 
     @property
     def latency_cycles(self) -> int:
@@ -148,6 +155,12 @@ class PixelFraming(Framing):
     word_values: int
     pause_cycles: int
     interval_cycles: int
+    order: ClassVar[str] = "; an image pixel by pixel, row by row, of each pixel the colours in order"
+
+    @property
+    def core_codes(self) -> int:
+        """As `Framing.core_codes`."""
+        return self.word_values
 
     @property
     def words(self) -> int:

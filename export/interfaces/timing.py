@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import singledispatch
 
 from difflut.export.families.family import Family
 from difflut.export.interfaces.framing import Framing, PixelFraming
@@ -63,14 +64,7 @@ class _Path:
 def _paths(framing: Framing, path: _Path) -> Iterator[WrapperPath]:
     codes, results = framing.codes, framing.results
     count_bits, word_bits = framing.credits.bit_length(), ADDRESS_BITS - 2
-    frame_bits = codes.beats * codes.width_bits
-    if isinstance(framing, PixelFraming):
-        capacity = framing.most_units + framing.beat_units
-        frame_bits, choices = capacity * framing.unit_bytes * 8, framing.most_units + 1
-        level_bits = capacity.bit_length()
-        ready = path.through((4 * level_bits, level_bits), (3, 4), (frame_bits, level_bits + 1), (1, min(choices, 6)))
-        yield WrapperPath(ready, ("buffer of pixels", "beat taken", "level of the buffer"))
-    yield WrapperPath(path.through((frame_bits, 0)), ("frame, enabled", "register of a beat taken"))
+    yield from _frame_paths(framing, path)
     yield WrapperPath(
         path.through((4, count_bits), (4, 4), (codes.width_bits, 6)),
         ("a whole frame waits", "s_axis_tready", "results under way"),
@@ -85,3 +79,22 @@ def _paths(framing: Framing, path: _Path) -> Iterator[WrapperPath]:
         beats = [(results.width_bits, results.beats.bit_length() + results.beats)] if results.beats > 1 else []
         steps = [(readers, min(inputs, 8)) for readers, inputs in queue + beats]
         yield WrapperPath(path.through(*steps), ("m_axis_tdata", "queue of results"))
+
+
+@singledispatch
+def _frame_paths(framing: Framing, path: _Path) -> Iterator[WrapperPath]:
+    """Those of the registers in which frames arrive."""
+    yield _enabled(path, framing.codes.beats * framing.codes.width_bits)
+
+
+@_frame_paths.register
+def _(framing: PixelFraming, path: _Path) -> Iterator[WrapperPath]:
+    capacity = framing.most_units + framing.beat_units
+    bits, choices, level_bits = capacity * framing.unit_bytes * 8, framing.most_units + 1, capacity.bit_length()
+    ready = path.through((4 * level_bits, level_bits), (3, 4), (bits, level_bits + 1), (1, min(choices, 6)))
+    yield WrapperPath(ready, ("buffer of pixels", "beat taken", "level of the buffer"))
+    yield _enabled(path, bits)
+
+
+def _enabled(path: _Path, bits: int) -> WrapperPath:
+    return WrapperPath(path.through((bits, 0)), ("frame, enabled", "register of a beat taken"))

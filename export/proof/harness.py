@@ -10,8 +10,9 @@ name. A lemma is asserted like any property: a name that is not there makes a pr
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import singledispatch
 from typing import Any
 
 from difflut.export.interfaces.framing import Framing, Layout, PixelFraming
@@ -45,14 +46,9 @@ class Wrapper:
     registers: Sequence[Register]
 
     @property
-    def pixels(self) -> bool:
-        """Whether the core takes images word by word."""
-        return isinstance(self.framing, PixelFraming)
-
-    @property
     def parts(self) -> tuple[str, ...]:
-        """What `harness` can speak of; timing depends on the core if that takes words when it likes."""
-        return ("streams", "frames", "results", "registers") + (() if self.pixels else ("timing",))
+        """What `harness` can speak of."""
+        return ("streams", "frames", "results", "registers", *_core_side(self.framing).parts)
 
     def ports(self) -> dict[str, Port]:
         """The ports that it must have."""
@@ -61,19 +57,31 @@ class Wrapper:
 
     def core_ports(self) -> dict[str, Port]:
         """The ports of the core that it must connect."""
-        framing = self.framing
-        bits = framing.codes.packed_bits
-        ready = {}
-        if isinstance(framing, PixelFraming):
-            bits = framing.word_values * framing.codes.value_bits
-            ready = {"in_ready": Port("output", 1)}
+        side = _core_side(self.framing)
         return {
             **{name: Port("input", 1) for name in ("clk", "rst", "in_valid")},
-            **ready,
-            "in_codes": Port("input", bits),
+            **side.ready,
+            "in_codes": Port("input", side.code_bits),
             "out_valid": Port("output", 1),
-            f"out_{self.output}": Port("output", framing.results.packed_bits),
+            f"out_{self.output}": Port("output", self.framing.results.packed_bits),
         }
+
+
+@dataclass(frozen=True)
+class _CoreSide:
+    """How the core takes samples.
+
+    Attributes:
+        code_bits: of its port in_codes.
+        ready: its port in_ready, if it has one.
+        parts: what else `harness` can speak of; timing depends on a core that takes words when it likes.
+        context: what the template is told.
+    """
+
+    code_bits: int
+    ready: Mapping[str, Port]
+    parts: tuple[str, ...]
+    context: Mapping[str, Any]
 
 
 def core_stub(wrapper: Wrapper) -> str:
@@ -95,14 +103,13 @@ def harness(wrapper: Wrapper, instance: str, part: str) -> tuple[str, int]:
         "top": wrapper.top,
         "instance": instance,
         "part": part,
-        "pixels": wrapper.pixels,
         "inputs": [_declared(name, port) for name, port in ports.items() if port.direction == "input"],
         "outputs": [_declared(name, port) for name, port in ports.items() if port.direction == "output"],
         "core_ports": _core_ports(wrapper),
         "width": framing.codes.width_bits,
         "data_range": names.vector(framing.codes.width_bits),
         **_counts(framing),
-        **(_pixels(framing) if isinstance(framing, PixelFraming) else _frames(framing)),
+        **_core_side(framing).context,
         **_results(framing),
         **_registers(wrapper.registers),
     }
@@ -148,9 +155,11 @@ def _counts(framing: Framing) -> dict[str, Any]:
     }
 
 
-def _frames(framing: Framing) -> dict[str, Any]:
+@singledispatch
+def _core_side(framing: Framing) -> _CoreSide:
     codes = framing.codes
-    return {
+    context = {
+        "pixels": False,
         "latency": framing.core_latency_cycles,
         "latency_range": names.vector(max(1, framing.core_latency_cycles)),
         "frame_range": names.vector(codes.beats * codes.width_bits),
@@ -158,14 +167,17 @@ def _frames(framing: Framing) -> dict[str, Any]:
         "stream_latency": framing.latency_cycles,
         "cycles_per_frame": framing.cycles_per_frame,
     }
+    return _CoreSide(codes.packed_bits, {}, ("timing",), context)
 
 
-def _pixels(framing: PixelFraming) -> dict[str, Any]:
+@_core_side.register
+def _(framing: PixelFraming) -> _CoreSide:
     codes, bits = framing.codes, framing.unit_bytes * 8
     frame_units = framing.words * framing.word_units
     capacity = framing.most_units + framing.beat_units
     word_bits, lane_bits = framing.word_units * bits, codes.value_bytes * 8
-    return {
+    context = {
+        "pixels": True,
         "words": framing.words,
         "images": framing.images,
         "word_range": _range(framing.words - 1),
@@ -192,6 +204,8 @@ def _pixels(framing: PixelFraming) -> dict[str, Any]:
             for k in range(framing.word_values)
         ],
     }
+    ready = {"in_ready": Port("output", 1)}
+    return _CoreSide(framing.word_values * codes.value_bits, ready, (), context)
 
 
 def _mask(codes: Layout, count: int, bits: int) -> str:
