@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -52,7 +53,7 @@ def make(reference: str, header: CheckpointHeader | None = None) -> BaseModel:
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = {}
     if header is not None and isinstance(factory, type):
-        if header.not_kept is not None:
+        if header.not_kept is not None and signature(factory).parameters:
             raise CheckpointError(
                 f"{reference}: the checkpoint was made by a model whose constructor was called with what no checkpoint "
                 f"keeps: {header.not_kept}; name a function that makes the model, module:function"

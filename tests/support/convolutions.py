@@ -97,6 +97,11 @@ class Long(Stack):
         super().__init__(LONG)
 
 
+def stack() -> Stack:
+    """What makes the model of a build of the plan that `Stack` has by default."""
+    return Stack()
+
+
 def made(plan: Plan) -> BaseModel:
     """The fitted model of a plan, in eval mode."""
     torch.manual_seed(plan.seed)

@@ -13,7 +13,7 @@ from difflut.export.schedule.forms import Folded, Form, Streaming
 from difflut.export.schedule.pipelining import AUTO, LEVELS
 from difflut.input_format import InputFormat
 
-MODEL = "convolutions:Stack"
+MODEL = "convolutions:stack"
 
 _BORDERS = (Step(2, (3, 3), padding=(1, 1)),)
 # Bytes of a beat and of a pixel: 1 and 2; 4 and 3, the last beat with padding; 2 and 4; 8 and 1, the plan of `Stack()`;

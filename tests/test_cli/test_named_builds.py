@@ -37,7 +37,7 @@ def test_all_commands(
     monkeypatch.chdir(tmp_path)
     conv = "--conv" in FORMS[form]
     fitted(Stack() if conv else Chain()).save_checkpoint(tmp_path / "net.safetensors")
-    name = "convolutions:Stack" if conv else "small_models:Chain"
+    name = "convolutions:stack" if conv else "small_models:Chain"
     status, out, err = run(
         capsys, "export", "net.safetensors", "--model", name, "--name", "net_a", *FORMS[form], "--json"
     )

@@ -156,3 +156,13 @@ def test_files_that_are_no_modules(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=words):
             make_model(f"{path}:Net")
     assert "broken_net" not in sys.modules
+
+
+def test_a_constructor_without_parameters_needs_none_of_the_arguments(file: Path) -> None:
+    path = net(file, (8, 4), LayerConfig(n=3), note=open)
+    with file.open("a", encoding="utf-8") as text:
+        text.write(
+            "\n\nclass Same(Net):\n    def __init__(self):\n        super().__init__((8, 4), LayerConfig(n=3))\n"
+        )
+    del sys.modules[file.stem]
+    assert [layer.out_width for _, layer in load_model(str(path), f"{file}:Same").lut_layers()] == [8, 4]
