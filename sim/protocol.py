@@ -83,7 +83,7 @@ def measured_latency(recording: Recording, interface: RtlInterface) -> int:
     latency = int(delays[0])
     if latency != declared:
         raise ProtocolError(f"{top}: the measured latency is {latency} cycles, the declared one {declared}")
-    if interface.pixels and len(inputs) > 2:  # the first two come without a gap
+    if len(inputs) > 2:  # the first two come without a gap
         interval = int(np.diff(inputs).min())
         if interval != interface.interval_cycles:
             raise ProtocolError(

@@ -132,7 +132,7 @@ def _stimulus(
             interface.latency_cycles,
             bubbles=bubbles,
             seed=seed,
-            stretch=2 * interface.words if interface.pixels else 16,
+            stretch=max(16, 2 * interface.words),
         ),
         garbage=vectors.garbage_words(words, interface.features * interface.width_bits, seed=seed),
         latency_cycles=np.array(interface.latency_cycles, dtype=np.int64),

@@ -182,7 +182,7 @@ def lines(info: BuildInfo, known: Known) -> Iterator[str]:
 
 def _trade_off(info: BuildInfo, pipeline: PipelineInfo) -> Iterator[str]:
     """What other registers would cost and give, and which of it this build is."""
-    of = "the dense part's cycles" if info.pixels else "the core's cycles"
+    of = f"the {info.schedule.pipelined}'s cycles"
     yield f"trade-off by the estimate, of {of}, clock and data flip-flops (--latency, --fmax, --pipeline choose):"
     assert info.timing is not None  # where registers are planned, stages are estimated
     slowest = max(stage.delay_ns for stage in info.timing.stages)

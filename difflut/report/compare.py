@@ -190,9 +190,9 @@ def incomparable(here: Facts, there: Facts) -> tuple[str, ...]:
     """What the two builds have under one name, or one of them alone, without being comparable; in sentences."""
     if bool(here.maps) == bool(there.maps):
         return ()
-    one, two = ("This build", "the other one") if here.maps else ("The other build", "this one")
     entry = (
-        f"{one} takes an image pixel by pixel, {two} whole. Latency counts from the last word of an image on the port."
+        f"This build takes an image {here.info.schedule.entry}, the other one {there.info.schedule.entry}. Latency "
+        "counts from the last word of an image on the port."
     )
     size = (
         "The stream has few copies of each kernel and the other circuit one for every position, so LUTs of kernels "

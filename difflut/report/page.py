@@ -97,8 +97,7 @@ def draw(facts: Facts) -> list[Drawn]:
             drawn.append(Drawn(f"luts_{synthesis.name}".replace("-", "_"), "costs", caption, figure))
     if facts.stages:
         caption = (
-            f"Delay of each pipeline stage{' of the dense part' if facts.maps else ''}, estimated for "
-            f"{facts.family.name}"
+            f"Delay of each pipeline stage of the {facts.info.schedule.pipelined}, estimated for {facts.family.name}"
         )
         drawn.append(Drawn("stages", "speed", caption, figures.stage_delays(facts.stages)))
     return drawn + _measured(facts)
@@ -127,8 +126,7 @@ def _layers(facts: Facts) -> list[Drawn]:
         )
     ]
     if any(item.kept_bits for item in facts.maps):
-        place = "in memory" if facts.info.folded else "in registers until it starts"
-        caption = f"What the dense part reads of the maps, kept {place}"
+        caption = f"What the dense part reads of the maps, kept {facts.info.schedule.kept}"
         drawn.append(Drawn("kept", "layers", caption, figures.kept(facts.maps)))
     return drawn
 
@@ -218,7 +216,7 @@ def _lead(facts: Facts) -> str:
     return (
         f"The LUT network {model.name} of {model.nodes:,} nodes, "
         f"{f'trained on {data}' if data else 'its training data not recorded'}: {shape} {sign} codes of "
-        f"{ports.width_bits} bits in{', pixel by pixel' if facts.maps else ''}, {facts.netlist.head.classes} classes."
+        f"{ports.width_bits} bits, which come in {facts.info.schedule.entry}; {facts.netlist.head.classes} classes."
     )
 
 

@@ -150,6 +150,9 @@ class WholeSamples(Record, frozen=True, tag_field="takes", tag="samples"):
     pixels_per_cycle: ClassVar[int] = 1
     pause_cycles: ClassVar[int] = 0
     program: ClassVar[None] = None
+    pipelined: ClassVar[str] = "core"
+    kept: ClassVar[str] = ""
+    ready_ports: ClassVar[tuple[str, ...]] = ()
     clock_scope: ClassVar[str] = ""
     not_estimated: ClassVar[tuple[str, ...]] = ()
 
@@ -232,7 +235,19 @@ class Pixels(Record, frozen=True, tag_field="takes", tag="pixels"):
     maps: tuple[MapInfo, ...]
     program: ProgramInfo | None = None
 
+    pipelined: ClassVar[str] = "dense part"
+    ready_ports: ClassVar[tuple[str, ...]] = ("in_ready",)
     clock_scope: ClassVar[str] = "of the dense part alone"
+
+    @property
+    def kept(self) -> str:
+        """Where what the body reads of the maps lies, for people."""
+        return "in memory" if self.program else "in registers until it starts"
+
+    @property
+    def hold_cycles(self) -> int:
+        """Least cycles between the last words of two images that a program asks for."""
+        return self.program.hold_cycles if self.program else 0
 
     @property
     def not_estimated(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ def top_ports(info: BuildInfo) -> tuple[Port, ...]:
         CLOCK,
         reset(),
         flag_in("in_valid"),
-        *([flag_out("in_ready")] if info.pixels else []),
+        *map(flag_out, info.schedule.ready_ports),
         vector_in("in_codes", info.input.features * info.input.width_bits),
         flag_out("out_valid"),
         *(vector_out(name, width) for name, width in info.output.ports),

@@ -27,8 +27,10 @@ from difflut.export.passes import pipelines
 from difflut.export.proof.axi import prove_axi
 from difflut.export.proof.convolution import prove_convolution
 from difflut.export.proof.core_ports import core_ports, prove_ports
+from difflut.export.proof.dense import Dense, FoldedDense
 from difflut.export.proof.errors import ProofError
 from difflut.export.proof.expected import absent, core_claims, stream_claims
+from difflut.export.proof.folded import plan_of
 from difflut.export.proof.graph import Graph
 from difflut.export.proof.passes import prove_pass
 from difflut.export.proof.pixel_timing import prove_pixel_timing
@@ -200,11 +202,13 @@ class _Streamed(_Whole):
     def rtl(self, progress: Progress) -> tuple[list[Claim], Counterexample | None, float]:
         build, pixels = self.build, self.pixels
         info, circuit, outputs = build.info, build.circuit, _outputs(build)
-        word, program = pixels.pixels_per_cycle, pixels.program
-        kept = None if program is None else [bank.map for bank in program.banks if bank.map is not None]
+        word, timing = pixels.pixels_per_cycle, self._timing()
         try:
-            outcome = prove_convolution(build.rtl, info.core, circuit, outputs, self._timing(), progress, word, program)
-            claims = [*outcome.claims, *absent(stream_claims(circuit, outputs, word, kept), outcome.claims)]
+            dense = Dense(circuit, outputs)
+            if pixels.program is not None:
+                dense = FoldedDense(circuit, outputs, plan_of(pixels.program, timing.dense_latency, circuit))
+            outcome = prove_convolution(build.rtl, info.core, circuit, outputs, timing, progress, word, dense)
+            claims = [*outcome.claims, *absent([*stream_claims(circuit, word), *dense.expected()], outcome.claims)]
             return claims, outcome.counterexample, 0.0
         except ProofError as error:
             return [Claim("RTL", _SYNCHRONOUS, OPEN, str(error))], None, 0.0
@@ -219,7 +223,7 @@ class _Streamed(_Whole):
             dense_latency=pixels.body_latency_cycles,
             latency=info.latency_cycles,
             interval=info.initiation_interval,
-            hold=pixels.program.hold_cycles if pixels.program else 0,
+            hold=pixels.hold_cycles,
         )
 
 

@@ -8,11 +8,10 @@ and when each of them takes and gives its bits, are difflut.export.proof.stream_
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from difflut.export.builds.info import ProgramInfo
 from difflut.export.circuit.bits import unpack
 from difflut.export.circuit.circuit import Circuit as WindowedCircuit
 from difflut.export.circuit.netlist import InputFormat, Netlist
@@ -20,23 +19,16 @@ from difflut.export.circuit.pixel import pixel_netlist
 from difflut.export.circuit.simulate import simulate
 from difflut.export.proof.circuit import Bit, Circuit, Expansion, Simulation
 from difflut.export.proof.core_ports import core_ports, prove_ports
+from difflut.export.proof.dense import Dense
 from difflut.export.proof.errors import ProofError
-from difflut.export.proof.folded import (
-    FoldedPlan,
-    dense_ports,
-    keeper_ports,
-    memory_timing,
-    plan_of,
-    prove_folded,
-)
 from difflut.export.proof.graph import Graph
 from difflut.export.proof.read_back import read_modules
 from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim, Counterexample
-from difflut.export.proof.rtl import Progress, RtlOutcome, prove_rtl
+from difflut.export.proof.rtl import Progress, RtlOutcome
 from difflut.export.proof.solver import Answer, Solver
 from difflut.export.proof.specification import CODES, Codes, add_netlist, code_rows, codes_of_model
 from difflut.export.proof.stream_map import MapTiming, prove_map
-from difflut.export.proof.stream_top import StreamTiming, prove_control, prove_kept, prove_schedule, prove_wiring
+from difflut.export.proof.stream_top import StreamTiming, prove_control, prove_schedule, prove_wiring
 from difflut.export.schedule.head.outputs import Outputs
 from difflut.export.schedule.stream.words import Words, plan_words
 
@@ -68,7 +60,7 @@ def prove_convolution(
     timing: StreamTiming,
     progress: Progress,
     pixels_per_cycle: int = 1,
-    program: ProgramInfo | None = None,
+    dense: Dense | None = None,
 ) -> RtlOutcome:
     """Prove each part, or find an input of it that refutes it, and that the parts play together.
 
@@ -80,7 +72,7 @@ def prove_convolution(
         timing: when it must take and give what.
         progress: is told how far things are.
         pixels_per_cycle: adjacent pixels that the circuit takes in a cycle.
-        program: of a dense part that is folded into memories.
+        dense: how the dense part is proved; by default one that reads registers.
 
     If a module has other ports than expected, there are no claims but those about ports.
 
@@ -93,13 +85,12 @@ def prove_convolution(
     kernels = len(netlist.layers)
     progress("reading the RTL", 0, 1)
     layers = range(1, kernels + 1)
-    kept, flat = [f"{top}_{kind}{number}" for kind in ("map", "kernel") for number in layers], [f"{top}_dense"]
-    folded = None if program is None else plan_of(program, timing.dense_latency, netlist)
-    if folded is not None:
-        kept, flat = [*kept, *flat, *(f"{top}_dense_keep{place}" for place in folded.maps)], []
-    modules = read_modules(sources, top, kept, flat)
+    dense = dense or Dense(netlist, outputs)
+    kept, flat = dense.modules(top)
+    parts = [f"{top}_{kind}{number}" for kind in ("map", "kernel") for number in layers]
+    modules = read_modules(sources, top, [*parts, *kept], flat)
     words = plan_words(netlist, pixels_per_cycle)
-    claims += _ports(modules, top, netlist, outputs, words, folded)
+    claims += _ports(modules, top, netlist, outputs, words, dense)
     if any(claim.verdict != PROVED for claim in claims):
         return RtlOutcome(claims, None)  # all else relies on them
     circuit = modules[top]
@@ -116,19 +107,12 @@ def prove_convolution(
         claim, example = prove_part(part)
         claims.append(claim)
         examples.append(example)
-    wiring = prove_wiring(circuit, netlist, timing, () if folded is None else folded.maps)
-    claims += [wiring, prove_control(circuit, words[0], timing)]
-    if folded is not None:
-        claims.append(prove_schedule(netlist, words, timings, timing, memory_timing(folded, netlist)))
-        if wiring.verdict == PROVED:  # the program is read by it
-            claims += prove_folded(modules, top, netlist, outputs, folded)
-        return RtlOutcome(claims, next((example for example in examples if example is not None), None))
-    claims += [prove_kept(circuit, netlist, place, words[place]) for place in netlist.collected]
-    claims.append(prove_schedule(netlist, words, timings, timing))
-    outcome = prove_rtl(modules[f"{top}_dense"], netlist.body, timing.dense_latency, progress)
-    claims += [replace(claim, subject=f"dense part, {claim.subject}") for claim in outcome.claims]
-    if outcome.counterexample is not None:
-        examples.append(replace(outcome.counterexample, claim="dense part", part="dense part"))
+    wiring = prove_wiring(circuit, netlist, timing, dense.maps, dense.start)
+    claims += [wiring, prove_control(circuit, words[0], timing), *dense.kept(circuit, words)]
+    claims.append(prove_schedule(netlist, words, timings, timing, dense.memory))
+    own, example = dense.prove(modules, top, wiring, timing, progress)
+    claims += own
+    examples.append(example)
     return RtlOutcome(claims, next((example for example in examples if example is not None), None))
 
 
@@ -138,22 +122,16 @@ def _ports(
     netlist: WindowedCircuit,
     outputs: Outputs,
     words: Sequence[Words],
-    folded: FoldedPlan | None,
+    dense: Dense,
 ) -> list[Claim]:
     """A claim for the ports of each module."""
     head = netlist.body.head
     codes = words[0].pixels * netlist.size.channels * netlist.input.width_bits
     bits = [words[place].pixels * size.channels for place, size in enumerate(netlist.maps)]
-    given, results = core_ports(len(netlist.body_bits), outputs, head)
-    given = given if folded is None else dense_ports(folded)
     claims = [
         prove_ports("ports", modules.get(top), *core_ports(codes, outputs, head, ready=True)),
-        prove_ports("dense part, ports", modules.get(f"{top}_dense"), given, results),
+        *dense.ports(modules, top),
     ]
-    if folded is not None:
-        for place in folded.maps:
-            keeper, ends = modules.get(f"{top}_dense_keep{place}"), keeper_ports(folded, place, netlist)
-            claims.append(prove_ports(f"kept bits of map {place}, ports", keeper, *ends))
     for number, layer in enumerate(netlist.layers, 1):
         inputs = {"clk": 1, "rst": 1, "in_valid": 1, "in_bits": bits[layer.source]}
         given = {"out_valid": 1, "out_bits": bits[number]}

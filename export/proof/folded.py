@@ -78,8 +78,8 @@ def plan_of(program: ProgramInfo, latency: int, netlist: WindowedCircuit) -> Fol
         if bank.map is None:
             banks.append(Bank("_results", bank.width_bits, bank.words, halves=1))
             continue
-        pixels = netlist.maps[bank.map].pixels if bank.map < len(netlist.maps) else 0
-        if not pixels or bank.words % (2 * pixels):
+        places = netlist.maps[bank.map].pixels if bank.map < len(netlist.maps) else 0
+        if not places or bank.words % (2 * places):
             raise ProofError(f"build.json has a bank of {bank.words} words for map {bank.map}; expected two images")
         banks.append(Bank(str(bank.map), bank.width_bits, bank.words // 2, halves=2))
         maps.append(bank.map)

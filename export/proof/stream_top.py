@@ -71,24 +71,26 @@ def map_bits(circuit: Circuit, place: int) -> tuple[list[Bit], list[Bit]]:
     return (instance.outputs.get("out_bits", []), instance.outputs.get("out_valid", [])) if instance else ([], [])
 
 
-def prove_wiring(circuit: Circuit, netlist: WindowedCircuit, timing: StreamTiming, folded: Sequence[int] = ()) -> Claim:
-    """The modules inside of the top, and what is at each of their ports, bit by bit; `folded` are the maps that are
-    written into the memories of a folded dense part.
+def prove_wiring(
+    circuit: Circuit, netlist: WindowedCircuit, timing: StreamTiming, maps: Sequence[int] = (), start: str = "in_valid"
+) -> Claim:
+    """The modules inside of the top, and what is at each of their ports, bit by bit; `maps` are those that are
+    written into memories of the dense part, `start` is its port that says that all bits are there.
     """
     statement = (
         "it contains a module for each layer and the dense part, all with its clock and reset; each layer is given "
         "the bits of its source and their valid, and the outputs are those of the dense part"
     )
-    wrong = list(_wrong_wires(circuit, netlist, timing, folded))
+    wrong = list(_wrong_wires(circuit, netlist, timing, maps, start))
     verdict, detail = (OPEN, "; ".join(wrong[:3])) if wrong else (PROVED, "by the wires")
     return Claim("wiring", statement, verdict, detail)
 
 
 def _wrong_wires(
-    circuit: Circuit, netlist: WindowedCircuit, timing: StreamTiming, folded: Sequence[int]
+    circuit: Circuit, netlist: WindowedCircuit, timing: StreamTiming, maps: Sequence[int], start: str
 ) -> Iterator[str]:
     modules = {f"map{number}": f"{circuit.top}_map{number}" for number in range(1, len(netlist.layers) + 1)}
-    modules |= {f"keep{place}": f"{circuit.top}_dense_keep{place}" for place in folded}
+    modules |= {f"keep{place}": f"{circuit.top}_dense_keep{place}" for place in maps}
     modules["dense"] = f"{circuit.top}_dense"
     for name in sorted(modules.keys() ^ circuit.instances.keys()):
         yield f"{name} is missing" if name in modules else f"there is a module {name} too"
@@ -98,7 +100,6 @@ def _wrong_wires(
         if instance.module != modules[name]:
             yield f"{name} is a {instance.module}"
         wanted = dict(common)
-        start = circuit.names.get("finished", [])[timing.collect - 1 : timing.collect]
         if name.startswith("map"):
             wanted["in_bits"], wanted["in_valid"] = map_bits(circuit, netlist.layers[int(name[3:]) - 1].source)
         elif name.startswith("keep"):
@@ -106,8 +107,8 @@ def _wrong_wires(
             if not {*instance.inputs.get("in_bits", [])} <= {*bits, "0"}:
                 yield f"{name}.in_bits are no bits of the map"
         else:
-            wanted["in_start" if folded else "in_valid"] = start
-            for place in folded:
+            wanted[start] = circuit.names.get("finished", [])[timing.collect - 1 : timing.collect]
+            for place in maps:
                 keeper = circuit.instances.get(f"keep{place}")
                 for what in ("write", "address", "word"):
                     wanted[f"in_{what}{place}"] = keeper.outputs.get(f"out_{what}", []) if keeper else []

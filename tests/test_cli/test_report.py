@@ -142,7 +142,7 @@ def test_a_streaming_build_against_the_unrolled_one(tmp_path: Path, capsys: pyte
         f"window registers, before synthesis drops unread ones {form.window_bits} bits",
         f"registers for what the dense part reads {form.collected_bits} bits",
         f"from the edge that takes the last pixel to the result {stream.latency_cycles} cycles",
-        "This build takes an image pixel by pixel, the other one whole.",
+        "This build takes an image a pixel at a time, the other one whole.",
         "form streaming unrolled",
         "samples enter a pixel at a time whole",
         f"initiation interval {interval} cycles 1 cycle +{interval - 1} cycles",
@@ -153,7 +153,7 @@ def test_a_streaming_build_against_the_unrolled_one(tmp_path: Path, capsys: pyte
     status, _, err = run(capsys, "report", tmp_path / "whole", "--against", tmp_path / "stream")
     assert (status, err) == (0, "")
     shown = words((tmp_path / "whole" / "work" / "report.html").read_text(encoding="utf-8"))
-    assert "The other build takes an image pixel by pixel, this one whole." in shown
+    assert "This build takes an image whole, the other one a pixel at a time." in shown
     assert "How an image flows through it" not in shown
 
 

@@ -88,3 +88,70 @@ def test_there_is_no_circle() -> None:
         for name in leaves:
             del graph[name]
     assert not graph, "modules that import each other, or are imported by such: " + ", ".join(sorted(graph))
+
+
+# What tells the forms of a circuit apart, as attributes, local names and classes. Rooms that define it may ask.
+FORM_ATTRIBUTES = {"layers", "maps", "pixels", "folded", "program", "image", "windowed"}
+FORM_NAMES = {"pixels", "folded"}
+FORM_CLASSES = {"Streamed", "FoldedStream", "Pixels", "WholeSamples", "PixelFraming", "Streaming", "Folded"}
+FORM_ROOMS = ("export/circuit", "export/frontend", "export/schedule", "difflut/layers")
+FORM_FILES = ("export/builds/info.py",)
+
+
+def asks_form(test: ast.expr) -> bool:
+    """Whether a condition is what form a circuit has."""
+    if isinstance(test, ast.NamedExpr):
+        return asks_form(test.value)
+    if isinstance(test, ast.UnaryOp):
+        return asks_form(test.operand)
+    if isinstance(test, ast.BoolOp):
+        return any(map(asks_form, test.values))
+    if isinstance(test, ast.Compare):
+        return asks_form(test.left) and any(
+            isinstance(side, ast.Constant) and side.value is None for side in test.comparators
+        )
+    if isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id == "isinstance":
+        return any(isinstance(node, ast.Name) and node.id in FORM_CLASSES for node in ast.walk(test.args[1]))
+    if isinstance(test, ast.Attribute):
+        return test.attr in FORM_ATTRIBUTES
+    return isinstance(test, ast.Name) and test.id in FORM_NAMES
+
+
+def form_questions(text: str) -> list[int]:
+    """The lines that branch on the form of a circuit."""
+    found: list[ast.expr] = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.If | ast.IfExp | ast.While):
+            found.append(node.test)
+        elif isinstance(node, ast.comprehension):
+            found += node.ifs
+    return [test.lineno for test in found if asks_form(test)]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("if info.pixels:\n    pass", 1),
+        ("x = 1 if build.info.pixels is None else 2", 1),
+        ("while not circuit.layers and y:\n    pass", 1),
+        ("z = [x for x in y if isinstance(x, (int, Streamed))]", 1),
+        ("if (program := pixels.program) is not None:\n    pass", 1),
+        ("if len(facts.pixels_read) > 2 or isinstance(x, int):\n    pass", 0),
+        ("layers = circuit.layers", 0),
+    ],
+)
+def test_form_questions_are_found(text: str, count: int) -> None:
+    assert len(form_questions(text)) == count
+
+
+def test_few_places_ask_what_form_a_circuit_has() -> None:
+    """A form is an object that answers. Conditions of templates are not counted."""
+    asked = {}
+    for top in ("difflut", "export", "sim"):
+        for path in sorted((ROOT / top).rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            if path.is_symlink() or name.startswith(FORM_ROOMS) or name in FORM_FILES:
+                continue
+            if lines := form_questions(path.read_text(encoding="utf-8")):
+                asked[name] = lines
+    assert sum(map(len, asked.values())) <= 12, asked
