@@ -85,60 +85,23 @@ def make_stimulus(codes: npt.NDArray[Any], framing: Framing, *, bubbles: bool, s
     """Frames for codes (N, features), a reset before them, stalls and misaligned frames between them."""
     random = np.random.default_rng(seed)
     layout = framing.codes
-    beats, octets = layout.beats, layout.width_bits // 8
     frames = layout.pack(codes)
-    padding = beats * octets - layout.frame_bytes
+    padding = layout.beats * (layout.width_bits // 8) - layout.frame_bytes
     if padding:  # must be ignored
         frames.reshape(len(frames), -1)[:, layout.frame_bytes :] = random.integers(0, 256, (len(frames), padding))
-
-    parts: list[ByteArray] = []
-    lasts: list[npt.NDArray[np.bool_]] = []
-    samples: list[CycleArray] = []
-
-    def add(data: ByteArray, ends: bool, sample: int = NOT_A_SAMPLE) -> None:
-        last = np.zeros(len(data), np.bool_)
-        last[-1] = ends
-        numbers = np.full(len(data), NOT_A_SAMPLE, np.int64)
-        numbers[-1] = sample
-        parts.append(data)
-        lasts.append(last)
-        samples.append(numbers)
-
-    def garbage(count: int) -> ByteArray:
-        return random.integers(0, 256, (count, octets), dtype=np.uint8)
-
+    sent = _Sent(random, layout.width_bits // 8)
     # Before the reset: whole frames, whose results nobody takes, and the beginning of one.
     for _ in range(2):
-        add(garbage(beats), ends=True)
-    if beats > 1:
-        add(garbage(beats // 2), ends=False)
-    reset_before = sum(map(len, parts))
-    short = long = 0
-    misaligned = set(random.choice(len(frames), min(len(frames), 4 + len(frames) // 50), replace=False).tolist())
-    for sample, frame in enumerate(frames):
-        if bubbles and sample > 0 and (sample in misaligned or sample == 1):
-            if beats > 1 and random.random() < 0.5:
-                add(garbage(int(random.integers(1, beats))), ends=True)
-                short += 1
-            else:
-                add(garbage(beats + int(random.integers(1, 4))), ends=True)
-                long += 1
-        add(frame, ends=True, sample=sample)
-    data, last = np.concatenate(parts), np.concatenate(lasts)
-    alone = reset_before + beats  # the first sample runs alone, before this beat
-    stalls = np.zeros(len(data), np.int64)
-    ready = np.ones(READY_PATTERN, np.bool_)
+        sent.add(sent.garbage(layout.beats))
+    if layout.beats > 1:
+        sent.add(sent.garbage(layout.beats // 2), ends=False)
+    reset_before = sum(map(len, sent.parts))
+    sent.add_frames(frames, bubbles)
+    data, last = np.concatenate(sent.parts), np.concatenate(sent.lasts)
+    alone = reset_before + layout.beats  # the first sample runs alone, before this beat
+    stalls, ready = np.zeros(len(data), np.int64), np.ones(READY_PATTERN, np.bool_)
     if bubbles:
-        # Stretches of beats without stalls and with; of the receiver's stalls some are longer than the core's latency.
-        stretch = np.arange(len(data)) // 61 % 3 == 2
-        stalls[stretch] = random.choice([0, 1, 2, 7], size=int(stretch.sum()), p=[0.7, 0.2, 0.05, 0.05])
-        ready = random.random(READY_PATTERN) < np.where(np.arange(READY_PATTERN) // 97 % 3 == 0, 0.3, 0.9)
-        start = (
-            int(random.integers(0, READY_PATTERN - 3 * framing.latency_cycles - 1))
-            if framing.latency_cycles < 1000
-            else 0
-        )
-        ready[start : start + 3 * framing.latency_cycles] = False
+        stalls, ready = _stalls(random, len(data), framing.latency_cycles)
     stalls[:alone] = 0
     settle = framing.latency_cycles + 16
     patience = 8 * settle + 4 * READY_PATTERN + 2 * framing.cycles_per_frame
@@ -148,14 +111,67 @@ def make_stimulus(codes: npt.NDArray[Any], framing: Framing, *, bubbles: bool, s
         beats=data,
         last=last,
         stalls=stalls,
-        samples=np.concatenate(samples),
+        samples=np.concatenate(sent.samples),
         reset_before=np.array(reset_before, np.int64),
         ready=ready,
         ready_from=np.array(alone, np.int64),
-        short_frames=np.array(short, np.int64),
-        long_frames=np.array(long, np.int64),
+        short_frames=np.array(sent.short, np.int64),
+        long_frames=np.array(sent.long, np.int64),
         quiet_cycles=np.array(settle, np.int64),
         patience=np.array(patience, np.int64),
         limit=np.array(patience + 8 * needed, np.int64),
         register_addresses=np.zeros(0, np.int64),
     )
+
+
+class _Sent:
+    """What goes in, frame by frame: beats, TLAST, and of which sample a beat is the last."""
+
+    def __init__(self, random: np.random.Generator, octets: int) -> None:
+        self.random, self.octets = random, octets
+        self.parts: list[ByteArray] = []
+        self.lasts: list[npt.NDArray[np.bool_]] = []
+        self.samples: list[CycleArray] = []
+        self.short = self.long = 0
+
+    def garbage(self, count: int) -> ByteArray:
+        """Random beats."""
+        return self.random.integers(0, 256, (count, self.octets), dtype=np.uint8)
+
+    def add(self, data: ByteArray, *, ends: bool = True, sample: int = NOT_A_SAMPLE) -> None:
+        """Add beats, the last with TLAST unless they are the beginning of a frame."""
+        last = np.zeros(len(data), np.bool_)
+        last[-1] = ends
+        numbers = np.full(len(data), NOT_A_SAMPLE, np.int64)
+        numbers[-1] = sample
+        self.parts.append(data)
+        self.lasts.append(last)
+        self.samples.append(numbers)
+
+    def add_frames(self, frames: ByteArray, misaligned: bool) -> None:
+        """Add the frames of all samples; if asked for, with some between them that are too short or too long."""
+        random, beats = self.random, frames.shape[1]
+        chosen = set(random.choice(len(frames), min(len(frames), 4 + len(frames) // 50), replace=False).tolist())
+        for sample, frame in enumerate(frames):
+            if misaligned and sample > 0 and (sample in chosen or sample == 1):
+                if beats > 1 and random.random() < 0.5:
+                    self.add(self.garbage(int(random.integers(1, beats))))
+                    self.short += 1
+                else:
+                    self.add(self.garbage(beats + int(random.integers(1, 4))))
+                    self.long += 1
+            self.add(frame, sample=sample)
+
+
+def _stalls(random: np.random.Generator, beats: int, latency_cycles: int) -> tuple[CycleArray, npt.NDArray[np.bool_]]:
+    """Cycles without a beat before each one, and TREADY of the receiver: stretches without stalls and with, of which
+    some of the receiver's are longer than the core's latency.
+    """
+    stalls = np.zeros(beats, np.int64)
+    stretch = np.arange(beats) // 61 % 3 == 2
+    stalls[stretch] = random.choice([0, 1, 2, 7], size=int(stretch.sum()), p=[0.7, 0.2, 0.05, 0.05])
+    ready = random.random(READY_PATTERN) < np.where(np.arange(READY_PATTERN) // 97 % 3 == 0, 0.3, 0.9)
+    longest = 3 * latency_cycles
+    start = int(random.integers(0, READY_PATTERN - longest - 1)) if latency_cycles < 1000 else 0
+    ready[start : start + longest] = False
+    return stalls, ready
