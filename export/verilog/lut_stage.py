@@ -42,23 +42,31 @@ def lut_stage(
         names_of = Scope(netlist, scope)
         paired = pairs(netlist, luts[start:end], partner, number, names_of)
         lookups = rows.lookups(netlist, luts[start:end], first + start, names_of)
-        vector = Vector(f"{prefix}level{number}", bits.nets[start:end], bits.rank)
-        scope.append(vector)
-        levels.append(
-            {
-                "name": vector.name,
-                "range": names.vector(vector.width_bits),
-                "words": rows.words([paired.bits.get(position, lookup) for position, lookup in enumerate(lookups)]),
-                "pairs": paired,
-            }
-        )
+        words = rows.words([paired.bits.get(position, lookup) for position, lookup in enumerate(lookups)])
+        # One wire a word: an event-driven simulator passes on the whole of a wire whenever one of its bits changes.
+        parts = [
+            Vector(f"{prefix}level{number}_{place}", bits.nets[low : min(low + rows.WORD_BITS, end)], bits.rank)
+            for place, low in enumerate(range(start, end, rows.WORD_BITS))
+        ]
+        scope += parts
+        wires_of = [
+            {"name": part.name, "range": names.vector(part.width_bits), "part": word.part, "bits": word.bits}
+            for part, word in zip(parts, words, strict=True)
+        ]
+        levels.append({"words": wires_of, "pairs": paired})
     single = partner[luts] < 0
     return {
         "tables": rows.table_constants(netlist, luts, single, first),
         "paired": not single.all(),
         "levels": levels,
-        "joined": names.concatenation([level["name"] for level in reversed(levels)]),
+        "joined": _joined([word["name"] for level in levels for word in level["words"]]),
     }
+
+
+def _joined(wires_of: list[str]) -> str:
+    """The concatenation of wires, the lowest first, on as many lines as it needs."""
+    lines = [", ".join(reversed(wires_of[low : low + 8])) for low in range(0, len(wires_of), 8)]
+    return wires_of[0] if len(wires_of) == 1 else "{\n      " + ",\n      ".join(reversed(lines)) + "\n  }"
 
 
 def delays(netlist: Netlist, wires: Wires) -> list[dict[str, Any]]:
