@@ -165,7 +165,7 @@ def test_every_text_of_build_json_is_checked(kind: str) -> None:
 VALUES = {
     *(("model", "name"), ("model", "class"), ("parts", 0, "name"), ("passes", 0, "name"), ("passes", 0, "part")),
     *(("pipeline", "spec"), ("input", "meaning"), ("axi_stream", "framing"), ("timing", "estimate")),
-    ("timing", "critical_path", "path", 0),
+    *(("timing", "critical_path", "path", 0), ("timing", "wrapper", 0, "path", 0)),
 }
 
 

@@ -277,7 +277,7 @@ def test_a_build_directory_of_any_name(
     shown = subprocess.run(
         ["sh", "-c", f"printf '%s\\n' {line.removeprefix('next: ')}"], capture_output=True, text=True, check=True
     )
-    assert shown.stdout == f"difflut\nverify\n{folder}\n"
+    assert shown.stdout == f"difflut\nverify\n{folder}\n--model\nsmall_models:Chain\n"
     status, out, err = run(capsys, "verify", folder, "--random-only", "--simulator", "icarus", *options)
     assert status == 0, err
     status, out, err = run(capsys, "synth", folder, "--flow", "vivado", "--no-run")
