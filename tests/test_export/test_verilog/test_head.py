@@ -140,7 +140,8 @@ def test_models_of_the_primitives_agree_with_those_of_yosys(tmp_path: Path) -> N
         commands += ["design -reset", "read_verilog +/xilinx/cells_sim.v", parameters, f"hierarchy -top {cell}",
                      "proc", "flatten", "opt_clean", f"rename {cell} theirs", "design -stash theirs",
                      "read_verilog -nosynthesis ours.v", parameters, f"hierarchy -top {cell}",
-                     "proc", "flatten", "opt_clean", f"rename {cell} ours", "design -copy-from theirs -as theirs theirs",
+                     "proc", "flatten", "opt_clean", f"rename {cell} ours",
+                     "design -copy-from theirs -as theirs theirs",
                      "miter -equiv -flatten -make_assert ours theirs miter", "hierarchy -top miter",
                      "sat -verify -prove-asserts miter"]  # fmt: skip
     run_yosys([command for command in commands if command], tmp_path)
