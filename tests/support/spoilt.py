@@ -410,7 +410,7 @@ def stored(step: int) -> Iterator[Case]:
     verification |= {"simulator": "icarus", "latency_cycles": 3, "waves": None, "steps": [ran], "compared": "score"}
     verification |= {"outputs_sha256": None, "pytorch_accuracy": {"RTL": None}, "ok": True}
     claims = [{"subject": "s", "statement": "s", "verdict": "proved", "detail": "d"}]
-    proof = {"build": "chain", "digest": digest, "date": "2026-01-01", "ok": True, "claims": claims, "not_covered": []}
+    proof = {"build": "chain", "digest": digest, "date": "2026-01-01", "ok": True, "claims": claims}
     for name, content in (("verify-icarus", verification), ("proof", proof)):
         for label, make in islice(json_mutants(content), 0, None, step):
 
