@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 from difflut._version import __version__
 
 if TYPE_CHECKING:
+    from difflut.door import export_model, prove, report, synthesise, verify
     from difflut.encoders import DistributiveThermometer, GaussianThermometer, Thermometer
-    from difflut.export.builds.make import export_model, make_build
+    from difflut.export.builds.make import make_build
+    from difflut.export.frontend.trace import trace
     from difflut.heads import GroupSum
     from difflut.input_format import InputFormat
     from difflut.layers import ConvLUTLayer, LayerConfig, LUTLayer, OrPool
     from difflut.models import BaseModel, get_model, list_models, load_model
+    from difflut.stored_build import StoredBuild
 
 __all__ = [
     "BaseModel",
@@ -25,6 +28,7 @@ __all__ = [
     "LUTLayer",
     "LayerConfig",
     "OrPool",
+    "StoredBuild",
     "Thermometer",
     "__version__",
     "export_model",
@@ -32,21 +36,31 @@ __all__ = [
     "list_models",
     "load_model",
     "make_build",
+    "prove",
+    "report",
+    "synthesise",
+    "trace",
+    "verify",
 ]
 
 _MODULES = {
     "difflut.encoders": ("DistributiveThermometer", "GaussianThermometer", "Thermometer"),
-    "difflut.export.builds.make": ("export_model", "make_build"),
+    "difflut.door": ("export_model", "prove", "synthesise", "verify"),
+    "difflut.export.builds.make": ("make_build",),
+    "difflut.export.frontend.trace": ("trace",),
     "difflut.heads": ("GroupSum",),
     "difflut.input_format": ("InputFormat",),
     "difflut.layers": ("ConvLUTLayer", "LUTLayer", "LayerConfig", "OrPool"),
     "difflut.models": ("BaseModel", "get_model", "list_models", "load_model"),
+    "difflut.stored_build": ("StoredBuild",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     # Deferred, because the export side imports this package and must not import torch.
+    if name == "report":  # the package, which can be called
+        return import_module("difflut.report")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'difflut' has no attribute {name!r}")

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from difflut.codes import LEAST_DIVISOR, MOST, CodeRange, nearest_codes
 from difflut.errors import ConfigError, DataError
+from difflut.shown import Brief
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,8 +22,8 @@ PerFeature = float | tuple[float, ...]
 MOST_BITS = 16
 
 
-@dataclass(frozen=True)
-class InputFormat(CodeRange):
+@dataclass(frozen=True, repr=False)
+class InputFormat(Brief, CodeRange):
     """Integer codes of `width_bits` bits; code c stands for the number offset + c / divisor, computed in float32.
 
     The default is an 8-bit pixel: x = code / 255. `divisor = 2**k` gives a fixed-point format with k fraction bits.

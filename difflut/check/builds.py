@@ -15,35 +15,39 @@ from difflut.export.builds.store import MODEL_FILE, Build
 from difflut.export.errors import BundleError
 from difflut.models import load_model, zoo
 from difflut.models.base_model import BaseModel
+from difflut.shown import Brief
 from difflut.sim import AxiInterface, RtlInterface
 
 
-@dataclass(frozen=True, eq=False)
-class OpenedBuild:
+@dataclass(frozen=True, eq=False, repr=False)
+class OpenedBuild(Brief):
     """A build that was read, and the PyTorch model that it was made from."""
 
     build: Build
     model: BaseModel
 
 
-def open_build(directory: Path, model_class: str | None = None) -> OpenedBuild:
+def open_build(directory: Path, model: BaseModel | str | None = None) -> OpenedBuild:
     """Read a build and load its model.
 
     Args:
         directory: a build directory.
-        model_class: `module:Class` of the model if it is not in the zoo.
+        model: what makes the model if it is not in the zoo: `module:Class`, or a model, which stays as it is: one of
+            the same constructor call is loaded from the build.
 
     Raises:
         BundleError: if the directory is not a build, or its model is not in the zoo and no class is given.
     """
     build = store.read(directory)
     name, recorded = build.info.model.name, build.info.model.class_name
-    if model_class is None and name not in zoo():
+    if isinstance(model, BaseModel):
+        return OpenedBuild(build, model.made_again().load_checkpoint(Path(directory) / MODEL_FILE))
+    if model is None and name not in zoo():
         raise BundleError(
             f"{directory}: its model {name!r} is not in the zoo; name its class with --model module:Class (it was "
             f"exported as {recorded})"
         )
-    return OpenedBuild(build, load_model(str(Path(directory) / MODEL_FILE), model_class))
+    return OpenedBuild(build, load_model(str(Path(directory) / MODEL_FILE), model))
 
 
 def axi_interface(build: Build) -> AxiInterface:

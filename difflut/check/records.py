@@ -23,6 +23,7 @@ from difflut.export.builds import store
 from difflut.export.builds.stored import VERIFICATION, read_object
 from difflut.files import WriteError, write_atomically
 from difflut.locks import locked
+from difflut.shown import Brief
 
 REPORT_FILE = "report.json"
 OUTPUTS_FILE = "outputs.npz"
@@ -33,8 +34,8 @@ _ARRAYS = ("scores", "classes", "top", "labels")
 IntArray = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class RtlOutputs:
+@dataclass(frozen=True, eq=False, repr=False)
+class RtlOutputs(Brief):
     """What the RTL returned: the labelled samples first, then those of random codes.
 
     Attributes:
@@ -60,8 +61,8 @@ class RtlOutputs:
         return best
 
 
-@dataclass(frozen=True, eq=False)
-class Record:
+@dataclass(frozen=True, eq=False, repr=False)
+class Record(Brief):
     """One kept verification.
 
     Attributes:

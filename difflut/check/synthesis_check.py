@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from difflut.export.flows import netlist, yosys
 from difflut.export.flows.reports import REPORT, save_report
 from difflut.locks import locked
 from difflut.models.base_model import BaseModel
+from difflut.shown import Shown
 from difflut.sim import RtlResult, compare, mismatching, run_rtl
 from difflut.training import predict_scores
 
@@ -34,8 +36,8 @@ from difflut.training import predict_scores
 PROVED_LUTS = 500
 
 
-@dataclass(frozen=True)
-class NetlistCheck:
+@dataclass(frozen=True, repr=False)
+class NetlistCheck(Shown):
     """The outcome of `check_netlist`.
 
     Attributes:
@@ -66,6 +68,17 @@ class NetlistCheck:
     def to_json(self) -> dict[str, Any]:
         """The fields as a JSON object, `ok` added."""
         return {**asdict(self), "ok": self.ok}
+
+    def lines(self) -> Iterator[str]:
+        """The simulation and the proof."""
+        agreed = "agrees with PyTorch"
+        if not self.ok:
+            agreed = f"{self.mismatches} differ from PyTorch: {self.first_mismatch}"
+        yield (
+            f"  netlist in {self.simulator}, {self.images} images and {self.random} random inputs: {agreed}; "
+            f"latency {self.latency_cycles} cycles"
+        )
+        yield f"  netlist against RTL, all inputs: {self.proof}"
 
 
 @store.uses_build

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.simulate import simulate, simulate_nets
 from difflut.models.base_model import BaseModel
+from difflut.shown import Shown, percent
 from difflut.sim import (
     Comparison,
     ProtocolError,
@@ -67,8 +68,8 @@ class Step:
     first_mismatch: str = ""
 
 
-@dataclass(frozen=True)
-class VerificationReport:
+@dataclass(frozen=True, repr=False)
+class VerificationReport(Shown):
     """The outcome of `verify`.
 
     Attributes:
@@ -105,6 +106,30 @@ class VerificationReport:
     def to_json(self) -> dict[str, Any]:
         """The fields as a JSON object."""
         return asdict(self)
+
+    def lines(self) -> Iterator[str]:
+        """The comparisons, the simulator's figures and the conclusion."""
+        yield f"{self.build}: compared with PyTorch, {self.data}, every {self.compared}"
+        yield f"  {'':<10}{'images':>8}{'random':>8}{'mismatches':>12}{'accuracy':>11}{'PyTorch':>11}"
+        for step in self.steps:
+            yield (
+                f"  {step.name:<10}{step.images:>8}{step.random:>8}{step.mismatches:>12}{percent(step.accuracy):>11}"
+                f"{percent(self.pytorch_accuracy[step.name]):>11}"
+            )
+        if self.simulator == NO_SIMULATOR:
+            yield "  the RTL was not run; give --simulator verilator or icarus for that"
+        elif self.latency_cycles is not None:
+            yield (
+                f"  {self.simulator}: built in {self.build_seconds:.1f} s, ran in {self.run_seconds:.1f} s; "
+                f"measured latency {self.latency_cycles} cycles"
+            )
+        if self.waves:
+            yield f"  waves: {self.waves}; open them with gtkwave or surfer"
+        for step in self.steps:
+            if step.first_mismatch:
+                yield f"  {step.name}: first mismatch: {step.first_mismatch}"
+        agreed = "agrees bit for bit" if self.latency_cycles is not None else "the netlist agrees bit for bit"
+        yield agreed if self.ok else "DIFFERS from PyTorch"
 
 
 @store.uses_build

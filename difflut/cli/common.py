@@ -14,6 +14,7 @@ import click
 
 from difflut.errors import ConfigError
 from difflut.quoting import json_text
+from difflut.shown import percent
 
 if TYPE_CHECKING:
     from difflut.data import Split
@@ -50,33 +51,11 @@ def print_json(value: Any) -> None:
     click.echo(json_text(value))
 
 
-def percent(fraction: float | None) -> str:
-    """An accuracy for people: 98.40 %, or a dash where there are no labels."""
-    return "-" if fraction is None else f"{100 * fraction:.2f} %"
-
-
 def rounding_words(rounded: float, unrounded: float | None) -> str | None:
     """What rounding numbers to input codes does to an accuracy; None where it does nothing."""
     if unrounded is None or unrounded == rounded:
         return None
     return f"{percent(unrounded)} on the numbers before they are rounded to the input codes that hardware gets"
-
-
-def check_output(option: str, path: Path | None) -> None:
-    """Refuse a file or folder inside a build: a build with an added file counts as edited.
-
-    Raises:
-        ConfigError: if `path`, the value of `option`, lies in a build directory, and not in its work folder.
-    """
-    from difflut.export.builds.store import WORK_FOLDER, is_build
-
-    place = path.absolute() if path is not None else Path("/")
-    for folder in place.parents:
-        if is_build(folder) and place.relative_to(folder).parts[0] != WORK_FOLDER:
-            raise ConfigError(
-                f"{option} {path}: lies in the build {folder}, which would count as edited; choose a place in its "
-                f"{WORK_FOLDER}/ or outside"
-            )
 
 
 def data_options(required: bool, data_help: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -12,10 +12,10 @@ from difflut.cli.common import (
     json_option,
     labelled_test_samples,
     model_option,
-    percent,
     print_json,
     rounding_words,
 )
+from difflut.shown import percent
 
 
 @click.command(

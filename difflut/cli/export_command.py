@@ -5,19 +5,13 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from difflut.cli.common import FROM_0, POSITIVE, json_option, model_option, print_json
 from difflut.export.families.generic import GENERIC
 from difflut.export.families.registry import FAMILIES
-
-if TYPE_CHECKING:
-    from difflut.export.builds.info import BuildInfo, PipelineInfo, Pixels
-    from difflut.report.evidence import Known
 
 
 @click.command(
@@ -110,108 +104,37 @@ def command(
     NAME is a zoo model, CKPT a checkpoint written by `difflut train`.
     """
     from difflut.cli import prove_command
-    from difflut.export.builds import store
-    from difflut.export.builds.make import make_build
+    from difflut.door import export_model
     from difflut.export.interfaces.framing import Stream
     from difflut.export.schedule.forms import parse_form
     from difflut.export.schedule.pipelining import AUTO, Pipeline
     from difflut.models import load_model
-    from difflut.report.evidence import Known
-    from difflut.report.synthesis import syntheses
 
     asked = Pipeline(pipeline or AUTO, fmax, latency)
     given = {"width_bits": stream_width, "output": stream_output}
     given = {name: value for name, value in given.items() if value is not None}
-    stream = Stream(**given) if given else None  # type: ignore[arg-type]
-    form = parse_form(conv)
-    model = load_model(source, model_class)
-    directory = out or store.default_directory(model.name if name is None else name)
-    made = make_build(
-        model,
+    made = export_model(
+        load_model(source, model_class),
+        out,
         target=target,
         interface=interface,
-        stream=stream,
+        stream=Stream(**given) if given else None,  # type: ignore[arg-type]
         fpga=fpga,
         outputs=outputs,
         pipeline=asked,
-        form=form,
+        form=parse_form(conv),
         name=name,
     )
-    store.write(made, directory)
-    proof = prove_command.run(directory) if prove_it else None
+    proof = prove_command.run(made.directory) if prove_it else None
     if as_json:
-        result = {"directory": str(directory), **json.loads(made.manifest_bytes), "digest": made.digest}
+        result = {"directory": str(made), **json.loads(made.build.manifest_bytes), "digest": made.digest}
         print_json(result if proof is None else {**result, "proof": proof.to_json()})
         sys.exit(0 if proof is None or proof.ok else 1)
-    click.echo(f"{model.name} -> {directory}")
-    fresh = [found for found in syntheses(directory) if found.digest == made.digest]
-    for line in lines(made.info, Known.of(made.info, fresh)):
-        click.echo(f"  {line}")
+    click.echo(made.text)
     if proof is not None:
-        prove_command.show(proof, directory)
+        click.echo(proof.text)
         if not proof.ok:
-            click.echo(f"the build stays in {directory}, but it is not proved to compute what the model does", err=True)
+            click.echo(f"the build stays in {made}, but it is not proved to compute what the model does", err=True)
             sys.exit(1)
     named = ["--model", model_class] if model_class else []
-    click.echo(f"next: {shlex.join(['difflut', 'verify', str(directory), *named])}")
-
-
-def lines(info: BuildInfo, known: Known) -> Iterator[str]:
-    """What a build is, for people."""
-    netlist, pixels = info.netlist, info.pixels
-    if pixels is None:
-        yield (
-            f"{netlist.comparators} comparators on {netlist.features_read} of {netlist.features} inputs, "
-            f"{netlist.luts} LUTs, {netlist.classes} scores; about {known.size}"
-        )
-        yield f"latency {info.latency_cycles} cycle{'s' if info.latency_cycles != 1 else ''}, a new input every cycle"
-    else:
-        yield from _stream_lines(info, pixels)
-    if (streams := info.axi_stream) is not None:
-        yield (
-            f"AXI4-Stream of {streams.width_bits} bits: {streams.codes.beats} beats a frame, {streams.results.beats} a "
-            f"result; last beat in to last beat out {streams.latency_cycles} cycles"
-        )
-    if known.clock is not None:
-        yield f"about {known.clock}"
-    if (timing := info.timing) is not None:
-        yield f"slowest by the estimate is {timing.slowest}"
-    if info.pipeline is not None:
-        yield from _trade_off(info, info.pipeline)
-
-
-def _trade_off(info: BuildInfo, pipeline: PipelineInfo) -> Iterator[str]:
-    """What other registers would cost and give, and which of it this build is."""
-    of = f"the {info.schedule.pipelined}'s cycles"
-    yield f"trade-off by the estimate, of {of}, clock and data flip-flops (--latency, --fmax, --pipeline choose):"
-    assert info.timing is not None  # where registers are planned, stages are estimated
-    slowest = max(stage.delay_ns for stage in info.timing.stages)
-    own = (len(pipeline.registers_after), round(1e3 / slowest, 1), pipeline.register_bits)
-    points = [(point.latency_cycles, point.fmax_mhz, point.register_bits) for point in pipeline.trade_off]
-    for cycles, mhz, bits in sorted({*points, own}):
-        mark = "*" if (cycles, bits) == (own[0], own[2]) else " "
-        note = "" if (cycles, mhz, bits) in points else "  not among the best"
-        yield f"{mark} {cycles:>3} cycle{' ' if cycles == 1 else 's'}{mhz:>8.1f} MHz{bits:>9,} FFs{note}"
-
-
-def _stream_lines(info: BuildInfo, pixels: Pixels) -> Iterator[str]:
-    """The same of a circuit that images enter pixel by pixel."""
-    yield (
-        f"{pixels.form}: {info.netlist.comparators} comparators, {info.luts_of('kernel')} LUTs of kernels and "
-        f"{info.luts_of('layer')} of the dense part; {info.netlist.classes} scores"
-    )
-    buffers = f"{pixels.line_buffer_bits} bits of line buffers, {pixels.window_bits} of windows"
-    if (program := pixels.program) is not None:
-        yield (
-            f"dense part: {program.nodes_per_cycle} LUT{'s' if program.nodes_per_cycle > 1 else ''} a cycle for "
-            f"{program.program_cycles} cycles, with {program.table_bits} bits of tables and {program.connection_bits} "
-            "of connections in memory"
-        )
-        yield f"{buffers}, {program.copies} copies of {program.copy_bits} bits of maps for the dense part"
-    else:
-        yield f"{buffers}, {pixels.collected_bits} of maps for the dense part"
-    several = f", {pixels.pixels_per_cycle} at a time," if pixels.pixels_per_cycle > 1 else ""
-    yield (
-        f"latency {info.latency_cycles} cycles from the last pixel, an image of {pixels.pixels} pixels{several} "
-        f"every {info.initiation_interval} cycles"
-    )
+    click.echo(f"next: {shlex.join(['difflut', 'verify', str(made), *named])}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from difflut.cli.common import json_option, percent, print_json
+from difflut.cli.common import json_option, print_json
+from difflut.shown import percent
 
 
 @click.command("list", epilog="\b\nExamples:\n  difflut list\n  difflut list --json\n  difflut list --fpgas")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +12,6 @@ from difflut.cli.common import json_option, print_json
 
 if TYPE_CHECKING:
     from difflut.export.proof.report import ProofReport
-
-_CODES_SHOWN_A_LINE = 28
 
 
 @click.command(
@@ -33,7 +30,7 @@ def command(directory: Path, as_json: bool) -> None:
     if as_json:
         print_json(report.to_json())
     else:
-        show(report, directory)
+        click.echo(report.text)
     sys.exit(0 if report.ok else 1)
 
 
@@ -51,27 +48,3 @@ def run(directory: Path) -> ProofReport:
             bar.refresh()
 
         return prove(directory, progress)
-
-
-def show(report: ProofReport, directory: Path) -> None:
-    """Print what was proved and what not."""
-    click.echo(f"{report.build}: for all inputs")
-    for claim in report.claims:
-        click.echo(
-            f"  {claim.verdict:<11}{claim.subject}: {claim.statement}{f' ({claim.detail})' if claim.detail else ''}"
-        )
-    if report.counterexample is not None:
-        found = report.counterexample
-        click.echo(f"counterexample ({found.claim}), an input on which the outputs differ:")
-        for line in found.lines():
-            click.echo(f"  {line}")
-        codes = found.codes
-        width = max(len(str(code)) for code in codes)
-        for start in range(0, len(codes), _CODES_SHOWN_A_LINE):
-            click.echo("  " + " ".join(f"{code:>{width}}" for code in codes[start : start + _CODES_SHOWN_A_LINE]))
-        if found.part:
-            click.echo(f"these are the inputs of the part {found.part!r} alone, so there is no image to replay")
-        else:
-            file = shlex.quote(str(directory / found.file))
-            click.echo(f"replay it: difflut verify {shlex.quote(str(directory))} --replay {file}")
-    click.echo(report.conclusion)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from difflut.cli.common import check_output, json_option, print_json
+from difflut.cli.common import json_option, print_json
 
 
 @click.command(
@@ -31,41 +31,10 @@ def command(directory: Path, against: Path | None, out: Path | None, images: Pat
     DIR is a directory made by `difflut export`. Measured figures are those that `difflut verify`, `difflut prove` and
     `difflut synth` left in it; what is missing or was made from another build is named with the command that makes it.
     """
-    from difflut.export.builds.store import WORK_FOLDER
-    from difflut.files import WriteError, write_atomically
-    from difflut.report import draw, read_facts, render, save_all
-    from difflut.report.compare import numbers
+    from difflut.report import write_report
 
-    check_output("--out", out)
-    check_output("--images", images)
-    facts = read_facts(directory)
-    other = read_facts(against) if against is not None else None
-    drawn = draw(facts)
-    page = out or directory / WORK_FOLDER / "report.html"
-    if out is None:
-        try:
-            page.parent.mkdir(exist_ok=True)
-        except OSError as error:
-            raise WriteError(f"cannot create {page.parent}: {error.strerror}; give --out FILE") from error
-    write_atomically(page, render(facts, drawn, other).encode())
-    files = save_all({item.name: item.figure for item in drawn}, images) if images is not None else []
+    page = write_report(directory, out, against=against, images=images)
     if as_json:
-        print_json(
-            {
-                "page": str(page),
-                "images": [str(file) for file in files],
-                "digest": facts.digest,
-                "numbers": [
-                    {"group": item.group, "name": item.name, "value": item.value, "unit": item.unit}
-                    | ({"known": item.kind, "on": item.on} if item.kind else {})
-                    for item in numbers(facts)
-                ],
-                "missing": [{"what": item.what, "why": item.why, "command": item.command} for item in facts.missing],
-            }
-        )
-        return
-    click.echo(f"{facts.info.name} -> {page}")
-    if files:
-        click.echo(f"  {len(files)} pictures in {images}")
-    for item in facts.missing:
-        click.echo(f"  missing: {item.what}: {item.why}; make it with {item.command}")
+        print_json(page.to_json())
+    else:
+        click.echo(page.text)

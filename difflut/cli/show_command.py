@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from difflut.cli.common import check_output, json_option, model_option, percent, print_json
+from difflut.cli.common import json_option, model_option, print_json
+from difflut.shown import percent
 
 if TYPE_CHECKING:
     from difflut.inspect.show import NodeFacts
@@ -37,6 +38,7 @@ def command(source: str, node: str, depth: int, out: Path | None, model_class: s
     would.
     """
     from difflut.errors import ConfigError
+    from difflut.export.builds.store import check_output
     from difflut.export.circuit.cone import find_cone
     from difflut.export.circuit.names import find_node
     from difflut.files import write_atomically

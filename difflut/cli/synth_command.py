@@ -14,9 +14,6 @@ from difflut.export.families.registry import FAMILIES, listed, placed_devices
 
 if TYPE_CHECKING:
     from difflut.check.synthesis_check import NetlistCheck
-    from difflut.export.flows.nextpnr import RoutedReport
-    from difflut.export.flows.vivado import VivadoReport
-    from difflut.export.flows.yosys import SynthesisReport
 
 # Which options each flow takes, besides DIR and --json.
 _OPTIONS = {
@@ -116,7 +113,9 @@ def _yosys(directory: Path, report: Report, as_json: bool, options: dict[str, An
     if as_json:
         print_json(result.to_json() | ({} if check is None else {"check": check.to_json()}))
     else:
-        _show_synthesis(result, check)
+        click.echo(result.text)
+        if check is not None:
+            click.echo(check.text)
     return "" if check is None or check.ok else "the synthesised netlist DIFFERS from PyTorch"
 
 
@@ -156,7 +155,7 @@ def _nextpnr(directory: Path, report: Report, as_json: bool, options: dict[str, 
     if as_json:
         print_json(result.to_json())
     else:
-        _show_routed(result)
+        click.echo(result.text)
     return _missed(freq, result.mhz)
 
 
@@ -170,7 +169,7 @@ def _vivado(directory: Path, report: Report, as_json: bool, options: dict[str, A
     if as_json:
         print_json(result.to_json())
     else:
-        _show_vivado(result)
+        click.echo(result.text)
     return "" if result.mhz is None else _missed(freq, result.mhz)
 
 
@@ -186,70 +185,3 @@ def _missed(asked: float | None, mhz: float) -> str:
 def _end_progress(as_json: bool) -> None:
     if sys.stderr.isatty() and not as_json:
         click.echo("\r\033[K", err=True, nl=False)
-
-
-def _show_synthesis(result: SynthesisReport, check: NetlistCheck | None) -> None:
-    click.echo(f"{result.build}: Yosys {result.tools['yosys']}, {result.command}")
-    click.echo(f"  {'':<14}{'LUTs':>8}{'carry':>8}{'mux':>8}{'FFs':>8}")
-    for name, part in {**result.parts, "flattened": result.total}.items():
-        carries = sum(part.carries.values())
-        click.echo(f"  {name:<14}{part.luts:>8}{carries:>8}{part.muxes:>8}{part.flip_flops:>8}")
-    path = ", ".join(f"{count} {kind}" for kind, count in result.path.cells.items())
-    click.echo(
-        f"  longest path {result.path.delay_ns:.2f} ns, {result.path.fmax_mhz:.0f} MHz before placement "
-        f"(estimate): {path}"
-    )
-    if check is not None:
-        agreed = (
-            "agrees with PyTorch" if check.ok else f"{check.mismatches} differ from PyTorch: {check.first_mismatch}"
-        )
-        click.echo(
-            f"  netlist in {check.simulator}, {check.images} images and {check.random} random inputs: {agreed}; "
-            f"latency {check.latency_cycles} cycles"
-        )
-        click.echo(f"  netlist against RTL, all inputs: {check.proof}")
-    click.echo(f"  {result.seconds:.0f} s; netlist, logs and report in {result.folder}")
-
-
-def _show_routed(result: RoutedReport) -> None:
-    what = "the top with its pins" if result.shell is None else f"in a shell of {result.shell:,} flip-flops"
-    click.echo(f"{result.build}: routed for {result.device}, {what}")
-    for name, resource in result.fastest.utilisation.items():
-        share = 100 * resource.used / resource.available
-        click.echo(f"  {name:<16}{resource.used:>8,} of {resource.available:>8,}{share:>6.0f} %")
-    for placement in result.placements:
-        for name, clock in placement.clocks.items():
-            path = clock.path
-            limit = ""
-            if path is not None:
-                limit = (
-                    f"; {path.delay_ns:.2f} ns, of which {path.routing_ns:.2f} in wires, from {path.source} to "
-                    f"{path.sink}"
-                )
-                limit += "" if path.in_core else " (in the shell)"
-            click.echo(f"  seed {placement.seed}, {name}: {clock.mhz:.1f} MHz, asked for {clock.asked_mhz:.0f}{limit}")
-    if result.estimated_mhz is not None:
-        click.echo(f"  the export's estimate: {result.estimated_mhz:.1f} MHz")
-    click.echo(f"  bitstream of seed {result.fastest.seed}: {result.bitstream}")
-    click.echo(f"  {result.seconds:.0f} s; bitstream, netlists, logs and report in {result.folder}")
-
-
-def _show_vivado(result: VivadoReport) -> None:
-    click.echo(f"{result.build}: {result.device}, {result.asked_mhz:g} MHz asked for, out of context")
-    if result.utilisation is None or result.timing is None:
-        click.echo(f"  not run: start {result.folder}/run.sh where Vivado is installed")
-        return
-    used, timing = result.utilisation, result.timing
-    click.echo(
-        f"  Vivado {used.version}: {used.luts:,} LUTs, {sum(used.carries.values()):,} carry, {used.muxes:,} "
-        f"mux, {used.flip_flops:,} FFs"
-    )
-    click.echo(
-        f"  routed: {timing.mhz:.1f} MHz, worst slack {timing.worst_slack_ns:.3f} ns, {timing.failing} failing "
-        "endpoints"
-    )
-    if timing.path is not None:
-        path = timing.path
-        click.echo(f"  slowest: {path.delay_ns:.2f} ns, of which {path.routing_ns:.2f} in wires, from {path.source} to "
-                   f"{path.destination}; levels {path.levels}")  # fmt: skip
-    click.echo(f"  {result.seconds:.0f} s; scripts, reports and log in {result.folder}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from difflut.cli.common import check_output, data_options, json_option, labelled_test_samples, model_option, print_json
+from difflut.cli.common import data_options, json_option, labelled_test_samples, model_option, print_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,6 +52,7 @@ def command(
     reference simulator: for the RTL's own registers see `difflut verify --waves`.
     """
     from difflut.errors import ConfigError
+    from difflut.export.builds.store import check_output
     from difflut.inspect.circuits import open_circuit
     from difflut.inspect.input_trace import trace_input
 

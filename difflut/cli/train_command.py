@@ -13,14 +13,13 @@ from difflut.cli.common import (
     FROM_1,
     POSITIVE,
     SEED,
-    check_output,
     data_options,
     default_dataset,
     json_option,
-    percent,
     print_json,
     rounding_words,
 )
+from difflut.shown import percent
 
 # More than cores are of no use, and thousands end the process.
 THREADS = click.IntRange(1, max(64, os.cpu_count() or 1))
@@ -76,6 +75,7 @@ def command(
 
     from difflut.data import load_dataset
     from difflut.errors import ConfigError
+    from difflut.export.builds.store import check_output
     from difflut.models import make_model
     from difflut.training import recipe_for, train
     from difflut.training.plot import check_plot, plot_history

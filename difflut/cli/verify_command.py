@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -15,12 +14,8 @@ from difflut.cli.common import (
     json_option,
     labelled_test_samples,
     model_option,
-    percent,
     print_json,
 )
-
-if TYPE_CHECKING:
-    from difflut.check.verification import VerificationReport
 
 
 @click.command(
@@ -88,7 +83,6 @@ def command(
         data_name=data_name,
         samples=samples,
         simulator=simulator,
-        model_class=model_class,
         seed=seed,
         waves=waves,
         opened=opened,
@@ -96,7 +90,7 @@ def command(
     if as_json:
         print_json(report.to_json())
     else:
-        _show(report)
+        click.echo(report.text)
     sys.exit(0 if report.ok else 1)
 
 
@@ -111,27 +105,3 @@ def _replay(directory: Path, file: Path, simulator: str, waves: bool, as_json: b
         click.echo(f"{replayed.build}: {replayed.simulator} on {file}, compared with the netlist")
         click.echo(f"  {replayed.difference or 'agrees: this input shows no difference'}")
     return 1 if replayed.difference else 0
-
-
-def _show(report: VerificationReport) -> None:
-    click.echo(f"{report.build}: compared with PyTorch, {report.data}, every {report.compared}")
-    click.echo(f"  {'':<10}{'images':>8}{'random':>8}{'mismatches':>12}{'accuracy':>11}{'PyTorch':>11}")
-    for step in report.steps:
-        click.echo(
-            f"  {step.name:<10}{step.images:>8}{step.random:>8}{step.mismatches:>12}{percent(step.accuracy):>11}"
-            f"{percent(report.pytorch_accuracy[step.name]):>11}"
-        )
-    if report.simulator == "none":
-        click.echo("  the RTL was not run; give --simulator verilator or icarus for that")
-    elif report.latency_cycles is not None:
-        click.echo(
-            f"  {report.simulator}: built in {report.build_seconds:.1f} s, ran in {report.run_seconds:.1f} s; "
-            f"measured latency {report.latency_cycles} cycles"
-        )
-    if report.waves:
-        click.echo(f"  waves: {report.waves}; open them with gtkwave or surfer")
-    for step in report.steps:
-        if step.first_mismatch:
-            click.echo(f"  {step.name}: first mismatch: {step.first_mismatch}")
-    agreed = "agrees bit for bit" if report.latency_cycles is not None else "the netlist agrees bit for bit"
-    click.echo(agreed if report.ok else "DIFFERS from PyTorch")

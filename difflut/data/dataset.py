@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from difflut.errors import DataError
+from difflut.shown import Brief
 
 
-@dataclass(frozen=True)
-class Split:
+@dataclass(frozen=True, repr=False)
+class Split(Brief):
     """Samples and their labels.
 
     Attributes:
@@ -40,8 +41,8 @@ class Split:
         return Split(self.x.to(device), self.y.to(device))
 
 
-@dataclass(frozen=True)
-class Dataset:
+@dataclass(frozen=True, repr=False)
+class Dataset(Brief):
     """A training and a test split, and a name to print beside every accuracy, which says so if the copy is altered."""
 
     name: str

@@ -12,13 +12,14 @@ from torch import Tensor
 from difflut.encoders.base import Encoder
 from difflut.errors import DataError
 from difflut.input_format import InputFormat
+from difflut.shown import Brief
 
 NAMED = 5
 _SAMPLES = 1000
 
 
-@dataclass(frozen=True)
-class EncoderReport:
+@dataclass(frozen=True, repr=False)
+class EncoderReport(Brief):
     """Bits of an encoder that are the same for all training samples.
 
     Attributes:

@@ -10,13 +10,14 @@ from difflut.export.builds import store
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.unroll import unroll
 from difflut.input_format import InputFormat
+from difflut.shown import Brief
 
 if TYPE_CHECKING:
     from difflut.models.base_model import BaseModel
 
 
-@dataclass(frozen=True, eq=False)
-class OpenedCircuit:
+@dataclass(frozen=True, eq=False, repr=False)
+class OpenedCircuit(Brief):
     """A circuit and where it comes from.
 
     Attributes:

@@ -18,12 +18,13 @@ from difflut.errors import ConfigError, DataError
 from difflut.export.circuit.netlist import FIRST_NET
 from difflut.export.circuit.simulate import simulate, simulate_nets
 from difflut.inspect.circuits import OpenedCircuit
+from difflut.shown import Brief
 
 Bits = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, eq=False)
-class LayerBits:
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerBits(Brief):
     """One layer's outputs.
 
     Attributes:
@@ -42,8 +43,8 @@ class LayerBits:
         return "".join(f"{digit:x}" for digit in padded.reshape(-1, 4) @ (1, 2, 4, 8))
 
 
-@dataclass(frozen=True, eq=False)
-class InputTrace:
+@dataclass(frozen=True, eq=False, repr=False)
+class InputTrace(Brief):
     """What a circuit does with one sample.
 
     Attributes:

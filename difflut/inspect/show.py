@@ -13,6 +13,7 @@ from difflut.export.circuit.simulate import simulate_nets
 from difflut.export.circuit.sum_of_products import minimise
 from difflut.inspect.circuits import OpenedCircuit
 from difflut.inspect.cone_drawing import table_text
+from difflut.shown import Brief
 
 if TYPE_CHECKING:
     from difflut.data import Split
@@ -38,8 +39,8 @@ class Activity:
     by_class: list[float | None]
 
 
-@dataclass(frozen=True)
-class NodeFacts:
+@dataclass(frozen=True, repr=False)
+class NodeFacts(Brief):
     """One node.
 
     Attributes:

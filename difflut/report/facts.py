@@ -23,6 +23,7 @@ from difflut.export.schedule.estimate import ENCODER, GROUP_SUM, LAYER, SELECTIO
 from difflut.report.evidence import Known
 from difflut.report.maps import MapFacts, read_maps
 from difflut.report.synthesis import Synthesis, syntheses
+from difflut.shown import Brief
 
 Counts = npt.NDArray[np.int64]
 
@@ -60,8 +61,8 @@ class Missing:
     command: str
 
 
-@dataclass(frozen=True, eq=False)
-class Facts:
+@dataclass(frozen=True, eq=False, repr=False)
+class Facts(Brief):
     """One build.
 
     Attributes:

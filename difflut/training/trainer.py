@@ -21,6 +21,7 @@ from difflut.encoders.fitting import EncoderReport
 from difflut.errors import CheckpointError, ConfigError, DataError
 from difflut.files import scratch, write_atomically
 from difflut.models.base_model import BaseModel
+from difflut.shown import Brief
 from difflut.training.allocator import keep_freed_memory
 from difflut.training.augmentation import augment
 from difflut.training.evaluation import accuracy, accuracy_unrounded, check_labels, count_correct
@@ -29,8 +30,8 @@ from difflut.training.processes import Processes
 from difflut.training.recipes import Recipe
 
 
-@dataclass(frozen=True)
-class TrainingResult:
+@dataclass(frozen=True, repr=False)
+class TrainingResult(Brief):
     """What training gave.
 
     Attributes:

@@ -20,6 +20,7 @@ from difflut.export.builds.writing import FORMAT, MANIFEST, description_digest
 from difflut.export.families.registry import find_family
 from difflut.export.schedule.head.outputs import parse_outputs
 from difflut.input_format import InputFormat
+from difflut.shown import brief
 
 FORMAT_VERSION = 3
 Codes = npt.NDArray[np.integer[Any]]
@@ -45,6 +46,9 @@ Amount = Annotated[float, Meta(ge=0, le=1e12)]
 
 class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What all parts of `build.json` have in common: unknown keys are refused, None is left out."""
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 class ModelInfo(Record, frozen=True, rename={"class_name": "class"}):

@@ -29,6 +29,7 @@ from difflut.export.circuit.rules import check
 from difflut.export.circuit.text import from_text
 from difflut.export.errors import BundleError
 from difflut.locks import locked
+from difflut.shown import Brief
 
 MANIFEST, WORK_FOLDER = writing.MANIFEST, writing.WORK_FOLDER
 RTL_FOLDER = "rtl/"
@@ -43,8 +44,8 @@ TRACED_FILE = "verify/traced.txt.xz"
 MODEL_FILE = "verify/model.safetensors"
 
 
-@dataclass(frozen=True, eq=False)
-class Build:
+@dataclass(frozen=True, eq=False, repr=False)
+class Build(Brief):
     """The content of a build directory.
 
     Attributes:
@@ -259,6 +260,21 @@ def _present(folder: Path) -> set[str]:
 def _special(path: Path) -> BundleError:
     kind = "a symbolic link" if path.is_symlink() else "no regular file"
     return BundleError(f"{str(path)!r}: is {kind}, which a build may not hold; remove it, or put a copy there")
+
+
+def check_output(option: str, path: Path | None) -> None:
+    """Refuse a file or folder inside a build: a build with an added file counts as edited.
+
+    Raises:
+        ConfigError: if `path`, the value of `option`, lies in a build directory, and not in its work folder.
+    """
+    place = path.absolute() if path is not None else Path("/")
+    for folder in place.parents:
+        if is_build(folder) and place.relative_to(folder).parts[0] != WORK_FOLDER:
+            raise ConfigError(
+                f"{option} {path}: lies in the build {folder}, which would count as edited; choose a place in its "
+                f"{WORK_FOLDER}/ or outside"
+            )
 
 
 def default_directory(name: str) -> Path:

@@ -11,6 +11,7 @@ import numpy as np
 
 from difflut.export.circuit.netlist import InputFormat, IntArray, Netlist, OffsetArray, frozen
 from difflut.export.errors import NetlistError
+from difflut.shown import Brief
 
 Pair = tuple[int, int]
 
@@ -40,8 +41,8 @@ class MapSize(NamedTuple):
         return self.channels * self.pixels
 
 
-@dataclass(frozen=True, eq=False)
-class EncodedImage:
+@dataclass(frozen=True, eq=False, repr=False)
+class EncodedImage(Brief):
     """Images as inputs, and the comparisons that make bits of each pixel.
 
     Attributes:
@@ -75,8 +76,8 @@ class EncodedImage:
     __hash__ = None  # type: ignore[assignment]
 
 
-@dataclass(frozen=True)
-class WindowLayer:
+@dataclass(frozen=True, repr=False)
+class WindowLayer(Brief):
     """A kernel at every position of a map: a convolution of LUT trees, or an OR pooling.
 
     Attributes:
@@ -103,8 +104,8 @@ class WindowLayer:
         return MapSize(self.kernel.head.classes, rows, columns)
 
 
-@dataclass(frozen=True, eq=False)
-class Circuit:
+@dataclass(frozen=True, eq=False, repr=False)
+class Circuit(Brief):
     """A circuit from codes to scores and a class index, with each kernel once. This docstring is its specification.
 
     **Whole samples.** A circuit without `layers` has no `image` and no `body_bits`. Its `body` is all of it: it reads

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from difflut.codes import CodeRange
 from difflut.export.circuit.bits import WordArray, pack, unpack
 from difflut.export.errors import ExportError, NetlistError
+from difflut.shown import Brief
 
 CONST0 = 0
 CONST1 = 1
@@ -45,8 +46,8 @@ def frozen(field: str, values: npt.ArrayLike, dtype: Any) -> Any:
     return result
 
 
-@dataclass(frozen=True)
-class InputFormat(CodeRange):
+@dataclass(frozen=True, repr=False)
+class InputFormat(Brief, CodeRange):
     """What the hardware receives: `features` integer codes of `width_bits` bits each.
 
     Feature i occupies the bits [width_bits*i + width_bits-1 : width_bits*i] of the port `in_codes`; signed codes are
@@ -80,8 +81,8 @@ class InputFormat(CodeRange):
         return array
 
 
-@dataclass(frozen=True, eq=False)
-class Head:
+@dataclass(frozen=True, eq=False, repr=False)
+class Head(Brief):
     """Group sum and argmax: score k is the number of ones among `nets[offsets[k]:offsets[k+1]]`.
 
     The class index is the position of the largest score; ties go to the lowest index.
@@ -115,8 +116,8 @@ class Head:
         return max(1, (self.classes - 1).bit_length())
 
 
-@dataclass(frozen=True, eq=False)
-class Netlist:
+@dataclass(frozen=True, eq=False, repr=False)
+class Netlist(Brief):
     """An immutable circuit from integer codes to scores and a class index. This docstring is its specification.
 
     **Input.** `input` has at least one feature of 1 to 31 bits, so that thresholds fit int32.

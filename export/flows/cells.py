@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from difflut.export.families.cells import Cells
+from difflut.shown import Brief
 
 Modules = Mapping[str, Mapping[str, Any]]
 _SCOPE = "$scopeinfo"  # Yosys' note of a module that was flattened
 
 
-@dataclass(frozen=True)
-class Usage:
+@dataclass(frozen=True, repr=False)
+class Usage(Brief):
     """The cells of a circuit or of a part of it.
 
     Attributes:

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 from difflut.export.errors import ToolError
 from difflut.export.families.cells import Cells
 from difflut.export.families.delays import Delays
+from difflut.shown import Brief
 
 
-@dataclass(frozen=True)
-class LongestPath:
+@dataclass(frozen=True, repr=False)
+class LongestPath(Brief):
     """The longest path: its estimated delay, and how many cells of each type it passes."""
 
     delay_ns: float

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from difflut.export.flows.routed import Clock, Resource, overfull, read_clocks, 
 from difflut.export.flows.shell import PINS, Shell, make_shell
 from difflut.export.flows.tools import Tool, find_tool
 from difflut.files import write_atomically
+from difflut.shown import Brief, Shown
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
 
 FLOW = "nextpnr"
@@ -56,8 +57,8 @@ class DoesNotFit(ToolFailure):
         )
 
 
-@dataclass(frozen=True)
-class Placement:
+@dataclass(frozen=True, repr=False)
+class Placement(Brief):
     """One run of nextpnr.
 
     Attributes:
@@ -80,8 +81,8 @@ class Placement:
         return min((clock.mhz for clock in self.clocks.values()), default=0.0)
 
 
-@dataclass(frozen=True)
-class RoutedReport:
+@dataclass(frozen=True, repr=False)
+class RoutedReport(Shown):
     """The outcome of the flow.
 
     Attributes:
@@ -134,6 +135,22 @@ class RoutedReport:
         for entry, placement in zip(values["placements"], self.placements, strict=True):
             entry["mhz"] = placement.mhz
         return values
+
+    def lines(self) -> Iterator[str]:
+        """What is used of the device, the clocks of each placement, and where everything is."""
+        what = "the top with its pins" if self.shell is None else f"in a shell of {self.shell:,} flip-flops"
+        yield f"{self.build}: routed for {self.device}, {what}"
+        for name, resource in self.fastest.utilisation.items():
+            share = 100 * resource.used / resource.available
+            yield f"  {name:<16}{resource.used:>8,} of {resource.available:>8,}{share:>6.0f} %"
+        for placement in self.placements:
+            for name, clock in placement.clocks.items():
+                limit = "" if clock.path is None else f"; {clock.path}"
+                yield f"  seed {placement.seed}, {name}: {clock.mhz:.1f} MHz, asked for {clock.asked_mhz:.0f}{limit}"
+        if self.estimated_mhz is not None:
+            yield f"  the export's estimate: {self.estimated_mhz:.1f} MHz"
+        yield f"  bitstream of seed {self.fastest.seed}: {self.bitstream}"
+        yield f"  {self.seconds:.0f} s; bitstream, netlists, logs and report in {self.folder}"
 
 
 @store.uses_build

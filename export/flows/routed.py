@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from difflut.shown import Brief
+
 CORE = "core."
 _CLOCK_BUFFERS = re.compile(r"^\$glbnet\$|\$(\w*IO_IN|glb_clk).*$")
 _USAGE_LINE = re.compile(r"^Info:\s+([A-Z]\w+):\s+(\d+)/\s*(\d+)\s+\d+%", re.MULTILINE)
@@ -33,8 +35,8 @@ class Hop:
     net: str
 
 
-@dataclass(frozen=True)
-class RoutedPath:
+@dataclass(frozen=True, repr=False)
+class RoutedPath(Brief):
     """The slowest register-to-register path of a clock.
 
     Attributes:
@@ -51,6 +53,12 @@ class RoutedPath:
     sink: str
     in_core: bool
     hops: tuple[Hop, ...]
+
+    def __str__(self) -> str:
+        where = "" if self.in_core else " (in the shell)"
+        return (
+            f"{self.delay_ns:.2f} ns, of which {self.routing_ns:.2f} in wires, from {self.source} to {self.sink}{where}"
+        )
 
 
 @dataclass(frozen=True)

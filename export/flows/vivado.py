@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from difflut.export.flows.reports import flow_folder, save_report
 from difflut.export.flows.vivado_reports import TimingSummary, Utilisation, read_timing, read_utilisation
 from difflut.files import write_atomically
 from difflut.hdl_templates import render
+from difflut.shown import Shown
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
 
 FLOW = "vivado"
@@ -34,8 +35,8 @@ SCRIPTS = ("clock.xdc", "out_of_context.tcl", "project.tcl", "run.sh")
 Report = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class VivadoReport:
+@dataclass(frozen=True, repr=False)
+class VivadoReport(Shown):
     """The outcome of the flow.
 
     Attributes:
@@ -74,6 +75,28 @@ class VivadoReport:
     def to_json(self) -> dict[str, Any]:
         """The fields as a JSON object, `flow` and `mhz` added."""
         return {"flow": FLOW, **asdict(self), "mhz": self.mhz}
+
+    def lines(self) -> Iterator[str]:
+        """What is used, the clock that is reached, and where everything is."""
+        yield f"{self.build}: {self.device}, {self.asked_mhz:g} MHz asked for, out of context"
+        if self.utilisation is None or self.timing is None:
+            yield f"  not run: start {self.folder}/run.sh where Vivado is installed"
+            return
+        used, timing = self.utilisation, self.timing
+        yield (
+            f"  Vivado {used.version}: {used.luts:,} LUTs, {sum(used.carries.values()):,} carry, {used.muxes:,} "
+            f"mux, {used.flip_flops:,} FFs"
+        )
+        yield (
+            f"  routed: {timing.mhz:.1f} MHz, worst slack {timing.worst_slack_ns:.3f} ns, {timing.failing} failing "
+            "endpoints"
+        )
+        if (path := timing.path) is not None:
+            yield (
+                f"  slowest: {path.delay_ns:.2f} ns, of which {path.routing_ns:.2f} in wires, from {path.source} to "
+                f"{path.destination}; levels {path.levels}"
+            )
+        yield f"  {self.seconds:.0f} s; scripts, reports and log in {self.folder}"
 
 
 @store.uses_build

@@ -14,7 +14,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -30,6 +30,7 @@ from difflut.export.flows.reports import flow_folder, save_report
 from difflut.files import write_atomically
 from difflut.hdl_templates import render
 from difflut.quoting import yosys as line
+from difflut.shown import Shown
 from difflut.sim.process import ToolFailure, clean_environment, python_command, run_captured, run_logged
 
 FLOW = "yosys"
@@ -72,8 +73,8 @@ class Design:
     modules: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class SynthesisReport:
+@dataclass(frozen=True, repr=False)
+class SynthesisReport(Shown):
     """The outcome of a synthesis.
 
     Attributes:
@@ -105,6 +106,20 @@ class SynthesisReport:
         values: dict[str, Any] = {"flow": FLOW, "status": "done", **asdict(self)}
         values["path"]["fmax_mhz"] = round(self.path.fmax_mhz, 1)
         return values
+
+    def lines(self) -> Iterator[str]:
+        """The cells by part, the longest path, and where everything is."""
+        yield f"{self.build}: Yosys {self.tools['yosys']}, {self.command}"
+        yield f"  {'':<14}{'LUTs':>8}{'carry':>8}{'mux':>8}{'FFs':>8}"
+        for name, part in {**self.parts, "flattened": self.total}.items():
+            carries = sum(part.carries.values())
+            yield f"  {name:<14}{part.luts:>8}{carries:>8}{part.muxes:>8}{part.flip_flops:>8}"
+        path = ", ".join(f"{count} {kind}" for kind, count in self.path.cells.items())
+        yield (
+            f"  longest path {self.path.delay_ns:.2f} ns, {self.path.fmax_mhz:.0f} MHz before placement "
+            f"(estimate): {path}"
+        )
+        yield f"  {self.seconds:.0f} s; netlist, logs and report in {self.folder}"
 
 
 def find_yosys() -> Yosys:

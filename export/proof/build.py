@@ -104,6 +104,7 @@ def prove(directory: Path, progress: Progress = silent) -> ProofReport:
         assumptions=ASSUMPTIONS,
         seconds=round(perf_counter() - started, 2),
         read_seconds=round(read_seconds, 2),
+        directory=str(directory),
     )
     _keep(report, Path(directory) / WORK)
     return report

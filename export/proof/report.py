@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
+
+from difflut.shown import Brief, Shown
 
 PROVED = "proved"
 REFUTED = "refuted"
 OPEN = "not proved"
+_CODES_A_LINE = 28
 
 
 @dataclass(frozen=True)
@@ -27,8 +33,8 @@ class Claim:
     detail: str = ""
 
 
-@dataclass(frozen=True)
-class Counterexample:
+@dataclass(frozen=True, repr=False)
+class Counterexample(Brief):
     """An input on which two descriptions differ, confirmed by running both.
 
     Attributes:
@@ -73,8 +79,8 @@ class Counterexample:
         return found
 
 
-@dataclass(frozen=True)
-class ProofReport:
+@dataclass(frozen=True, repr=False)
+class ProofReport(Shown):
     """The outcome of `prove`.
 
     Attributes:
@@ -86,6 +92,7 @@ class ProofReport:
         assumptions: what the proof relies on.
         seconds: wall time.
         read_seconds: of those, the time Yosys took to read the RTL; 0 where that was not measured apart.
+        directory: the build's; not part of the JSON object.
     """
 
     build: str
@@ -96,6 +103,7 @@ class ProofReport:
     assumptions: tuple[str, ...]
     seconds: float
     read_seconds: float
+    directory: str = ""
     ok: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -113,4 +121,23 @@ class ProofReport:
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a JSON object."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "directory"}
+
+    def lines(self) -> Iterator[str]:
+        """The claims, the counterexample if there is one, and the conclusion."""
+        yield f"{self.build}: for all inputs"
+        for claim in self.claims:
+            detail = f" ({claim.detail})" if claim.detail else ""
+            yield f"  {claim.verdict:<11}{claim.subject}: {claim.statement}{detail}"
+        if (found := self.counterexample) is not None:
+            yield f"counterexample ({found.claim}), an input on which the outputs differ:"
+            yield from (f"  {line}" for line in found.lines())
+            width = max(len(str(code)) for code in found.codes)
+            for start in range(0, len(found.codes), _CODES_A_LINE):
+                yield "  " + " ".join(f"{code:>{width}}" for code in found.codes[start : start + _CODES_A_LINE])
+            if found.part:
+                yield f"these are the inputs of the part {found.part!r} alone, so there is no image to replay"
+            else:
+                file = shlex.quote(str(Path(self.directory) / found.file))
+                yield f"replay it: difflut verify {shlex.quote(self.directory)} --replay {file}"
+        yield self.conclusion

@@ -1,0 +1,217 @@
+"""One door: everything that the command line does with a model and its builds, as functions of live objects.
+
+Each takes a fitted model, a `StoredBuild`, or the path of a build directory. A model is exported first, as
+`export_model(model)` does it, unless the build that is in its place was made of this very model.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable
+from typing import Any, Literal, overload
+
+import numpy as np
+import torch
+
+from difflut.check import verification
+from difflut.check.builds import open_build
+from difflut.check.verification import VerificationReport
+from difflut.data import Dataset, Split, load_npz, mnist_test
+from difflut.errors import ConfigError
+from difflut.export.builds import make, store
+from difflut.export.builds.store import MODEL_FILE
+from difflut.export.builds.writing import digest_of
+from difflut.export.flows import nextpnr, vivado, yosys
+from difflut.export.flows.nextpnr import RoutedReport
+from difflut.export.flows.vivado import VivadoReport
+from difflut.export.flows.yosys import SynthesisReport
+from difflut.export.proof import build as proof
+from difflut.export.proof.report import ProofReport
+from difflut.models import zoo
+from difflut.models.base_model import BaseModel
+from difflut.report.written import Page, write_report
+from difflut.stored_build import StoredBuild
+
+Subject = BaseModel | StoredBuild | str | os.PathLike[str]
+# Labelled samples: a pair is (x, y), a path names an npz file.
+Samples = Dataset | Split | tuple[Any, Any] | str | os.PathLike[str]
+
+_FLOWS: dict[str, Callable[..., Any]] = {
+    yosys.FLOW: yosys.synthesise,
+    nextpnr.FLOW: nextpnr.implement,
+    vivado.FLOW: vivado.implement,
+}
+
+
+def export_model(model: BaseModel, out: str | os.PathLike[str] | None = None, **options: Any) -> StoredBuild:
+    """Export a fitted model into a build directory, whole or not at all.
+
+    Args:
+        model: the model.
+        out: the directory; build/NAME by default. An earlier build there is replaced.
+        options: as for `difflut.export.builds.make.make_build`: form, fpga, interface, stream, outputs, pipeline, ...
+
+    Raises:
+        BundleError: the directory holds something else than a build.
+        WriteError: it cannot be written.
+        ConfigError, TraceError, SelfCheckError: as `make_build`.
+    """
+    place = store.default_directory(options.get("name") or model.name) if out is None else out
+    return StoredBuild(make.export_model(model, place, **options), model)
+
+
+def verify(
+    build: Subject,
+    data: Samples | None = None,
+    *,
+    data_name: str | None = None,
+    model: BaseModel | str | None = None,
+    samples: int | None = None,
+    simulator: str = "verilator",
+    seed: int = 0,
+    waves: bool = False,
+) -> VerificationReport:
+    """Compare a build's netlist and its RTL with PyTorch, every output, on labelled samples and on random codes.
+
+    Args:
+        build: what is verified.
+        data: labelled samples; by default those that the package ships for a zoo model, random codes alone for others.
+        data_name: what the samples are called in the report.
+        model: what makes the model if it is not in the zoo: itself, or `module:Class`; that which was exported by
+            default.
+        samples: how many of the samples the RTL runs on; 1000 by default, 8 with waves.
+        simulator: "verilator", "icarus", or "none" to compare the netlist only.
+        seed: of the random codes and of the gaps in the input.
+        waves: whether to keep a waveform file.
+
+    Raises:
+        BundleError: the directory is no complete, unedited build, or nobody says what makes its model.
+        DataError: the samples do not fit the model.
+        ToolError: the simulator is missing or fails.
+    """
+    stored = stored_build(build)
+    opened = open_build(stored.directory, model or stored.model)
+    split, name = _labelled(opened.model, data)
+    return verification.verify(
+        stored.directory,
+        data=split,
+        data_name=data_name or name,
+        samples=samples,
+        simulator=simulator,
+        seed=seed,
+        waves=waves,
+        opened=opened,
+    )
+
+
+def prove(build: Subject) -> ProofReport:
+    """Prove for all inputs that a build's RTL computes what was traced from the model.
+
+    Raises:
+        BundleError: the directory is no complete, unedited build.
+        ToolError: pyosys or python-sat is missing, or Yosys refuses the RTL.
+    """
+    return proof.prove(stored_build(build).directory)
+
+
+def report(
+    build: Subject,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    against: Subject | None = None,
+    images: str | os.PathLike[str] | None = None,
+) -> Page:
+    """Write one self-contained HTML page about a build.
+
+    Args:
+        build: what it is about.
+        out: the page; `work/report.html` in the build by default.
+        against: a second build to compare with.
+        images: a folder that gets the figures as SVG and PNG files.
+
+    Raises:
+        BundleError: a directory is no complete, unedited build.
+        ConfigError: matplotlib is missing, or a place lies in a build.
+        WriteError: a file cannot be written.
+    """
+    other = None if against is None else stored_build(against)
+    return write_report(stored_build(build), out, against=other, images=images)
+
+
+@overload
+def synthesise(build: Subject, flow: Literal["yosys"] = "yosys", **options: Any) -> SynthesisReport: ...
+@overload
+def synthesise(build: Subject, flow: Literal["nextpnr"], **options: Any) -> RoutedReport: ...
+@overload
+def synthesise(build: Subject, flow: Literal["vivado"], **options: Any) -> VivadoReport: ...
+@overload
+def synthesise(build: Subject, flow: str, **options: Any) -> SynthesisReport | RoutedReport | VivadoReport: ...
+def synthesise(build: Subject, flow: str = yosys.FLOW, **options: Any) -> SynthesisReport | RoutedReport | VivadoReport:
+    """Synthesise a build, or place and route it.
+
+    Args:
+        build: what is synthesised.
+        flow: "yosys" counts cells, "nextpnr" places and routes, "vivado" writes scripts and runs them.
+        options: those of the flow: `fpga` for yosys; `device`, `freq_mhz`, `seeds`, `pins` for nextpnr; `device`,
+            `freq_mhz`, `run` for vivado.
+
+    Raises:
+        ConfigError: there is no such flow or option.
+        BundleError: the directory is no complete, unedited build.
+        ToolError: a tool is missing or failed.
+    """
+    if flow not in _FLOWS:
+        raise ConfigError(f"synthesise: unknown flow {flow!r}; known: {', '.join(_FLOWS)}")
+    known = [name for name in inspect.signature(_FLOWS[flow]).parameters if name not in ("directory", "report")]
+    for name in options:
+        if name not in known:
+            raise ConfigError(f"synthesise: flow {flow} has no option {name!r}; it takes {', '.join(known)}")
+    result: SynthesisReport | RoutedReport | VivadoReport = _FLOWS[flow](stored_build(build).directory, **options)
+    return result
+
+
+def stored_build(build: Subject) -> StoredBuild:
+    """The build that is meant: itself, that in a directory, or an export of a model.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    if isinstance(build, StoredBuild):
+        return build
+    if isinstance(build, BaseModel):
+        return _exported(build)
+    if isinstance(build, (str, os.PathLike)):
+        return StoredBuild(build)
+    raise ConfigError(
+        f"got a {type(build).__name__}; expected a model, a build of export_model, or the path of a build directory"
+    )
+
+
+def _exported(model: BaseModel) -> StoredBuild:
+    """The build of a model in its default place, exported unless it is there."""
+    place = store.default_directory(model.name)
+    if store.is_build(place):
+        stored = StoredBuild(place, model)
+        if stored.info.files.get(MODEL_FILE) == digest_of(model.checkpoint_bytes(frozen=True)):
+            return stored
+    return export_model(model)
+
+
+def _labelled(model: BaseModel, data: Samples | None) -> tuple[Split | None, str]:
+    """The labelled samples and what they are called."""
+    if data is None:
+        entry = zoo().get(model.name)
+        return (mnist_test(), "MNIST") if entry is not None and entry.dataset == "mnist" else (None, "random codes")
+    if isinstance(data, (str, os.PathLike)):
+        data = load_npz(data)
+    if isinstance(data, Dataset):
+        return data.test, data.name
+    if isinstance(data, Split):
+        return data, "samples"
+    if isinstance(data, tuple) and len(data) == 2:
+        x, y = (torch.as_tensor(np.asarray(part) if not isinstance(part, torch.Tensor) else part) for part in data)
+        return Split(x, y.long()), "samples"
+    raise ConfigError(
+        f"got a {type(data).__name__} as data; expected a Dataset, a Split, a pair (x, y) or the path of an npz file"
+    )
