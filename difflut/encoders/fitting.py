@@ -76,7 +76,9 @@ def report(encoder: Encoder, x: Tensor, given: Tensor | None = None) -> EncoderR
     )
 
 
-def check_expressible(model: str, encoder: Encoder, x: Tensor, form: InputFormat) -> None:
+def check_expressible(
+    model: str, encoder: Encoder, x: Tensor, form: InputFormat, what: str = "the training data"
+) -> None:
     """Refuse an input format that was not made for the data: it cannot tell apart what the encoder would of numbers.
 
     Single features whose codes are too coarse are left to `report`.
@@ -86,6 +88,7 @@ def check_expressible(model: str, encoder: Encoder, x: Tensor, form: InputFormat
         encoder: fitted or not; it stays as it is.
         x: training data, floating (N, F), as given.
         form: the input format.
+        what: the data are, for the message.
 
     Raises:
         DataError: some thresholds divide the data, but are beyond the numbers of the format's codes; or every feature
@@ -104,7 +107,7 @@ def check_expressible(model: str, encoder: Encoder, x: Tensor, form: InputFormat
     one = form.of_feature(bad[0])
     least, most = (float(end[0]) for end in one.ends())
     raise DataError(
-        f"model {model!r}: the input codes cannot express {named(bad)} of the training data: feature {bad[0]} is from "
+        f"model {model!r}: the input codes cannot express {named(bad)} of {what}: feature {bad[0]} is from "
         f"{float(low[bad[0]]):g} to {float(high[bad[0]]):g}, its {form.width_bits}-bit codes stand for {least:g} to "
         f"{most:g} in steps of {(most - least) / (form.highest - form.lowest):g}. Fit the format to the data: give the "
         f"model input_format=InputFormat.fit(training_data, bits), or input_bits=bits to have fit_encoder do it"

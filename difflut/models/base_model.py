@@ -15,13 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from difflut.encoders import DistributiveThermometer, Encoder
-from difflut.encoders.fitting import EncoderReport, check_expressible, report
+from difflut.encoders.fitting import EncoderReport
 from difflut.errors import CheckpointError, ConfigError, InputShapeError, LostFeatureWarning, NotFittedError
 from difflut.files import write_atomically
 from difflut.heads import GroupSum
 from difflut.input_format import InputFormat
 from difflut.layers import LUTLayer
 from difflut.models import checkpoint
+from difflut.models.fitting import encoders, fit_encoders
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
 class BaseModel(nn.Module, ABC):
     """A network of LUT layers from numbers to logits.
 
-    A subclass sets `self.encoder` (optional) in its `__init__` and defines `_build_layers`, which is called once the
-    encoder is fitted and `self.encoder.output_width` is known, and `_forward_impl`. Nothing in it is about export: a
-    forward made of an encoder, `LUTLayer`s, `GroupSum` and data movement (reshape, permute, cat, index, pad) has a
-    circuit.
+    A subclass sets `self.encoder` (optional; there may be more encoders, also inside of modules) in its `__init__` and
+    defines `_build_layers`, which is called once the encoders are fitted and `self.encoder.output_width` is known, and
+    `_forward_impl`. Nothing in it is about export: a forward made of encoders, `LUTLayer`s, `GroupSum` and data
+    movement (reshape, permute, cat, index, pad) has a circuit.
 
     Args:
         name: the model's name; it becomes the top module of an export.
@@ -114,7 +115,9 @@ class BaseModel(nn.Module, ABC):
         return type(self)(*args, **kwargs)
 
     def fit_encoder(self, data: Tensor | np.ndarray[Any, Any]) -> BaseModel:
-        """Fit the encoder on training samples (N, ...) and build the layers, if there are none yet.
+        """Fit the encoders on training samples (N, ...) and build the layers, if there are none yet.
+
+        Each encoder is fitted on what the forward gives it: all numbers, some of them or a function of them.
 
         Args:
             data: numbers, or integer codes of the input format, any shape (N, ...) with input_size elements a sample.
@@ -127,26 +130,26 @@ class BaseModel(nn.Module, ABC):
                 or the model fits its format and the data are codes.
             LostFeatureWarning: if some feature varies, but all its bits are constant; `encoder_report` says which.
         """
-        x = torch.as_tensor(data)
+        x = torch.as_tensor(data).cpu()
         self._check_shape(x)
-        if self.input_bits is not None:
-            self.input_format = InputFormat.fit(x, self.input_bits)
-        given = self._numbers(x, rounded=False).reshape(len(x), self.input_size)
-        if x.is_floating_point():
-            check_expressible(self.name, self.encoder, given, self.input_format)
-        samples = self._numbers(x).reshape(given.shape)
-        self.encoder.fit(samples, self.input_format)
-        self.encoder_report = report(self.encoder, samples, given)
+        device = device_of(self)
+        self.cpu()  # what is fitted does not depend on where the model is
+        try:
+            if self.input_bits is not None:
+                self.input_format = InputFormat.fit(x, self.input_bits)
+            given, rounded = self._numbers(x, rounded=False), self._numbers(x)
+            self.encoder_report = fit_encoders(self, given, rounded, check=x.is_floating_point())
+        finally:
+            self.to(device)
         if self.encoder_report.lost_features:
             warnings.warn(f"model {self.name!r}: {self.encoder_report}", LostFeatureWarning, stacklevel=2)
-        if not self._built:
-            self._build()
         return self
 
     def _build(self) -> None:
+        device = device_of(self)
         self._build_layers()
         self._built = True
-        self.train(self.training)
+        self.train(self.training).to(device)
 
     def _check_shape(self, x: Tensor) -> None:
         if x.ndim < 2 or int(np.prod(x.shape[1:])) != self.input_size:
@@ -221,15 +224,16 @@ class BaseModel(nn.Module, ABC):
         return {name: value for name, value in self.state_dict().items() if name not in names}
 
     def get_layer_topology(self) -> list[dict[str, Any]]:
-        """One entry for the encoder, each LUT layer and the head: name, type and sizes."""
+        """One entry for each encoder, each LUT layer and the head: name, type and sizes."""
         rows: list[dict[str, Any]] = [
             {
-                "name": "encoder",
-                "type": type(self.encoder).__name__,
-                "inputs": self.input_size,
-                "outputs": self.encoder.output_width,
-                "bits": self.encoder.bits,
+                "name": name,
+                "type": type(encoder).__name__,
+                "inputs": encoder.features or self.input_size,
+                "outputs": encoder.output_width,
+                "bits": encoder.bits,
             }
+            for name, encoder in encoders(self).items()
         ]
         for name, module in self.named_modules():
             if isinstance(module, LUTLayer):
@@ -293,3 +297,8 @@ class BaseModel(nn.Module, ABC):
         self.info = header.info
         self.eval()
         return self
+
+
+def device_of(model: BaseModel) -> torch.device:
+    """Where a model is, all of it in one place; a function, because a subclass may have an attribute `device`."""
+    return next(model.buffers()).device

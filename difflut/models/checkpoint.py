@@ -14,12 +14,14 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from difflut import reading
+from difflut.encoders import Encoder
 from difflut.errors import CheckpointError, ConfigError
 from difflut.input_format import InputFormat
 from difflut.models.arguments import Arguments, NotKept
+from difflut.models.fitting import encoders
 
 if TYPE_CHECKING:
     from difflut.models.base_model import BaseModel
@@ -57,7 +59,7 @@ class CheckpointHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def to_bytes(model: BaseModel, *, frozen: bool = False) -> bytes:
     """The checkpoint of a fitted model; see `BaseModel.save_checkpoint`."""
-    tensors: dict[str, Tensor] = {"encoder.thresholds": model.encoder.thresholds}
+    tensors: dict[str, Tensor] = {}
     layers = {}
     for name, layer in model.lut_layers():
         keep_tables = frozen or layer.family == "fixed"
@@ -67,15 +69,18 @@ def to_bytes(model: BaseModel, *, frozen: bool = False) -> bytes:
         if keep_tables:
             packed = np.packbits(layer.truth_tables().cpu().numpy(), axis=1, bitorder="little")
             tensors[f"{name}.nodes.packed_tables"] = torch.from_numpy(packed)
-    skip = tuple(
-        prefix
-        for name, family in layers.items()
-        for prefix in (f"{name}.wiring.", *([f"{name}.nodes."] if family == "fixed" else []))
-    )
-    for key, value in model.state_dict().items():
-        if key not in tensors and not key.startswith(skip):
+    kept_otherwise = {
+        id(tensor)
+        for name, layer in model.lut_layers()
+        for part in (layer.wiring, *([layer.nodes] if layers[name] == "fixed" else []))
+        for tensor in (*part.parameters(), *part.buffers())
+    }
+    shared = shared_keys(model)
+    for key, value in model.state_dict(keep_vars=True).items():
+        if key not in shared and id(value) not in kept_otherwise:
             tensors[key] = value
-    contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    # Copies: tensors may be views of the same memory, which safetensors refuses.
+    contiguous = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
     # One metadata entry: safetensors writes several in no fixed order, and equal models must give equal bytes.
     return bytes(save(contiguous, {"difflut": _header(model, layers)}))
 
@@ -103,6 +108,13 @@ def _header(model: BaseModel, layers: Mapping[str, str]) -> str:
     return header
 
 
+def shared_keys(model: nn.Module) -> dict[str, str]:
+    """For each key of the state dict whose tensor has an earlier key too, that first key: a tensor is stored once."""
+    first: dict[int, str] = {}
+    state = model.state_dict(keep_vars=True)
+    return {key: known for key, value in state.items() if (known := first.setdefault(id(value), key)) != key}
+
+
 def restore(model: BaseModel, tensors: dict[str, Tensor], header: CheckpointHeader) -> None:
     """Give a model, not fitted yet, the layers and values of a checkpoint.
 
@@ -114,11 +126,9 @@ def restore(model: BaseModel, tensors: dict[str, Tensor], header: CheckpointHead
         if header.input_format.features not in (None, model.input_size):
             raise ValueError(f"its input format has {header.input_format.features} features, not {model.input_size}")
         model.input_format = header.input_format
-    thresholds = _checked(tensors, "encoder.thresholds", (model.input_size, model.encoder.thresholds_per_feature))
-    if bool((thresholds.diff(dim=1) < 0).any()):
-        raise ValueError("encoder.thresholds descend; expected ascending ones")
-    model.encoder.thresholds = thresholds
+    fitted = _restore_thresholds(model, tensors, {})
     model._build()
+    _restore_thresholds(model, tensors, fitted)
     modules = dict(model.lut_layers())
     if set(modules) != set(layers):
         raise ValueError(f"LUT layers {sorted(layers)} in the file, {sorted(modules)} in the model")
@@ -138,10 +148,30 @@ def restore(model: BaseModel, tensors: dict[str, Tensor], header: CheckpointHead
             tensors[f"{name}.nodes.tables"] = torch.from_numpy(tables).bool()
         elif layers[name] != layer.family:
             raise ValueError(f"nodes of {layers[name]!r} in layer {name}, expected {layer.family!r}")
+    for key, known in shared_keys(model).items():
+        if key not in tensors and known in tensors:
+            tensors[key] = tensors[known]
     # load_state_dict would convert other dtypes without a word.
     for key, value in model.state_dict().items():
         _checked(tensors, key, tuple(value.shape), (value.dtype,))
     model.load_state_dict(tensors)
+
+
+def _restore_thresholds(
+    model: BaseModel, tensors: Mapping[str, Tensor], done: dict[str, Encoder]
+) -> dict[str, Encoder]:
+    """Give thresholds to the encoders that are not `done` yet; all encoders by name."""
+    found = encoders(model)
+    for name, encoder in found.items():
+        if name in done and done[name] is encoder:
+            continue
+        key = f"{name}.thresholds"
+        features = len(tensors[key]) if key in tensors and tensors[key].ndim else 1
+        thresholds = _checked(tensors, key, (max(1, features), encoder.thresholds_per_feature))
+        if bool((thresholds.diff(dim=1) < 0).any()):
+            raise ValueError(f"{key} descend; expected ascending ones")
+        encoder.thresholds = thresholds
+    return found
 
 
 def _checked(

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from difflut.data import Split
 from difflut.errors import ConfigError, DataError
-from difflut.models.base_model import BaseModel
+from difflut.models.base_model import BaseModel, device_of
 
 
 @torch.no_grad()
@@ -21,7 +21,7 @@ def predict(model: BaseModel, x: Tensor, batch_size: int = 1000, *, rounded: boo
     """
     was_training = model.training
     model.eval()
-    device = model.encoder.thresholds.device
+    device = device_of(model)
     function = model if rounded else model.forward_unrounded
     parts = [function(part.to(device)).cpu() for part in torch.split(x, batch_size)] if len(x) else []
     model.train(was_training)

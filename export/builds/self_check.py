@@ -27,6 +27,7 @@ from difflut.export.errors import SelfCheckError
 from difflut.files import WriteError
 from difflut.models import zoo
 from difflut.models.base_model import BaseModel
+from difflut.models.fitting import encoders
 from difflut.training import predict_scores
 
 DRAWN, REAL = 192, 64
@@ -72,14 +73,15 @@ def self_check(model: BaseModel, circuit: Circuit, checkpoint: bytes, samples: T
 def drawn_codes(model: BaseModel) -> Tensor:
     """int32 (DRAWN, *input_shape): codes drawn uniformly, then codes at and beside the thresholds of their features.
 
-    A wide format has most of its codes where no threshold is.
+    A wide format has most of its codes where no threshold is. Encoders of other numbers than all features are left out.
     """
     form, features = model.input_format, model.input_size
     generator = torch.Generator().manual_seed(_SEED)
     half = (DRAWN // 2, features)
     uniform = torch.randint(form.lowest, form.highest + 1, half, generator=generator)
-    thresholds = model.encoder.thresholds.detach().cpu().t().reshape(-1, *model.input_shape)
-    at = form.quantize(thresholds).reshape(-1, features).long()
+    whole = [one.thresholds.detach().cpu() for one in encoders(model).values() if one.features == features]
+    thresholds = torch.cat([*whole, torch.zeros(features, 0 if whole else 1)], dim=1).t()
+    at = form.quantize(thresholds.reshape(-1, *model.input_shape)).reshape(-1, features).long()
     chosen = at.gather(0, torch.randint(len(at), half, generator=generator))
     beside = (chosen + torch.randint(-1, 2, half, generator=generator)).clamp(form.lowest, form.highest)
     return torch.cat([uniform, beside]).to(torch.int32).reshape(-1, *model.input_shape)

@@ -30,7 +30,7 @@ from difflut.export.frontend.unrolled import build_netlist
 from difflut.export.frontend.windowed import build_circuit
 from difflut.functional import encode
 from difflut.input_format import InputFormat as ModelInputFormat
-from difflut.models.base_model import BaseModel
+from difflut.models.base_model import BaseModel, device_of
 
 aten = torch.ops.aten
 
@@ -166,8 +166,7 @@ def record(model: BaseModel) -> Recording:
 
 
 def _export(model: BaseModel) -> torch.export.ExportedProgram:
-    device = model.encoder.thresholds.device
-    example = torch.zeros(1, *model.input_shape, device=device)
+    example = torch.zeros(1, *model.input_shape, device=device_of(model))
     # torch.export keeps only the stack frames of functions named "forward"; _forward_impl borrows that name, so that
     # errors can point at the model's own line.
     method = type(model)._forward_impl
