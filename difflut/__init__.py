@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from difflut.input_format import InputFormat
     from difflut.layers import ConvLUTLayer, LayerConfig, LUTLayer, OrPool
     from difflut.models import BaseModel, get_model, list_models, load_model
+    from difflut.sizing import estimate
     from difflut.stored_build import StoredBuild
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "StoredBuild",
     "Thermometer",
     "__version__",
+    "estimate",
     "export_model",
     "get_model",
     "list_models",
@@ -52,6 +54,7 @@ _MODULES = {
     "difflut.input_format": ("InputFormat",),
     "difflut.layers": ("ConvLUTLayer", "LUTLayer", "LayerConfig", "OrPool"),
     "difflut.models": ("BaseModel", "get_model", "list_models", "load_model"),
+    "difflut.sizing": ("estimate",),
     "difflut.stored_build": ("StoredBuild",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

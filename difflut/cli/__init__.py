@@ -18,7 +18,19 @@ from difflut._version import __version__
 from difflut.errors import DifflutError
 from difflut.quoting import terminal
 
-_COMMANDS = ("list", "train", "evaluate", "export", "verify", "prove", "synth", "report", "show", "trace-input")
+_COMMANDS = (
+    "list",
+    "estimate",
+    "train",
+    "evaluate",
+    "export",
+    "verify",
+    "prove",
+    "synth",
+    "report",
+    "show",
+    "trace-input",
+)
 
 _EXAMPLES = """\b
 Examples:

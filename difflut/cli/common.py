@@ -17,7 +17,7 @@ from difflut.quoting import json_text
 from difflut.shown import percent
 
 if TYPE_CHECKING:
-    from difflut.data import Split
+    from difflut.data import Dataset, Split
     from difflut.models import BaseModel
 
 json_option: Callable[..., Any] = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -63,7 +63,9 @@ def data_options(required: bool, data_help: str) -> Callable[[Callable[..., None
     options = [
         click.option("--data", "data_dir", required=required, type=click.Path(path_type=Path), help=data_help),
         click.option(
-            "--dataset", metavar="NAME", help="mnist, fashion_mnist, cifar10 or npz; the model's own by default."
+            "--dataset",
+            metavar="NAME",
+            help="mnist, fashion_mnist, cifar10 or npz; npz for an .npz file, else the model's own by default.",
         ),
         click.option("--data-note", metavar="TEXT", help="What sets this copy apart; kept beside every accuracy."),
         click.option("--download", is_flag=True, help="Let torchvision fetch the data into the directory first."),
@@ -85,6 +87,17 @@ def default_dataset(model_name: str) -> str:
     return entry.dataset if entry else "mnist"
 
 
+def whole_dataset(
+    model_name: str, directory: Path, dataset: str | None = None, note: str | None = None, download: bool = False
+) -> Dataset:
+    """The data set in a directory or file: of the name that is given, else an npz file's own, else the model's."""
+    from difflut.data import load_dataset
+
+    if dataset is None:
+        dataset = "npz" if directory.suffix == ".npz" else default_dataset(model_name)
+    return load_dataset(dataset, directory, note=note, download=download)
+
+
 def labelled_test_samples(
     model: BaseModel | str,
     directory: Path | None,
@@ -104,12 +117,12 @@ def labelled_test_samples(
     Raises:
         ConfigError: if there is no directory and the package has no samples.
     """
-    from difflut.data import load_dataset, mnist_test, with_note
+    from difflut.data import mnist_test, with_note
     from difflut.models import zoo
 
     model_name = model if isinstance(model, str) else model.name
     if directory is not None:
-        data = load_dataset(dataset or default_dataset(model_name), directory, note=note, download=download)
+        data = whole_dataset(model_name, directory, dataset, note, download)
         return data.test, data.name
     if download:
         raise ConfigError("--download needs a directory to put the data into; give --data DIR")

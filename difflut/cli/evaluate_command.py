@@ -23,7 +23,7 @@ from difflut.shown import percent
     epilog="\b\nExamples:\n"
     "  difflut evaluate mnist_fc_8k_dwn\n"
     "  difflut evaluate my.safetensors --data mnist/\n"
-    "  difflut evaluate net.safetensors --model my_models:Net --data my.npz --dataset npz",
+    "  difflut evaluate net.safetensors --model my_models:Net --data my.npz",
 )
 @click.argument("source", metavar="NAME|CKPT")
 @data_options(False, "Directory with the data set; the MNIST test images ship with the package.")

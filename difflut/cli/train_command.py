@@ -14,10 +14,10 @@ from difflut.cli.common import (
     POSITIVE,
     SEED,
     data_options,
-    default_dataset,
     json_option,
     print_json,
     rounding_words,
+    whole_dataset,
 )
 from difflut.shown import percent
 
@@ -30,7 +30,7 @@ THREADS = click.IntRange(1, max(64, os.cpu_count() or 1))
     epilog="\b\nExamples:\n"
     "  difflut train mnist_fc_8k_dwn --data mnist/ --out my.safetensors\n"
     "  difflut train mnist_fc_8k_dwn --data fashion/ --dataset fashion_mnist --download --out fashion.safetensors\n"
-    "  difflut train my_models:Net --data my.npz --dataset npz --validation 500 --out net.safetensors --plot net.png\n"
+    "  difflut train my_models:Net --data my.npz --validation 500 --out net.safetensors --plot net.png\n"
     "  torchrun --nproc-per-node 2 -m difflut train mnist_fc_8k_dwn --data mnist/ --out my.safetensors",
 )
 @click.argument("source", metavar="NAME|MODULE:NAME")
@@ -73,7 +73,6 @@ def command(
     """
     import torch
 
-    from difflut.data import load_dataset
     from difflut.errors import ConfigError
     from difflut.export.builds.store import check_output
     from difflut.models import make_model
@@ -95,12 +94,11 @@ def command(
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if threads is not None:
         torch.set_num_threads(threads)
-    name = dataset or default_dataset(source)
     with launched_by_torchrun(device) as place:
         processes = Processes.current()
         if download:  # once; the others read what it left
-            processes.on_first(lambda: load_dataset(name, data_dir, download=True).name)
-        data = load_dataset(name, data_dir, note=data_note)
+            processes.on_first(lambda: whole_dataset(source, data_dir, dataset, download=True).name)
+        data = whole_dataset(source, data_dir, dataset, data_note)
         result = train(partial(make_model, source), data, recipe, out, device=place, progress=not as_json)
     if processes.rank > 0:
         return

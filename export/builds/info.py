@@ -156,6 +156,7 @@ class WholeSamples(Record, frozen=True, tag_field="takes", tag="samples"):
     program: ClassVar[None] = None
     pipelined: ClassVar[str] = "core"
     kept: ClassVar[str] = ""
+    held_bits: ClassVar[int] = 0
     ready_ports: ClassVar[tuple[str, ...]] = ()
     clock_scope: ClassVar[str] = ""
     not_estimated: ClassVar[tuple[str, ...]] = ()
@@ -247,6 +248,11 @@ class Pixels(Record, frozen=True, tag_field="takes", tag="pixels"):
     def kept(self) -> str:
         """Where what the body reads of the maps lies, for people."""
         return "in memory" if self.program else "in registers until it starts"
+
+    @property
+    def held_bits(self) -> int:
+        """Registers of windows and of what the body reads, beside those of pipelines."""
+        return self.window_bits + self.collected_bits
 
     @property
     def hold_cycles(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -29,12 +30,14 @@ from difflut.export.frontend.trace import trace, trace_circuit
 from difflut.export.interfaces.framing import Stream
 from difflut.export.interfaces.wrapper import HEADER_FOLDER, Plain, Wrapped, choose_interface
 from difflut.export.passes import pipelines
-from difflut.export.schedule.forms import Form, parse_form
+from difflut.export.schedule.forms import Form, Planned, parse_form
 from difflut.export.schedule.pipelining import AUTO, Pipeline
 from difflut.export.verilog import names
+from difflut.export.verilog.design import Design
 from difflut.export.verilog.emit import emit_planned
 from difflut.hdl_templates import render
 from difflut.models.base_model import BaseModel
+from difflut.shown import Brief
 
 TARGETS = ("verilog",)
 
@@ -79,6 +82,57 @@ def make_build(
         TraceError: the model has no circuit, or none of this form.
         SelfCheckError: the checkpoint, loaded again, or the circuit does not compute what the model does.
     """
+    made = design_model(
+        model,
+        target=target,
+        interface=interface,
+        stream=stream,
+        fpga=fpga,
+        outputs=outputs,
+        pipeline=pipeline,
+        form=form,
+        name=name,
+    )
+    checkpoint = model.checkpoint_bytes(frozen=True)
+    self_check(model, made.planned.circuit, checkpoint, samples)
+    info, design = made.info, made.design
+    files = {
+        **_hardware_files(info.name, made.wrapped, design.models),
+        f"{HEADER_FOLDER}/{info.name}_codes.h": _codes_header(info).encode(),
+        store.NETLIST_FILE: to_text(made.planned.circuit).encode(),
+        store.TRACED_FILE: pack_netlist(to_text(made.traced)),
+        DESIGN_FILE: design_info.to_bytes(design),
+        store.MODEL_FILE: checkpoint,
+    }
+    return Build.of(info, {**files, **_documents(Build.of(info, files), made.planned.family)})
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Designed(Brief):
+    """What an export makes of a model before it checks itself: the circuit as traced and as planned, its Verilog, and
+    `build.json` still without files.
+    """
+
+    traced: Circuit
+    planned: Planned
+    design: Design
+    wrapped: Wrapped
+    info: BuildInfo
+
+
+def design_model(
+    model: BaseModel,
+    *,
+    target: str = TARGETS[0],
+    interface: str = Plain.name,
+    stream: Stream | None = None,
+    fpga: str = GENERIC.name,
+    outputs: str = "both",
+    pipeline: Pipeline | str = AUTO,
+    form: Form | str = Form.name,
+    name: str | None = None,
+) -> Designed:
+    """Everything of an export that needs no checkpoint; see `make_build`."""
     if target not in TARGETS:
         raise ConfigError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
     top = names.identifier(model.name) if name is None else names.check_identifier(name)
@@ -89,20 +143,10 @@ def make_build(
     traced = trace_circuit(model) if form.windowed else Circuit.of(trace(model))
     circuit, passes = pipelines.run(traced, pipelines.default(family))
     planned = form.plan(circuit, family, ports, asked)
-    checkpoint = model.checkpoint_bytes(frozen=True)
-    self_check(model, planned.circuit, checkpoint, samples)
     design = emit_planned(planned, f"{top}{chosen.core_suffix}")
     wrapped = chosen.wrap(design, planned)
     info = describe(model, planned, design, wrapped, interface=chosen.name, pipeline=asked, passes=passes)
-    files = {
-        **_hardware_files(info.name, wrapped, design.models),
-        f"{HEADER_FOLDER}/{info.name}_codes.h": _codes_header(info).encode(),
-        store.NETLIST_FILE: to_text(planned.circuit).encode(),
-        store.TRACED_FILE: pack_netlist(to_text(traced)),
-        DESIGN_FILE: design_info.to_bytes(design),
-        store.MODEL_FILE: checkpoint,
-    }
-    return Build.of(info, {**files, **_documents(Build.of(info, files), family)})
+    return Designed(traced, planned, design, wrapped, info)
 
 
 def export_model(model: BaseModel, out: str | os.PathLike[str], **options: Any) -> Path:
