@@ -50,17 +50,27 @@ def _colour_map() -> Any:
     return ListedColormap(colormaps["viridis"](np.linspace(0.2, 1, 256)))
 
 
+def blues(faintest: float) -> Any:
+    """Blue over whatever ground there is: `faintest`, 0 to 1, of it for the least value, all of it for the largest.
+
+    A map from white would glow where a dark page has its rare values.
+    """
+    from matplotlib.colors import LinearSegmentedColormap, to_rgba
+
+    return LinearSegmentedColormap.from_list("blues", [to_rgba(BLUE, faintest), to_rgba(BLUE, 1)])
+
+
 def _figure(height_in: float, rows: int = 1, columns: int = 1) -> tuple[Figure, npt.NDArray[Any]]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
     grid: npt.NDArray[Any] = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
-        _plain(axes)
+        plain(axes)
     return figure, grid
 
 
-def _plain(axes: Axes) -> None:
+def plain(axes: Axes) -> None:
     """Ink for everything that is no data, no box."""
     axes.set_facecolor("none")
     for side, spine in axes.spines.items():
@@ -246,12 +256,12 @@ def confusion(outputs: RtlOutputs, classes: int) -> Figure:
     matrix = confusion_matrix(outputs, classes)
     figure, grid = _figure(4.2)
     axes: Axes = grid[0, 0]
-    _image(axes, np.ma.masked_equal(matrix, 0), LogNorm(1, max(2, int(matrix.max()))), "Blues")
+    _image(axes, np.ma.masked_equal(matrix, 0), LogNorm(1, max(2, int(matrix.max()))), blues(0.12))
     if classes <= _ANNOTATED_CLASSES:
         ticks = range(classes)
         axes.set_xticks(ticks)
         axes.set_yticks(ticks)
-        dark = matrix > matrix.max() ** 0.6
+        full = matrix > matrix.max() ** 0.8
         for row, column in zip(*np.nonzero(matrix), strict=True):
             axes.text(
                 column,
@@ -260,7 +270,7 @@ def confusion(outputs: RtlOutputs, classes: int) -> Figure:
                 ha="center",
                 va="center",
                 fontsize=8 if classes <= 10 else 5,
-                color="#ffffff" if dark[row, column] else "#102a43",
+                color="#ffffff" if full[row, column] else INK,
             )
     axes.set(xlabel="class that the RTL gave", ylabel="label")
     axes.tick_params(length=0, labelsize=8)

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = (".svg", ".png")
+# Of a file: light or dark as its reader's system is.
+_GROUND = """<style>
+svg { color: #1d2129; background: #fff; }
+@media (prefers-color-scheme: dark) { svg { color: #e6e9ee; background: #14171c; } }
+</style>
+"""
 PNG_DOTS_PER_INCH = 144
 
 
@@ -27,8 +33,8 @@ def inline(figure: Figure, name: str, description: str) -> str:
         name: unique on the page: the element's ids derive from it.
         description: for readers who do not see it.
     """
-    text = _svg(figure, name, transparent=True)
-    text = text[text.index("<svg") :].replace(INK, "currentColor").replace(INK.upper(), "currentColor")
+    text = _svg(figure, name)
+    text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
     text = re.sub(r' id="[^"]*_\d+"', "", text)  # of groups, the same in every figure; nothing refers to them
     text = re.sub(r"(font: [^;\"]*?px) [^;\"]*", r"\1 sans-serif", re.sub(r"font-family: [^;\"]*;? ?", "", text))
@@ -38,24 +44,25 @@ def inline(figure: Figure, name: str, description: str) -> str:
     return re.sub(rf' height="{re.escape(height)}pt"', "", text, count=1)
 
 
-def _svg(figure: Figure, name: str, *, transparent: bool) -> str:
+def _svg(figure: Figure, name: str) -> str:
+    """A document without a ground, whose ink is the current colour."""
     from matplotlib import rc_context
 
     buffer = io.StringIO()
     # No date and salted ids: the same build gives the same page.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg", transparent=transparent, metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return buffer.getvalue().replace(INK, "currentColor").replace(INK.upper(), "currentColor")
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as a file, .svg or .png, on a white ground.
+    """Write a figure as a file: .svg on a light or dark ground as its reader's system is, .png on a white one.
 
     Raises:
         WriteError: if it cannot be written.
     """
     if path.suffix == ".svg":
-        content = _svg(figure, path.stem, transparent=False).encode()
+        content = re.sub(r"(<svg[^>]*>\n?)", rf"\1{_GROUND}", _svg(figure, path.stem), count=1).encode()
     else:
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=PNG_DOTS_PER_INCH, metadata={"Software": None})

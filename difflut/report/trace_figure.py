@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from difflut.report.figures import BLUE, INK, ORANGE
+from difflut.report.figures import BLUE, INK, ORANGE, blues, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +35,8 @@ def draw_trace(trace: InputTrace, shape: tuple[int, ...], title: str) -> Figure:
     figure = Figure(figsize=(2.5 * columns, 2.7 * rows + 0.4), layout="constrained")
     figure.suptitle(title, fontsize=11, color=INK, parse_math=False)
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in grid:
+        plain(axes)
     _sample(grid[0], trace.codes, shape)
     for axes, layer in zip(grid[1:], trace.layers, strict=False):
         _bits(axes, layer.bits)
@@ -64,7 +66,7 @@ def _bits(axes: Axes, bits: npt.NDArray[np.bool_]) -> None:
     width = max(1, math.ceil(math.sqrt(len(bits))))
     padded = np.full(-(-len(bits) // width) * width, np.nan)
     padded[: len(bits)] = bits
-    axes.imshow(padded.reshape(-1, width), cmap="Blues", vmin=-0.15, vmax=1.2, interpolation="none")
+    axes.imshow(padded.reshape(-1, width), cmap=blues(0.12), vmin=0, vmax=1, interpolation="none")
     _no_ticks(axes)
 
 
@@ -80,4 +82,3 @@ def _scores(axes: Axes, trace: InputTrace) -> None:
     if len(trace.scores) <= 20:
         axes.set_xticks(range(len(trace.scores)))
     axes.tick_params(labelsize=7)
-    axes.spines[["top", "right"]].set_visible(False)

@@ -33,7 +33,10 @@ frame.addEventListener("load", () => {{
   }});
   const text = JSON.stringify({{
     inner: frame.contentWindow.innerWidth, scroll: page.documentElement.scrollWidth,
-    title: page.title, headings: [...page.querySelectorAll("h1, h2")].map((node) => node.textContent), figures: boxes,
+    title: page.title,
+    cut: [...page.querySelectorAll(".scroll")].filter((box) => box.scrollWidth > box.clientWidth)
+      .map((box) => box.textContent.trim().slice(0, 60)),
+    headings: [...page.querySelectorAll("h1, h2")].map((node) => node.textContent), figures: boxes,
   }});
   const result = document.createElement("pre");
   result.id = "result";
@@ -88,6 +91,7 @@ def test_the_page_renders(pages: dict[str, tuple[str, int]], tmp_path: Path, nam
     assert console == []
     assert seen["inner"] == width
     assert seen["scroll"] <= width, "something is wider than the page"
+    assert seen["cut"] == [], "a table has columns that only scrolling shows"
     assert len(seen["figures"]) == figures >= 9
     for box in seen["figures"]:
         assert box["width"] > 200 and box["height"] > 60 and box["right"] <= width and box["marks"] >= 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -112,3 +113,25 @@ def test_inline_pictures_take_the_page_s_colours() -> None:
     assert text == svg.inline(
         figures.luts_by_part(["encoder", "layer <1>"], ["encoder", "layer"], [3, 0], "LUTs"), "luts", 'a "b" <c>'
     )
+
+
+@pytest.mark.parametrize("ground", [0.09, 1.0])
+def test_rare_values_do_not_glow(ground: float) -> None:
+    """The least value of a map of blues is near the page's ground, dark or light, and the largest is not."""
+    faint, full = (colour[:3] * colour[3] + ground * (1 - colour[3]) for colour in figures.blues(0.12)([0.0, 1.0]))
+    assert np.abs(faint - ground).mean() < 0.08
+    assert np.abs(full - ground).max() > 0.3
+    outputs = RtlOutputs(None, np.repeat([0, 1, 0], [50, 50, 1]), None, np.repeat([0, 1], [50, 51]))
+    (image,) = figures.confusion(outputs, 2).axes[0].images
+    assert image.to_rgba(np.array([[1.0]]))[0, 0, 3] < 0.2
+
+
+def test_files_are_as_light_or_dark_as_the_reader_s_system(tmp_path: Path) -> None:
+    figure = figures.per_pixel(np.array([1, 2, 2]))
+    svg.save(figure, tmp_path / "figure.svg")
+    text = (tmp_path / "figure.svg").read_text()
+    ElementTree.fromstring(text.encode())
+    assert "prefers-color-scheme: dark" in text and "currentColor" in text
+    style = text[text.index("<style>") : text.index("</style>")]
+    assert figures.INK in style and figures.INK not in text.replace(style, "")
+    assert "#ffffff" not in text, "a ground of its own"
