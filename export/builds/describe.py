@@ -128,7 +128,7 @@ def _input(model: BaseModel, planned: Planned) -> InputInfo:
 
 
 def _output(outputs: Outputs, head: Head) -> OutputInfo:
-    best = ClassPort(port="out_class", width_bits=head.class_width_bits, ties="lowest index")
+    best = ClassPort(port="out_class", width_bits=head.class_word_bits, ties="lowest index")
     top = TopPort(
         port="out_top",
         count=max(1, outputs.top),

@@ -85,19 +85,27 @@ class InputFormat(Brief, CodeRange):
 class Head(Brief):
     """Group sum and argmax: score k is the number of ones among `nets[offsets[k]:offsets[k+1]]`.
 
-    The class index is the position of the largest score; ties go to the lowest index.
+    A decision is the position of the largest among neighbouring scores; ties go to the lowest one. Most heads take one
+    decision, the class, among all scores. `score >= T` is the decision between a score of T - 1 ones and that score; a
+    score on its own, a number, has nothing to decide. The class word has a field of `class_width_bits` bits for each
+    decision among two or more scores, the first one lowest; without one it is the bit 0.
 
     Attributes:
         offsets: int64 (classes + 1,), strictly ascending (every group counts at least one net), starts with 0.
         nets: int32 (offsets[-1],), net ids; a net may occur more than once and then counts that often.
+        decisions: int32 (D,), among how many scores each is taken, all of them in their order; one among all by
+            default.
     """
 
     offsets: OffsetArray
     nets: IntArray
+    decisions: IntArray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "offsets", frozen("head.offsets", self.offsets, np.int64))
         object.__setattr__(self, "nets", frozen("head.nets", self.nets, np.int32))
+        decisions = [self.classes] if self.decisions is None else self.decisions
+        object.__setattr__(self, "decisions", frozen("head.decisions", decisions, np.int32))
 
     @property
     def classes(self) -> int:
@@ -112,8 +120,23 @@ class Head(Brief):
 
     @property
     def class_width_bits(self) -> int:
-        """The width of the class index, at least 1."""
-        return max(1, (self.classes - 1).bit_length())
+        """The width of the index that a decision gives, that of the largest one, at least 1."""
+        return max(1, (int(self.decisions.max(initial=0)) - 1).bit_length())
+
+    @property
+    def class_word_bits(self) -> int:
+        """The width of the class word, at least 1."""
+        return max(1, int((self.decisions > 1).sum()) * self.class_width_bits)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Head):
+            return NotImplemented
+        return all(np.array_equal(getattr(self, name), getattr(other, name)) for name in _HEAD_ARRAYS)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+_HEAD_ARRAYS = ("offsets", "nets", "decisions")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -245,7 +268,7 @@ class Netlist(Brief):
             stage=self.stage[keep],
             lut_layer=self.lut_layer[lut],
             lut_node=self.lut_node[lut],
-            head=Head(self.head.offsets, renumbered[self.head.nets]),
+            head=replace(self.head, nets=renumbered[self.head.nets]),
         )
 
     def __eq__(self, other: object) -> bool:
@@ -255,8 +278,7 @@ class Netlist(Brief):
             self.name == other.name
             and self.input == other.input
             and all(np.array_equal(getattr(self, field), getattr(other, field)) for field in _ARRAYS)
-            and np.array_equal(self.head.offsets, other.head.offsets)
-            and np.array_equal(self.head.nets, other.head.nets)
+            and self.head == other.head
         )
 
     __hash__ = None  # type: ignore[assignment]

@@ -11,6 +11,9 @@ whole texts.
     score 1: 3
     end
 
+Behind the scores there may be a line `decisions 2 1`, among how many scores each decision is taken; without it there is
+one, among all scores.
+
 A cell's line starts with its net. A LUT lists its fan-in nets, input 0 first, its table as 2**n / 4 hexadecimal digits
 (the last digit holds addresses 3 to 0), its stage, and the layer and node that it came from. Names are JSON strings.
 """
@@ -35,6 +38,7 @@ _INPUT = re.compile(r"input (\d+) features, (\d+) bits (un)?signed", re.ASCII)
 _COMPARE = re.compile(r"(\d+): compare x(-?\d+) >= (-?\d+) stage (-?\d+)", re.ASCII)
 _LUT = re.compile(r"(\d+): lut (-?\d+(?: -?\d+)*) table ([0-9a-f]+) stage (-?\d+) from (-?\d+)\.(-?\d+)", re.ASCII)
 _SCORE = re.compile(r"score (\d+):((?: -?\d+)*)", re.ASCII)
+_DECISIONS = re.compile(r"decisions((?: -?\d+)*)", re.ASCII)
 
 
 def netlist_lines(netlist: Netlist) -> Iterator[str]:
@@ -80,6 +84,8 @@ def _score_lines(netlist: Netlist) -> Iterator[str]:
     offsets, nets = netlist.head.offsets.tolist(), netlist.head.nets.tolist()
     for score, (first, last) in enumerate(pairwise(offsets)):
         yield " ".join([f"score {score}:", *map(str, nets[first:last])])
+    if len(netlist.head.decisions) != 1:
+        yield " ".join(["decisions", *map(str, netlist.head.decisions.tolist())])
 
 
 def _digits(n: int) -> int:
@@ -113,6 +119,7 @@ class NetlistReader:
         self._offsets, self._fanin, self._tables = array("q", [0]), array("i"), array("Q")
         self._layer, self._node = array("i"), array("i")
         self._group_offsets, self._group_nets = array("q", [0]), array("i")
+        self._decisions: array[int] | None = None
 
     def _header(self, line: str) -> None:
         if line != HEADER:
@@ -175,12 +182,21 @@ class NetlistReader:
         if line == END:
             self.read = self._nothing
             return
+        if decisions := _DECISIONS.fullmatch(line):
+            self._decisions = array("i", map(int, decisions[1].split()))
+            self.read = self._end
+            return
         match = _SCORE.fullmatch(line)
         expected = len(self._group_offsets) - 1
         if match is None or int(match[1]) != expected:
-            raise Problem(f"expected 'score {expected}: NET ...' or {END!r}")
+            raise Problem(f"expected 'score {expected}: NET ...', 'decisions ...' or {END!r}")
         self._group_nets.extend(map(int, match[2].split()))
         self._group_offsets.append(len(self._group_nets))
+
+    def _end(self, line: str) -> None:
+        if line != END:
+            raise Problem(f"expected {END!r}")
+        self.read = self._nothing
 
     def _nothing(self, line: str) -> None:
         raise Problem(f"expected nothing after {END!r}")
@@ -203,5 +219,9 @@ class NetlistReader:
             stage=np.array(self._stage, np.int32),
             lut_layer=np.array(self._layer, np.int32),
             lut_node=np.array(self._node, np.int32),
-            head=Head(np.array(self._group_offsets, np.int64), np.array(self._group_nets, np.int32)),
+            head=Head(
+                np.array(self._group_offsets, np.int64),
+                np.array(self._group_nets, np.int32),
+                None if self._decisions is None else np.array(self._decisions, np.int32),  # type: ignore[arg-type]
+            ),
         )

@@ -22,6 +22,9 @@ MAX_WIDTH_BITS = 31
 # More than any circuit has, less than would not fit into memory.
 MAX_FEATURES = MAX_MAP_BITS = 1 << 24
 
+# A class word is one number everywhere.
+MAX_CLASS_BITS = 63
+
 Rule = Callable[[Netlist], "str | None"]
 CircuitRule = Callable[[Circuit], "str | None"]
 
@@ -214,6 +217,19 @@ def _head_nets(netlist: Netlist) -> str | None:
     return f"score {score} counts net {nets[position]}; expected 0 to {netlist.nets - 1}{_more(bad)}"
 
 
+def _head_decisions(netlist: Netlist) -> str | None:
+    head = netlist.head
+    decisions = head.decisions
+    if decisions.ndim != 1 or not len(decisions) or int(decisions.min()) < 1:
+        return f"head.decisions is {decisions}; expected one or more, each among at least 1 score"
+    if int(decisions.sum(dtype=np.int64)) != head.classes:
+        return f"decisions are taken among {decisions.sum(dtype=np.int64)} scores; expected all {head.classes}"
+    if head.class_word_bits > MAX_CLASS_BITS:
+        given = f"{len(decisions)} decisions give a class word of {head.class_word_bits} bits"
+        return f"{given}; expected at most {MAX_CLASS_BITS}"
+    return None
+
+
 RULES: MappingProxyType[str, Rule] = MappingProxyType(
     {
         "input-format": _input_format,
@@ -227,6 +243,7 @@ RULES: MappingProxyType[str, Rule] = MappingProxyType(
         "origin": _origin,
         "head-groups": _head_groups,
         "head-nets": _head_nets,
+        "head-decisions": _head_decisions,
     }
 )
 

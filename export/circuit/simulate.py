@@ -40,7 +40,8 @@ class Outputs:
 
     Attributes:
         scores: int64 (N, classes), the number of ones in each group.
-        classes: int64 (N,), the position of the largest score; ties go to the lowest index.
+        classes: int64 (N,), the class word: the position of the largest score, of equal ones the lowest; or a field for
+            each decision, see `difflut.export.circuit.netlist.Head`.
     """
 
     scores: npt.NDArray[np.int64]
@@ -62,12 +63,23 @@ def simulate(circuit: Circuit | Netlist, codes: npt.ArrayLike) -> Outputs:
         scores = np.zeros((len(checked), circuit.head.classes), np.int64)
         for rows, values in _blocks(circuit, checked):
             scores[rows] = _scores(circuit.head, values, rows.stop - rows.start)
-        return Outputs(scores, scores.argmax(axis=1))
+        return Outputs(scores, decide(circuit.head, scores))
     if not circuit.layers:
         return simulate(circuit.body, checked)
     starts = range(0, max(1, len(checked)), IMAGES)
     parts = [simulate(circuit.body, _body_codes(circuit, checked[start : start + IMAGES])) for start in starts]
     return Outputs(np.concatenate([part.scores for part in parts]), np.concatenate([part.classes for part in parts]))
+
+
+def decide(head: Head, scores: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """int64 (N,): the class words of scores (N, classes)."""
+    word, place, first = np.zeros(len(scores), np.int64), 0, 0
+    for count in head.decisions.tolist():
+        if count > 1:
+            word |= scores[:, first : first + count].argmax(axis=1) << place
+            place += head.class_width_bits
+        first += count
+    return word
 
 
 def simulate_maps(circuit: Circuit, codes: Codes) -> Iterator[npt.NDArray[np.uint8]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from difflut.export.circuit.analysis import independent_runs
 from difflut.export.circuit.circuit import Circuit
-from difflut.export.circuit.netlist import CONST1, FIRST_NET, Head, IntArray, Netlist, NetlistBuilder
+from difflut.export.circuit.netlist import CONST1, FIRST_NET, IntArray, Netlist, NetlistBuilder
 from difflut.export.circuit.rules import check
 from difflut.export.circuit.windows import as_map, windows
 
@@ -29,7 +31,7 @@ def unroll(circuit: Circuit) -> Netlist:
         maps.append(as_map(_instantiate(builder, layer.kernel, fed)[None, :, layer.kernel.head.nets], size)[0])
     bits = np.concatenate([nets.reshape(-1) for nets in maps])
     nets = _instantiate(builder, circuit.body, bits[circuit.body_bits][None])[0]
-    return builder.finish(Head(circuit.body.head.offsets, nets[circuit.body.head.nets]))
+    return builder.finish(replace(circuit.body.head, nets=nets[circuit.body.head.nets]))
 
 
 def _instantiate(builder: NetlistBuilder, part: Netlist, fed: IntArray) -> IntArray:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.export.circuit.circuit import MapSize, Pair
-from difflut.export.circuit.netlist import FIRST_NET, InputFormat
+from difflut.export.circuit.netlist import FIRST_NET, Head, InputFormat, IntArray
 from difflut.export.errors import TraceError
 
 Ids = npt.NDArray[np.int64]
@@ -89,7 +89,8 @@ class Recording:
         shape: of one sample.
         comparisons: the first bits of all.
         layers: look-ups and convolutions in the order of the forward; each reads bits before its own only.
-        groups: int64 (classes, group size), the ids that each score counts.
+        groups: for each score int64 (group size,), the ids that it counts.
+        decisions: among how many neighbouring scores each decision is taken; one among all by default.
         next_id: the id of the next bit.
     """
 
@@ -98,7 +99,8 @@ class Recording:
     shape: tuple[int, ...]
     comparisons: list[Comparisons] = field(default_factory=list)
     layers: list[Lookups | Convolution] = field(default_factory=list)
-    groups: Ids = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    groups: list[Ids] = field(default_factory=list)
+    decisions: tuple[int, ...] | None = None
     next_id: int = FIRST_NET
 
     def compare(self, features: npt.ArrayLike, thresholds: npt.ArrayLike) -> Ids:
@@ -137,6 +139,11 @@ class Recording:
             Convolution(source, connections, tables, window, stride, padding, result, self.next_id, operator, place)
         )
         return self._new_ids((len(source), *result))
+
+    def head(self, nets: IntArray) -> Head:
+        """The head; `nets` has the net of each id."""
+        offsets = np.cumsum([0, *map(len, self.groups)])
+        return Head(offsets, nets[np.concatenate(self.groups)], self.decisions)  # type: ignore[arg-type]
 
     def _new_ids(self, shape: tuple[int, ...]) -> Ids:
         count = int(np.prod(shape))

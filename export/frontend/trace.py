@@ -216,7 +216,7 @@ class _Tracer:
                 kwargs = fx.map_arg(node.kwargs, lambda n: values[n])
                 values[node] = self._call(node, args, dict(kwargs))
             elif node.op == "output":
-                self.recording.groups = self._groups(fx.map_arg(node.args, lambda n: values[n])[0]).numpy()
+                self.recording.groups = list(self._groups(fx.map_arg(node.args, lambda n: values[n])[0]).numpy())
                 return self.recording
         raise TraceError(f"model {self.model.name!r}: its graph has no output")
 

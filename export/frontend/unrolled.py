@@ -22,7 +22,7 @@ def build_netlist(recording: Recording) -> Netlist:
         else:
             added = builder.add_layer(nets[layer.fanin], layer.tables, of_model=layer.of_model)
             _put(nets, layer.first_id, added)
-    return builder.finish(nets[recording.groups])
+    return builder.finish(recording.head(nets))
 
 
 def _put(nets: IntArray, first: int, some: IntArray) -> None:

@@ -49,7 +49,7 @@ class _Maps:
                 "unrolled"
             )
         read = [lookup.fanin.reshape(-1) for lookup in self.lookups]
-        number, body_bits = self._body_bits(np.unique(np.concatenate([*read, self.recording.groups.reshape(-1)])))
+        number, body_bits = self._body_bits(np.unique(np.concatenate([*read, *self.recording.groups])))
         form = self.recording.input
         encoded = np.array(list(self.encoded), np.int64)
         # Beyond the codes' range every threshold means the same, and it must fit int32.
@@ -144,7 +144,7 @@ class _Maps:
         for lookup in self.lookups:
             added = builder.add_layer(nets[lookup.fanin], lookup.tables, of_model=lookup.of_model)
             nets[lookup.first_id : lookup.first_id + len(added)] = added
-        return builder.finish(nets[self.recording.groups])
+        return builder.finish(self.recording.head(nets))
 
 
 def _channels(bits: Ids, size: MapSize) -> Ids | None:

@@ -99,7 +99,7 @@ class AxiStream:
             ConfigError: its frames are too long, or a row of pixels is not made of whole words.
         """
         head, output = planned.circuit.body.head, self.stream.output
-        count, bits = (head.classes, head.score_width_bits) if output == "scores" else (1, head.class_width_bits)
+        count, bits = (head.classes, head.score_width_bits) if output == "scores" else (1, head.class_word_bits)
         framing = _framing(planned, design, self.stream, Layout(count, bits, self.stream.width_bits))
         top, digest = design.top.removesuffix(CORE_SUFFIX), core_digest(design.files)
         signed = planned.circuit.input.signed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from difflut.export.circuit import tables as tt
 from difflut.export.circuit.analysis import levels
 from difflut.export.circuit.bits import WordArray
-from difflut.export.circuit.netlist import CONST0, FIRST_NET, Head, IntArray, Netlist
+from difflut.export.circuit.netlist import CONST0, FIRST_NET, IntArray, Netlist
 from difflut.export.errors import NetlistError
 
 RowArray = npt.NDArray[np.int64]
@@ -155,7 +155,7 @@ class Rewriter:
             stage=netlist.stage[keep],
             lut_layer=self.layer[lut],
             lut_node=self.node[lut],
-            head=Head(netlist.head.offsets, renumbered[in_head]),
+            head=replace(netlist.head, nets=renumbered[in_head]),
         )
         inverted = np.zeros(netlist.nets, np.bool_)
         inverted[first:] = self._complemented

@@ -26,7 +26,7 @@ def core_ports(codes_bits: int, outputs: Outputs, head: Head, ready: bool = Fals
     if outputs.scores:
         given["out_scores"] = head.classes * head.score_width_bits
     if outputs.best:
-        given["out_class"] = head.class_width_bits
+        given["out_class"] = head.class_word_bits
     if outputs.top:
         given["out_top"] = outputs.top * head.class_width_bits
     return inputs, given

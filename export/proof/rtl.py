@@ -19,7 +19,7 @@ from difflut.export.proof.circuit import Bit, Circuit, Expansion, Simulation
 from difflut.export.proof.counters import Counted, CounterProver
 from difflut.export.proof.graph import FALSE, TRUE, Graph, Words
 from difflut.export.proof.report import OPEN, PROVED, REFUTED, Claim, Counterexample
-from difflut.export.proof.selection import argmax, check_network, top
+from difflut.export.proof.selection import check_network, decide, top
 from difflut.export.proof.solver import Answer, Solver
 from difflut.export.proof.specification import (
     CODES,
@@ -111,12 +111,13 @@ class _RtlProver:
         """
         self._nodes("out_class"), self._nodes("out_top")
         bits, width = self.circuit.names.get("scores", []), self.netlist.head.score_width_bits
-        for time in range(self.latency + 1):
-            nodes = [self.expansion.known(bit, time) for bit in bits]
-            if any(node is not None for node in nodes):
-                found = self.expansion.nodes([(bit, time) for bit in bits])
-                return [found[low : low + width] for low in range(0, len(found), width)]
-        return []
+        known = [[self.expansion.known(bit, time) for bit in bits] for time in range(self.latency + 1)]
+        # A constant is known at any time, so it does not tell at which one the scores are there.
+        varying = (time for time, nodes in enumerate(known) if any(node is not None and node > TRUE for node in nodes))
+        constant = 0 if bits and all(node is not None for node in known[0]) else None
+        time = next(varying, constant)
+        found = [] if time is None else self.expansion.nodes([(bit, time) for bit in bits])
+        return [found[low : low + width] for low in range(0, len(found), width)]
 
     @property
     def _outputs(self) -> list[int]:
@@ -442,14 +443,19 @@ def prove_outputs(
         index, ranked: the words of the class and of each rank; empty without such an output.
         netlist: what the circuit computes.
     """
-    claims, classes, width = [], netlist.head.classes, netlist.head.class_width_bits
+    claims, head = [], netlist.head
     prove = partial(_selection, graph, scores, same, netlist)
     if index:
-        statement = "the class is the index of the largest score, the lowest of equals"
-        claims.append(prove("argmax", statement, lambda graph, scores: [argmax(graph, scores)], [index]))
+        chosen = int((head.decisions > 1).sum())
+        statement = (
+            f"each of {chosen} decisions is the index of its largest score, the lowest of equals"
+            if chosen > 1
+            else "the class is the index of the largest score, the lowest of equals"
+        )
+        claims.append(prove("argmax", statement, lambda graph, scores: [decide(graph, head, scores)], [index]))
     if ranked:
         statement = f"the {len(ranked)} best classes in descending order, of equals the lowest first"
-        plan = plan_selection(classes, len(ranked))
+        plan, width = plan_selection((head.classes,), len(ranked)), head.class_width_bits
         if check_network(plan):
             claims.append(prove("top-k", statement, lambda graph, scores: top(graph, plan, scores, width), ranked))
         else:

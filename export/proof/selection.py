@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from difflut.export.circuit.netlist import Head
 from difflut.export.proof.graph import FALSE, TRUE, Graph, patterns
 from difflut.export.schedule.head.selection import SelectionPlan
 
@@ -32,6 +33,18 @@ def argmax(graph: Graph, scores: Sequence[Sequence[int]]) -> list[int]:
             next_index.append([*index[-1], FALSE])
         best, index = next_best, next_index
     return index[0] or [FALSE]
+
+
+def decide(graph: Graph, head: Head, scores: Sequence[Sequence[int]]) -> list[int]:
+    """The class word of a head's scores, as `difflut.export.circuit.netlist.Head` has it."""
+    word: list[int] = []
+    first = 0
+    for count in head.decisions.tolist():
+        if count > 1:
+            index = argmax(graph, scores[first : first + count])
+            word += [*index, *[FALSE] * (head.class_width_bits - len(index))]
+        first += count
+    return word or [FALSE]
 
 
 def top(graph: Graph, plan: SelectionPlan, scores: Sequence[Sequence[int]], width: int) -> list[list[int]]:

@@ -102,7 +102,7 @@ def head_levels(plan: HeadPlan, family: Family, luts: int) -> list[HeadLevel]:
     delays = family.delays
     found = []
     for number in range(plan.sum_levels):
-        levels_of = [plan.counters[size].levels[number] for size in plan.sizes]
+        levels_of = [plan.counters[size].levels[number] for size in plan.counted_sizes]
         kinds = {item.compressor for level in levels_of for item in level.placed}
         logic = max((_compressor_ns(kind, family, luts) for kind in kinds), default=0.0)
         readers = max((_compressor_readers(kind) for kind in kinds), default=1)

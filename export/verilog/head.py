@@ -45,9 +45,14 @@ class HeadPrinter:
         score = self.plan.score_bits
         counters = {size: self._counter(size) for size in self.plan.counters}
         clock = [ports.CLOCK] if any(self.plan.sum_registers) else []
-        instances, paddings = [], []
+        instances: list[Instance | None] = []
+        paddings = []
         first = 0
-        for k, size in enumerate(self.plan.sizes):
+        for k, (size, fixed) in enumerate(zip(self.plan.sizes, self.plan.fixed, strict=True)):
+            if fixed is not None:
+                instances.append(None)
+                paddings.append(f"assign out_scores{names.part(k * score, score)} = {score}'d{fixed};")
+                continue
             count, low = size.bit_length(), k * score
             ends = {
                 "in_bits": f"in_bits{names.part(first, size)}",
@@ -61,9 +66,9 @@ class HeadPrinter:
             "group_sum",
             "group_sum",
             [*clock, ports.vector_in("in_bits", first), ports.vector_out("out_scores", len(self.plan.sizes) * score)],
-            instances,
+            [instance for instance in instances if instance is not None],
+            counters=list(zip(instances, paddings, strict=True)),
             cycles=sum(self.plan.sum_registers),
-            paddings=paddings,
         )
         return Instance("group_sum", module, ports.straight(clock) | {"in_bits": in_bits, "out_scores": "scores"})
 
@@ -220,7 +225,7 @@ class HeadPrinter:
         selection = plan.selection
         lanes: Sequence[int] = range(selection.classes)
         best = {lane: f"in_scores{names.part(score * lane, score)}" for lane in lanes}
-        numbers = {lane: names.literal(lane, index) for lane in lanes}
+        numbers = {lane: names.literal(selection.indices[lane], index) for lane in lanes}
         scores = "in_scores"
         levels = []
         for number, (level, after, registered) in enumerate(

@@ -73,7 +73,7 @@ class _Emitter:
         for stage, bits in self.wires.stages.items():
             instances[f"stage {stage}"] = self._stage(stage, bits, partner)
         printer = HeadPrinter(self.head, self.family, self.writer)
-        terms = Scope(self.netlist, self.wires.at(self.wires.last_rank)).terms(self.netlist.head.nets)
+        terms = Scope(self.netlist, self.wires.at(self.wires.last_rank)).terms(self.head.counted(self.netlist.head))
         self._used |= set(terms)
         instances["group sum"] = printer.group_sum(names.concatenation(terms))
         argmax = printer.selection()

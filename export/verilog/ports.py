@@ -44,11 +44,18 @@ def results(head: HeadPlan) -> tuple[Port, ...]:
             vector_out("out_scores", len(head.sizes) * score, comment=f"score k, unsigned, at [{score}*k +: {score}]")
         )
     if outputs.best:
-        ports.append(vector_out("out_class", index, comment="the class of the largest score, the lowest of equals"))
+        ports.append(vector_out("out_class", index * max(1, len(head.selection.ranks)), comment=_of_class(head)))
     if outputs.top:
         ranks = "the class of rank i (0: the largest score; of equal scores the lower class first)"
         ports.append(vector_out("out_top", outputs.top * index, comment=f"{ranks} at [{index}*i +: {index}]"))
     return tuple(ports)
+
+
+def _of_class(head: HeadPlan) -> str:
+    decisions = len(head.selection.ranks)
+    if decisions <= 1:
+        return "the class of the largest score, the lowest of equals"
+    return f"decision i of {decisions}, the index of its largest score, at [{head.class_bits}*i +: {head.class_bits}]"
 
 
 def straight(some: Iterable[Port]) -> dict[str, str]:

@@ -66,7 +66,7 @@ def port_widths(design: Design) -> dict[str, int]:
     if head.outputs.scores:
         widths["out_scores"] = len(head.sizes) * head.score_bits
     if head.outputs.best:
-        widths["out_class"] = head.class_bits
+        widths["out_class"] = max(1, len(head.selection.ranks)) * head.class_bits
     if head.outputs.top:
         widths["out_top"] = head.outputs.top * head.class_bits
     return widths
@@ -146,7 +146,7 @@ def check_cycles(netlist: Netlist, codes: npt.NDArray[np.int64], folder: Path, s
         ranking = sorted(range(len(scores)), key=lambda k: (-scores[k], k))
         expected = {
             "out_scores": binary(scores, head.score_bits),
-            "out_class": binary(outputs.classes[taken : taken + 1], head.class_bits),
+            "out_class": binary(outputs.classes[taken : taken + 1], netlist.head.class_word_bits),
             "out_top": binary(ranking[: head.outputs.top], head.class_bits),
         }
         assert trace.valid[edge] == str(int(valid[taken] and not rst[taken])), f"valid at edge {edge}"

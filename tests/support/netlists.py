@@ -32,7 +32,8 @@ def netlists(draw: st.DrawFn, max_inputs: int = 8, max_layers: int = 5, max_node
     """Well-formed netlists, all in stage 0.
 
     Any LUT may read any earlier net, constants and one net several times included; comparators may be equal or
-    unread, layers have different numbers of inputs, groups unequal sizes, and the head may count a net twice.
+    unread, layers have different numbers of inputs, groups unequal sizes, and the head may count a net twice and take
+    several decisions.
     """
     form = draw(input_formats())
     builder = NetlistBuilder(draw(st.sampled_from(["toy", "a b", 'quo"te', "größe"])), form)
@@ -50,8 +51,21 @@ def netlists(draw: st.DrawFn, max_inputs: int = 8, max_layers: int = 5, max_node
         bits = np.array([[table >> address & 1 for address in range(1 << n)] for table in tables], np.bool_)
         nets = 1 + int(builder.add_layer(np.reshape(fanin, (nodes, n)), bits).max())
     sizes = draw(st.lists(st.integers(1, 9), min_size=1, max_size=4))
-    counted = draw(st.lists(st.integers(0, nets - 1), min_size=sum(sizes), max_size=sum(sizes)))
-    return builder.finish(Head(np.cumsum([0, *sizes]), np.array(counted)))
+    groups = [draw(_group(size, nets)) for size in sizes]
+    return builder.finish(Head(np.cumsum([0, *sizes]), np.concatenate(groups), draw(decisions(len(sizes)))))
+
+
+def _group(size: int, nets: int) -> st.SearchStrategy[list[int]]:
+    """What a score counts; now and then constants only."""
+    some = st.lists(st.integers(0, nets - 1), min_size=size, max_size=size)
+    return st.one_of(some, some, some, st.lists(st.integers(0, 1), min_size=size, max_size=size))
+
+
+@st.composite
+def decisions(draw: st.DrawFn, scores: int) -> list[int]:
+    """Among how many neighbouring scores each decision is taken; often one among all."""
+    ends = draw(st.sets(st.integers(1, scores - 1), max_size=3)) if scores > 1 and draw(st.booleans()) else set()
+    return np.diff([0, *sorted(ends), scores]).tolist()
 
 
 @st.composite

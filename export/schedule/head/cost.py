@@ -13,7 +13,7 @@ def head_luts(plan: HeadPlan, family: Family) -> int:
 
 def counter_luts(plan: HeadPlan) -> int:
     """The LUTs of the counters of all groups."""
-    return sum(plan.counters[size].luts for size in plan.sizes)
+    return sum(plan.counters[size].luts for size in plan.counted_sizes)
 
 
 def selection_luts(plan: HeadPlan, family: Family) -> int:
@@ -25,7 +25,7 @@ def selection_luts(plan: HeadPlan, family: Family) -> int:
     the tool: one LUT, none where the two candidates are known.
     """
     score, total = plan.score_bits, 0
-    possible = {lane: {lane} for lane in range(plan.selection.classes)}
+    possible = {lane: {index} for lane, index in enumerate(plan.selection.indices)}
     for number, (level, after) in enumerate(zip(plan.selection.levels, plan.selection.lanes, strict=True), 1):
         later = {lane for following in plan.selection.levels[number:] for c in following for lane in (c.left, c.right)}
         for c in level:

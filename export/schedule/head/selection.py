@@ -6,8 +6,10 @@ cut down to what the k first outputs need. For k = 1 that is the balanced tree o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -30,22 +32,30 @@ class Comparison:
 
 @dataclass(frozen=True)
 class SelectionPlan:
-    """The k best of `classes` scores, equal ones in the order of their indices.
+    """The k best of the scores that a decision is taken among, equal ones in the order of their indices.
+
+    Several decisions are taken side by side, each for its best score.
 
     Attributes:
-        classes: the number of scores; lane i starts with class i.
-        ranks: the lane that holds, after the last level, the class of rank 0, 1, ..., k - 1.
+        indices: the index that each score has in its decision; lane i starts with score i.
+        ranks: the lane that holds, after the last level, the index of rank 0, 1, ..., k - 1; of several decisions that
+            of the best of each one that has a choice.
         levels: comparisons that happen at once.
         lanes: for each level the lanes that are needed after it, ascending.
     """
 
-    classes: int
+    indices: tuple[int, ...]
     ranks: tuple[int, ...]
     levels: tuple[tuple[Comparison, ...], ...]
     lanes: tuple[tuple[int, ...], ...]
 
+    @property
+    def classes(self) -> int:
+        """The number of scores."""
+        return len(self.indices)
+
     def select(self, scores: list[int]) -> list[int]:
-        """The classes of rank 0 to k - 1, by running the comparisons."""
+        """The indices at `ranks`, by running the comparisons."""
         lane = list(range(self.classes))
         for level in self.levels:
             for c in level:
@@ -55,11 +65,42 @@ class SelectionPlan:
                     beats = beats or (scores[right] == scores[left] and right < left)
                 if beats:
                     lane[c.left], lane[c.right] = right, left
-        return [lane[i] for i in self.ranks]
+        return [self.indices[lane[i]] for i in self.ranks]
 
 
-def plan_selection(classes: int, ranked: int) -> SelectionPlan:
-    """The network that finds the `ranked` best of `classes` scores; no level if there is nothing to find."""
+def plan_selection(decisions: Sequence[int], ranked: int) -> SelectionPlan:
+    """The network that finds the `ranked` best of a decision's scores; no level if there is nothing to find.
+
+    Args:
+        decisions: among how many neighbouring scores each is taken.
+        ranked: how many of the best are needed, 0 for none; at most 1 of several decisions.
+    """
+    if len(decisions) == 1:
+        return _plan_decision(decisions[0], ranked)
+    plans = [_plan_decision(count, ranked if count > 1 else 0) for count in decisions]
+    firsts = np.cumsum([0, *decisions[:-1]]).tolist()
+    depth = max(len(plan.levels) for plan in plans)
+    levels: list[tuple[Comparison, ...]] = []
+    lanes: list[tuple[int, ...]] = []
+    for number in range(depth):
+        here = [(plan, first) for plan, first in zip(plans, firsts, strict=True) if number < len(plan.levels)]
+        done = [(plan, first) for plan, first in zip(plans, firsts, strict=True) if number >= len(plan.levels)]
+        levels.append(tuple(_moved(c, first) for plan, first in here for c in plan.levels[number]))
+        kept = [first + lane for plan, first in here for lane in plan.lanes[number]]
+        lanes.append(tuple(sorted(kept + [first + lane for plan, first in done for lane in plan.ranks])))
+    return SelectionPlan(
+        tuple(index for plan in plans for index in plan.indices),
+        tuple(first + lane for plan, first in zip(plans, firsts, strict=True) for lane in plan.ranks),
+        tuple(levels),
+        tuple(lanes),
+    )
+
+
+def _moved(comparison: Comparison, first: int) -> Comparison:
+    return replace(comparison, left=comparison.left + first, right=comparison.right + first)
+
+
+def _plan_decision(classes: int, ranked: int) -> SelectionPlan:
     lane: list[int | None] = list(range(classes)) + [None] * ((1 << (classes - 1).bit_length()) - classes)
     steps: list[list[tuple[int, int]]] = []
     sorted_block = 0
@@ -94,7 +135,7 @@ def plan_selection(classes: int, ranked: int) -> SelectionPlan:
             level.append(Comparison(i, j, keep_left, keep_right, max(possible[i]) > min(possible[j])))
             possible[i] = possible[j] = possible[i] | possible[j]
         levels.append(tuple(level))
-    return SelectionPlan(classes, ranks, tuple(levels), tuple(lanes for _, lanes in reversed(kept)))
+    return SelectionPlan(tuple(range(classes)), ranks, tuple(levels), tuple(lanes for _, lanes in reversed(kept)))
 
 
 def _odd_even_merge_sort(size: int) -> Iterator[tuple[int, list[tuple[int, int]]]]:

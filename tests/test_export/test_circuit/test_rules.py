@@ -102,6 +102,21 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
         {"head": Head(np.array([0, 1, 3]), np.array([6, 7, 8]))},
         "score 1 counts net 8; expected 0 to 7",
     ),
+    (
+        "head-decisions",
+        {"head": Head(np.array([0, 1, 3]), np.array([6, 7, 7]), np.array([2, 0]))},
+        "head.decisions is [2 0]; expected one or more, each among at least 1 score",
+    ),
+    (
+        "head-decisions",
+        {"head": Head(np.array([0, 1, 3]), np.array([6, 7, 7]), np.array([2, 1]))},
+        "decisions are taken among 3 scores; expected all 2",
+    ),
+    (
+        "head-decisions",
+        {"head": Head(np.arange(129), np.full(128, 7), np.full(64, 2))},
+        "64 decisions give a class word of 64 bits; expected at most 63",
+    ),
 ]
 
 

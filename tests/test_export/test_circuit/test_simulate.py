@@ -26,7 +26,14 @@ def interpret(netlist: Netlist, code: list[int]) -> tuple[list[int], list[int], 
     scores = []
     for first, last in zip(netlist.head.offsets[:-1], netlist.head.offsets[1:], strict=True):
         scores.append(sum(nets[net] for net in netlist.head.nets[first:last]))
-    return nets, scores, scores.index(max(scores))
+    every, word, place = list(scores), 0, 0
+    for count in netlist.head.decisions.tolist():
+        among, scores_left = scores[:count], scores[count:]
+        if count > 1:
+            word += among.index(max(among)) << place
+            place += (max(netlist.head.decisions.tolist()) - 1).bit_length()
+        scores = scores_left
+    return nets, every, word
 
 
 def assert_as_interpreted(netlist: Netlist, codes: np.ndarray) -> None:

@@ -128,7 +128,7 @@ def test_the_parser_leaves_rules_to_check() -> None:
         (
             10,
             "score 2: 6",
-            "line 10: expected 'score 1: NET ...' or 'end'; got 'score 2: 6'",
+            "line 10: expected 'score 1: NET ...', 'decisions ...' or 'end'; got 'score 2: 6'",
         ),
         (11, "", "line 12: the text ends here; expected it to end with a line 'end'"),
         (11, "end\nend", "line 12: expected nothing after 'end'; got 'end'"),

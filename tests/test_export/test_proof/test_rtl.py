@@ -5,6 +5,7 @@ A mutant counts only if Icarus, on its own, shows that its function changed.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,23 @@ def test_constants_and_nets_counted_twice() -> None:
     netlist = assign_stages(builder.finish(groups))
     outcome = prove(emitted(netlist), netlist)
     assert [claim for claim in outcome.claims if claim.verdict != "proved"] == []
+
+
+@pytest.mark.parametrize("fpga", FAMILIES)
+def test_decisions_against_constants_and_numbers(fpga: str) -> None:
+    require_prover()
+    builder = NetlistBuilder("detect", InputFormat(43, 1))
+    nets = builder.add_comparators(np.arange(43), np.ones(43))
+    groups = [[CONST1] * 11, nets[:30], [CONST0], nets[30:33], nets[33:36], nets[36:39], nets[39:], [CONST1, CONST0]]
+    head = Head(np.cumsum([0, *map(len, groups)]), np.concatenate(groups), [2, 2, 3, 1])  # type: ignore[arg-type]
+    netlist = assign_stages(builder.finish(head))
+    for outputs in ("both", "class", "scores"):
+        outcome = prove(emitted(netlist, fpga, outputs=parse_outputs(outputs, 8)), netlist)
+        assert [claim for claim in outcome.claims if claim.verdict != "proved"] == []
+    lower = Head(np.cumsum([0, 10, *map(len, groups[1:])]), head.nets[1:], head.decisions)
+    elsewhere = replace(head, decisions=np.array([2, 2, 2, 2]))
+    for other in (lower, elsewhere):
+        assert prove(emitted(netlist.with_(head=other), fpga), netlist).counterexample is not None
 
 
 # --- Negative controls -----------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,12 @@ from edited_designs import edited
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from icarus import call, check_cycles, write
+from netlists import decisions
 from tools import require_tool, require_verilator
 from yosys import run_yosys
 
 from difflut.errors import ConfigError
-from difflut.export.circuit.netlist import Head, InputFormat, Netlist, NetlistBuilder
+from difflut.export.circuit.netlist import CONST0, CONST1, Head, InputFormat, Netlist, NetlistBuilder
 from difflut.export.families.registry import FAMILIES, find_family
 from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.schedule.head.outputs import Outputs, parse_outputs
@@ -25,12 +27,12 @@ from difflut.export.verilog.netlist import emit
 from difflut.hdl_templates import render
 
 
-def counting(sizes: list[int], staged: bool = True) -> Netlist:
+def counting(sizes: list[int], staged: bool = True, decisions: Sequence[int] | None = None) -> Netlist:
     """One bit per feature, straight into groups of the given sizes."""
     total = sum(sizes)
     builder = NetlistBuilder("counting", InputFormat(total, 1))
     nets = builder.add_comparators(np.arange(total), np.full(total, 1))
-    netlist = builder.finish(Head(np.cumsum([0, *sizes]), nets))
+    netlist = builder.finish(Head(np.cumsum([0, *sizes]), nets, decisions))  # type: ignore[arg-type]
     return assign_stages(netlist) if staged else netlist
 
 
@@ -58,33 +60,35 @@ def test_large_counters_on_carry_chains(name: str, size: int, tmp_path: Path) ->
 
 
 @st.composite
-def heads(draw: st.DrawFn) -> tuple[list[int], str, Outputs, list[bool], int]:
+def heads(draw: st.DrawFn) -> tuple[Netlist, str, Outputs, list[bool], int]:
     sizes = draw(st.lists(st.integers(1, 40), min_size=1, max_size=9))
+    netlist = counting(sizes, draw(st.booleans()), draw(decisions(len(sizes))))
     name = draw(st.sampled_from(["generic", "xc7", "xcup", "ice40"]))
     top = Outputs(scores=False, best=False, top=draw(st.integers(1, len(sizes))))
-    outputs = draw(st.sampled_from([Outputs(), Outputs(best=False), Outputs(scores=False), top]))
-    plan = plan_head(counting(sizes).head, find_family(name), outputs)
+    one = [top] if len(netlist.head.decisions) == 1 else []
+    outputs = draw(st.sampled_from([Outputs(), Outputs(best=False), Outputs(scores=False), *one]))
+    plan = plan_head(netlist.head, find_family(name), outputs)
     registers = draw(st.lists(st.booleans(), min_size=len(plan.registers), max_size=len(plan.registers)))
-    return sizes, name, outputs, registers, draw(st.integers(0, 999))
+    return netlist, name, outputs, registers, draw(st.integers(0, 999))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(drawn=heads(), staged=st.booleans())
+@given(drawn=heads())
 def test_any_registers_and_outputs_agree_in_every_cycle(
-    drawn: tuple[list[int], str, Outputs, list[bool], int], staged: bool
+    drawn: tuple[Netlist, str, Outputs, list[bool], int],
 ) -> None:
     require_tool("iverilog")
-    sizes, name, outputs, registers, seed = drawn
+    netlist, name, outputs, registers, seed = drawn
     with tempfile.TemporaryDirectory() as folder:
         design = check_cycles(
-            counting(sizes, staged),
-            bits(sum(sizes), 40, seed),
+            netlist,
+            bits(netlist.comparators, 40, seed),
             Path(folder),
             family=find_family(name),
             outputs=outputs,
             head_registers=registers,
         )
-    assert design.latency_cycles == sum(registers) + staged
+    assert design.latency_cycles == sum(registers) + netlist.last_stage
 
 
 @pytest.mark.parametrize("name", ["generic", "xc7"])
@@ -121,6 +125,25 @@ def test_outputs_are_parsed() -> None:
         parse_outputs("all", 10)
     with pytest.raises(ConfigError, match=r"^outputs 'top-11': the model has 10 classes; give a K from 1 to 10$"):
         parse_outputs("top-11", 10)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("outputs", [Outputs(), Outputs(scores=False)])
+def test_a_score_that_counts_constants_has_no_counter(name: str, outputs: Outputs, tmp_path: Path) -> None:
+    """`score >= 12` of 30 bits, `score >= 1` of 3, and a number."""
+    require_tool("iverilog")
+    builder = NetlistBuilder("detect", InputFormat(40, 1))
+    nets = builder.add_comparators(np.arange(40), np.ones(40))
+    groups = [[CONST1] * 11, nets[:30], [CONST0], nets[30:33], nets[33:]]
+    head = Head(np.cumsum([0, *map(len, groups)]), np.concatenate(groups), [2, 2, 1])  # type: ignore[arg-type]
+    netlist = assign_stages(builder.finish(head))
+    design = check_cycles(netlist, bits(40, 80), tmp_path, family=find_family(name), outputs=outputs)
+    assert not any(f"count{size}" in module for size in (1, 11) for module in design.files)
+
+
+def test_a_ranking_of_several_decisions_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^outputs .top-2.: the head takes 2 decisions; a ranking is of one; choose"):
+        emit(counting([3, 3, 3], decisions=[2, 1]), outputs=Outputs(False, False, 2))
 
 
 def test_registers_of_another_length_are_refused() -> None:
