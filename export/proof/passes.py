@@ -38,7 +38,7 @@ class PassOutcome:
 def prove_pass(before: Netlist, after: Netlist, name: str, common: Graph | None = None) -> PassOutcome:
     """Prove that `after` gives the scores of `before` for all inputs, or find an input where it does not.
 
-    The class is a function of the scores, so it needs no proof. Each score is the number of ones among some nets; the
+    The class is a function of the scores and of which decisions are taken, so it needs no proof. Each score is the number of ones among some nets; the
     proof pairs the nets of both sides, which is more than is needed: a pass that keeps only the sums stays unproved.
 
     Args:
@@ -48,8 +48,8 @@ def prove_pass(before: Netlist, after: Netlist, name: str, common: Graph | None 
     """
     subject = f"pass {name}"
     statement = f"{after.luts} LUTs after it give the scores of {before.luts} before it"
-    if before.input != after.input or before.head.classes != after.head.classes:
-        return PassOutcome(Claim(subject, statement, OPEN, "the inputs or the number of scores differ"), None)
+    if before.input != after.input or not np.array_equal(before.head.decisions, after.head.decisions):
+        return PassOutcome(Claim(subject, statement, OPEN, "the inputs, the scores or the decisions differ"), None)
     graph = common if common is not None else Graph()
     old, new = add_netlist(graph, before, 0), add_netlist(graph, after, 0)
     if not _unpaired(before, after, old, new):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 
-from difflut.export.circuit.netlist import Head, Netlist
+from difflut.export.circuit.netlist import Netlist
 
 
 def every_code(netlist: Netlist) -> np.ndarray:
@@ -37,4 +39,4 @@ def altered(draw: st.DrawFn, netlist: Netlist) -> Netlist:
         return netlist.with_(compare_threshold=thresholds)
     nets = netlist.head.nets.copy()
     nets[draw(st.integers(0, len(nets) - 1))] = draw(st.integers(0, netlist.nets - 1))
-    return netlist.with_(head=Head(netlist.head.offsets, nets))
+    return netlist.with_(head=replace(netlist.head, nets=nets))
