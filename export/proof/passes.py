@@ -38,8 +38,9 @@ class PassOutcome:
 def prove_pass(before: Netlist, after: Netlist, name: str, common: Graph | None = None) -> PassOutcome:
     """Prove that `after` gives the scores of `before` for all inputs, or find an input where it does not.
 
-    The class is a function of the scores and of which decisions are taken, so it needs no proof. Each score is the number of ones among some nets; the
-    proof pairs the nets of both sides, which is more than is needed: a pass that keeps only the sums stays unproved.
+    The class is a function of the scores and of which decisions are taken, so it needs no proof. Each score is the
+    number of ones among some nets; the proof pairs the nets of both sides, which is more than is needed: a pass that
+    keeps only the sums stays unproved.
 
     Args:
         before, after: the netlists; their stages are of no importance.
