@@ -70,7 +70,20 @@ def initialize(nodes: Nodes, name: str) -> None:
     Raises:
         ConfigError: if the family cannot represent these tables.
     """
-    target = INITIALIZERS[name](nodes.nodes, nodes.n)
+    set_values(nodes, INITIALIZERS[name](nodes.nodes, nodes.n), f"initializer {name!r}")
+
+
+def set_tables(nodes: Nodes, tables: Tensor) -> None:
+    """Give the nodes the tables bool (nodes, 2**n), from where training can still turn every bit.
+
+    Raises:
+        ConfigError: if the family cannot represent them.
+    """
+    set_values(nodes, MARGIN * (2 * tables.to(torch.get_default_dtype()) - 1), "these tables")
+
+
+def set_values(nodes: Nodes, target: Tensor, what: str) -> None:
+    """Give the nodes the values floating (nodes, 2**n); `what` they are is for the message. See `initialize`."""
     values = nodes.table_values()
     if isinstance(values, nn.Parameter):
         with torch.no_grad():
@@ -80,8 +93,8 @@ def initialize(nodes: Nodes, name: str) -> None:
     wrong = nodes.truth_tables() != (target > 0).to(values.device)
     if bool(wrong.any()):
         raise ConfigError(
-            f"initializer {name!r}: {type(nodes).__name__} cannot represent {int(wrong.any(dim=1).sum())} of its "
-            f"{nodes.nodes} tables; choose another initializer, or None for the family's own"
+            f"{what}: {type(nodes).__name__} cannot represent {int(wrong.any(dim=1).sum())} of its {nodes.nodes} "
+            "tables; choose another family or initializer, or None for the family's own"
         )
 
 

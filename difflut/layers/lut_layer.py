@@ -15,7 +15,7 @@ from difflut.layers.bit_flip import flip_bits
 from difflut.layers.config import LayerConfig
 from difflut.layers.connections import Connections, FixedConnections, LearnableConnections, fixed_connections
 from difflut.layers.gradients import stabilize_gradient
-from difflut.layers.initializers import initialize
+from difflut.layers.initializers import initialize, set_tables
 from difflut.layers.regularizers import REGULARIZERS
 from difflut.nodes import FAMILIES, FixedNodes, Nodes
 
@@ -126,6 +126,17 @@ class LUTLayer(nn.Module):
         fixed.tables.copy_(self.truth_tables())
         self.nodes, self.family = fixed, "fixed"
         self.config = replace(self.config, family="fixed", node_options={}, initializer=None, regularizers={})
+
+    def unfreeze(self, family: str = "dwn_stable") -> None:
+        """Give a frozen layer nodes of a family that compute the same and can be trained; connections stay.
+
+        Raises:
+            ConfigError: the family does not have these tables.
+        """
+        config = replace(self.config, family=family)
+        nodes = FAMILIES[family](self.nodes.nodes, self.nodes.n).train(self.training)
+        set_tables(nodes, self.truth_tables().cpu())
+        self.nodes, self.family, self.config = nodes.to(self.connections.device), family, config
 
     def forward(self, bits: Tensor) -> Tensor:
         """Outputs (N, nodes) from bits (N, in_width); bool in eval mode, floating 0/1 while training."""

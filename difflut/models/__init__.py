@@ -11,7 +11,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from difflut.errors import CheckpointError, UnknownNameError
+from difflut.errors import CheckpointError, ConfigError, UnknownNameError
 from difflut.models import named
 from difflut.models.base_model import BaseModel
 from difflut.models.checkpoint import read_header
@@ -35,12 +35,14 @@ __all__ = [
     "zoo",
 ]
 
+MOST_CLASSES = 1 << 16  # that a file may ask for, whatever memory they would take
+
 
 @dataclass(frozen=True)
 class ZooEntry:
-    """One named model: what makes it, what data it is for, one line about it."""
+    """One named model: what makes it (`num_classes` is optional), what data it is for, one line about it."""
 
-    make: Callable[[], BaseModel]
+    make: Callable[..., BaseModel]
     dataset: str
     description: str
 
@@ -67,19 +69,27 @@ def list_models() -> list[str]:
     return sorted(_ZOO)
 
 
-def get_model(name: str, pretrained: bool = False) -> BaseModel:
+def get_model(name: str, pretrained: bool = False, *, num_classes: int | None = None) -> BaseModel:
     """A zoo model by name.
 
     Args:
         name: one of `list_models()`.
-        pretrained: load the weights that ship with the package (the model is then in eval mode and frozen); otherwise
-            the model must be fitted (`fit_encoder`) and trained.
+        pretrained: load the weights that ship with the package (the model is then in eval mode and frozen:
+            `unfreeze()` it to train it further); otherwise the model must be fitted (`fit_encoder`) and trained.
+        num_classes: instead of the model's own; there are no weights for another number.
 
     Raises:
         UnknownNameError: if there is no such model; names the nearest ones.
+        ConfigError: if there are no weights for so many classes.
     """
-    model = _entry(name).make()
+    model = _made(name, num_classes)
     if pretrained:
+        classes = _entry(name).make().num_classes
+        if model.num_classes != classes:
+            raise ConfigError(
+                f"the weights of {name!r} that ship with the package are for {classes} classes, not {num_classes}; "
+                f"train get_model({name!r}, num_classes={num_classes}) on your data"
+            )
         with _weights(name) as path:
             model.load_checkpoint(path)
     return model
@@ -127,7 +137,15 @@ def load_model(reference: str, model_class: str | None = None) -> BaseModel:
         raise CheckpointError(
             f"{path}: holds model {name!r}, which is not in the zoo; name its class with --model module:Class"
         )
-    return _entry(name).make().load_checkpoint(path)
+    kept = header.arguments.kwargs.get("num_classes") if header.arguments else None
+    if kept is not None and not (isinstance(kept, int) and 1 <= kept <= MOST_CLASSES):
+        raise CheckpointError(f"{path}: has num_classes {kept!a:.60}; a zoo model has from 1 to {MOST_CLASSES}")
+    return _made(name, kept).load_checkpoint(path)
+
+
+def _made(name: str, num_classes: int | None) -> BaseModel:
+    make = _entry(name).make
+    return make() if num_classes is None else make(num_classes=num_classes)
 
 
 def _weights(name: str) -> AbstractContextManager[Path]:

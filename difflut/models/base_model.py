@@ -6,7 +6,7 @@ import copy
 import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from difflut.files import write_atomically
 from difflut.heads import GroupSum
 from difflut.input_format import InputFormat
 from difflut.layers import LUTLayer
-from difflut.models import checkpoint
+from difflut.models import checkpoint, state
 from difflut.models.fitting import encoders, fit_encoders
 
 if TYPE_CHECKING:
@@ -151,6 +151,43 @@ class BaseModel(nn.Module, ABC):
         self._built = True
         self.train(self.training).to(device)
 
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, nn.Parameter]]:
+        """As of every module.
+
+        Raises:
+            NotFittedError: before `fit_encoder` there are none, and an optimizer would train nothing.
+        """
+        found = super().named_parameters(prefix, recurse, remove_duplicate)
+        if self._built or not recurse:
+            return found
+        known = list(found)
+        if not known:
+            raise NotFittedError(
+                f"model {self.name!r} has no parameters before it is fitted; call model.fit_encoder(training_data), or "
+                "load it, and then make the optimizer or whatever else takes its parameters"
+            )
+        return iter(known)
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self.input_bits is not None and self._built:
+            destination[prefix + state.SCALING] = state.scaling_of(self.input_format)
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, metadata: Any, strict: bool, missing: list[str], *lists: Any
+    ) -> None:
+        """Of this module alone, before its children's: so they are made here, whatever module holds the model."""
+        scaling = state_dict.pop(prefix + state.SCALING, None) if self.input_bits is not None else None
+        if scaling is not None:
+            self.input_format = state.format_of(self.input_bits or 0, scaling)
+        elif self.input_bits is not None and not self._built:
+            missing.append(prefix + state.SCALING)
+        own = {key.removeprefix(prefix): value for key, value in state_dict.items() if key.startswith(prefix)}
+        state.adopt(self, own)
+        super()._load_from_state_dict(state_dict, prefix, metadata, strict, missing, *lists)
+
     def _check_shape(self, x: Tensor) -> None:
         if x.ndim < 2 or int(np.prod(x.shape[1:])) != self.input_size:
             raise InputShapeError(
@@ -220,7 +257,7 @@ class BaseModel(nn.Module, ABC):
         return {"total": trainable + fixed, "trainable": trainable, "non_trainable": fixed}
 
     def _persistent_buffers(self) -> dict[str, Tensor]:
-        names = {name for name, _ in self.named_parameters()}
+        names = {state.SCALING, *(name for name, _ in self.named_parameters())}
         return {name: value for name, value in self.state_dict().items() if name not in names}
 
     def get_layer_topology(self) -> list[dict[str, Any]]:
@@ -255,6 +292,22 @@ class BaseModel(nn.Module, ABC):
         """Keep the present function for good: integer connections, fixed tables, no parameters; returns the model."""
         for _, layer in self.lut_layers():
             layer.freeze()
+        return self
+
+    def unfreeze(self, family: str = "dwn_stable") -> BaseModel:
+        """Give frozen layers nodes that compute the same and can be trained, such as those of the zoo's weights.
+
+        Connections stay as they are.
+
+        Args:
+            family: of the nodes; one that has every table, as `dwn`, `dwn_stable` and `probabilistic`.
+
+        Raises:
+            ConfigError: the family does not have these tables.
+        """
+        for _, layer in self.lut_layers():
+            if layer.family == "fixed":
+                layer.unfreeze(family)
         return self
 
     def checkpoint_bytes(self, *, frozen: bool = False) -> bytes:

@@ -22,6 +22,7 @@ from difflut.errors import CheckpointError, ConfigError
 from difflut.input_format import InputFormat
 from difflut.models.arguments import Arguments, NotKept
 from difflut.models.fitting import encoders
+from difflut.models.state import SCALING
 
 if TYPE_CHECKING:
     from difflut.models.base_model import BaseModel
@@ -77,7 +78,7 @@ def to_bytes(model: BaseModel, *, frozen: bool = False) -> bytes:
     }
     shared = shared_keys(model)
     for key, value in model.state_dict(keep_vars=True).items():
-        if key not in shared and id(value) not in kept_otherwise:
+        if key not in shared and key != SCALING and id(value) not in kept_otherwise:
             tensors[key] = value
     # Copies: tensors may be views of the same memory, which safetensors refuses.
     contiguous = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
@@ -153,7 +154,8 @@ def restore(model: BaseModel, tensors: dict[str, Tensor], header: CheckpointHead
             tensors[key] = tensors[known]
     # load_state_dict would convert other dtypes without a word.
     for key, value in model.state_dict().items():
-        _checked(tensors, key, tuple(value.shape), (value.dtype,))
+        if key != SCALING:  # is in the header's input format
+            _checked(tensors, key, tuple(value.shape), (value.dtype,))
     model.load_state_dict(tensors)
 
 

@@ -12,6 +12,7 @@ from difflut.errors import ConfigError
 from difflut.heads import GroupSum
 from difflut.layers import ConvLUTLayer, LayerConfig, LUTLayer, OrPool
 from difflut.models.base_model import BaseModel
+from difflut.models.mnist import divisible
 
 
 class ChannelThermometer(Encoder):
@@ -59,12 +60,13 @@ class CIFAR10Conv(BaseModel):
         bits: thermometer bits per colour and pixel.
         kernels: kernels of each convolution, one stage each.
         depths: levels of the kernels' trees, per stage.
-        widths: nodes of each fully connected layer; the last is a multiple of 10.
+        widths: nodes of each fully connected layer; the last is raised to a multiple of num_classes.
         candidates: how many of the stages' bits each node of the first fully connected layer may choose from; at most
             all of them.
         config: the nodes' options in all layers; by default six inputs, DWN stable nodes. Its initializer is that of
             the convolutions, by default "residual": a kernel starts by passing its input 0 through.
         tau: temperature of the group sum.
+        num_classes: the number of classes.
     """
 
     COLOURS = 3
@@ -81,9 +83,10 @@ class CIFAR10Conv(BaseModel):
         candidates: int = 512,
         config: LayerConfig | None = None,
         tau: float = 20.0,
+        num_classes: int = 10,
     ) -> None:
         shape = (self.COLOURS, image_size, image_size)
-        super().__init__(name, input_size=self.COLOURS * image_size**2, num_classes=10, input_shape=shape)
+        super().__init__(name, input_size=self.COLOURS * image_size**2, num_classes=num_classes, input_shape=shape)
         if len(kernels) != len(depths):
             raise ConfigError(f"model {name!r}: kernels {kernels} and depths {depths} must have one entry a stage each")
         if image_size < 1 or image_size % (1 << len(kernels)):
@@ -91,13 +94,14 @@ class CIFAR10Conv(BaseModel):
                 f"model {name!r}: image_size is {image_size}; {len(kernels)} stages of pooling need a multiple of "
                 f"{1 << len(kernels)}"
             )
-        self.image_size, self.kernels, self.depths, self.widths = image_size, kernels, depths, widths
+        self.image_size, self.kernels, self.depths = image_size, kernels, depths
+        self.widths = divisible(widths, num_classes)
         self.candidates = candidates
         self.config = config or LayerConfig(initializer="residual")
         self.encoder = ChannelThermometer(bits, self.COLOURS)
         self.stages = nn.ModuleList()
         self.classifier = nn.Sequential()
-        self.head = GroupSum(10, tau)
+        self.head = GroupSum(num_classes, tau)
 
     def _build_layers(self) -> None:
         self.stages, self.classifier = nn.ModuleList(), nn.Sequential()

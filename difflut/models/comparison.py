@@ -28,16 +28,17 @@ class MNISTComparison(MNISTFullyConnected):
 
     Args:
         name: the model's name.
-        widths: nodes per layer; the last is a multiple of 10.
+        widths: nodes per layer; the last is raised to a multiple of num_classes.
+        num_classes: the number of classes.
         options: further arguments of every `LUTLayer`.
     """
 
-    def __init__(self, name: str, widths: tuple[int, ...], **options: Any) -> None:
+    def __init__(self, name: str, widths: tuple[int, ...], *, num_classes: int = 10, **options: Any) -> None:
         per_layer = ({**_LEARNED, **options}, *({**options} for _ in widths[1:]))
-        super().__init__(name, widths, connections=per_layer)
+        super().__init__(name, widths, connections=per_layer, num_classes=num_classes)
 
 
-_MAKERS: dict[str, Callable[[], BaseModel]] = {
+_MAKERS: dict[str, Callable[..., BaseModel]] = {
     **{
         f"mnist_bitflip_{percent}": partial(
             MNISTComparison, f"mnist_bitflip_{percent}", _TWO_LAYERS, bit_flip=percent / 100
@@ -64,6 +65,6 @@ def _description(name: str) -> str:
 
 
 # Each model's maker and one line about it.
-COMPARISON_MODELS: dict[str, tuple[Callable[[], BaseModel], str]] = {
+COMPARISON_MODELS: dict[str, tuple[Callable[..., BaseModel], str]] = {
     name: (make, _description(name)) for name, make in _MAKERS.items()
 }

@@ -83,6 +83,14 @@ def _fit(model: BaseModel, fed: dict[Encoder, Fed], check: bool) -> None:
         encoder.fit(one.rounded, one.form)
 
 
+def report_on(model: BaseModel, data: Tensor) -> EncoderReport:
+    """What is constant in training samples, numbers or codes (N, ...), of the encoders of a fitted model."""
+    given, rounded = model._numbers(data, rounded=False), model._numbers(data)
+    fed = feeds(model, given, rounded, encoders(model).values())
+    everything = Fed(given.flatten(1), rounded.flatten(1), model.input_format, True)
+    return merged_report(fed or {encoder: everything for encoder in encoders(model).values()}, given)
+
+
 def merged_report(fed: dict[Encoder, Fed], given: Tensor) -> EncoderReport:
     """What is constant of the fitted encoders of a model; a feature is lost if all of them lose it."""
     found = {encoder: report(encoder, one.rounded, one.given) for encoder, one in fed.items()}

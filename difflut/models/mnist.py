@@ -13,18 +13,24 @@ from difflut.layers import LUTLayer
 from difflut.models.base_model import BaseModel
 
 
+def divisible(widths: tuple[int, ...], num_classes: int) -> tuple[int, ...]:
+    """The widths, the last one raised to a multiple of the number of classes."""
+    return (*widths[:-1], -(-widths[-1] // num_classes) * num_classes) if widths and num_classes > 0 else widths
+
+
 class MNISTFullyConnected(BaseModel):
     """Thermometer encoder, LUT layers, group sum.
 
     Args:
         name: the model's name.
-        widths: nodes per layer; the last is a multiple of 10.
+        widths: nodes per layer; the last is raised to a multiple of num_classes.
         family: the node family of every layer.
         n: inputs per node.
         bits: thermometer bits per pixel.
         grid_bits: thresholds are multiples of 2**(8 - grid_bits) in the pixel's codes; None for thresholds anywhere.
         tau: temperature of the group sum.
         connections: per layer, the arguments of `LUTLayer` about connections.
+        num_classes: the number of classes.
     """
 
     def __init__(
@@ -38,13 +44,14 @@ class MNISTFullyConnected(BaseModel):
         grid_bits: int | None = None,
         tau: float = 10.0,
         connections: tuple[dict[str, Any], ...] = (),
+        num_classes: int = 10,
     ) -> None:
-        super().__init__(name, input_size=784, num_classes=10, input_shape=(28, 28))
-        self.widths, self.family, self.n = widths, family, n
+        super().__init__(name, input_size=784, num_classes=num_classes, input_shape=(28, 28))
+        self.widths, self.family, self.n = divisible(widths, num_classes), family, n
         self.layer_connections = connections or ({},) * len(widths)
         self.encoder = DistributiveThermometer(bits, grid_bits=grid_bits)
         self.layers = nn.ModuleList()
-        self.head = GroupSum(10, tau)
+        self.head = GroupSum(num_classes, tau)
 
     def _build_layers(self) -> None:
         in_width = self.encoder.output_width
@@ -64,13 +71,14 @@ class MNISTFullyConnected(BaseModel):
 class MNISTLinearSmall(MNISTFullyConnected):
     """`mnist_fc_8k_linear`: 2 x 4,000 linear LUT nodes with six inputs."""
 
-    def __init__(self, name: str = "mnist_fc_8k_linear") -> None:
-        super().__init__(name, family="linear", connections=({"connections": "learnable", "candidates": 196}, {}))
+    def __init__(self, name: str = "mnist_fc_8k_linear", *, num_classes: int = 10) -> None:
+        connections: tuple[dict[str, Any], ...] = ({"connections": "learnable", "candidates": 196}, {})
+        super().__init__(name, family="linear", connections=connections, num_classes=num_classes)
 
 
 class MNISTDWNSmall(MNISTFullyConnected):
     """`mnist_fc_8k_dwn`: 2 x 4,000 DWN stable nodes with six inputs."""
 
-    def __init__(self, name: str = "mnist_fc_8k_dwn", grid_bits: int | None = 4) -> None:
+    def __init__(self, name: str = "mnist_fc_8k_dwn", grid_bits: int | None = 4, *, num_classes: int = 10) -> None:
         connections: tuple[dict[str, Any], ...] = ({"connections": "learnable", "candidates": 588}, {})
-        super().__init__(name, grid_bits=grid_bits, connections=connections)
+        super().__init__(name, grid_bits=grid_bits, connections=connections, num_classes=num_classes)

@@ -21,6 +21,7 @@ from difflut.encoders.fitting import EncoderReport
 from difflut.errors import CheckpointError, ConfigError, DataError
 from difflut.files import scratch, write_atomically
 from difflut.models.base_model import BaseModel
+from difflut.models.fitting import report_on
 from difflut.shown import Brief
 from difflut.training.allocator import keep_freed_memory
 from difflut.training.augmentation import augment
@@ -80,7 +81,8 @@ def train(
     that draws random numbers while it trains draws others in each process.
 
     Args:
-        make_model: gives a fresh, unfitted model; called after seeding.
+        make_model: gives a fresh model; called after seeding. One that is fitted keeps its encoders and is trained on,
+            for example `lambda: get_model(name, pretrained=True).unfreeze()`.
         data: the data set; the recipe's `validation` training samples are held out.
         recipe: how to train.
         out: where the checkpoint goes.
@@ -113,10 +115,13 @@ def train(
     model = make_model()
     for split in (data.train, data.test):
         check_labels(model, split, data.name)
-    model.fit_encoder(fitting.x)
+    if model.fitted:
+        model.encoder_report = report_on(model, fitting.x)
+    else:
+        model.fit_encoder(fitting.x)
     model.to(device).train()
     if not any(p.requires_grad for p in model.parameters()):
-        raise ConfigError(f"model {model.name!r} has no trainable parameters; train a fresh one, not a frozen one")
+        raise ConfigError(f"model {model.name!r} has no trainable parameters; train a fresh one, or unfreeze() it")
     with ExitStack() as held:
         processes.on_first(lambda: held.enter_context(claimed(out)))
         run = _Run(model, recipe, data.name, out, processes)

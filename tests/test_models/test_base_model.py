@@ -528,7 +528,7 @@ def test_a_frozen_model_cannot_be_trained(tmp_path: Path) -> None:
     recipe = Recipe(epochs=1, batch_size=20, validation=50)
     with pytest.raises(ConfigError) as caught:
         train(lambda: fitted().freeze(), learnable_task(), recipe, tmp_path / "out", progress=False)
-    assert str(caught.value) == ("model 'toy' has no trainable parameters; train a fresh one, not a frozen one")
+    assert str(caught.value) == ("model 'toy' has no trainable parameters; train a fresh one, or unfreeze() it")
     assert os.listdir(tmp_path) == []
 
 

@@ -342,11 +342,12 @@ class Recorder:
                 return super().fit_encoder(data)
 
             def _forward_impl(self, x: Tensor) -> Tensor:
-                seen = (x[:, 0, 0] * 255).round().int().tolist()
-                if self.training:
-                    recorder.trained.extend(seen)
-                else:
-                    recorder.evaluated.append(seen)
+                if self.fitted and not torch.compiler.is_exporting():  # before, what the encoders get is found out
+                    seen = (x[:, 0, 0] * 255).round().int().tolist()
+                    if self.training:
+                        recorder.trained.extend(seen)
+                    else:
+                        recorder.evaluated.append(seen)
                 return super()._forward_impl(x)
 
         return Recording()
