@@ -129,7 +129,7 @@ def test_every_encoder_has_bits_per_feature(name: str) -> None:
         ("grey", "did you mean gray or binary?"),
         (
             "xyz",
-            "known encoders: binary, distributive, gaussian, gray, logarithmic, one_hot, sign_magnitude, thermometer",
+            "known: binary, distributive, gaussian, gray, logarithmic, one_hot, sign_magnitude, thermometer",
         ),
     ],
 )

@@ -87,7 +87,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     ("arguments", "message"),
     [
         (("mnist_fc", "--fpga", "xc7"), "error: unknown model 'mnist_fc'; did you mean"),
-        (("small_models:Chain", "--fpga", "xc9"), "error: unknown FPGA family 'xc9'; known: generic"),
+        (("small_models:Chain", "--fpga", "xc9"), "error: unknown FPGA family 'xc9'; did you mean xc7 or xcup?"),
         (("small_models:Chain", "--conv", "sideways"), "sideways"),
         (("small_models:Nothing",), "error: cannot load model 'small_models:Nothing'"),
     ],

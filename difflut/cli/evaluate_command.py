@@ -44,13 +44,14 @@ def command(
     """
     from difflut.models import load_model
     from difflut.training import accuracy, accuracy_unrounded
+    from difflut.training.evaluation import measure
 
     model = load_model(source, model_class)
     split, data_name = labelled_test_samples(model, data_dir, dataset, data_note, download)
     started = time.perf_counter()
     reached = accuracy(model, split)
     seconds = time.perf_counter() - started
-    unrounded = accuracy_unrounded(model, split)
+    unrounded, metrics = accuracy_unrounded(model, split), measure(model, split)
     if as_json:
         print_json(
             {
@@ -60,6 +61,7 @@ def command(
                 "accuracy": reached,
                 "accuracy_unrounded": unrounded,
                 "seconds": seconds,
+                **({"metrics": metrics} if metrics else {}),
                 "trained": model.info,
             }
         )
@@ -67,5 +69,7 @@ def command(
     trained_on = model.info.get("data", data_name)
     origin = "" if trained_on == data_name else f"; trained on {trained_on}"
     click.echo(f"{model.name}: {percent(reached)} of {len(split)} {data_name} test samples ({seconds:.1f} s){origin}")
+    for name, value in metrics.items():
+        click.echo(f"  {name}: {value:.4g}")
     if (words := rounding_words(reached, unrounded)) is not None:
         click.echo(f"  {words}")

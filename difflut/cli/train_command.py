@@ -80,8 +80,8 @@ def command(
     from difflut.training.plot import check_plot, plot_history
     from difflut.training.processes import Processes, launched_by_torchrun
 
-    make_model(source)  # now, so that a name that is wrong costs no time
-    recipe = recipe_for(source).with_(**{key: value for key, value in changes.items() if value is not None})
+    model = make_model(source)  # now, so that a name that is wrong costs no time
+    recipe = recipe_for(source, model).with_(**{key: value for key, value in changes.items() if value is not None})
     check_output("--out", out)
     check_output("--plot", plot)
     if not out.parent.is_dir():
@@ -112,6 +112,8 @@ def command(
         f"{recipe.validation} held-out {data.name} samples, {percent(result.test_accuracy)} on the {len(data.test)} "
         "test samples"
     )
+    for name, value in result.metrics.items():
+        click.echo(f"  {name}: {value:.4g}")
     for words in (rounding_words(result.test_accuracy, result.test_accuracy_unrounded), str(result.encoder)):
         if words:
             click.echo(f"  {words}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,8 +12,9 @@ from difflut.data.cifar10 import load_cifar10
 from difflut.data.dataset import Dataset
 from difflut.data.download import fetch
 from difflut.data.mnist import load_fashion_mnist, load_mnist
-from difflut.errors import ConfigError, UnknownNameError
+from difflut.errors import ConfigError
 from difflut.quoting import terminal
+from difflut.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,16 @@ class Source:
     torchvision: str | None = None
 
 
-DATASETS: dict[str, Source] = {
-    "mnist": Source("MNIST", load_mnist, "MNIST"),
-    "fashion_mnist": Source("Fashion-MNIST", load_fashion_mnist, "FashionMNIST"),
-    "cifar10": Source("CIFAR-10", load_cifar10, "CIFAR10"),
-    "npz": Source("", load_npz),
-}
+DATASETS: Registry[Source] = Registry(
+    "data set",
+    "difflut.datasets",
+    {
+        "mnist": Source("MNIST", load_mnist, "MNIST"),
+        "fashion_mnist": Source("Fashion-MNIST", load_fashion_mnist, "FashionMNIST"),
+        "cifar10": Source("CIFAR-10", load_cifar10, "CIFAR10"),
+        "npz": Source("", load_npz),
+    },
+)
 
 
 def load_dataset(
@@ -56,11 +60,7 @@ def load_dataset(
         ConfigError: if it cannot be fetched at all, or torchvision is missing.
         DataError: if the directory or a file is missing or is not what it should be.
     """
-    if name not in DATASETS:
-        near = difflib.get_close_matches(name, DATASETS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(DATASETS)}"
-        raise UnknownNameError(f"unknown data set {name!r}; {hint}")
-    source = DATASETS[name]
+    source = DATASETS.find(name)
     if download:
         if source.torchvision is None:
             raise ConfigError(f"data set {name!r} is a file of your own and cannot be fetched; leave --download out")

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
-
 from difflut.encoders.base import Encoder
 from difflut.encoders.codes import Binary, CodeEncoder, Gray, OneHot, SignMagnitude
 from difflut.encoders.thermometer import DistributiveThermometer, GaussianThermometer, Logarithmic, Thermometer
-from difflut.errors import UnknownNameError
+from difflut.registry import Registry
 
-ENCODERS: dict[str, type[Encoder]] = {
-    "binary": Binary,
-    "distributive": DistributiveThermometer,
-    "gaussian": GaussianThermometer,
-    "gray": Gray,
-    "logarithmic": Logarithmic,
-    "one_hot": OneHot,
-    "sign_magnitude": SignMagnitude,
-    "thermometer": Thermometer,
-}
+ENCODERS: Registry[type[Encoder]] = Registry(
+    "encoder",
+    "difflut.encoders",
+    {
+        "binary": Binary,
+        "distributive": DistributiveThermometer,
+        "gaussian": GaussianThermometer,
+        "gray": Gray,
+        "logarithmic": Logarithmic,
+        "one_hot": OneHot,
+        "sign_magnitude": SignMagnitude,
+        "thermometer": Thermometer,
+    },
+)
 
 __all__ = [
     "ENCODERS",
@@ -43,8 +45,4 @@ def make_encoder(name: str, bits: int) -> Encoder:
         UnknownNameError: if there is no such encoder; names the nearest ones.
         ConfigError: if the encoder does not take that number of bits.
     """
-    if name not in ENCODERS:
-        near = difflib.get_close_matches(name, ENCODERS, n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known encoders: {', '.join(sorted(ENCODERS))}"
-        raise UnknownNameError(f"unknown encoder {name!r}; {hint}")
-    return ENCODERS[name](bits)
+    return ENCODERS.find(name)(bits)

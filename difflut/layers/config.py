@@ -12,7 +12,7 @@ from difflut.layers.connections import CONNECTIONS
 from difflut.layers.gradients import GRADIENTS
 from difflut.layers.initializers import INITIALIZERS
 from difflut.layers.regularizers import REGULARIZERS
-from difflut.nodes import FAMILIES
+from difflut.nodes import FAMILIES, Nodes
 from difflut.nodes.base import MAX_INPUTS
 
 
@@ -22,7 +22,7 @@ class LayerConfig:
 
     Attributes:
         n: inputs per node, 1 to 8.
-        family: the node family, a name of `difflut.nodes.FAMILIES`.
+        family: the node family, a name of `difflut.nodes.FAMILIES` or a class of `Nodes`.
         connections: a name of `CONNECTIONS`.
         candidates: for learnable connections, how many input bits each node may choose from; None for all.
         node_options: further arguments of the family.
@@ -37,7 +37,7 @@ class LayerConfig:
     """
 
     n: int = 6
-    family: str = "dwn_stable"
+    family: str | type[Nodes] = "dwn_stable"
     connections: str = "random"
     candidates: int | None = None
     node_options: Mapping[str, Any] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class LayerConfig:
     regularizers: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _known("node family", self.family, FAMILIES)
+        self._check_family()
         _known("connections", self.connections, CONNECTIONS)
         _known("gradient stabilisation", self.gradient, GRADIENTS)
         if self.initializer is not None:
@@ -69,15 +69,36 @@ class LayerConfig:
         object.__setattr__(self, "node_options", dict(self.node_options))
         object.__setattr__(self, "regularizers", dict(self.regularizers))
 
+    def _check_family(self) -> None:
+        family: Any = self.family
+        if isinstance(family, str):
+            FAMILIES.find(family)
+        elif not (isinstance(family, type) and issubclass(family, Nodes)):
+            raise ConfigError(
+                f"LUT layer: family is {family!r}; expected a name of difflut.nodes.FAMILIES or a subclass of Nodes"
+            )
+        else:
+            object.__setattr__(self, "family", FAMILIES.name_of(family) or family)
+
+    @property
+    def nodes_class(self) -> type[Nodes]:
+        """The class of the node family."""
+        return FAMILIES[self.family] if isinstance(self.family, str) else self.family
+
+    @property
+    def family_name(self) -> str:
+        """The name of the node family; that of its class if no registry has it."""
+        return self.family if isinstance(self.family, str) else self.family.__name__
+
     def _check_node_options(self) -> None:
-        parameters = list(inspect.signature(FAMILIES[self.family]).parameters.values())[2:]  # without nodes, n
+        parameters = list(inspect.signature(self.nodes_class).parameters.values())[2:]  # without nodes, n
         if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
             return
         known = {parameter.name for parameter in parameters}
         for name in self.node_options:
             if name not in known:
                 options = ", ".join(sorted(known)) or "none"
-                raise UnknownNameError(f"unknown node option {name!r} of family {self.family!r}; known: {options}")
+                raise UnknownNameError(f"unknown node option {name!r} of family {self.family_name!r}; known: {options}")
 
     def keywords(self) -> dict[str, Any]:
         """The fields as keyword arguments, for `LUTLayer(in_width, nodes, **config.keywords())`."""

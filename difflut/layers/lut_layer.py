@@ -17,7 +17,7 @@ from difflut.layers.connections import Connections, FixedConnections, LearnableC
 from difflut.layers.gradients import stabilize_gradient
 from difflut.layers.initializers import initialize, set_tables
 from difflut.layers.regularizers import REGULARIZERS
-from difflut.nodes import FAMILIES, FixedNodes, Nodes
+from difflut.nodes import FixedNodes, Nodes
 
 
 class LUTLayer(nn.Module):
@@ -30,7 +30,7 @@ class LUTLayer(nn.Module):
         in_width: the number of input bits.
         nodes: the number of nodes, which is the number of output bits.
         n: inputs per node, 1 to 8.
-        family: the node family, a name of `FAMILIES`.
+        family: the node family, a name of `FAMILIES` or a class of `Nodes`.
         connections: "random" (each input bit is used about equally often), "learnable" (trained, see
             `LearnableConnections`) or "consecutive" (node j reads the bits from j*n on).
         candidates: for learnable connections, how many input bits each node may choose from; None for all.
@@ -47,7 +47,7 @@ class LUTLayer(nn.Module):
         in_width: int,
         nodes: int,
         n: int = 6,
-        family: str = "dwn_stable",
+        family: str | type[Nodes] = "dwn_stable",
         connections: str = "random",
         candidates: int | None = None,
         *,
@@ -70,8 +70,8 @@ class LUTLayer(nn.Module):
                 f"multiples of groups"
             )
         self.in_width = in_width
-        self.nodes: Nodes = FAMILIES[family](nodes, n, **self.config.node_options)
-        self.family = family
+        self.nodes: Nodes = self.config.nodes_class(nodes, n, **self.config.node_options)
+        self.family = self.config.family_name
         fixed = fixed_connections(connections, in_width, nodes, n, groups)
         self.wiring: Connections = (
             LearnableConnections(in_width, nodes * n, candidates, groups)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -18,8 +17,10 @@ from difflut.models.checkpoint import read_header
 from difflut.models.cifar10 import CIFAR10Conv
 from difflut.models.comparison import COMPARISON_MODELS, MNISTComparison
 from difflut.models.mnist import MNISTDWNSmall, MNISTFullyConnected, MNISTLinearSmall
+from difflut.registry import Registry
 
 __all__ = [
+    "MODELS",
     "BaseModel",
     "CIFAR10Conv",
     "MNISTComparison",
@@ -47,26 +48,32 @@ class ZooEntry:
     description: str
 
 
-_ZOO: dict[str, ZooEntry] = {
-    "cifar10_conv": ZooEntry(
-        CIFAR10Conv, "cifar10", "3 x 3 convolutions of 32 and 96 kernels with OR pooling, 4,000 nodes; DWN stable"
-    ),
-    "mnist_fc_8k_dwn": ZooEntry(MNISTDWNSmall, "mnist", "2 x 4,000 DWN stable nodes, 6 inputs, first layer learned"),
-    "mnist_fc_8k_linear": ZooEntry(
-        MNISTLinearSmall, "mnist", "2 x 4,000 linear LUT nodes, 6 inputs, first layer learned"
-    ),
-    **{name: ZooEntry(make, "mnist", description) for name, (make, description) in COMPARISON_MODELS.items()},
-}
+MODELS: Registry[ZooEntry] = Registry(
+    "model",
+    "difflut.models",
+    {
+        "cifar10_conv": ZooEntry(
+            CIFAR10Conv, "cifar10", "3 x 3 convolutions of 32 and 96 kernels with OR pooling, 4,000 nodes; DWN stable"
+        ),
+        "mnist_fc_8k_dwn": ZooEntry(
+            MNISTDWNSmall, "mnist", "2 x 4,000 DWN stable nodes, 6 inputs, first layer learned"
+        ),
+        "mnist_fc_8k_linear": ZooEntry(
+            MNISTLinearSmall, "mnist", "2 x 4,000 linear LUT nodes, 6 inputs, first layer learned"
+        ),
+        **{name: ZooEntry(make, "mnist", description) for name, (make, description) in COMPARISON_MODELS.items()},
+    },
+)
 
 
 def zoo() -> dict[str, ZooEntry]:
     """All zoo entries by name."""
-    return dict(_ZOO)
+    return dict(MODELS)
 
 
 def list_models() -> list[str]:
     """The names of all zoo models, sorted."""
-    return sorted(_ZOO)
+    return sorted(MODELS)
 
 
 def get_model(name: str, pretrained: bool = False, *, num_classes: int | None = None) -> BaseModel:
@@ -84,7 +91,7 @@ def get_model(name: str, pretrained: bool = False, *, num_classes: int | None = 
     """
     model = _made(name, num_classes)
     if pretrained:
-        classes = _entry(name).make().num_classes
+        classes = MODELS.find(name).make().num_classes
         if model.num_classes != classes:
             raise ConfigError(
                 f"the weights of {name!r} that ship with the package are for {classes} classes, not {num_classes}; "
@@ -101,7 +108,7 @@ def pretrained_info(name: str) -> dict[str, Any]:
     Raises:
         UnknownNameError: if there is no such model; names the nearest ones.
     """
-    _entry(name)
+    MODELS.find(name)
     with _weights(name) as path:
         return read_header(path).info
 
@@ -113,7 +120,7 @@ def make_model(reference: str) -> BaseModel:
         UnknownNameError: if there is no such zoo model.
         ConfigError: if what is named cannot be imported, is no model, or needs arguments.
     """
-    return named.make(reference) if named.MARK in reference else _entry(reference).make()
+    return named.make(reference) if named.MARK in reference else MODELS.find(reference).make()
 
 
 def load_model(reference: str, model_class: str | None = None) -> BaseModel:
@@ -124,16 +131,18 @@ def load_model(reference: str, model_class: str | None = None) -> BaseModel:
         model_class: what makes the checkpoint's model if that is not of the zoo: `module:Class`, which is called with
             the arguments that the checkpoint keeps, `module:function`, or either of `file.py`.
     """
-    if reference in _ZOO:
+    if reference in MODELS:
         return get_model(reference, pretrained=True)
     path = Path(reference)
     if not path.exists() and os.sep not in reference and path.suffix == "":
-        raise UnknownNameError(_unknown(reference) + " (no checkpoint file has this name either)")
+        raise UnknownNameError(
+            f"unknown model {reference!r}; {MODELS.hint(reference)} (no checkpoint file has this name either)"
+        )
     header = read_header(path)
     name = model_class or header.model
     if named.MARK in name:
         return named.make(name, header).load_checkpoint(path)
-    if model_class is None and name not in _ZOO:
+    if model_class is None and name not in MODELS:
         raise CheckpointError(
             f"{path}: holds model {name!r}, which is not in the zoo; name its class with --model module:Class"
         )
@@ -144,21 +153,9 @@ def load_model(reference: str, model_class: str | None = None) -> BaseModel:
 
 
 def _made(name: str, num_classes: int | None) -> BaseModel:
-    make = _entry(name).make
+    make = MODELS.find(name).make
     return make() if num_classes is None else make(num_classes=num_classes)
 
 
 def _weights(name: str) -> AbstractContextManager[Path]:
     return as_file(files("difflut.models.pretrained") / f"{name}.safetensors")
-
-
-def _entry(name: str) -> ZooEntry:
-    if name not in _ZOO:
-        raise UnknownNameError(_unknown(name))
-    return _ZOO[name]
-
-
-def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, _ZOO, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known models: {', '.join(list_models())}"
-    return f"unknown model {name!r}; {hint}"

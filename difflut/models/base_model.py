@@ -6,9 +6,9 @@ import copy
 import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -26,6 +26,8 @@ from difflut.models.fitting import encoders, fit_encoders
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from difflut.training.recipes import Recipe
 
 
 class BaseModel(nn.Module, ABC):
@@ -45,10 +47,13 @@ class BaseModel(nn.Module, ABC):
         input_bits: instead of a format: codes of so many bits, which `fit_encoder` fits to each feature's range.
 
     Attributes:
+        recipe: how `difflut train` trains the model; None for that of its name, or the default. A subclass may set it,
+            and define `training_loss`, `make_optimizer` and `metrics`.
         encoder_report: which bits of the encoder are constant in the training data; None before `fit_encoder`.
     """
 
     encoder: Encoder
+    recipe: ClassVar[Recipe | None] = None
     _made_with: tuple[tuple[Any, ...], dict[str, Any]]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -98,6 +103,25 @@ class BaseModel(nn.Module, ABC):
     @abstractmethod
     def _forward_impl(self, x: Tensor) -> Tensor:
         """Logits (N, num_classes) from float32 numbers (N, *input_shape)."""
+
+    def training_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """What training makes small, a scalar of logits (N, num_classes) and labels int64 (N,): the cross-entropy."""
+        return nn.functional.cross_entropy(logits, labels)
+
+    def make_optimizer(self, learning_rate: float) -> torch.optim.Optimizer:
+        """What trains the parameters: Adam. The recipe's schedule scales the rates that its groups start with.
+
+        Args:
+            learning_rate: the recipe's, at the peak.
+        """
+        return torch.optim.Adam(self.parameters(), lr=learning_rate, fused=True)
+
+    def metrics(self) -> Mapping[str, Callable[[Tensor, Tensor], Tensor | float]]:
+        """Figures besides the accuracy that are measured on the test samples after training, by name: none.
+
+        Each takes logits float32 (N, num_classes) and labels int64 (N,), as the metrics of torchmetrics do.
+        """
+        return {}
 
     @property
     def fitted(self) -> bool:

@@ -11,20 +11,25 @@ from difflut.nodes.neura import NeuraLUTNodes
 from difflut.nodes.poly import PolyLUTNodes
 from difflut.nodes.probabilistic import ProbabilisticNodes
 from difflut.nodes.warp import WARPNodes
+from difflut.registry import Registry
 
-FAMILIES: dict[str, type[Nodes]] = {
-    "difflogic": DiffLogicNodes,
-    "dwn": DWNNodes,
-    "dwn_stable": DWNStableNodes,
-    "fixed": FixedNodes,
-    "fourier": FourierNodes,
-    "hybrid": HybridNodes,
-    "linear": LinearLUTNodes,
-    "neura": NeuraLUTNodes,
-    "poly": PolyLUTNodes,
-    "probabilistic": ProbabilisticNodes,
-    "warp": WARPNodes,
-}
+FAMILIES: Registry[type[Nodes]] = Registry(
+    "node family",
+    "difflut.nodes",
+    {
+        "difflogic": DiffLogicNodes,
+        "dwn": DWNNodes,
+        "dwn_stable": DWNStableNodes,
+        "fixed": FixedNodes,
+        "fourier": FourierNodes,
+        "hybrid": HybridNodes,
+        "linear": LinearLUTNodes,
+        "neura": NeuraLUTNodes,
+        "poly": PolyLUTNodes,
+        "probabilistic": ProbabilisticNodes,
+        "warp": WARPNodes,
+    },
+)
 
 __all__ = [
     "FAMILIES",

@@ -2,10 +2,11 @@
 
 from difflut.training.evaluation import accuracy, accuracy_unrounded, predict, predict_scores
 from difflut.training.plot import plot_history
-from difflut.training.recipes import Recipe, recipe_for
+from difflut.training.recipes import RECIPES, Recipe, recipe_for
 from difflut.training.trainer import TrainingResult, train
 
 __all__ = [
+    "RECIPES",
     "Recipe",
     "TrainingResult",
     "accuracy",

@@ -74,6 +74,29 @@ def accuracy(model: BaseModel, split: Split, batch_size: int = 1000, *, rounded:
     return count_correct(model, split, batch_size, rounded=rounded) / len(split)
 
 
+def measure(model: BaseModel, split: Split, batch_size: int = 1000) -> dict[str, float]:
+    """The figures of `BaseModel.metrics`, by name.
+
+    Raises:
+        ConfigError: one gives no number.
+    """
+    functions = model.metrics()
+    if not functions:
+        return {}
+    logits, labels = predict(model, split.x, batch_size), split.y.cpu()
+    return {name: _number(model, name, function(logits, labels)) for name, function in functions.items()}
+
+
+def _number(model: BaseModel, name: str, value: Tensor | float) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(
+            f"model {model.name!r}: metric {name!r} gives no number ({error}); return a float, or a tensor of one "
+            "element"
+        ) from error
+
+
 def check_labels(model: BaseModel, split: Split, data_name: str = "the data set") -> None:
     """Refuse labels that are no classes of a model, with which every figure would be wrong.
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from difflut.errors import ConfigError
+from difflut.registry import Registry
+
+if TYPE_CHECKING:
+    from difflut.models.base_model import BaseModel
 
 
 @dataclass(frozen=True)
@@ -56,25 +61,30 @@ class Recipe:
         return replace(self, **changes)  # type: ignore[arg-type]
 
 
-_RECIPES: dict[str, Recipe] = {
-    "cifar10_conv": Recipe(epochs=25, connection_epochs=6, max_shift=2, flip=True),
-    "mnist_fc_8k_dwn": Recipe(epochs=25, connection_epochs=10, max_shift=1),
-    "mnist_fc_8k_linear": Recipe(epochs=30, learning_rate=5e-3, max_shift=1),
-    # One recipe for each family of `difflut.models.comparison`: its members differ in one training aid only.
-    **{f"mnist_bitflip_{percent}": Recipe(epochs=8, max_shift=1) for percent in (0, 5, 10, 20)},
-    **{
-        name: Recipe(epochs=6, max_shift=1)
-        for name in (
-            "mnist_gradnorm_none",
-            "mnist_gradnorm_layerwise",
-            "mnist_gradnorm_batchwise",
-            "mnist_gradnorm_layerwise_mean",
-            "mnist_residual_init",
-        )
+RECIPES: Registry[Recipe] = Registry(
+    "recipe",
+    "difflut.recipes",
+    {
+        "cifar10_conv": Recipe(epochs=25, connection_epochs=6, max_shift=2, flip=True),
+        "mnist_fc_8k_dwn": Recipe(epochs=25, connection_epochs=10, max_shift=1),
+        "mnist_fc_8k_linear": Recipe(epochs=30, learning_rate=5e-3, max_shift=1),
+        # One recipe for each family of `difflut.models.comparison`: its members differ in one training aid only.
+        **{f"mnist_bitflip_{percent}": Recipe(epochs=8, max_shift=1) for percent in (0, 5, 10, 20)},
+        **{
+            name: Recipe(epochs=6, max_shift=1)
+            for name in (
+                "mnist_gradnorm_none",
+                "mnist_gradnorm_layerwise",
+                "mnist_gradnorm_batchwise",
+                "mnist_gradnorm_layerwise_mean",
+                "mnist_residual_init",
+            )
+        },
     },
-}
+)
 
 
-def recipe_for(name: str) -> Recipe:
-    """The recipe that the zoo model `name` is trained with; the default recipe for any other model."""
-    return _RECIPES.get(name, Recipe())
+def recipe_for(name: str, model: BaseModel | None = None) -> Recipe:
+    """The recipe of a model: its own `recipe`, else that of a name in `RECIPES`, else the default."""
+    own = model.recipe if model is not None else None
+    return own or RECIPES.get(name, Recipe())

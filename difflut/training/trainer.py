@@ -8,12 +8,11 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from tqdm import tqdm
 
 from difflut.data import Dataset, Split
@@ -25,7 +24,7 @@ from difflut.models.fitting import report_on
 from difflut.shown import Brief
 from difflut.training.allocator import keep_freed_memory
 from difflut.training.augmentation import augment
-from difflut.training.evaluation import accuracy, accuracy_unrounded, check_labels, count_correct
+from difflut.training.evaluation import accuracy, accuracy_unrounded, check_labels, count_correct, measure
 from difflut.training.place import claimed
 from difflut.training.processes import Processes
 from difflut.training.recipes import Recipe
@@ -42,6 +41,7 @@ class TrainingResult(Brief):
         test_accuracy_unrounded: on floating samples as they are; None if they are codes.
         history: one entry an epoch: epoch, loss, validation_accuracy, seconds.
         encoder: which of its bits are constant in the training samples.
+        metrics: those of `BaseModel.metrics`, on the test samples.
     """
 
     best_epoch: int
@@ -50,6 +50,7 @@ class TrainingResult(Brief):
     test_accuracy_unrounded: float | None
     history: list[dict[str, float]]
     encoder: EncoderReport
+    metrics: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a JSON object."""
@@ -139,7 +140,9 @@ class _Run:
         self.best: tuple[int, float, bytes] = (0, -1.0, b"")
 
     def _new_optimizer(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.model.parameters(), lr=self.recipe.learning_rate, fused=True)
+        optimizer = self.model.make_optimizer(self.recipe.learning_rate)
+        self.peak_rates = [float(group["lr"]) for group in optimizer.param_groups]
+        return optimizer
 
     def _freeze_connections_before(self, epoch: int) -> None:
         """Fix the connections, and drop the parameters that chose them, if they are not learned in `epoch` (from 0)."""
@@ -182,7 +185,7 @@ class _Run:
         """Load the moments of a file, which says nothing else of the optimizer: its options are the recipe's."""
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
         for parameter, values in self.optimizer.state.items():
-            if not all(value.shape in (parameter.shape, ()) for value in values.values()):
+            if not all(value is None or value.shape in (parameter.shape, ()) for value in values.values()):
                 raise ValueError("the optimizer's state is that of other parameters")
 
     def _read_resume_file(self) -> bytes | None:
@@ -265,12 +268,11 @@ class _Run:
             index = order[step * recipe.batch_size : (step + 1) * recipe.batch_size].to(device)
             # Every process draws for the whole batch, so that the generators stay in step.
             x = augment(fitting.x[index], recipe, generator)[part]
-            rate = recipe.learning_rate * schedule((epoch + step / steps) / recipe.epochs, recipe)
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
-            loss = nn.functional.cross_entropy(model(x), fitting.y[index[part]]) + model.get_regularization_loss().to(
-                device
-            )
+            fraction = schedule((epoch + step / steps) / recipe.epochs, recipe)
+            for group, peak in zip(self.optimizer.param_groups, self.peak_rates, strict=True):
+                group["lr"] = peak * fraction
+            loss = model.training_loss(model(x), fitting.y[index[part]])
+            loss = loss + model.get_regularization_loss().to(device)
             self.optimizer.zero_grad()
             loss.backward(share.to(loss.dtype))  # type: ignore[no-untyped-call]
             processes.sum(parameter.grad for parameter in parameters)
@@ -291,6 +293,7 @@ class _Run:
             model = self.model.load_checkpoint(folder / "chosen")
         test_accuracy = accuracy(model, data.test)
         unrounded = accuracy_unrounded(model, data.test)
+        metrics = measure(model, data.test)
         model.info = {
             "data": self.data_name,
             "recipe": asdict(self.recipe),
@@ -298,6 +301,7 @@ class _Run:
             "validation_accuracy": validation_accuracy,
             "test_accuracy": test_accuracy,
             **({} if unrounded is None else {"test_accuracy_unrounded": unrounded}),
+            **({"metrics": metrics} if metrics else {}),
             "test_samples": len(data.test),
             "encoder": report.to_json(),
             "history": _curves(self.history),
@@ -305,7 +309,7 @@ class _Run:
         model.save_checkpoint(self.out, frozen=True)
         if self.resume_path.exists():
             os.unlink(self.resume_path)
-        return TrainingResult(epoch, validation_accuracy, test_accuracy, unrounded, self.history, report)
+        return TrainingResult(epoch, validation_accuracy, test_accuracy, unrounded, self.history, report, metrics)
 
 
 def _epoch_of(row: dict[str, float]) -> dict[str, float]:

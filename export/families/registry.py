@@ -10,9 +10,12 @@ from difflut.export.families import generic, gowin, lattice, xilinx
 from difflut.export.families.devices import Device
 from difflut.export.families.family import Family
 from difflut.export.families.tools import PlaceAndRoute
+from difflut.registry import Registry
 
 VENDORS = (generic, xilinx, lattice, gowin)
-FAMILIES: dict[str, Family] = {family.name: family for vendor in VENDORS for family in vendor.FAMILIES}
+FAMILIES: Registry[Family] = Registry(
+    "FPGA family", "difflut.fpga_families", {family.name: family for vendor in VENDORS for family in vendor.FAMILIES}
+)
 
 
 def find_family(name: str) -> Family:
@@ -21,9 +24,7 @@ def find_family(name: str) -> Family:
     Raises:
         UnknownNameError: if there is none; names the known ones.
     """
-    if name not in FAMILIES:
-        raise UnknownNameError(f"unknown FPGA family {name!r}; known: {', '.join(FAMILIES)}")
-    return FAMILIES[name]
+    return FAMILIES.find(name)
 
 
 def listed(words: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ from tools import require_package
 import difflut
 from difflut.export.builds import store
 from difflut.export.builds.store import Build
+from difflut.models import MODELS
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ def test_cifar10_needs_data(capsys: pytest.CaptureFixture[str]) -> None:
         (["export", "mnist_fc_8k_dwm"], "unknown model 'mnist_fc_8k_dwm'; did you mean mnist_fc_8k_dwn"),
         (
             ["evaluate", "zzz"],
-            f"unknown model 'zzz'; known models: {', '.join(difflut.list_models())} (no checkpoint file",
+            f"unknown model 'zzz'; known: {', '.join(MODELS)} (no checkpoint file",
         ),
         (["evaluate", "no/such.safetensors"], "no/such.safetensors: no such file; expected a checkpoint"),
         (["export", "mnist_fc_8k_dwn", "--target", "vhdl"], "unknown target 'vhdl'; known: verilog"),

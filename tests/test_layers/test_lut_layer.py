@@ -9,7 +9,6 @@ from torch import Tensor
 from difflut.errors import ConfigError, InputShapeError, UnknownNameError
 from difflut.functional import lut_lookup
 from difflut.layers import LearnableConnections, LUTLayer, random_connections
-from difflut.nodes import FAMILIES
 
 TRAINED = ["dwn", "dwn_stable", "linear"]
 KINDS: list[dict[str, object]] = [
@@ -216,4 +215,9 @@ def test_wrong_arguments(options: dict[str, object], message: str) -> None:
 def test_unknown_family() -> None:
     with pytest.raises(UnknownNameError) as caught:
         LUTLayer(4, 3, family="dnw")
-    assert str(caught.value) == f"unknown node family 'dnw'; known: {', '.join(sorted(FAMILIES))}"
+    assert str(caught.value) == "unknown node family 'dnw'; did you mean dwn?"
+    with pytest.raises(ConfigError) as refused:
+        LUTLayer(4, 3, family=int)  # type: ignore[arg-type]
+    assert str(refused.value) == (
+        "LUT layer: family is <class 'int'>; expected a name of difflut.nodes.FAMILIES or a subclass of Nodes"
+    )
