@@ -127,16 +127,16 @@ class LUTLayer(nn.Module):
         self.nodes, self.family = fixed, "fixed"
         self.config = replace(self.config, family="fixed", node_options={}, initializer=None, regularizers={})
 
-    def unfreeze(self, family: str = "dwn_stable") -> None:
+    def unfreeze(self, family: str | type[Nodes] = "dwn_stable") -> None:
         """Give a frozen layer nodes of a family that compute the same and can be trained; connections stay.
 
         Raises:
             ConfigError: the family does not have these tables.
         """
         config = replace(self.config, family=family)
-        nodes = FAMILIES[family](self.nodes.nodes, self.nodes.n).train(self.training)
+        nodes = config.nodes_class(self.nodes.nodes, self.nodes.n).train(self.training)
         set_tables(nodes, self.truth_tables().cpu())
-        self.nodes, self.family, self.config = nodes.to(self.connections.device), family, config
+        self.nodes, self.family, self.config = nodes.to(self.connections.device), config.family_name, config
 
     def forward(self, bits: Tensor) -> Tensor:
         """Outputs (N, nodes) from bits (N, in_width); bool in eval mode, floating 0/1 while training."""
