@@ -210,11 +210,11 @@ dwn = plugin_package:PluginNodes
 plugin_encoder = plugin_package:PluginEncoder
 [difflut.models]
 plugged = plugin_package:model
-[difflut.datasets]
+[difflut.data]
 counted = plugin_package:dataset
-[difflut.recipes]
+[difflut.training]
 plugged = plugin_package:recipe
-[difflut.fpga_families]
+[difflut.export.families]
 plugin_fpga = plugin_package:fpga
 """
 USE = """

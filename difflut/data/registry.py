@@ -34,7 +34,7 @@ class Source:
 
 DATASETS: Registry[Source] = Registry(
     "data set",
-    "difflut.datasets",
+    "difflut.data",
     {
         "mnist": Source("MNIST", load_mnist, "MNIST"),
         "fashion_mnist": Source("Fashion-MNIST", load_fashion_mnist, "FashionMNIST"),

@@ -63,7 +63,7 @@ class Recipe:
 
 RECIPES: Registry[Recipe] = Registry(
     "recipe",
-    "difflut.recipes",
+    "difflut.training",
     {
         "cifar10_conv": Recipe(epochs=25, connection_epochs=6, max_shift=2, flip=True),
         "mnist_fc_8k_dwn": Recipe(epochs=25, connection_epochs=10, max_shift=1),

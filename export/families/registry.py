@@ -14,7 +14,7 @@ from difflut.registry import Registry
 
 VENDORS = (generic, xilinx, lattice, gowin)
 FAMILIES: Registry[Family] = Registry(
-    "FPGA family", "difflut.fpga_families", {family.name: family for vendor in VENDORS for family in vendor.FAMILIES}
+    "FPGA family", "difflut.export.families", {family.name: family for vendor in VENDORS for family in vendor.FAMILIES}
 )
 
 
