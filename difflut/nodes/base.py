@@ -67,9 +67,9 @@ def address_bits(n: int) -> Tensor:
 def addresses(inputs: Tensor) -> Tensor:
     """int64 (nodes, N): the table address that inputs, floating (nodes, n, N), select.
 
-    Inputs from a soft family lie between 0 and 1: they are rounded (1/2 to 0).
+    Inputs from a soft family lie between 0 and 1: they are rounded (1/2 to 0). Behind a dropout 1 is a larger number.
     """
-    bits = inputs.round()
+    bits = (inputs > 0.5).to(inputs.dtype)
     position = bits[:, 0].clone()
     for i in range(1, inputs.shape[1]):
         position.add_(bits[:, i], alpha=1 << i)

@@ -23,7 +23,11 @@ def predict(model: BaseModel, x: Tensor, batch_size: int = 1000, *, rounded: boo
     model.eval()
     device = device_of(model)
     function = model if rounded else model.forward_unrounded
-    parts = [function(part.to(device)).cpu() for part in torch.split(x, batch_size)] if len(x) else []
+    parts = (
+        [function(part.to(device)).reshape(len(part), -1).cpu() for part in torch.split(x, batch_size)]
+        if len(x)
+        else []
+    )
     model.train(was_training)
     return torch.cat(parts) if parts else torch.zeros(0, model.num_classes)
 

@@ -95,6 +95,7 @@ def train(
         ConfigError: if the model has no trainable parameters, the recipe does not fit the samples or processes, or
             another training writes to `out`.
         CheckpointError: if the resume file is damaged or belongs to another run.
+        TraceError: if the model has no circuit; names the operator, the line and a remedy, before the first step.
     """
     device = device or torch.device("cpu")
     if device.type == "cpu":
@@ -123,12 +124,24 @@ def train(
     model.to(device).train()
     if not any(p.requires_grad for p in model.parameters()):
         raise ConfigError(f"model {model.name!r} has no trainable parameters; train a fresh one, or unfreeze() it")
+    processes.on_first(lambda: check_circuit(model))
     with ExitStack() as held:
         processes.on_first(lambda: held.enter_context(claimed(out)))
         run = _Run(model, recipe, data.name, out, processes)
         run.resume()
         run.fit(fitting.to(device), held_out.to(device), progress)
         return processes.on_first(lambda: run.finish(data))
+
+
+def check_circuit(model: BaseModel) -> None:
+    """Refuse a fitted model that cannot be exported, before time goes into its training.
+
+    Raises:
+        TraceError: names the operator, the line and a remedy.
+    """
+    from difflut.export.frontend.trace import record  # the export side imports this package
+
+    record(model)
 
 
 class _Run:

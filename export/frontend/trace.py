@@ -11,7 +11,8 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -20,32 +21,26 @@ import torch
 from torch import Tensor, fx
 from torch.export.graph_signature import InputKind
 
+import difflut
 from difflut.encoders import Encoder
 from difflut.errors import NotFittedError
 from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.netlist import InputFormat, Netlist
 from difflut.export.errors import TraceError
+from difflut.export.frontend.numbers import MAPS, Codes, NotMonotone, code_levels, code_thresholds
 from difflut.export.frontend.recording import Ids, Recording, refusal
+from difflut.export.frontend.remedies import line_at_fault, module_at_fault, remedy
 from difflut.export.frontend.unrolled import build_netlist
 from difflut.export.frontend.windowed import build_circuit
-from difflut.functional import encode
-from difflut.input_format import InputFormat as ModelInputFormat
 from difflut.models.base_model import BaseModel, device_of
 
 aten = torch.ops.aten
-
-
-@dataclass(frozen=True)
-class Codes:
-    """A tensor of input features: int64 feature indices in the tensor's shape."""
-
-    ids: Tensor
-    what = "input numbers"
+_PACKAGE = Path(difflut.__file__).parent
 
 
 @dataclass(frozen=True)
 class Bits:
-    """A tensor of bits: int64 net ids in the tensor's shape."""
+    """A tensor of bits: int64 net ids in the tensor's shape; -id is the complement of a bit."""
 
     ids: Tensor
     what = "bits"
@@ -53,9 +48,17 @@ class Bits:
 
 @dataclass(frozen=True)
 class Scores:
-    """The result of group_sum, perhaps scaled by a positive number: the nets that each score counts (classes, size)."""
+    """The result of group_sum, perhaps scaled by a positive number or behind a softmax.
+
+    Attributes:
+        groups: the nets that each score counts (classes, size).
+        index: which score is where, int64 in the tensor's shape.
+        scale: by how much it is scaled, 0 behind a softmax, whose differences may be of any size.
+    """
 
     groups: Tensor
+    index: Tensor
+    scale: float = 1.0
     what = "scores"
 
 
@@ -121,6 +124,11 @@ _MOVES: set[Any] = {
 _FLOATING_MOVES: set[Any] = {aten.im2col, aten.pad, aten.constant_pad_nd}
 _PADS: set[Any] = {aten.pad, aten.constant_pad_nd}
 _CASTS: set[Any] = {aten.to, aten._to_copy, aten.type_as}
+_DROPOUTS: set[Any] = {aten.dropout, aten.feature_dropout, aten.alpha_dropout, aten.feature_alpha_dropout}
+_SOFTMAX: set[Any] = {aten.softmax, aten._softmax}
+_LOG_SOFTMAX: set[Any] = {aten.log_softmax, aten._log_softmax}
+# Scores that differ by less could be equal behind a softmax in float32, which would change the class.
+_LEAST_SCALE = 2.0**-16
 _IGNORED: set[Any] = {aten._assert_tensor_metadata}
 _LOOKUPS: set[Any] = {torch.ops.difflut.lut_lookup, torch.ops.difflut.convolve}
 
@@ -176,10 +184,13 @@ def _export(model: BaseModel) -> torch.export.ExportedProgram:
     try:
         return torch.export.export(model, (example,), strict=False)
     except Exception as error:  # torch.export raises many kinds, a model's own code any
+        place, module = line_at_fault(error.__traceback__), module_at_fault(error.__traceback__)
+        if module is not None and remedy(module):
+            raise refusal(model.name, module, "bits", remedy(module), place) from error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise TraceError(
             f"model {model.name!r}: torch.export cannot follow its forward ({type(error).__name__}: {reason}); use no "
-            f"Python control flow that depends on values"
+            f"Python control flow that depends on values{place}"
         ) from error
     finally:
         object.__delattr__(model, "_forward_impl")
@@ -203,6 +214,7 @@ class _Tracer:
             if isinstance(module, Encoder)
             for buffer, _ in module.named_buffers()
         }
+        self.complements: dict[int, int] = {}  # a bit's id -> that of its complement
 
     def run(self) -> Recording:
         values: dict[fx.Node, Any] = {}
@@ -275,14 +287,18 @@ class _Tracer:
         handler = primitives.get(packet)
         if handler is not None:
             return handler(node, *args, **kwargs)
+        if packet in _DROPOUTS and not args[2]:
+            return args[0]  # while it evaluates
         if packet in _CASTS:
             return self._cast(node, args, kwargs)
         kinds = {type(value) for value in symbols}
         if kinds == {Scores}:
-            return self._scale(node, packet, args, kwargs)
+            return self._behind_head(node, packet, args, kwargs)
+        if packet in MAPS and kinds == {Codes}:
+            return self._map_numbers(node, symbols, args, kwargs)
         if packet in _MOVES and len(kinds) == 1:
             return self._move(node, packet, kinds.pop(), args, kwargs)
-        raise self._refuse(node, symbols)
+        raise self._refuse(node, symbols, remedy(str(packet)) if Bits in kinds else "")
 
     def _refuse(self, node: fx.Node, symbols: list[Any], why: str = "") -> TraceError:
         what = " and ".join(sorted({value.what for value in symbols}))
@@ -290,32 +306,46 @@ class _Tracer:
 
     def _nearest_numbers(self, node: fx.Node, x: Any, divisor: Any, offset: Any, lowest: Any, highest: Any) -> Codes:
         """Codes are codes already, of the model's format."""
-        if not isinstance(x, Codes) or not _same(self.format.tensors(x.ids), (divisor, offset)):
+        if not isinstance(x, Codes) or x.steps or not _same(self.format.tensors(x.ids), (divisor, offset)):
             raise self._refuse(node, [x], ": numbers are rounded to the codes of the model's input format only")
         return x
 
     def _encode(self, node: fx.Node, x: Any, thresholds: Any) -> Bits:
         if not isinstance(x, Codes) or not isinstance(thresholds, Tensor):
             raise self._refuse(node, [x], ": an encoder takes input numbers and fixed thresholds")
-        return Bits(_tensor(self.recording.compare(x.ids[:, :, None].numpy(), self._codes(x.ids, thresholds).numpy())))
+        try:
+            if x.steps or self.format.per_feature:
+                levels, falls = code_levels(self.format, x, thresholds)
+            else:
+                levels, falls = code_thresholds(self.format, thresholds), torch.zeros((), dtype=torch.bool)
+        except NotMonotone:
+            why = ": what an encoder gets must rise or fall with the input code (its comparison is not monotone)"
+            raise self._refuse(node, [x], why) from None
+        ids = _tensor(self.recording.compare(x.ids[:, :, None].numpy(), levels.numpy()))
+        return Bits(torch.where(falls, -ids, ids))
 
-    def _codes(self, features: Tensor, thresholds: Tensor) -> Tensor:
-        """`code_thresholds` of thresholds (F, T); (N, F, T) for features (N, F) if their formats differ."""
-        if not self.format.per_feature:
-            return code_thresholds(self.format, thresholds)
-        each = thresholds.expand(*features.shape, thresholds.shape[-1])
-        codes = torch.empty(each.shape, dtype=torch.int64)
-        for feature in sorted(set(features.flatten().tolist())):
-            places = features == feature
-            codes[places] = code_thresholds(self.format.of_feature(feature), each[places])
-        return codes
+    def _map_numbers(self, node: fx.Node, symbols: list[Any], args: Any, kwargs: dict[str, Any]) -> Codes:
+        if len(symbols) != 1 or not any(value is symbols[0] for value in args) or kwargs.get("rounding_mode"):
+            raise self._refuse(node, symbols, ": only maps of each number by itself can be folded into the encoder")
+        moved: Codes = symbols[0].then(node.target, tuple(args), kwargs)
+        return moved
+
+    def _plain(self, ids: Tensor) -> Tensor:
+        """The ids of bits as they are looked up: complements are bits of their own, LUTs of the encoder."""
+        wanted = sorted({-one for one in ids[ids < 0].tolist()} - self.complements.keys())
+        if wanted:
+            fanin, tables = np.array(wanted)[:, None], np.tile([True, False], (len(wanted), 1))
+            self.complements.update(zip(wanted, self.recording.look_up(fanin, tables, False).tolist(), strict=True))
+        if self.complements and bool((ids < 0).any()):
+            return ids.clone().apply_(lambda one: one if one >= 0 else self.complements[-one])
+        return ids
 
     def _lut_lookup(self, node: fx.Node, bits: Any, connections: Any, tables: Any) -> Bits:
         if not isinstance(bits, Bits) or not isinstance(connections, Tensor) or not isinstance(tables, Tensor):
             raise self._refuse(node, [bits], ": a LUT layer takes bits, fixed connections and fixed tables")
         # A layer that is shared by several positions gets them as rows of its batch; each row is built.
         rows, (nodes, n) = len(bits.ids), connections.shape
-        fanin = bits.ids[:, connections].reshape(rows * nodes, n)
+        fanin = self._plain(bits.ids)[:, connections].reshape(rows * nodes, n)
         source = node.args[1]
         of_encoder = source in self.specs and self.specs[source].target in self.encoder_buffers
         ids = self.recording.look_up(fanin.numpy(), tables.repeat(rows, 1).numpy(), not of_encoder)
@@ -327,7 +357,7 @@ class _Tracer:
         if not isinstance(bits, Bits) or not all(isinstance(value, Tensor) for value in [*connections, *tables]):
             raise self._refuse(node, [bits], ": a convolution takes bits, fixed connections and fixed tables")
         ids = self.recording.convolve(
-            bits.ids.numpy(),
+            self._plain(bits.ids).numpy(),
             tuple(level.numpy() for level in connections),
             tuple(level.numpy() for level in tables),
             (tuple(window), tuple(stride), tuple(padding)),
@@ -339,7 +369,7 @@ class _Tracer:
     def _group_sum(self, node: fx.Node, bits: Any, classes: int) -> Scores:
         if not isinstance(bits, Bits) or len(bits.ids) != 1:
             raise self._refuse(node, [bits], ": a group sum counts the bits of one sample")
-        return Scores(bits.ids[0].reshape(classes, -1))
+        return Scores(self._plain(bits.ids[0]).reshape(classes, -1), torch.arange(classes)[None])
 
     def _cast(self, node: fx.Node, args: Any, kwargs: dict[str, Any]) -> Any:
         value = args[0]
@@ -348,41 +378,66 @@ class _Tracer:
             Codes: (torch.float32, torch.float64),
             Scores: (torch.float32, torch.float64, torch.int32, torch.int64),
         }
+        if isinstance(value, Codes) and dtype in narrow[Codes] and (value.steps or dtype != torch.float32):
+            return value.then(aten.to.dtype, (value, dtype), {})
         if isinstance(value, Symbolic) and (type(value) not in narrow or dtype in narrow[type(value)]):
             return value
         raise self._refuse(node, [v for v in (value,) if isinstance(v, Symbolic)], f": the cast to {dtype} may round")
 
-    def _scale(self, node: fx.Node, packet: Any, args: Any, kwargs: dict[str, Any]) -> Scores:
-        symbols = [value for value in args if isinstance(value, Scores)]
-        factor = next((value for value in args[1:] if not isinstance(value, Scores)), None)
-        if packet in (aten.clone, aten.contiguous, aten.alias, aten.detach):
-            return symbols[0]
-        if packet in (aten.div, aten.mul) and isinstance(args[0], Scores) and len(symbols) == 1 and not kwargs:
+    def _behind_head(self, node: fx.Node, packet: Any, args: Any, kwargs: dict[str, Any]) -> Scores:
+        """What keeps the class: a positive scale, a softmax over the classes, another shape."""
+        symbols = [value for value in _leaves(args) if isinstance(value, Scores)]
+        scores: Scores = symbols[0]
+        first = len(symbols) == 1 and args[0] is symbols[0]
+        if packet in (aten.div, aten.mul) and first and not kwargs:
+            factor = args[1]
             number = float(factor) if factor is not None and torch.as_tensor(factor).numel() == 1 else 0.0
             if number > 0 and np.isfinite(number):
-                return symbols[0]
-        raise self._refuse(node, symbols, ": after the group sum only a cast and a positive scale keep the class")
+                return replace(scores, scale=scores.scale * number if packet is aten.mul else scores.scale / number)
+        if packet in _SOFTMAX | _LOG_SOFTMAX and scores.index.shape[args[1]] == len(scores.groups):
+            if not scores.scale >= _LEAST_SCALE:
+                why = "scores that differ could be equal behind it; leave it out, cross_entropy and argmax need none"
+                raise self._refuse(node, symbols, f": {why}")
+            return replace(scores, scale=0.0 if packet in _SOFTMAX else scores.scale)
+        if packet in _MOVES and first:
+            moved = node.target(scores.index, *args[1:], **kwargs)  # type: ignore[operator]
+            if isinstance(moved, Tensor) and torch.equal(moved.reshape(-1), torch.arange(len(scores.groups))):
+                return replace(scores, index=moved)
+        why = (
+            ": behind the group sum only casts, a positive scale, softmax, log_softmax and another shape keep the class"
+        )
+        raise self._refuse(node, symbols, why)
 
     def _move(self, node: fx.Node, packet: Any, kind: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         if packet in _PADS:
             args, kwargs = self._pad_arguments(node, kind, args, kwargs)
-        floating = packet in _FLOATING_MOVES
-
-        def ids(value: Any) -> Any:
-            if isinstance(value, Codes | Bits):
-                return value.ids.double() if floating else value.ids
-            return value
-
-        def wrap(value: Any) -> Any:
-            return kind(value.long()) if isinstance(value, Tensor) else value
-
         if any(isinstance(value, Tensor) and packet in (aten.cat, aten.stack) for value in _leaves(args)):
             if kind is not Bits:
                 raise self._refuse(node, [kind], ": input numbers cannot be joined with constants; encode them first")
             args = _map(args, lambda v: v.bool().long() if isinstance(v, Tensor) else v)
         if packet is aten.im2col and kind is not Bits:
             raise self._refuse(node, [kind], ": unfold pads with zeros; encode first")
-        return _map(node.target(*_map(args, ids), **_map(kwargs, ids)), wrap)  # type: ignore[operator]
+        floating = packet in _FLOATING_MOVES
+        moving: list[Any] = [value for value in _leaves((args, kwargs)) if isinstance(value, Codes | Bits)]
+        planes = [value.planes if isinstance(value, Codes) else [value.ids] for value in moving]
+        if len({value.kind for value in moving if isinstance(value, Codes)}) > 1:
+            raise self._refuse(node, [kind], ": numbers of different maps cannot be joined; encode each, join the bits")
+
+        def moved(plane: int) -> Any:
+            def of(value: Any) -> Any:
+                if not isinstance(value, Codes | Bits):
+                    return value
+                tensor = next(some for one, some in zip(moving, planes, strict=True) if one is value)[plane]
+                return tensor.double() if floating else tensor
+
+            return node.target(*_map(args, of), **_map(kwargs, of))  # type: ignore[operator]
+
+        results = [moved(plane) for plane in range(len(planes[0]))]
+        if kind is Bits:
+            return _map(results[0], lambda value: Bits(value.long()) if isinstance(value, Tensor) else value)
+        if isinstance(results[0], Tensor):
+            return moving[0].of_planes(results)
+        return [moving[0].of_planes(list(parts)) for parts in zip(*results, strict=True)]
 
     def _pad_arguments(self, node: fx.Node, kind: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         mode = (list(args) + [None] * 4)[2] if node.target is aten.pad.default else "constant"
@@ -394,25 +449,6 @@ class _Tracer:
         if kind is not Bits or value not in (0, 1):
             raise self._refuse(node, [kind], f" with the constant {value}: only bits are padded, with 0 or 1")
         return args, kwargs  # constants 0 and 1 are the nets 0 and 1
-
-
-def code_thresholds(input_format: ModelInputFormat, thresholds: Tensor) -> Tensor:
-    """int64, the shape of `thresholds`: the smallest code for which the float comparison holds, for every threshold.
-
-    The format is that of one feature, or the same for all.
-
-    The comparison is evaluated for every code, so `code >= result` agrees with it for all of them; a result above
-    the highest code means that it never holds.
-    """
-    codes = input_format.all_codes()
-    unique, inverse = torch.unique(thresholds.detach().cpu(), return_inverse=True)
-    levels = []
-    for part in unique.split(1024):
-        above = encode(input_format.values(codes)[:, None], part[None].float())[:, 0]
-        if bool((above[1:] < above[:-1]).any()):
-            raise TraceError("the encoder's comparison is not monotone in the input code; this is a bug of the encoder")
-        levels.append(int(codes[0]) + (~above).sum(dim=0))
-    return torch.cat(levels)[inverse]
 
 
 def _same(expected: tuple[Tensor, ...], given: tuple[Any, ...]) -> bool:
@@ -440,10 +476,11 @@ def _map(value: Any, function: Callable[[Any], Any]) -> Any:
 
 
 def _source(node: fx.Node) -> str:
-    """The last source line outside torch that led to the node, for error messages."""
+    """The last source line outside of torch and difflut that led to the node, for error messages."""
     trace_text = node.meta.get("stack_trace") or ""
     frames = re.findall(r'File "([^"]+)", line (\d+), in \S+\n\s*(.*)', trace_text)
     frames = [frame for frame in frames if "/torch/" not in frame[0].replace("\\", "/")]
+    frames = [frame for frame in frames if not Path(frame[0]).is_relative_to(_PACKAGE)] or frames
     if not frames:
         return ""
     file, line, code = frames[-1]

@@ -15,6 +15,7 @@ from torch import Tensor
 from difflut.data import Dataset, Split
 from difflut.encoders import Thermometer
 from difflut.errors import CheckpointError, ConfigError, DataError
+from difflut.export.errors import TraceError
 from difflut.files import WriteError
 from difflut.heads import GroupSum
 from difflut.layers import LUTLayer
@@ -400,7 +401,7 @@ def test_the_first_of_equally_good_epochs_is_chosen(tmp_path: Path) -> None:
 def test_parameters_are_projected_after_each_step(tmp_path: Path) -> None:
     class Watching(Tiny):
         def _forward_impl(self, x: Tensor) -> Tensor:
-            for _, layer in self.lut_layers():
+            for _, layer in [] if torch.compiler.is_exporting() else self.lut_layers():
                 assert all(float(p.detach().abs().max()) <= 1 for p in layer.nodes.parameters())
             return super()._forward_impl(x)
 
@@ -466,3 +467,21 @@ def test_schedule() -> None:
     assert schedule(1.0, recipe) == pytest.approx(0.1)
     assert schedule(0.0, Recipe(warmup_epochs=0.0)) == 1.0
     assert schedule(0.99, Recipe(epochs=2, warmup_epochs=2.0)) == pytest.approx(0.99)
+
+
+# What has no circuit
+
+
+class Summed(Tiny):
+    def _forward_impl(self, x: Tensor) -> Tensor:
+        bits = self.first(self.encoder(x.flatten(1)))
+        return self.head(self.second(bits + bits.flip(1)))  # the line at fault
+
+
+def test_a_model_without_a_circuit_is_refused_before_the_first_step(tmp_path: Path) -> None:
+    steps: list[BaseModel] = []
+    with pytest.raises(TraceError) as caught:
+        run(tmp_path / "tiny", make=lambda: type("Never", (Summed,), {"project": steps.append})())
+    message = str(caught.value)
+    assert "add" in message and "a LUT does arithmetic on bits" in message and message.endswith("# the line at fault")
+    assert steps == [] and os.listdir(tmp_path) == []

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_models import Chain, Custom, Moves, fitted, random_codes
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 from difflut.encoders import Encoder, Gray
 from difflut.errors import NotFittedError
 from difflut.export.circuit.rules import check
 from difflut.export.circuit.simulate import simulate
 from difflut.export.errors import TraceError
-from difflut.export.frontend.trace import code_thresholds, trace
+from difflut.export.frontend.numbers import code_thresholds
+from difflut.export.frontend.trace import trace
 from difflut.input_format import InputFormat
 from difflut.models import BaseModel
 from difflut.training import predict_scores
@@ -130,7 +134,11 @@ class _Refused(Chain):
         ("tail", lambda logits: -logits, "neg"),
         ("tail", lambda logits: logits * -2.0, "mul"),
         ("tail", lambda logits: logits + 1, "add"),
-        ("tail", lambda logits: torch.softmax(logits, dim=1), "softmax"),
+        ("tail", lambda logits: torch.softmax(logits, dim=0), "softmax"),
+        ("tail", lambda logits: torch.softmax(torch.softmax(logits, dim=1), dim=1), "softmax"),
+        ("tail", lambda logits: torch.log_softmax(logits / 1e6, dim=1), "softmax"),
+        ("tail", lambda logits: torch.sigmoid(logits), "sigmoid"),
+        ("tail", lambda logits: logits[:, :3], "slice"),
         ("tail", lambda logits: logits / torch.arange(1.0, 5.0), "div"),
         ("tail", lambda logits: logits.flip(1), "flip"),
         ("tail", lambda logits: logits.to(torch.int8), "to"),
@@ -145,18 +153,145 @@ def test_arithmetic_is_refused_with_operator_and_line(attribute: str, function: 
     assert "test_trace.py" in message
 
 
+MEAN, STD = torch.tensor([0.4, 0.5, 0.1, 0.9, 0.3, 0.7]), torch.tensor([0.2, 0.3, 0.01, 3.0, 0.25, 1.0])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x * 0.5,
+        lambda x: 2 * x - 1,
+        lambda x: 1 - x,
+        lambda x: (x - MEAN) / STD,
+        lambda x: (x - MEAN) / -STD,
+        lambda x: torch.cat([(x * STD).flip(1)[:, :3], (x * STD)[:, :3]], dim=1),
+        lambda x: torch.stack((x / STD).chunk(2, dim=1), dim=2).flatten(1),
+        lambda x: (x.double() * (1 / 3) + MEAN.double()).float(),
+        lambda x: x.clamp(0.2, 0.6),
+        lambda x: (x - torch.tensor(0.25)).relu(),
+        lambda x: torch.add(x, MEAN, alpha=-3),
+        lambda x: (x.reshape(-1, 2, 3) - torch.tensor([0.1, 0.9])[:, None]).flatten(1),
+    ],
+)
+@pytest.mark.parametrize(
+    "form", [InputFormat(), InputFormat(7, True, 16.0), InputFormat(5, divisor=(31.0, 9.0, 5.0, 31.0, 2.0, 7.0))]
+)
+def test_a_map_of_each_number_is_folded_into_the_thresholds(
+    function: Callable[[Tensor], Tensor], form: InputFormat
+) -> None:
+    class Mapped(Chain):
+        def _forward_impl(self, x: Tensor) -> Tensor:
+            return super()._forward_impl(function(x))
+
+    model = fitted(Mapped(bits=3, input_format=form))
+    assert_same_function(model, 300)
+    # The encoder is fitted on what it gets, so that it tells codes apart whatever the map.
+    assert model.encoder_report is not None and model.encoder_report.constant_bits <= 3
+
+
+def test_a_falling_map_before_gray_code_and_the_head_alone() -> None:
+    class Inverted(Chain):
+        def _forward_impl(self, x: Tensor) -> Tensor:
+            bits = self.encoder(1 - x)
+            return self.head(torch.cat([self.layers[0](bits), bits, bits, self.encoder(x)], dim=1))
+
+    model = Inverted(4, ((12, 3),))
+    assert_same_function(fitted(model))
+    model = Inverted(4, ((12, 3),))
+    model.encoder = Gray(2)
+    assert_same_function(fitted(model))
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        lambda logits: functional.log_softmax(logits, dim=1),
+        lambda logits: functional.softmax(logits, dim=-1).squeeze(),
+        lambda logits: functional.dropout(functional.softmax(logits * 3, 1), training=False),
+        lambda logits: logits.unsqueeze(2).squeeze(2).view(-1, 2, 2).flatten(1),
+    ],
+)
+def test_what_keeps_the_class_behind_the_head(tail: Callable[[Tensor], Tensor]) -> None:
+    model_class = type("Tail", (_Refused,), {"tail": staticmethod(tail)})
+    assert_same_function(fitted(model_class()))
+
+
+def test_one_score_may_be_squeezed() -> None:
+    class Squeezed(Chain):
+        def _forward_impl(self, x: Tensor) -> Tensor:
+            return super()._forward_impl(x).squeeze(1)
+
+    assert_same_function(fitted(Squeezed(classes=1)))
+
+
+class Dropped(Chain):
+    """Half of the bits are 0 while training, the others 2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drop = nn.Dropout(0.5)
+
+    def _forward_impl(self, x: Tensor) -> Tensor:
+        bits = self.layers[0](self.drop(self.encoder(x).float()))
+        return self.drop(self.head(self.layers[1](self.drop(bits))))
+
+
+def test_dropout_is_the_identity_in_eval_mode() -> None:
+    model = fitted(Dropped())
+    assert_same_function(model)
+    model.train()(random_codes(model, 50)).sum().backward()
+    assert all(bool(p.grad.isfinite().all()) for p in model.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (nn.BatchNorm1d(12), "BatchNorm1d on bits has no circuit: bits need no normalisation; leave it out"),
+        (lambda bits: nn.BatchNorm1d(12).eval()(bits.float()), "batch_norm.* on bits .*: bits need no normalisation"),
+        (nn.Linear(12, 12), "linear.* on bits has no circuit: weighted sums of bits have no look-up; use a LUTLayer"),
+        (lambda bits: nn.Linear(12, 12)(bits.float()) > 0, "linear.* on bits .*: weighted sums"),
+        (lambda bits: bits + bits.flip(1), "add.* on bits has no circuit: a LUT does arithmetic on bits; join them by"),
+        (lambda bits: bits ^ bits.flip(1), "xor.* on bits has no circuit: a LUT does arithmetic on bits"),
+        (lambda bits: torch.relu(bits.float()), "relu.* on bits has no circuit: a LUT is its own activation"),
+        (lambda bits: functional.max_pool1d(bits.float(), 1), "pool.* on bits .*: pooling of bits is OrPool"),
+    ],
+)
+def test_what_has_no_circuit_comes_with_a_remedy_and_its_line(function: Callable[[Tensor], Tensor], words: str) -> None:
+    model_class = type("Refused", (_Refused,), {"step": staticmethod(lambda bits: function(bits))})
+    with pytest.raises(TraceError, match=f"(?s){words}.*test_trace.py, line"):
+        trace(fitted(model_class()))
+
+
 def test_positive_scale_and_casts_after_the_group_sum_are_accepted() -> None:
     model_class = type("Scaled", (_Refused,), {"tail": staticmethod(lambda logits: (logits * 2.5).double() / 4)})
     assert_same_function(fitted(model_class()))
 
 
-def test_arithmetic_on_input_numbers_is_refused() -> None:
-    class Shifted(Chain):
+@pytest.mark.parametrize(
+    ("function", "operator"),
+    [
+        (torch.exp, "exp"),  # is not rounded in one way
+        (lambda x: x - x.flip(1), "sub"),
+        (lambda x: torch.cat([x[:, :3], 2 * x[:, 3:]], dim=1), "cat"),
+        (lambda x: x.sum(dim=1, keepdim=True).expand(-1, 6), "sum"),
+    ],
+)
+def test_other_arithmetic_on_input_numbers_is_refused(function: Callable[[Tensor], Tensor], operator: str) -> None:
+    class Mapped(Chain):
         def _forward_impl(self, x: Tensor) -> Tensor:
-            return super()._forward_impl(x * 0.5)
+            return super()._forward_impl(function(x))
 
-    with pytest.raises(TraceError, match=r"mul.* on input numbers has no circuit"):
-        trace(fitted(Shifted()))
+    with pytest.raises(TraceError, match=rf"{operator}.* on input numbers has no circuit"):
+        trace(fitted(Mapped()))
+
+
+def test_a_map_that_rises_and_falls_is_refused_with_its_line() -> None:
+    class Folded(Chain):
+        def _forward_impl(self, x: Tensor) -> Tensor:
+            return super()._forward_impl(torch.tensor([[1.0] * 6]) / (x - 0.4999))
+
+    with pytest.raises(TraceError, match=r"(?s)what an encoder gets must rise or fall with the input code.*test_trace"):
+        trace(fitted(Folded()))
 
 
 def test_value_dependent_control_flow_is_refused() -> None:
@@ -180,7 +315,7 @@ def test_model_without_group_sum_is_refused() -> None:
 
 
 def test_encoder_that_is_not_monotone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from difflut.export.frontend import trace as module
+    from difflut.export.frontend import numbers as module
 
     monkeypatch.setattr(module, "encode", lambda x, thresholds: (x[:, :, None] - thresholds).abs() < 0.2)
     with pytest.raises(TraceError, match="not monotone"):
