@@ -103,9 +103,15 @@ def markdown_code(text: str) -> str:
     return f"{fence}{pad}{line}{pad}{fence}"
 
 
+def markdown_cell(text: str) -> str:
+    """A code span in a cell of a table of Markdown."""
+    return markdown_code(text).replace("|", r"\|")
+
+
 FILTERS = {
     "tcl": tcl,
     "yaml": yaml,
     "comment": comment,
     "code": markdown_code,
+    "cell": markdown_cell,
 }

@@ -28,7 +28,8 @@ _MOST_TIMES = 200
 MOST_BYTES = 1 << 33
 
 _LONGEST_NPY_HEADER = 10_000  # numpy's own limit, which it checks after reading
-_NUMBERS = "biuf"
+_NUMBERS, _TEXTS = "biuf", "U"
+_Z = 0x10FFFF  # the last character of Unicode
 
 
 def unpacked_limit(packed_bytes: int) -> int:
@@ -68,12 +69,15 @@ def read_npy(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
         return _array(file, os.fstat(file.fileno()).st_size)
 
 
-def read_npz(file: str | os.PathLike[str] | IO[bytes], names: Iterable[str]) -> dict[str, npt.NDArray[Any]]:
-    """Those of the named arrays that an npz file has, as `read_npy` takes them."""
+def read_npz(
+    file: str | os.PathLike[str] | IO[bytes], names: Iterable[str], texts: Iterable[str] = ()
+) -> dict[str, npt.NDArray[Any]]:
+    """Those of the named arrays that an npz file has, as `read_npy` takes them, and of `texts`, which hold text."""
     found = {}
     with _told(), zipfile.ZipFile(file) as archive:
         members = {member.filename: member for member in archive.infolist()}
-        for name in names:
+        kinds = {**dict.fromkeys(names, _NUMBERS), **dict.fromkeys(texts, _TEXTS)}
+        for name, kind in kinds.items():
             member = members.get(f"{name}.npy")
             if member is None:
                 continue
@@ -84,7 +88,7 @@ def read_npz(file: str | os.PathLike[str] | IO[bytes], names: Iterable[str]) -> 
                 )
             try:
                 with archive.open(member) as content:
-                    found[name] = _array(content, member.file_size)
+                    found[name] = _array(content, member.file_size, kind)
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from error
     return found
@@ -109,7 +113,7 @@ def parse_json(content: str | bytes) -> Any:
     return value
 
 
-def _array(file: IO[bytes], size: int) -> npt.NDArray[Any]:
+def _array(file: IO[bytes], size: int, kinds: str = _NUMBERS) -> npt.NDArray[Any]:
     """The array in a .npy file of `size` bytes."""
     start = file.read(8)
     width = {1: "<H", 2: "<I"}.get(start[6] if len(start) == 8 and start[:6] == b"\x93NUMPY" else 0)
@@ -122,8 +126,9 @@ def _array(file: IO[bytes], size: int) -> npt.NDArray[Any]:
     header = io.BytesIO(length + file.read(header_bytes))
     parse = np.lib.format.read_array_header_1_0 if start[6] == 1 else np.lib.format.read_array_header_2_0
     shape, is_fortran, dtype = parse(header)
-    if dtype.kind not in _NUMBERS:
-        raise ValueError(f"it holds {dtype}; numbers expected")
+    if dtype.kind not in kinds:
+        expected = "numbers" if kinds == _NUMBERS else "texts (dtype=str)"
+        raise ValueError(f"it holds {dtype}; {expected} expected")
     if any(isinstance(length, bool) or length < 0 for length in shape):
         raise ValueError(f"its shape is {shape}")
     claimed, there = math.prod(shape) * dtype.itemsize, size - len(start) - len(header.getvalue())
@@ -132,6 +137,11 @@ def _array(file: IO[bytes], size: int) -> npt.NDArray[Any]:
     content = bytearray(claimed)
     if _fill(file, content) != claimed:
         raise ValueError("it is cut off")
+    if (
+        dtype.kind in _TEXTS
+        and np.frombuffer(content, np.dtype("u4").newbyteorder(dtype.byteorder)).max(initial=0) > _Z
+    ):
+        raise ValueError("it holds characters that there are not")  # numpy would end in a SystemError, and not here
     array = np.frombuffer(content, dtype)
     return array.reshape(shape, order="F" if is_fortran else "C")
 

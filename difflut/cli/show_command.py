@@ -53,7 +53,7 @@ def command(source: str, node: str, depth: int, out: Path | None, model_class: s
     facts = describe(circuit, node)
     if out is not None:
         cone = find_cone(circuit.netlist, find_node(circuit.netlist, node), depth)
-        write_atomically(out, draw_cone(circuit.netlist, cone, circuit.shape).encode())
+        write_atomically(out, draw_cone(circuit, cone).encode())
     if as_json:
         print_json({**facts.to_json(), "picture": None if out is None else str(out)})
         return
@@ -70,15 +70,14 @@ def _show(facts: NodeFacts) -> None:
     shortest = "" if facts.minimal else "  (the shortest found)"
     click.echo(f"  function   {facts.function}{shortest}")
     for k, times in facts.votes.items():
-        click.echo(f"  votes for  class {k}{f', {times} times' if times > 1 else ''}")
+        click.echo(f"  votes for  {facts.classes[k]}{f', {times} times' if times > 1 else ''}")
     if facts.readers:
         more = f" and {len(facts.readers) - _READERS_SHOWN} more" if len(facts.readers) > _READERS_SHOWN else ""
         click.echo(f"  read by    {', '.join(facts.readers[:_READERS_SHOWN])}{more}")
     reached = {k: count for k, count in enumerate(facts.reaches) if count}
     if not facts.votes:
-        click.echo(
-            f"  reaches    {', '.join(f'class {k} ({count} bits)' for k, count in reached.items()) or 'no class'}"
-        )
+        words = [f"{facts.classes[k]} ({count} bits)" for k, count in reached.items()]
+        click.echo(f"  reaches    {', '.join(words) or 'no class'}")
     if facts.activity is not None:
         activity = facts.activity
         click.echo(f"  is 1 for   {percent(activity.share)} of the first {activity.samples} {activity.data}; by label:")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from difflut.inspect.input_trace import InputTrace
 
 _DIGITS_A_LINE = 64
+_INPUTS_SHOWN = 40
 
 
 @click.command(
@@ -107,16 +108,24 @@ def _sample(
 
 
 def _show(circuit: OpenedCircuit, trace: InputTrace, words: str, label: int | None) -> None:
-    known: Any = "" if label is None else f" (label {label})"
+    labelled = None if label is None else circuit.wording.class_name(label)
+    known = "" if label is None else f" (label {labelled})"
     click.echo(f"{circuit.model_name}: {words}{known}; reference simulator on the traced netlist")
+    width = max((len(name) for name, _, _ in trace.inputs), default=0)
+    for name, number, code in trace.inputs[:_INPUTS_SHOWN]:
+        click.echo(f"  {name:{width}}  {number}  (code {code})")
+    if len(trace.inputs) > _INPUTS_SHOWN:
+        click.echo(f"  and {len(trace.inputs) - _INPUTS_SHOWN} features more; --json has all")
     click.echo("bits in hexadecimal, four a digit, the first bit the lowest of the first digit")
     for layer in trace.layers:
         click.echo(f"  {layer.name}: {int(layer.bits.sum())} of {len(layer.bits)} are 1")
         for start in range(0, len(layer.hex), _DIGITS_A_LINE):
             click.echo(f"    {4 * start:>6}  {layer.hex[start : start + _DIGITS_A_LINE]}")
-    click.echo("  scores: " + "  ".join(f"{k}: {score}" for k, score in enumerate(trace.scores)))
-    verdict = "" if label is None else ", right" if label == trace.predicted else f", wrong: the label is {label}"
-    click.echo(f"  class: {trace.predicted}{verdict}")
+    click.echo(
+        "  scores: " + "  ".join(f"{circuit.wording.class_name(k)}: {score}" for k, score in enumerate(trace.scores))
+    )
+    verdict = "" if label is None else ", right" if label == trace.predicted else f", wrong: the label is {labelled}"
+    click.echo(f"  class: {trace.class_name}{verdict}")
     click.echo(f"  emitted netlist: {'the same scores' if trace.emitted_agrees else 'DIFFERS'}")
     if trace.pytorch_agrees is not None:
         click.echo(f"  PyTorch: {'the same scores and class' if trace.pytorch_agrees else 'DIFFERS'}")

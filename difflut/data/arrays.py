@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +15,24 @@ import torch
 
 from difflut import reading
 from difflut.data.dataset import Dataset, Split
+from difflut.data_names import DataNames
 from difflut.errors import DataError
 
 Arrays = dict[str, npt.NDArray[Any]]
+# Of features, their units and classes; texts, which may be left out.
+NAMES = {"feature_names": "features", "feature_units": "units", "class_names": "classes"}
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
 def read_npz(path: Path) -> Arrays:
-    """The arrays x_train, y_train, x_test and y_test of an npz file; pickled objects are refused.
+    """The arrays x_train, y_train, x_test and y_test of an npz file, and of `NAMES` what it has; pickled objects are
+    refused.
 
     Raises:
         DataError: if the file cannot be read or lacks an array.
     """
     try:
-        arrays = reading.read_npz(path, KEYS)
+        arrays = reading.read_npz(path, KEYS, NAMES)
         if missing := [key for key in KEYS if key not in arrays]:
             raise ValueError(f"it has no {' and no '.join(missing)}")
     except ValueError as error:
@@ -59,7 +65,8 @@ def load_npz(path: str | os.PathLike[str]) -> Dataset:
 
     x: (N, ...), the same sample shape in both splits. Integers are codes of the model's input format (they keep
     their dtype where PyTorch has it, otherwise the next wider one), floating numbers become float32. y: integer class
-    indices (N,), counted from 0.
+    indices (N,), counted from 0. Texts, which may be left out: `feature_names` and `feature_units` (one a feature), and
+    `class_names`.
 
     Args:
         path: the file, or a directory that holds exactly one npz file.
@@ -88,7 +95,26 @@ def load_npz(path: str | os.PathLike[str]) -> Dataset:
             f"{file}: a sample is {train.dtype} {train.shape[1:]} in x_train and {test.dtype} {test.shape[1:]} in "
             "x_test; expected the same shape, and integer codes or floating numbers in both"
         )
-    return to_dataset(file.stem, {key: _for_torch(array) for key, array in arrays.items()})
+    names = _names(file, arrays)
+    return replace(to_dataset(file.stem, {key: _for_torch(arrays[key]) for key in KEYS}), names=names)
+
+
+def _names(file: Path, arrays: Arrays) -> DataNames | None:
+    """The names in an npz file, None if it has none."""
+    try:
+        if odd := [key for key in NAMES if key in arrays and arrays[key].ndim != 1]:
+            raise ValueError(f"{odd[0]} has the shape {arrays[odd[0]].shape}; expected a list of texts")
+        given = {field: tuple(arrays[key].tolist()) for key, field in NAMES.items() if key in arrays}
+        if not given:
+            return None
+        names = DataNames(**given)
+        names.check(math.prod(arrays["x_train"].shape[1:]), len(names.classes))
+    except ValueError as error:
+        raise DataError(f"{file}: its {', '.join(NAMES)} are no names ({error})") from error
+    most = max(int(arrays[f"y_{part}"].max()) for part in ("train", "test"))
+    if names.classes and most >= len(names.classes):
+        raise DataError(f"{file}: has a label {most}, and class_names only of 0 to {len(names.classes) - 1}")
+    return names
 
 
 def _only_npz(path: Path) -> Path:

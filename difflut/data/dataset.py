@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from difflut.data_names import DataNames
 from difflut.errors import DataError
 from difflut.shown import Brief
 
@@ -43,8 +44,15 @@ class Split(Brief):
 
 @dataclass(frozen=True, repr=False)
 class Dataset(Brief):
-    """A training and a test split, and a name to print beside every accuracy, which says so if the copy is altered."""
+    """A training and a test split.
+
+    Attributes:
+        name: to print beside every accuracy; says so if the copy is altered.
+        train, test: the splits.
+        names: of features and classes, None if there are none.
+    """
 
     name: str
     train: Split
     test: Split
+    names: DataNames | None = None

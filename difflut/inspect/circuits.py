@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from difflut.data_names import DataNames, Wording
 from difflut.export.builds import store
-from difflut.export.circuit.netlist import Netlist
+from difflut.export.circuit.names import net_name
+from difflut.export.circuit.netlist import FIRST_NET, Netlist
 from difflut.export.circuit.unroll import unroll
 from difflut.input_format import InputFormat
 from difflut.shown import Brief
@@ -28,6 +30,7 @@ class OpenedCircuit(Brief):
         traced: the netlist as traced: every node of the model.
         netlist: after the passes, as it is emitted; a kernel of an image once for every position.
         model: the PyTorch model, None for a build directory.
+        names: of features and classes, None if there are none.
     """
 
     source: str
@@ -37,6 +40,21 @@ class OpenedCircuit(Brief):
     traced: Netlist
     netlist: Netlist
     model: BaseModel | None
+    names: DataNames | None = None
+
+    @property
+    def wording(self) -> Wording:
+        """Codes and classes in the words of the data."""
+        return Wording(self.names, self.input_format, self.shape)
+
+    def net_name(self, net: int) -> str:
+        """A net of `netlist` in the model's words, a comparison in those of the data."""
+        netlist = self.netlist
+        if FIRST_NET <= net < netlist.first_lut_net:
+            cell = net - FIRST_NET
+            feature, threshold = int(netlist.compare_feature[cell]), int(netlist.compare_threshold[cell])
+            return self.wording.comparison(feature, threshold)
+        return net_name(netlist, net, self.shape)
 
 
 def open_circuit(source: str, model_class: str | None = None) -> OpenedCircuit:
@@ -55,7 +73,7 @@ def open_circuit(source: str, model_class: str | None = None) -> OpenedCircuit:
     model = load_model(source, model_class)
     traced = trace(model)
     netlist, _ = pipelines.run(traced)
-    return OpenedCircuit(source, model.name, model.input_shape, model.input_format, traced, netlist, model)
+    return OpenedCircuit(source, model.name, model.input_shape, model.input_format, traced, netlist, model, model.names)
 
 
 def _of_build(folder: Path) -> OpenedCircuit:
@@ -69,4 +87,5 @@ def _of_build(folder: Path) -> OpenedCircuit:
         traced=unroll(build.traced),
         netlist=unroll(build.circuit),
         model=None,
+        names=info.names,
     )

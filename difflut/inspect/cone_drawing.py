@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from html import escape
 
 from difflut.export.circuit.cone import Cone
-from difflut.export.circuit.names import net_name
 from difflut.export.circuit.netlist import FIRST_NET, Netlist
+from difflut.inspect.circuits import OpenedCircuit
 
 _BOX_WIDTH, _COLUMN_GAP, _ROW_GAP = 150, 110, 10
+_MOST_LETTERS = 24  # in a box
 _PIN_HEIGHT, _LEAST_HEIGHT, _MARGIN, _TITLE = 15, 24, 16, 34
 _STYLE = """
 svg { background: #fff; color: #1d2129; font: 12px system-ui, sans-serif; }
@@ -42,14 +43,14 @@ class _Box:
         return self.x + _BOX_WIDTH, self.y + self.height / 2
 
 
-def draw_cone(netlist: Netlist, cone: Cone, shape: tuple[int, ...] = ()) -> str:
+def draw_cone(circuit: OpenedCircuit, cone: Cone) -> str:
     """The picture as a self-contained SVG document, readable on light and dark ground.
 
     Args:
-        netlist: the netlist.
-        cone: of a node of it.
-        shape: of one sample, for the names of inputs.
+        circuit: the circuit.
+        cone: of a node of its netlist.
     """
+    netlist = circuit.netlist
     boxes, width, height = _layout(netlist, cone)
     parts = []
     for net in cone.inside:
@@ -60,10 +61,10 @@ def draw_cone(netlist: Netlist, cone: Cone, shape: tuple[int, ...] = ()) -> str:
             parts.append(f'<text class="pin" x="{x + 4:g}" y="{y + 3.5:g}">{number}</text>')
     wires = len(parts)
     for net, box in boxes.items():
-        parts.append(_box(netlist, net, box, net_name(netlist, net, shape), cone))
+        parts.append(_box(netlist, net, box, circuit.net_name(net), cone))
     # Boxes first: wires end at their edges, the numbers of the inputs stand inside them.
     ordered = parts[wires:] + parts[:wires]
-    title = escape(f"Cone of {net_name(netlist, cone.node, shape)}")
+    title = escape(f"Cone of {circuit.net_name(cone.node)}")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} '
         f'{height:g}" role="img" aria-label="{title}">\n<title>{title}</title>\n<style>{_STYLE}</style>\n'
@@ -123,11 +124,21 @@ def _box(netlist: Netlist, net: int, box: _Box, name: str, cone: Cone) -> str:
     lines = [f'<rect class="{kind}" x="{box.x:g}" y="{box.y:g}" width="{_BOX_WIDTH}" height="{box.height:g}" rx="4"/>']
     table = table_text(netlist, net) if net in cone.inside else ""
     y = box.y + box.height / 2 + (-2 if table else 4)
-    lines.append(f'<text x="{middle:g}" y="{y:g}" text-anchor="middle">{escape(name)}</text>')
+    lines.append(f'<text x="{middle:g}" y="{y:g}" text-anchor="middle">{escape(_fitting(name))}</text>')
+    if len(name) > _MOST_LETTERS:
+        lines = ["<g>", f"<title>{escape(name)}</title>", *lines, "</g>"]
     if table:
         shown = table if len(table) <= 18 else f"{table[:15]}…"
         lines.append(f'<text class="table" x="{middle:g}" y="{y + 13:g}" text-anchor="middle">{shown}</text>')
     return "".join(lines)
+
+
+def _fitting(name: str) -> str:
+    """A name as a box has room for it: the middle is left out, since its end is the number that it is compared with."""
+    if len(name) <= _MOST_LETTERS:
+        return name
+    tail = _MOST_LETTERS // 2
+    return f"{name[: _MOST_LETTERS - tail - 1]}…{name[-tail:]}"
 
 
 def table_text(netlist: Netlist, net: int) -> str:

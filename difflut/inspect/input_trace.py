@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut import reading
+from difflut.data_names import Wording
 from difflut.errors import ConfigError, DataError
 from difflut.export.circuit.netlist import FIRST_NET
 from difflut.export.circuit.simulate import simulate, simulate_nets
@@ -53,6 +54,8 @@ class InputTrace(Brief):
         scores: one a class.
         predicted: the class; ties go to the lowest index.
         emitted_agrees: whether the netlist after the passes gives the same scores.
+        inputs: name, number with unit and code of each feature, where features have names.
+        class_name: of the class, or its number.
         pytorch_agrees: whether PyTorch gives the same scores and class; None if there is no PyTorch model.
     """
 
@@ -62,6 +65,8 @@ class InputTrace(Brief):
     predicted: int
     emitted_agrees: bool
     pytorch_agrees: bool | None
+    inputs: tuple[tuple[str, str, int], ...] = ()
+    class_name: str = ""
 
     @property
     def ok(self) -> bool:
@@ -78,6 +83,8 @@ class InputTrace(Brief):
             ],
             "scores": list(self.scores),
             "class": self.predicted,
+            "class_name": self.class_name,
+            "inputs": [{"name": name, "number": number, "code": code} for name, number, code in self.inputs],
             "emitted_agrees": self.emitted_agrees,
             "pytorch_agrees": self.pytorch_agrees,
         }
@@ -112,7 +119,15 @@ def trace_input(circuit: OpenedCircuit, codes: npt.NDArray[Any]) -> InputTrace:
         predicted=int(outputs.classes[0]),
         emitted_agrees=bool((emitted.scores == outputs.scores).all()),
         pytorch_agrees=_pytorch_agrees(circuit, row, outputs.scores[0], int(outputs.classes[0])),
+        inputs=_inputs(circuit.wording, codes.reshape(-1).tolist()),
+        class_name=circuit.wording.class_name(int(outputs.classes[0])),
     )
+
+
+def _inputs(wording: Wording, codes: list[int]) -> tuple[tuple[str, str, int], ...]:
+    if not wording.named:
+        return ()
+    return tuple((wording.feature(k), wording.number(k, code), code) for k, code in enumerate(codes))
 
 
 def _pytorch_agrees(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from difflut.export.circuit.cone import reached_classes, readers, votes
-from difflut.export.circuit.names import find_node, net_name
+from difflut.export.circuit.names import find_node
 from difflut.export.circuit.simulate import simulate_nets
 from difflut.export.circuit.sum_of_products import minimise
 from difflut.inspect.circuits import OpenedCircuit
@@ -51,6 +51,7 @@ class NodeFacts(Brief):
         ones: how many of the table's `entries` are 1.
         function: a sum of products over a, b, ... = input 0, 1, ...; a' is the complement.
         minimal: whether no shorter sum exists; else it is the shortest that was found.
+        classes: each in words.
         votes: classes whose score counts the node, with how often.
         readers: the nodes that read it.
         reaches: per class, how many counted bits depend on the node.
@@ -66,6 +67,7 @@ class NodeFacts(Brief):
     entries: int
     function: str
     minimal: bool
+    classes: list[str]
     votes: dict[int, int]
     readers: list[str]
     reaches: list[int]
@@ -90,14 +92,15 @@ def describe(circuit: OpenedCircuit, name: str) -> NodeFacts:
         node=name,
         net=net,
         stage=int(netlist.stage[netlist.comparators + lut]),
-        inputs=[net_name(netlist, source, circuit.shape) for source in netlist.fanin(lut).tolist()],
+        inputs=[circuit.net_name(source) for source in netlist.fanin(lut).tolist()],
         table=table_text(netlist, net),
         ones=table.bit_count(),
         entries=1 << n,
         function=function.text(list(_LETTERS[:n])),
         minimal=function.minimal,
+        classes=[circuit.wording.of_class(k) for k in range(netlist.head.classes)],
         votes={int(k): int(count) for k, count in enumerate(votes(netlist, net)) if count},
-        readers=[net_name(netlist, reader) for reader in readers(netlist, net)],
+        readers=[circuit.net_name(reader) for reader in readers(netlist, net)],
         reaches=reached_classes(netlist, net).tolist(),
         activity=_activity(circuit, net),
     )

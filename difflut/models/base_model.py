@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from difflut.data_names import DataNames
 from difflut.encoders import DistributiveThermometer, Encoder
 from difflut.encoders.fitting import EncoderReport
 from difflut.errors import CheckpointError, ConfigError, InputShapeError, LostFeatureWarning, NotFittedError
@@ -91,6 +92,7 @@ class BaseModel(nn.Module, ABC):
             )
         self.input_bits = input_bits
         self.input_format = input_format or InputFormat(8 if input_bits is None else input_bits)
+        self._names: DataNames | None = None
         self.encoder_report: EncoderReport | None = None
         self.encoder = DistributiveThermometer(bits=3)
         self.info: dict[str, Any] = {}
@@ -127,6 +129,21 @@ class BaseModel(nn.Module, ABC):
     def fitted(self) -> bool:
         """Whether the model has been fitted or loaded, so that it can be called."""
         return self._built
+
+    @property
+    def names(self) -> DataNames | None:
+        """What features and classes are called; None if it is not known.
+
+        Raises:
+            ConfigError: when they are set, and are of another number than features and classes.
+        """
+        return self._names
+
+    @names.setter
+    def names(self, names: DataNames | None) -> None:
+        if names is not None:
+            names.check(self.input_size, self.num_classes)
+        self._names = names
 
     @property
     def constructor_call(self) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -17,6 +17,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from difflut import reading
+from difflut.data_names import DataNames
 from difflut.encoders import Encoder
 from difflut.errors import CheckpointError, ConfigError
 from difflut.input_format import InputFormat
@@ -43,6 +44,7 @@ class CheckpointHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         input_format: what its input codes stand for; None in version 1, where it is the model's own.
         arguments: those that the model's constructor was called with; None if some are not kept, or in version 1.
         not_kept: which argument is not kept, None if all are.
+        names: of features and classes, None if there are none.
     """
 
     format_version: int
@@ -52,6 +54,7 @@ class CheckpointHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     input_format: InputFormat | None = None
     arguments: Arguments | None = None
     not_kept: str | None = None
+    names: DataNames | None = None
 
     def __post_init__(self) -> None:
         if (self.format_version == 1) != (self.input_format is None):
@@ -94,6 +97,8 @@ def _header(model: BaseModel, layers: Mapping[str, str]) -> str:
         "layers": dict(layers),
         "info": model.info,
     }
+    if model.names is not None:
+        content["names"] = msgspec.to_builtins(model.names)
     try:
         content["arguments"] = msgspec.to_builtins(Arguments.of(model.constructor_call))
     except NotKept as error:
@@ -127,6 +132,8 @@ def restore(model: BaseModel, tensors: dict[str, Tensor], header: CheckpointHead
         if header.input_format.features not in (None, model.input_size):
             raise ValueError(f"its input format has {header.input_format.features} features, not {model.input_size}")
         model.input_format = header.input_format
+    if header.names is not None:
+        model.names = header.names
     fitted = _restore_thresholds(model, tensors, {})
     model._build()
     _restore_thresholds(model, tensors, fitted)

@@ -28,6 +28,8 @@ _PANELS = 4
 _BINS = 32
 _SKEWED = 20  # a largest bar this many times the median one hides the others
 _ANNOTATED_CLASSES = 20
+_NAMED_BARS = 40
+_MOST_LETTERS = 24
 
 
 def require_matplotlib() -> None:
@@ -92,17 +94,18 @@ def _legend(axes: Axes, **options: Any) -> None:
     axes.legend(frameon=False, fontsize=8, labelcolor=INK, **options)
 
 
-def pixels(values: npt.NDArray[Any], shape: tuple[int, ...], what: str) -> Figure:
+def pixels(values: npt.NDArray[Any], shape: tuple[int, ...], what: str, names: Sequence[str] = ()) -> Figure:
     """How much is read of each input: a map for images (H, W), (C, H, W) or (H, W, C), else bars.
 
     Args:
         values: int (features,).
         shape: of one sample.
         what: the unit, for the scale.
+        names: of the features, empty if they have none.
     """
     planes = _planes(values, shape)
     if planes is None:
-        return _profile(values, what)
+        return _profile(values, what, names)
     names = [f"channel {number}" for number in range(len(planes))] if len(planes) > 1 else [""]
     return _maps(dict(zip(names, planes, strict=True)), what)
 
@@ -158,7 +161,9 @@ def _image(axes: Axes, plane: npt.NDArray[Any], norm: Any, cmap: Any = None) -> 
     axes.tick_params(length=2, labelsize=7)
 
 
-def _profile(values: npt.NDArray[Any], what: str) -> Figure:
+def _profile(values: npt.NDArray[Any], what: str, names: Sequence[str] = ()) -> Figure:
+    if 0 < len(names) <= _NAMED_BARS:
+        return _named_profile(values, what, names)
     figure, grid = _figure(2.4)
     axes: Axes = grid[0, 0]
     axes.stairs(values, np.arange(len(values) + 1) - 0.5, fill=True, color=BLUE)
@@ -166,6 +171,23 @@ def _profile(values: npt.NDArray[Any], what: str) -> Figure:
     _whole_numbers(axes, "y")
     _grid(axes, "y")
     return figure
+
+
+def _named_profile(values: npt.NDArray[Any], what: str, names: Sequence[str]) -> Figure:
+    figure, grid = _figure(0.9 + 0.24 * len(names))
+    axes: Axes = grid[0, 0]
+    axes.barh(range(len(values)), values, color=BLUE, height=0.7)
+    axes.set_yticks(range(len(values)), [shortened(name) for name in names], parse_math=False)
+    axes.invert_yaxis()
+    axes.set(xlabel=what)
+    _whole_numbers(axes, "x")
+    _grid(axes, "x")
+    return figure
+
+
+def shortened(name: str) -> str:
+    """A name as a figure has room for it."""
+    return name if len(name) <= _MOST_LETTERS else f"{name[: _MOST_LETTERS - 1]}…"
 
 
 def _whole_numbers(axes: Axes, axis: str) -> None:
@@ -249,8 +271,8 @@ def _shortened(levels: Sequence[str]) -> str:
     return ", ".join(levels) if len(levels) <= 3 else f"{levels[0]} … {levels[-1]}"
 
 
-def confusion(outputs: RtlOutputs, classes: int) -> Figure:
-    """How often the RTL took which class for which; labelled samples only."""
+def confusion(outputs: RtlOutputs, classes: int, names: Sequence[str] = ()) -> Figure:
+    """How often the RTL took which class for which; labelled samples only. `names` are those of the classes."""
     from matplotlib.colors import LogNorm
 
     matrix = confusion_matrix(outputs, classes)
@@ -261,6 +283,11 @@ def confusion(outputs: RtlOutputs, classes: int) -> Figure:
         ticks = range(classes)
         axes.set_xticks(ticks)
         axes.set_yticks(ticks)
+        if names:
+            words = [shortened(name) for name in names]
+            across = 90 if sum(map(len, words)) > 40 else 0
+            axes.set_xticks(ticks, words, rotation=across, parse_math=False)
+            axes.set_yticks(ticks, words, parse_math=False)
         full = matrix > matrix.max() ** 0.8
         for row, column in zip(*np.nonzero(matrix), strict=True):
             axes.text(

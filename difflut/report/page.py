@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
+import numpy as np
 from markupsafe import Markup
 
 from difflut._version import __version__
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 # More input bits than that, and no package has the pins.
 _MANY_PINS = 600
+_FEATURE_ROWS = 200
 _VIVADO_LOGIC = re.compile(r"LUTs|Registers")
 _PART_KINDS = {"encoder": ENCODER, "group_sum": GROUP_SUM, "argmax": SELECTION}
 
@@ -106,8 +108,9 @@ def draw(facts: Facts) -> list[Drawn]:
 def _reads_whole(facts: Facts) -> list[Drawn]:
     """What is read of a sample that comes at once."""
     channel = "; one map a channel" if len(facts.shape) == 3 else ""
-    compared = figures.pixels(facts.comparisons, facts.shape, "comparisons")
-    read = figures.pixels(readers(facts.netlist), facts.shape, "LUT inputs")
+    names = facts.info.names.features if facts.info.names else ()
+    compared = figures.pixels(facts.comparisons, facts.shape, "comparisons", names)
+    read = figures.pixels(readers(facts.netlist), facts.shape, "LUT inputs", names)
     return [
         Drawn("comparisons", "reads", f"How many thresholds each input is compared with{channel}", compared),
         Drawn("readers", "reads", f"How many LUT inputs read a comparison of each input{channel}", read),
@@ -139,7 +142,14 @@ def _measured(facts: Facts) -> list[Drawn]:
     drawn, classes = [], facts.netlist.head.classes
     if len(rtl.labels):
         caption = "Confusion matrix: samples by label and the class that the RTL gave"
-        drawn.append(add("confusion", caption=caption, figure=figures.confusion(rtl, classes)))
+        names = facts.info.names.classes if facts.info.names else ()
+        drawn.append(
+            add(
+                "confusion",
+                caption=caption,
+                figure=figures.confusion(rtl, classes, names),
+            )
+        )
     if rtl.scores is not None and len(rtl.labels) and classes > 1:
         drawn += [
             add("scores", caption="Scores that the RTL gave", figure=figures.scores(rtl.scores, rtl.labels)),
@@ -192,6 +202,7 @@ def render(facts: Facts, drawn: Sequence[Drawn], against: Facts | None = None) -
         strip_by=_strip_by(facts),
         pictures=pictures,
         reads=_reads(facts),
+        features=_features(facts)[:_FEATURE_ROWS],
         path=path,
         clock=facts.known.clock,
         limit=limit.path if limit else None,
@@ -412,6 +423,28 @@ def _reads(facts: Facts) -> str:
         f"({100 * read / features:.0f} %), {each:.1f} for each that is read. "
         "What the network does not read costs nothing: there is no logic for it."
     )
+
+
+def _features(facts: Facts) -> list[dict[str, Any]]:
+    """One row a feature that is read, where they have names: the most read first, its numbers and thresholds."""
+    wording, names = facts.info.wording, facts.info.names
+    if names is None or len(names.features) != len(facts.comparisons):  # none, or a stream compares those of a pixel
+        return []
+    read, netlist = readers(facts.netlist), facts.netlist
+    rows = []
+    for feature in np.argsort(-read, kind="stable").tolist():
+        thresholds = sorted(netlist.compare_threshold[netlist.compare_feature == feature].tolist())
+        if thresholds:
+            bounds = [wording.number(feature, threshold - 0.5) for threshold in thresholds]
+            rows.append(
+                {
+                    "name": wording.feature(feature),
+                    "range": wording.range(feature),
+                    "bounds": bounds,
+                    "readers": int(read[feature]),
+                }
+            )
+    return rows
 
 
 def _passes(facts: Facts) -> dict[str, Any]:

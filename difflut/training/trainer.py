@@ -115,6 +115,8 @@ def train(
     held_out = data.train.subset(order[: recipe.validation])
     fitting = data.train.subset(order[recipe.validation :])
     model = make_model()
+    if model.names is None and data.names is not None:
+        model.names = data.names
     for split in (data.train, data.test):
         check_labels(model, split, data.name)
     if model.fitted:

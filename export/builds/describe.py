@@ -106,6 +106,7 @@ def describe(
             for report in passes
         ),
         versions={"difflut": __version__},
+        names=model.names,
         pipeline=_pipeline(pipeline, planned),
         timing=_timing(planned, wrapped),
         axi_stream=_streams(wrapped.streams) if wrapped.streams else None,

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Meta, Struct
 
+from difflut.data_names import DataNames, Wording
 from difflut.errors import ConfigError
 from difflut.export.builds.values import LONGEST_NAME, LONGEST_TEXT, ValueRefused, check_texts, one_line
 from difflut.export.builds.writing import FORMAT, MANIFEST, description_digest
@@ -22,7 +23,7 @@ from difflut.export.schedule.head.outputs import parse_outputs
 from difflut.input_format import InputFormat
 from difflut.shown import brief
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 Codes = npt.NDArray[np.integer[Any]]
 
 # A name of Verilog that needs no escape; tools and scripts get it as it is.
@@ -460,6 +461,7 @@ class BuildInfo(Record, frozen=True):
         netlist, parts: what was emitted.
         passes: what they saved.
         versions: of the tools that made it.
+        names: of features and classes, None if the model has none.
         pipeline, timing: where registers are and the estimated clock; None where they are not planned but given.
         axi_stream: the streams, None for the plain interface.
         files: SHA-256 of every other file.
@@ -481,10 +483,16 @@ class BuildInfo(Record, frozen=True):
     parts: tuple[PartInfo, ...]
     passes: tuple[PassInfo, ...]
     versions: dict[Word, Word]
+    names: DataNames | None = None
     pipeline: PipelineInfo | None = None
     timing: TimingInfo | None = None
     axi_stream: AxiStreamInfo | None = None
     files: dict[str, Digest] = {}
+
+    @property
+    def wording(self) -> Wording:
+        """Codes and classes in the words of the data."""
+        return Wording(self.names, self.input.format, self.input.shape)
 
     @property
     def pixels(self) -> Pixels | None:
@@ -536,6 +544,8 @@ def from_bytes(content: bytes) -> BuildInfo:
         find_family(info.fpga)
         parse_outputs(info.outputs, info.output.classes)
         _check_input(info.input)
+        if info.names is not None:
+            info.names.check(math.prod(info.input.shape), info.output.classes)
     except (msgspec.DecodeError, ConfigError, RecursionError, UnicodeDecodeError) as error:
         raise ValueRefused(f"{MANIFEST}: cannot be read: {one_line(error)}") from error
     if digest != description_digest(raw):

@@ -22,7 +22,8 @@ from difflut.export.schedule.forms import Folded
 # Keys that may be left out because they hold None or a default then.
 OPTIONAL = {
     "pipeline", "timing", "axi_stream", "scores", "class", "top", "program", "word_values", "part",
-    "estimated_luts", "instances", "copies", "wrapper", "map", "value", "fmax_mhz", "files",
+    "estimated_luts", "instances", "copies", "wrapper", "map", "value", "fmax_mhz", "files", "names",
+    "features", "units", "classes",
 }  # fmt: skip
 
 
@@ -113,7 +114,7 @@ def test_values_of_another_type_or_out_of_range(described: BuildInfo, wrong: obj
         ),
         (b'{"format": "other"}', "is no difflut build description"),
         (b"[" * 100_000, "cannot be read"),
-        (b'{"format": "difflut-build", "format_version": 3, "name": NaN}', "cannot be read"),
+        (b'{"format": "difflut-build", "format_version": 4, "name": NaN}', "cannot be read"),
         (b"\xff\xfe", "cannot be read"),
     ],
     ids=["empty", "list", "version", "format", "deep", "nan", "bytes"],
