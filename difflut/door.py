@@ -30,6 +30,7 @@ from difflut.export.proof import build as proof
 from difflut.export.proof.report import ProofReport
 from difflut.models import zoo
 from difflut.models.base_model import BaseModel
+from difflut.progress import task
 from difflut.report.written import Page, write_report
 from difflut.stored_build import StoredBuild
 
@@ -58,7 +59,8 @@ def export_model(model: BaseModel, out: str | os.PathLike[str] | None = None, **
         ConfigError, TraceError, SelfCheckError: as `make_build`.
     """
     place = store.default_directory(options.get("name") or model.name) if out is None else out
-    return StoredBuild(make.export_model(model, place, **options), model)
+    with task(f"exporting {model.name}"):
+        return StoredBuild(make.export_model(model, place, **options), model)
 
 
 def verify(
@@ -112,7 +114,9 @@ def prove(build: Subject) -> ProofReport:
         BundleError: the directory is no complete, unedited build.
         ToolError: pyosys or python-sat is missing, or Yosys refuses the RTL.
     """
-    return proof.prove(stored_build(build).directory)
+    stored = stored_build(build)
+    with task("proving"):
+        return proof.prove(stored.directory)
 
 
 def report(
@@ -167,7 +171,9 @@ def synthesise(build: Subject, flow: str = yosys.FLOW, **options: Any) -> Synthe
     for name in options:
         if name not in known:
             raise ConfigError(f"synthesise: flow {flow} has no option {name!r}; it takes {', '.join(known)}")
-    result: SynthesisReport | RoutedReport | VivadoReport = _FLOWS[flow](stored_build(build).directory, **options)
+    stored = stored_build(build)
+    with task(flow):
+        result: SynthesisReport | RoutedReport | VivadoReport = _FLOWS[flow](stored.directory, **options)
     return result
 
 

@@ -17,6 +17,7 @@ from difflut.export.builds.evidence import Evidence, estimated_clock, estimated_
 from difflut.export.builds.info import BuildInfo
 from difflut.export.builds.make import design_model
 from difflut.models.base_model import BaseModel
+from difflut.progress import task
 from difflut.report.evidence import Known
 from difflut.report.summary import lines
 from difflut.shown import Shown
@@ -98,6 +99,11 @@ def estimate(model: BaseModel, data: Dataset | Split | Tensor | None = None, **o
         ConfigError, TraceError: as `make_build`.
         DataError: the data do not fit the model.
     """
+    with task(f"planning {model.name}"):
+        return _estimate(model, data, options)
+
+
+def _estimate(model: BaseModel, data: Dataset | Split | Tensor | None, options: dict[str, Any]) -> Estimate:
     if model.fitted:
         return Estimate(design_model(model, **options).info, "the model as it is now")
     with torch.random.fork_rng(devices=()):

@@ -70,11 +70,8 @@ def build_verilator(
     waves: bool,
     probes: Sequence[ProbeLike],
     seed: int,
-    poll: Callable[[], None],
 ) -> Simulator:
     """Build with Verilator. Only the ports and the probed signals are public: more would defeat its optimisation.
-
-    `poll` is called now and then while a tool runs.
 
     Raises:
         ToolFailure: Verilator or make failed, or gave no executable.
@@ -86,7 +83,7 @@ def build_verilator(
     simulator = cache.find(digest, "simulator")
     if simulator is None:
         with _workspace(sources) as work:
-            run = partial(_step, log=_fresh_log(folder), cwd=work, poll=poll)
+            run = partial(_step, log=_fresh_log(folder), cwd=work)
             product = _verilate(work, sources, interface.top, flags, access, tool, cocotb, run)
             simulator = cache.install(product, digest, "simulator")
     waves_options = ["--trace", "--trace-file", WAVES_FILE] if waves else []
@@ -147,7 +144,6 @@ def build_icarus(
     *,
     build_dir: Path,
     waves: bool,
-    poll: Callable[[], None],
 ) -> Simulator:
     """Build with Icarus Verilog, as Verilog-2001 unless a source ends in .sv. All signals can be probed.
 
@@ -168,7 +164,7 @@ def build_icarus(
             command = [tool.iverilog, *flags, "-o", "simulator.vvp", *_to_compile(sources)]
             command += ["waves_dump.v"] if waves else []
             product, log = work / "simulator.vvp", _fresh_log(folder)
-            _step("Icarus Verilog", command, product, log=log, cwd=work, environment=clean_environment(), poll=poll)
+            _step("Icarus Verilog", command, product, log=log, cwd=work, environment=clean_environment())
             program = cache.install(product, digest, "simulator.vvp")
     return Simulator(
         (tool.vvp, "-n", "-m", cocotb.icarus_library, str(program), "-fst" if waves else "-none"),
@@ -247,10 +243,9 @@ def _step(
     log: Path,
     cwd: Path,
     environment: dict[str, str],
-    poll: Callable[[], None],
 ) -> None:
     """Run one tool; it must leave `product`."""
-    status = run_logged(command, log=log, cwd=cwd, environment=environment, poll=poll)
+    status = run_logged(command, log=log, cwd=cwd, environment=environment)
     if status != 0:
         raise ToolFailure(f"{what} failed with exit status {status}", command, log)
     if not product.is_file() or product.stat().st_size == 0:

@@ -7,6 +7,7 @@ and whatever it started.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shlex
@@ -20,6 +21,7 @@ from typing import IO
 
 from difflut.export.errors import ToolError
 from difflut.files import scratch, tools_folder
+from difflut.progress import LOGGER
 
 SHOWN_LINES = 12
 SHOWN_COLUMNS = 160
@@ -189,6 +191,7 @@ def run_logged(
         ToolFailure: the command cannot be started.
     """
     with log.open("ab") as output:
+        before = output.tell()
         output.write(f"$ {shlex.join(command)}\n".encode())
         output.flush()
         try:
@@ -201,7 +204,16 @@ def run_logged(
                         poll()
         except _NotStarted as error:
             raise ToolFailure(f"cannot start {command[0]}: {error.strerror}", command, log) from error
+    _tell(log, before)
     return status
+
+
+def _tell(log: Path, start: int) -> None:
+    """Give what a tool added to its log to the log of all, if there is one."""
+    if LOGGER.isEnabledFor(logging.DEBUG):
+        with log.open("rb") as file:
+            file.seek(start)
+            LOGGER.debug("%s\n%s", log, file.read().decode(errors="replace"))
 
 
 def run_captured(

@@ -13,12 +13,12 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 import difflut
 from difflut.errors import ConfigError
 from difflut.files import WriteError, scratch, write_atomically
 from difflut.locks import locked
+from difflut.progress import task
 from difflut.sim import protocol, vectors
 from difflut.sim.build import Simulator, build_icarus, build_verilator, check_sources
 from difflut.sim.interface import Ports, ProbeLike, RtlInterface, as_codes
@@ -171,7 +171,7 @@ def build(
     probes: Sequence[ProbeLike],
     seed: int,
 ) -> Simulator:
-    """Build a simulator, or find the one of an earlier run, with a progress bar; of two runs at once one waits."""
+    """Build a simulator, or find the one of an earlier run, and show that; of two runs at once one waits."""
     folder = Path(build_dir)
     with ExitStack() as held:
         try:
@@ -181,7 +181,7 @@ def build(
             raise WriteError(
                 f"cannot create {folder}: {error.strerror}; choose a build folder that is writable"
             ) from error
-        bar = held.enter_context(_bar("building the simulator", bar_format="{desc}: {elapsed}"))
+        held.enter_context(task(f"building the simulator with {simulator}"))
         if simulator == "verilator":
             return build_verilator(
                 *(sources, interface, find_verilator(), cocotb),
@@ -189,9 +189,8 @@ def build(
                 waves=waves,
                 probes=probes,
                 seed=seed,
-                poll=bar.refresh,
             )
-        return build_icarus(sources, interface, find_icarus(), cocotb, build_dir=folder, waves=waves, poll=bar.refresh)
+        return build_icarus(sources, interface, find_icarus(), cocotb, build_dir=folder, waves=waves)
 
 
 @dataclass(frozen=True)
@@ -226,11 +225,11 @@ def simulate(built: Simulator, bench: Bench[Recorded], stimulus: Any, samples: i
             DIFFLUT_SIM_RECORDING=str(recording_file),
             DIFFLUT_SIM_PROGRESS=str(progress),
         )
-        with _bar("RTL simulation", total=samples, unit=" images") as bar:
+        with task("simulating the RTL", samples, "samples") as shown:
 
             def show_progress() -> None:
                 lines = progress.read_text(encoding="ascii").split()
-                bar.update((int(lines[-1]) if lines else 0) - bar.n)
+                shown.done = int(lines[-1]) if lines else 0
 
             status = run_logged(built.command, log=log, cwd=folder, environment=environment, poll=show_progress)
         return _results(built, bench, folder, status)
@@ -269,11 +268,6 @@ def _keep(made: Path, place: Path) -> None:
             place.unlink(missing_ok=True)
     except OSError as error:
         raise WriteError(f"cannot write {place}: {error.strerror}; choose a folder that is writable") from error
-
-
-def _bar(description: str, **options: Any) -> Any:
-    """A progress bar on stderr; silent when stderr is not a terminal."""
-    return tqdm(desc=description, disable=None, leave=False, **options)
 
 
 def _cocotb_environment(cocotb: Cocotb, bench: Bench[Any]) -> dict[str, str]:

@@ -18,3 +18,9 @@ def simulator_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         del os.environ["DIFFLUT_CACHE_DIR"]
     else:
         os.environ["DIFFLUT_CACHE_DIR"] = before
+
+
+@pytest.fixture(autouse=True)
+def no_lines_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard error is what a test asks for, however slow the machine is; `test_progress.py` tests the lines."""
+    monkeypatch.setattr("difflut.progress.LINE_SECONDS", 1e6)

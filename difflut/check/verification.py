@@ -23,6 +23,7 @@ from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.netlist import Netlist
 from difflut.export.circuit.simulate import simulate, simulate_nets
 from difflut.models.base_model import BaseModel
+from difflut.progress import task
 from difflut.shown import Shown, percent
 from difflut.sim import (
     Comparison,
@@ -173,7 +174,9 @@ def verify(
     build, netlist = opened.build, opened.build.circuit
     subject = _Subject(opened.model, netlist, data, seed, WAVES_RANDOM_SAMPLES if waves else RANDOM_SAMPLES)
 
-    steps = [subject.judge("netlist", len(data) if data else 0, simulate(netlist, subject.codes))]
+    with task("simulating the netlist"):
+        simulated = simulate(netlist, subject.codes)
+    steps = [subject.judge("netlist", len(data) if data else 0, simulated)]
     name = data_name if data is not None else "random codes"
     result, compared = None, "score and the class"
     if simulator != NO_SIMULATOR:

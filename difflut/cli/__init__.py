@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from types import FrameType
 from typing import Any
 
@@ -16,6 +17,7 @@ import click
 
 from difflut._version import __version__
 from difflut.errors import DifflutError
+from difflut.progress import told
 from difflut.quoting import terminal
 
 _COMMANDS = (
@@ -50,8 +52,27 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"difflut.cli.{cmd_name.replace('-', '_')}_command").command
+        found: click.Command = importlib.import_module(f"difflut.cli.{cmd_name.replace('-', '_')}_command").command
+        command = copy(found)
+        command.params = [*found.params, *_told_options()]
         return command
+
+
+def _told_options() -> list[click.Option]:
+    """The options of every command that say what is told of its progress."""
+
+    def tell(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+        if value:
+            context.with_resource(told(**{str(parameter.name): value}))
+
+    def option(*names: str, **settings: Any) -> click.Option:
+        return click.Option(names, expose_value=False, callback=tell, **settings)
+
+    return [
+        option("-v", "--verbose", is_flag=True, help="Say on standard error what is done and how long it takes."),
+        option("-q", "--quiet", is_flag=True, help="Show no progress."),
+        option("--log-file", type=click.Path(dir_okay=False), help="Keep all messages and the output of tools here."),
+    ]
 
 
 @click.group(cls=_LazyGroup, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -104,7 +125,8 @@ class _Escaped:
     def __init__(self, stream: Any) -> None:
         self._stream = stream
 
-    def write(self, text: str) -> int:
+    def write(self, text: str | bytes) -> int:
+        text = text.decode(errors="replace") if isinstance(text, bytes) else text  # click's completion
         self._stream.write(terminal(text))
         return len(text)
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from difflut.cli.common import FROM_0, POSITIVE
+from difflut.cli.completion import FpgaName
 from difflut.export.families.generic import GENERIC
 from difflut.export.families.registry import FAMILIES
 
@@ -26,6 +27,7 @@ _OPTIONS = (
         default=GENERIC.name,
         show_default=True,
         metavar="NAME",
+        type=FpgaName(),
         help=f"FPGA family: {', '.join(FAMILIES)} (difflut list --fpgas).",
     ),
     click.option(

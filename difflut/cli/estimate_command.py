@@ -9,6 +9,7 @@ import click
 
 from difflut.cli.circuit_options import circuit_arguments, circuit_options
 from difflut.cli.common import data_options, json_option, print_json, whole_dataset
+from difflut.cli.completion import ModelName
 
 
 @click.command(
@@ -18,7 +19,7 @@ from difflut.cli.common import data_options, json_option, print_json, whole_data
     "  difflut estimate my_models:Net --data mnist/\n"
     "  difflut estimate ./nets.py:small --fpga ecp5 --conv streaming --json",
 )
-@click.argument("source", metavar="NAME|MODULE:NAME")
+@click.argument("source", type=ModelName(), metavar="NAME|MODULE:NAME")
 @circuit_options
 @data_options(False, "Directory with the data set that fits the encoder; samples drawn at random by default.")
 @json_option

@@ -15,6 +15,7 @@ from difflut.cli.common import (
     print_json,
     rounding_words,
 )
+from difflut.cli.completion import ModelName
 from difflut.shown import percent
 
 
@@ -25,7 +26,7 @@ from difflut.shown import percent
     "  difflut evaluate my.safetensors --data mnist/\n"
     "  difflut evaluate net.safetensors --model my_models:Net --data my.npz",
 )
-@click.argument("source", metavar="NAME|CKPT")
+@click.argument("source", type=ModelName(), metavar="NAME|CKPT")
 @data_options(False, "Directory with the data set; the MNIST test images ship with the package.")
 @model_option
 @json_option

@@ -12,6 +12,7 @@ import click
 
 from difflut.cli.circuit_options import circuit_arguments, circuit_options
 from difflut.cli.common import json_option, model_option, print_json
+from difflut.cli.completion import ModelName
 
 
 @click.command(
@@ -28,7 +29,7 @@ from difflut.cli.common import json_option, model_option, print_json
     "  difflut export cifar10_conv --conv folded=4096\n"
     "  difflut export my.safetensors --model my_models:Net --name net_a",
 )
-@click.argument("source", metavar="NAME|CKPT")
+@click.argument("source", type=ModelName(), metavar="NAME|CKPT")
 @click.option("--target", default="verilog", show_default=True, help="Output language: verilog.")
 @circuit_options
 @click.option(
@@ -55,12 +56,11 @@ def command(
 
     NAME is a zoo model, CKPT a checkpoint written by `difflut train`.
     """
-    from difflut.cli import prove_command
-    from difflut.door import export_model
+    from difflut.door import export_model, prove
     from difflut.models import load_model
 
     made = export_model(load_model(source, model_class), out, target=target, name=name, **circuit_arguments(**circuit))
-    proof = prove_command.run(made.directory) if prove_it else None
+    proof = prove(made) if prove_it else None
     if as_json:
         result = {"directory": str(made), **json.loads(made.build.manifest_bytes), "digest": made.digest}
         print_json(result if proof is None else {**result, "proof": proof.to_json()})

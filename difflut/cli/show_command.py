@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from difflut.cli.common import json_option, model_option, print_json
+from difflut.cli.completion import ModelName
 from difflut.shown import percent
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _READERS_SHOWN = 8
     "  difflut show mnist_bitflip_20 --node L2.17 --depth 2 --out cone.svg\n"
     "  difflut show build/mnist_fc_8k_dwn --node L1.37 --json",
 )
-@click.argument("source", metavar="DIR|NAME|CKPT")
+@click.argument("source", type=ModelName(), metavar="DIR|NAME|CKPT")
 @click.option("--node", required=True, metavar="L1.37", help="Layer (from 1) and node (from 0), as reports name it.")
 @click.option(
     "--depth", default=2, show_default=True, type=click.IntRange(1, 8), help="LUT levels of the cone that are drawn."

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from difflut.cli.common import FROM_0, POSITIVE, SEED, json_option, labelled_test_samples, model_option, print_json
+from difflut.cli.completion import FpgaName
 from difflut.export.families.registry import FAMILIES, listed, placed_devices
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ _OPTIONS = {
     "vivado": ("device", "freq", "run"),
 }
 _NAMES = {"model_class": "model"}  # of options whose parameter is called otherwise
-Report = Callable[[str], None]
 
 
 @click.command(
@@ -36,7 +35,7 @@ Report = Callable[[str], None]
 )
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--flow", default="yosys", show_default=True, type=click.Choice(list(_OPTIONS)), help="The tools to run.")
-@click.option("--fpga", metavar="NAME", help=f"yosys: {listed(FAMILIES)}; the build's own by default.")
+@click.option("--fpga", type=FpgaName(), metavar="NAME", help=f"yosys: {listed(FAMILIES)}; the build's own by default.")
 @click.option(
     "--check",
     type=FROM_0,
@@ -89,25 +88,18 @@ def command(directory: Path, flow: str, as_json: bool, **options: Any) -> None:
             raise click.UsageError(
                 f"--{_NAMES.get(name, name)} is an option of --flow {' and '.join(takers)}, not of {flow}"
             )
-    show_progress = sys.stderr.isatty() and not as_json
-
-    def report(line: str) -> None:
-        if show_progress:
-            click.echo(f"\r\033[K{line}", err=True, nl=False)
-
-    failed = {"yosys": _yosys, "nextpnr": _nextpnr, "vivado": _vivado}[flow](directory, report, as_json, options)
+    failed = {"yosys": _yosys, "nextpnr": _nextpnr, "vivado": _vivado}[flow](directory, as_json, options)
     if failed:
         click.echo(failed, err=True)
         sys.exit(1)
 
 
-def _yosys(directory: Path, report: Report, as_json: bool, options: dict[str, Any]) -> str:
+def _yosys(directory: Path, as_json: bool, options: dict[str, Any]) -> str:
     """Run the flow, print its result, and say what failed."""
-    from difflut.export.flows import yosys
+    from difflut.door import synthesise
 
     check = None
-    result = yosys.synthesise(directory, options["fpga"], report)
-    _end_progress(as_json)
+    result = synthesise(directory, fpga=options["fpga"])
     if options["check"] is not None:
         check = _check(directory, result.fpga, options)
     if as_json:
@@ -138,20 +130,19 @@ def _check(directory: Path, fpga: str, options: dict[str, Any]) -> NetlistCheck:
     )
 
 
-def _nextpnr(directory: Path, report: Report, as_json: bool, options: dict[str, Any]) -> str:
+def _nextpnr(directory: Path, as_json: bool, options: dict[str, Any]) -> str:
     """Run the flow, print its result, and say what failed."""
-    from difflut.export.flows import nextpnr
+    from difflut.door import synthesise
 
     freq = options["freq"]
-    result = nextpnr.implement(
+    result = synthesise(
         directory,
-        options["device"],
+        "nextpnr",
+        device=options["device"],
         freq_mhz=freq,
         seeds=options["seed"] or (1,),
         pins=options["pins"],
-        report=report,
     )
-    _end_progress(as_json)
     if as_json:
         print_json(result.to_json())
     else:
@@ -159,13 +150,12 @@ def _nextpnr(directory: Path, report: Report, as_json: bool, options: dict[str, 
     return _missed(freq, result.mhz)
 
 
-def _vivado(directory: Path, report: Report, as_json: bool, options: dict[str, Any]) -> str:
+def _vivado(directory: Path, as_json: bool, options: dict[str, Any]) -> str:
     """Run the flow, print its result, and say what failed."""
-    from difflut.export.flows import vivado
+    from difflut.door import synthesise
 
     freq = options["freq"]
-    result = vivado.implement(directory, options["device"], freq_mhz=freq, run=options["run"], report=report)
-    _end_progress(as_json)
+    result = synthesise(directory, "vivado", device=options["device"], freq_mhz=freq, run=options["run"])
     if as_json:
         print_json(result.to_json())
     else:
@@ -180,8 +170,3 @@ def _missed(asked: float | None, mhz: float) -> str:
         f"--freq {asked:g} is not reached: {mhz:.1f} MHz routed; try more registers (export --pipeline), or "
         "another --seed"
     )
-
-
-def _end_progress(as_json: bool) -> None:
-    if sys.stderr.isatty() and not as_json:
-        click.echo("\r\033[K", err=True, nl=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from difflut.cli.common import data_options, json_option, labelled_test_samples, model_option, print_json
+from difflut.cli.completion import ModelName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +30,7 @@ _INPUTS_SHOWN = 40
     "  difflut trace-input mnist_bitflip_20 --image digit.png --json\n"
     "  difflut trace-input build/cifar10_conv --image 3 --data cifar10/",
 )
-@click.argument("source", metavar="DIR|NAME|CKPT")
+@click.argument("source", type=ModelName(), metavar="DIR|NAME|CKPT")
 @click.option("--image", required=True, metavar="INDEX|FILE", help="A test sample by number, or a .npy or .png file.")
 @data_options(False, "Directory with the data set; the MNIST test images ship with the package.")
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Draw it into this .png or .svg file.")

@@ -19,6 +19,7 @@ from difflut.cli.common import (
     rounding_words,
     whole_dataset,
 )
+from difflut.cli.completion import ModelName
 from difflut.shown import percent
 
 # More than cores are of no use, and thousands end the process.
@@ -33,7 +34,7 @@ THREADS = click.IntRange(1, max(64, os.cpu_count() or 1))
     "  difflut train my_models:Net --data my.npz --validation 500 --out net.safetensors --plot net.png\n"
     "  torchrun --nproc-per-node 2 -m difflut train mnist_fc_8k_dwn --data mnist/ --out my.safetensors",
 )
-@click.argument("source", metavar="NAME|MODULE:NAME")
+@click.argument("source", type=ModelName(), metavar="NAME|MODULE:NAME")
 @data_options(True, "Directory with the data set; for npz also the file.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Where the checkpoint goes.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))

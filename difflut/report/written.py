@@ -10,6 +10,7 @@ from typing import Any
 
 from difflut.export.builds.store import WORK_FOLDER, check_output
 from difflut.files import WriteError, write_atomically
+from difflut.progress import task
 from difflut.report.compare import numbers
 from difflut.report.facts import Facts, read_facts
 from difflut.report.page import draw, render
@@ -79,7 +80,8 @@ def write_report(
     check_output("--images", pictures)
     facts = read_facts(Path(directory))
     other = read_facts(Path(against)) if against is not None else None
-    drawn = draw(facts)
+    with task("drawing the figures"):
+        drawn = draw(facts)
     if place is None:
         place = Path(directory) / WORK_FOLDER / "report.html"
         try:

@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from difflut.data import Split
 from difflut.errors import ConfigError, DataError
 from difflut.models.base_model import BaseModel, device_of
+from difflut.progress import task
 
 
 @torch.no_grad()
@@ -23,11 +24,11 @@ def predict(model: BaseModel, x: Tensor, batch_size: int = 1000, *, rounded: boo
     model.eval()
     device = device_of(model)
     function = model if rounded else model.forward_unrounded
-    parts = (
-        [function(part.to(device)).reshape(len(part), -1).cpu() for part in torch.split(x, batch_size)]
-        if len(x)
-        else []
-    )
+    parts = []
+    with task(f"running {model.name}", len(x), "samples") as shown:
+        for part in torch.split(x, batch_size) if len(x) else []:
+            parts.append(function(part.to(device)).reshape(len(part), -1).cpu())
+            shown.advance(len(part))
     model.train(was_training)
     return torch.cat(parts) if parts else torch.zeros(0, model.num_classes)
 

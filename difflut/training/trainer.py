@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from difflut.data import Dataset, Split
 from difflut.encoders.fitting import EncoderReport
@@ -21,7 +20,8 @@ from difflut.errors import CheckpointError, ConfigError, DataError
 from difflut.files import scratch, write_atomically
 from difflut.models.base_model import BaseModel
 from difflut.models.fitting import report_on
-from difflut.shown import Brief
+from difflut.progress import LOGGER, Task, task
+from difflut.shown import Brief, percent
 from difflut.training.allocator import keep_freed_memory
 from difflut.training.augmentation import augment
 from difflut.training.evaluation import accuracy, accuracy_unrounded, check_labels, count_correct, measure
@@ -239,12 +239,12 @@ class _Run:
         own_held_out = held_out.subset(
             torch.arange(len(held_out), device=held_out.y.device)[processes.part(len(held_out))]
         )
-        with tqdm(
-            total=recipe.epochs * steps,
-            initial=len(self.history) * steps,
-            desc=self.model.name,
-            unit="step",
-            disable=None if progress and processes.rank == 0 else True,
+        with task(
+            f"training {self.model.name}",
+            recipe.epochs * steps,
+            "steps",
+            done=len(self.history) * steps,
+            hidden=not progress or processes.rank > 0,
         ) as bar:
             for epoch in range(len(self.history), recipe.epochs):
                 started = time.perf_counter()
@@ -265,9 +265,10 @@ class _Run:
                 if reached > self.best[1]:
                     self.best = (epoch + 1, reached, self.model.checkpoint_bytes(frozen=True))
                 processes.on_first(self.save)
-                bar.set_postfix(loss=f"{loss:.4f}", held_out=f"{100 * reached:.2f}%", best=f"{100 * self.best[1]:.2f}%")
+                bar.words = f"loss {loss:.4f}, held out {percent(reached)}, best {percent(self.best[1])}"
+                LOGGER.info("epoch %d of %d: %s", epoch + 1, recipe.epochs, bar.words)
 
-    def _epoch(self, fitting: Split, epoch: int, steps: int, bar: tqdm[Any]) -> float:
+    def _epoch(self, fitting: Split, epoch: int, steps: int, bar: Task) -> float:
         recipe, model, processes = self.recipe, self.model, self.processes
         device = fitting.x.device
         generator = _generator(recipe.seed, epoch)
@@ -294,7 +295,7 @@ class _Run:
             self.optimizer.step()
             model.project()
             total += loss.detach() * share
-            bar.update()
+            bar.advance()
         processes.sum([total])
         return float(total) / steps
 

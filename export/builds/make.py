@@ -37,6 +37,7 @@ from difflut.export.verilog.design import Design
 from difflut.export.verilog.emit import emit_planned
 from difflut.hdl_templates import render
 from difflut.models.base_model import BaseModel
+from difflut.progress import note
 from difflut.shown import Brief
 
 TARGETS = ("verilog",)
@@ -94,6 +95,7 @@ def make_build(
         name=name,
     )
     checkpoint = model.checkpoint_bytes(frozen=True)
+    note("self-check")
     self_check(model, made.planned.circuit, checkpoint, samples)
     info, design = made.info, made.design
     files = {
@@ -140,9 +142,13 @@ def design_model(
     family, asked = find_family(fpga), Pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     form = parse_form(form) if isinstance(form, str) else form
     ports = chosen.outputs(outputs, model.num_classes)
+    note("tracing")
     traced = trace_circuit(model) if form.windowed else Circuit.of(trace(model))
+    note("passes")
     circuit, passes = pipelines.run(traced, pipelines.default(family))
+    note("schedule")
     planned = form.plan(circuit, family, ports, asked)
+    note("Verilog")
     design = emit_planned(planned, f"{top}{chosen.core_suffix}")
     wrapped = chosen.wrap(design, planned)
     info = describe(model, planned, design, wrapped, interface=chosen.name, pipeline=asked, passes=passes)

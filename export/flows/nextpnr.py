@@ -30,6 +30,7 @@ from difflut.export.flows.routed import Clock, Resource, overfull, read_clocks, 
 from difflut.export.flows.shell import PINS, Shell, make_shell
 from difflut.export.flows.tools import Tool, find_tool
 from difflut.files import write_atomically
+from difflut.progress import note
 from difflut.shown import Brief, Shown
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
 
@@ -161,7 +162,7 @@ def implement(
     freq_mhz: float | None = None,
     seeds: Sequence[int] = (1,),
     pins: Path | None = None,
-    report: Report = lambda line: None,
+    report: Report = note,
 ) -> RoutedReport:
     """Place and route a build directory; results go to `work/nextpnr-<device>/` in it.
 

@@ -24,6 +24,7 @@ from difflut.export.flows.reports import flow_folder, save_report
 from difflut.export.flows.vivado_reports import TimingSummary, Utilisation, read_timing, read_utilisation
 from difflut.files import write_atomically
 from difflut.hdl_templates import render
+from difflut.progress import note
 from difflut.shown import Shown
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
 
@@ -106,7 +107,7 @@ def implement(
     *,
     freq_mhz: float | None = None,
     run: bool | None = None,
-    report: Report = lambda line: None,
+    report: Report = note,
 ) -> VivadoReport:
     """Write Vivado's scripts for a build directory into `work/vivado-<part>/` in it, and run them.
 

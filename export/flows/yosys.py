@@ -29,6 +29,7 @@ from difflut.export.flows.clock import LongestPath, longest_path
 from difflut.export.flows.reports import flow_folder, save_report
 from difflut.files import write_atomically
 from difflut.hdl_templates import render
+from difflut.progress import note
 from difflut.quoting import yosys as line
 from difflut.shown import Shown
 from difflut.sim.process import ToolFailure, clean_environment, python_command, run_captured, run_logged
@@ -160,7 +161,7 @@ def _version(text: str) -> tuple[int, int]:
 
 
 @store.uses_build
-def synthesise(directory: Path, fpga: str | None = None, report: Report = lambda line: None) -> SynthesisReport:
+def synthesise(directory: Path, fpga: str | None = None, report: Report = note) -> SynthesisReport:
     """Synthesise a build directory; the results go to `work/yosys-<fpga>/` in it.
 
     Args:
@@ -190,9 +191,7 @@ def instantiated(text: str, modules: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def run(
-    design: Design, family: Family, folder: Path, *, digest: str = "", report: Report = lambda line: None
-) -> SynthesisReport:
+def run(design: Design, family: Family, folder: Path, *, digest: str = "", report: Report = note) -> SynthesisReport:
     """Synthesise any design into `folder`; see `synthesise`."""
     tool = find_yosys()
     with flow_folder(folder):
@@ -217,7 +216,7 @@ def run(
 
 
 def flatten(
-    tool: Yosys, design: Design, family: Family, folder: Path, *, options: str = "", report: Report = lambda line: None
+    tool: Yosys, design: Design, family: Family, folder: Path, *, options: str = "", report: Report = note
 ) -> dict[str, Any]:
     """Synthesise a design as one module into `folder`: flat.json, flat.v, flat.log.
 

@@ -43,6 +43,7 @@ from difflut.export.proof.yosys import require_yosys
 from difflut.export.schedule.head.outputs import Outputs, parse_outputs
 from difflut.files import WriteError, write_atomically
 from difflut.locks import locked
+from difflut.progress import proceed
 
 WORK = Path(store.WORK_FOLDER) / "proof"
 REPORT_FILE = "report.json"
@@ -64,17 +65,13 @@ _NO_TRACE = Claim(
 )
 
 
-def silent(what: str, done: int, total: int) -> None:
-    """Progress for nobody."""
-
-
 @store.uses_build
-def prove(directory: Path, progress: Progress = silent) -> ProofReport:
+def prove(directory: Path, progress: Progress = proceed) -> ProofReport:
     """Prove a build directory and store the report in its work folder.
 
     Args:
         directory: a build directory.
-        progress: is told what is being done, how much of it, of how much.
+        progress: is told what is being done, how much of it, of how much; the running task by default.
 
     Raises:
         BundleError: if it is not a complete, unedited build.

@@ -74,7 +74,6 @@ def test_no_simulator_of_verilator_in_the_build_is_run(tmp_path: Path, monkeypat
             waves=False,
             probes=(),
             seed=0,
-            poll=lambda: None,
         )
         place = Path(built.command[0])
         assert place.is_relative_to(tmp_path / "cache") and place.read_bytes() == made.read_bytes()
