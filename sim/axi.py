@@ -33,7 +33,8 @@ class AxiInterface:
         framing: the frames on both sides.
         output: what a result is, "scores" or "class".
         constants: byte address -> what a constant register must read.
-        counters: name in lower case -> byte address of the counters.
+        counters: name in lower case -> byte address of the counters; empty without counters. Without constants there
+            are no AXI4-Lite ports.
 
     Raises:
         ConfigError: `top` is no plain Verilog identifier.
@@ -51,12 +52,15 @@ class AxiInterface:
     @property
     def driven_ports(self) -> tuple[str, ...]:
         """The ports that the bench drives."""
-        return ("aclk", "aresetn", *AXIS_DRIVEN, *(f"s_axil_{port}" for port in LITE_DRIVEN))
+        return ("aclk", "aresetn", *AXIS_DRIVEN, *self._lite(LITE_DRIVEN))
 
     @property
     def read_ports(self) -> tuple[str, ...]:
         """The ports that the bench reads."""
-        return (*AXIS_READ, *(f"s_axil_{port}" for port in LITE_READ))
+        return (*AXIS_READ, *self._lite(LITE_READ))
+
+    def _lite(self, ports: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(f"s_axil_{port}" for port in ports) if self.constants else ()
 
 
 def run_axi(
@@ -119,7 +123,9 @@ def run_axi(
 
 
 def _with_registers(stimulus: AxiStimulus, interface: AxiInterface) -> AxiStimulus:
-    if set(interface.counters) != set(axi_protocol.COUNTERS):
-        raise ConfigError(f"counters must be {', '.join(axi_protocol.COUNTERS)}, got {', '.join(interface.counters)}")
+    if set(interface.counters) not in (set(), set(axi_protocol.COUNTERS)):
+        raise ConfigError(
+            f"counters must be none or {', '.join(axi_protocol.COUNTERS)}, got {', '.join(interface.counters)}"
+        )
     addresses = sorted({*interface.constants, *interface.counters.values()})
     return replace(stimulus, register_addresses=np.array(addresses, np.int64))

@@ -10,7 +10,7 @@ import click
 from difflut.cli.common import FROM_0, POSITIVE
 from difflut.cli.completion import FpgaName
 from difflut.export.families.generic import GENERIC
-from difflut.export.families.registry import FAMILIES
+from difflut.export.families.registry import FAMILIES, chosen_family
 
 _OPTIONS = (
     click.option(
@@ -23,6 +23,11 @@ _OPTIONS = (
         "--stream-output", metavar="scores|class", help="What the stream gives (axi-stream); scores by default."
     ),
     click.option(
+        "--registers",
+        metavar="none|identity|full",
+        help="AXI4-Lite registers (axi-stream): none, what the build is, or counters too; full by default.",
+    ),
+    click.option(
         "--fpga",
         default=GENERIC.name,
         show_default=True,
@@ -30,6 +35,7 @@ _OPTIONS = (
         type=FpgaName(),
         help=f"FPGA family: {', '.join(FAMILIES)} (difflut list --fpgas).",
     ),
+    click.option("--device", metavar="PART", help="The FPGA, such as xc7a35t; chooses the family in place of --fpga."),
     click.option(
         "--outputs",
         default="both",
@@ -75,7 +81,9 @@ def circuit_arguments(
     interface: str,
     stream_width: int | None,
     stream_output: str | None,
+    registers: str | None,
     fpga: str,
+    device: str | None,
     outputs: str,
     pipeline: str | None,
     conv: str,
@@ -87,12 +95,12 @@ def circuit_arguments(
     from difflut.export.schedule.forms import parse_form
     from difflut.export.schedule.pipelining import AUTO, Pipeline
 
-    given = {"width_bits": stream_width, "output": stream_output}
+    given = {"width_bits": stream_width, "output": stream_output, "registers": registers}
     given = {name: value for name, value in given.items() if value is not None}
     return {
         "interface": interface,
         "stream": Stream(**given) if given else None,  # type: ignore[arg-type]
-        "fpga": fpga,
+        "fpga": chosen_family(device, None if fpga == GENERIC.name else fpga) or fpga,
         "outputs": outputs,
         "pipeline": Pipeline(pipeline or AUTO, fmax, latency),
         "form": parse_form(conv),

@@ -10,14 +10,14 @@ import click
 
 from difflut.cli.common import FROM_0, POSITIVE, SEED, json_option, labelled_test_samples, model_option, print_json
 from difflut.cli.completion import FpgaName
-from difflut.export.families.registry import FAMILIES, listed, placed_devices
+from difflut.export.families.registry import FAMILIES, chosen_family, listed, placed_devices
 
 if TYPE_CHECKING:
     from difflut.check.synthesis_check import NetlistCheck
 
 # Which options each flow takes, besides DIR and --json.
 _OPTIONS = {
-    "yosys": ("fpga", "check", "simulator", "model_class"),
+    "yosys": ("fpga", "device", "check", "simulator", "model_class"),
     "nextpnr": ("device", "freq", "seed", "pins"),
     "vivado": ("device", "freq", "run"),
 }
@@ -49,7 +49,7 @@ _NAMES = {"model_class": "model"}  # of options whose parameter is called otherw
 @click.option(
     "--device",
     metavar="PART",
-    help=f"nextpnr: the part, such as {placed_devices()[0][2].part}, an unknown one lists all; "
+    help=f"nextpnr: the part, such as {placed_devices()[0][2].part}, an unknown one lists all; yosys: chooses the family; "
     "vivado: any part that it knows.",
 )
 @click.option(
@@ -99,7 +99,7 @@ def _yosys(directory: Path, as_json: bool, options: dict[str, Any]) -> str:
     from difflut.door import synthesise
 
     check = None
-    result = synthesise(directory, fpga=options["fpga"])
+    result = synthesise(directory, fpga=chosen_family(options["device"], options["fpga"]))
     if options["check"] is not None:
         check = _check(directory, result.fpga, options)
     if as_json:

@@ -269,7 +269,8 @@ def _timing(planned: Planned, wrapped: Wrapped) -> TimingInfo | None:
     if timing is None:
         return None
     luts = sum(part.estimated_luts or 0 for part in planned.parts())
-    around = wrapper_paths(wrapped.streams.framing, planned.family, luts) if wrapped.streams else ()
+    streams = wrapped.streams
+    around = wrapper_paths(streams.framing, streams.registers, planned.family, luts) if streams else ()
     slowest = max([1e3 / timing.fmax_mhz, *(path.delay_ns for path in around)])
     return TimingInfo(
         estimate=timing.words,

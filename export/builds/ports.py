@@ -11,7 +11,7 @@ from difflut.export.verilog.ports import CLOCK, flag_in, flag_out, reset, vector
 def top_ports(info: BuildInfo) -> tuple[Port, ...]:
     """The ports of the top module, in the order of its text."""
     if info.axi_stream is not None:
-        return stream_ports(info.axi_stream.width_bits)
+        return stream_ports(info.axi_stream.width_bits, registers=bool(info.axi_stream.registers))
     return (
         CLOCK,
         reset(),

@@ -26,6 +26,7 @@ class Family:
         primitives: whose primitives builds instantiate: `hdl_templates/<primitives>_models.v.j2` has the simulation
             models, and `difflut.export.verilog.lut6` prints instances of "xilinx"; None for plain Verilog only.
         devices: some devices. The first is the one that flows take if none is named.
+        part_names: how the names of all its parts begin, a pattern in lower case without blanks; empty for none.
         devices_are_examples: whether other devices than those of the family would do.
         nextpnr: how nextpnr places and routes for it; None if it does not.
         vivado: None if Vivado does not know it.
@@ -42,6 +43,7 @@ class Family:
     carry_bits: int = 0
     primitives: str | None = None
     devices: tuple[Device, ...] = ()
+    part_names: str = ""
     devices_are_examples: bool = False
     nextpnr: PlaceAndRoute | None = None
     vivado: Vivado | None = None

@@ -49,6 +49,7 @@ GOWIN = Family(
         flip_flops=("DFF*",),
         ignored=("IBUF", "OBUF", "IOBUF", "BUFG", "GSR", "GND", "VCC"),
     ),
+    part_names="gw[12]",
     devices=(
         _gowin("GW1NR-9", 8_640, "GW1NR-LV9QN88PC6/I5", "GW1N-9C", "gw1n", (52, 25, 26, 27, 28, 29)),
         _gowin("GW2A-18", 20_736, "GW2AR-LV18QN88C8/I7", "GW2A-18C", "gw2a", (4, 73, 74, 75, 85, 77)),

@@ -62,6 +62,7 @@ ICE40 = Family(
         flip_flops=("SB_DFF*",),
         after_carry={"SB_LUT4": "I3"},
     ),
+    part_names="ice40",
     devices=(
         _ice40("iCE40 HX8K", 7_680, "hx8k", "ct256", "hx"),
         _ice40("iCE40 HX1K", 1_280, "hx1k", "tq144", "hx"),
@@ -93,6 +94,7 @@ ECP5 = Family(
         flip_flops=("TRELLIS_FF",),
         ignored=("GSR", "GND", "VCC"),
     ),
+    part_names="lfe5u",
     devices=(
         _ecp5("LFE5U-85F-6BG381C", 83_640, "85k", "CABGA381", "6"),
         _ecp5("LFE5U-45F-6BG381C", 43_848, "45k", "CABGA381", "6"),

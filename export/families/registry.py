@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from difflut.errors import UnknownNameError
+from difflut.errors import ConfigError, UnknownNameError
 from difflut.export.errors import ToolError
 from difflut.export.families import generic, gowin, lattice, xilinx
 from difflut.export.families.devices import Device
@@ -25,6 +26,35 @@ def find_family(name: str) -> Family:
         UnknownNameError: if there is none; names the known ones.
     """
     return FAMILIES.find(name)
+
+
+def family_of_device(name: str) -> Family:
+    """The family of a device or part, listed or not, in any case.
+
+    Raises:
+        UnknownNameError: no family has parts of such a name; names an example of each.
+    """
+    wanted = name.lower().replace(" ", "")
+    for family in FAMILIES.values():
+        if family.part_names and re.match(family.part_names, wanted):
+            return family
+    examples = ", ".join(family.devices[0].part for family in FAMILIES.values() if family.part_names)
+    raise UnknownNameError(f"device {name!r} is of no known FPGA family; such are {examples}")
+
+
+def chosen_family(device: str | None, fpga: str | None) -> str | None:
+    """The name of the family that a device, a family or both choose, None if neither is given.
+
+    Raises:
+        UnknownNameError: there is no such device.
+        ConfigError: the device is of another family.
+    """
+    if device is None:
+        return fpga
+    family = family_of_device(device).name
+    if fpga not in (None, family):
+        raise ConfigError(f"device {device!r} is of the family {family}, not of {fpga}; leave one of them out")
+    return family
 
 
 def listed(words: Iterable[str]) -> str:

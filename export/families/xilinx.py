@@ -77,6 +77,7 @@ XC7 = Family(
         Device("XC7K325T", 203_800),
         Device("XC7V2000T", 1_221_600),
     ),
+    part_names="xc7",
     vivado=Vivado("xc7"),
     fusesoc=_fusesoc("xc7a35tcpg236-1"),
 )
@@ -97,6 +98,7 @@ XCUP = Family(
         Device("KU3P", 162_720),
         Device("ZU9", 274_080),
     ),
+    part_names=r"xc(zu|[akv]u\d+p)",
     vivado=Vivado("(?!xc7)"),
     fusesoc=_fusesoc("xcvu9p-flga2104-2-i"),
 )

@@ -44,13 +44,16 @@ def emit_wrapper(
         "core": core,
         "what": "the scores" if output == "scores" else "the class",
         "result_port": f"out_{output}",
+        "registers": bool(registers),
+        "counters": any(register.signal for register in registers),
     }
     parts = {
         "": ("axi_stream", around),
         "_frames": (template, frames),
         "_results": ("axi_results", _results(framing)),
-        "_registers": ("axi_registers", _registers(framing, registers)),
     }
+    if registers:
+        parts["_registers"] = ("axi_registers", _registers(framing, registers))
     return {
         f"{top}{suffix}.v": render(f"{name}.v.j2", {**common, **context, "module": top + suffix})
         for suffix, (name, context) in parts.items()
@@ -143,31 +146,69 @@ def _results(framing: Framing) -> dict[str, Any]:
     }
 
 
+# Low bits of each counter, which wrap no sooner than a turn of all counters comes round.
+_LOW_BITS = 3
+
+
 def _registers(framing: Framing, registers: Sequence[Register]) -> dict[str, Any]:
     pending = framing.credits + 1  # one more frame may wait whole in the deserialiser
-    word_bits = ADDRESS_BITS - 2
-
-    def word(register: Register) -> str:
-        return f"{word_bits}'d{register.offset // 4}"
-
-    return {
-        **_counter("pending", pending),
-        "taken": _extended("frame_taken", pending),
-        "sent": _extended("result_sent", pending),
+    word_bits, high_bits = ADDRESS_BITS - 2, 32 - _LOW_BITS
+    slots = _slots(registers) if any(register.signal for register in registers) else []
+    context = {
+        "slots": slots,
         "word_part": names.part(2, word_bits),
-        "control_word": word(next(register for register in registers if register.name == CONTROL)),
-        "counters": [register for register in registers if register.signal],
+        "counter_words": [_word(register) for register in registers if register.signal],
         "words": f"{word_bits}'d{len(registers)}",
-        "registers": [
+        "constants": [
             {
-                "word": word(register),
+                "word": f"4'd{register.offset // 4}",
                 "name": register.name,
-                "value": register.signal or names.literal(register.value or 0, 32),
-                "counter": bool(register.signal),
+                "value": names.literal(register.value or 0, 32),
             }
             for register in registers
+            if not register.signal
         ],
     }
+    if not slots:
+        return context
+    count = len(context["counter_words"])
+    return {
+        **context,
+        **_counter("pending", pending),
+        **_counter("low", (1 << _LOW_BITS) - 1),
+        "taken": _extended("frame_taken", pending),
+        "sent": _extended("result_sent", pending),
+        "control_word": _word(next(register for register in registers if register.name == CONTROL)),
+        "wanted_range": names.vector(count),
+        "wanted_zero": f"{count}'d0",
+        "event_turns": names.part(1, count - 1),
+        "low_bits": _LOW_BITS,
+        "low_most": _literal((1 << _LOW_BITS) - 1, (1 << _LOW_BITS) - 1),
+        "high_range": names.vector(high_bits),
+        "high_zero": f"{high_bits}'d0",
+        "carry_extended": names.zero_extended("carry", 1, high_bits),
+        "turn_range": names.vector(len(slots)),
+        "turn_first": f"{len(slots)}'d1",
+        "turn_rest": names.part(0, len(slots) - 1),
+    }
+
+
+def _slots(registers: Sequence[Register]) -> list[dict[str, str]]:
+    """The counters in the order of their turns: those of events, and two of cycles, of which one measures while the
+    other one has what was measured."""
+    events = {"frames": "frame_taken", "results": "result_sent", "dropped_short": "frame_short",
+              "dropped_long": "frame_long"}  # fmt: skip
+    words = {register.signal: _word(register) for register in registers}
+    slots = [{"name": name, "event": event, "word": words[name], "starts": ""} for name, event in events.items()]
+    for name, chosen in (("latency_0", "~second"), ("latency_1", "second")):
+        event = f"measuring & ~measured & {chosen}"
+        slots.append({"name": name, "event": event, "word": "", "starts": f"start & {chosen}"})
+    return [{**slot, "extended": _extended(f"{slot['name']}_event", (1 << _LOW_BITS) - 1)} for slot in slots]
+
+
+def _word(register: Register) -> str:
+    """The number of its word, a literal."""
+    return f"{ADDRESS_BITS - 2}'d{register.offset // 4}"
 
 
 def _beats(layout: Layout) -> dict[str, str]:

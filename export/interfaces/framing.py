@@ -19,6 +19,8 @@ from difflut.errors import ConfigError
 
 WIDTHS = (8, 16, 32, 64, 128, 256, 512)
 OUTPUTS = ("scores", "class")
+# AXI4-Lite registers beside the streams: no port at all, what the build is, counters too.
+REGISTERS = ("none", "identity", "full")
 # The deserialiser holds a whole frame in flip-flops; more than this is surely a mistake.
 MOST_FRAME_BYTES = 1 << 16
 
@@ -30,13 +32,16 @@ class Stream:
     Attributes:
         width_bits: the width of TDATA on both sides, one of `WIDTHS`.
         output: "scores" (all of them) or "class" (the index).
+        registers: the AXI4-Lite registers beside them: "none", "identity" (constants that say what the build is) or
+            "full" (counters too).
 
     Raises:
-        ConfigError: the width or the output is another one.
+        ConfigError: the width, the output or the registers are others.
     """
 
     width_bits: int = 32
     output: str = "scores"
+    registers: str = REGISTERS[-1]
 
     def __post_init__(self) -> None:
         if self.width_bits not in WIDTHS:
@@ -46,6 +51,10 @@ class Stream:
             )
         if self.output not in OUTPUTS:
             raise ConfigError(f"stream output {self.output!r}: expected {' or '.join(OUTPUTS)}")
+        if self.registers not in REGISTERS:
+            raise ConfigError(
+                f"registers {self.registers!r} of a stream: expected {', '.join(REGISTERS[:-1])} or {REGISTERS[-1]}"
+            )
 
 
 @dataclass(frozen=True)

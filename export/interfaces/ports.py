@@ -16,14 +16,14 @@ _CHANNELS = {
 }
 
 
-def stream_ports(width_bits: int) -> tuple[Port, ...]:
+def stream_ports(width_bits: int, *, registers: bool = True) -> tuple[Port, ...]:
     """The ports in the order of the module's text; `width_bits` are those of TDATA."""
     found = [flag_in("aclk"), flag_in("aresetn")]
     for stream, taken in (("s_axis", True), ("m_axis", False)):
         flag, back, vector = (flag_in, flag_out, vector_in) if taken else (flag_out, flag_in, vector_out)
         found += [vector(f"{stream}_tdata", width_bits), flag(f"{stream}_tvalid")]
         found += [back(f"{stream}_tready"), flag(f"{stream}_tlast")]
-    for channel, (taken, payload) in _CHANNELS.items():
+    for channel, (taken, payload) in (_CHANNELS if registers else {}).items():
         flag, back, vector = (flag_in, flag_out, vector_in) if taken else (flag_out, flag_in, vector_out)
         found += [vector(f"s_axil_{channel}{name}", bits) for name, bits in payload.items()]
         found += [flag(f"s_axil_{channel}valid"), back(f"s_axil_{channel}ready")]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from difflut.export.interfaces.framing import Framing
+from difflut.export.interfaces.framing import REGISTERS, Framing
 
 IDENTITY = 0x444C5554  # "DLUT"
-VERSION = 0x00010000  # major and minor version of the framing and of this map, 16 bits each
+VERSION = 0x00010001  # major and minor version of the framing and of this map, 16 bits each
 ADDRESS_BITS = 7
 CONTROL = "CONTROL"
+_NONE, _IDENTITY_ONLY, _FULL = REGISTERS
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,9 @@ class Register:
         return "write" if self.writable else "constant" if self.value is not None else "counter"
 
 
-def register_map(framing: Framing, digest: str, *, output: str, signed: bool, classes: int) -> tuple[Register, ...]:
+def register_map(
+    framing: Framing, digest: str, *, output: str, signed: bool, classes: int, registers: str = _FULL
+) -> tuple[Register, ...]:
     """The registers of a build, in the order of their addresses.
 
     Args:
@@ -48,7 +51,10 @@ def register_map(framing: Framing, digest: str, *, output: str, signed: bool, cl
         output: "scores" or "class".
         signed: whether codes are two's complement.
         classes: the number of classes.
+        registers: which there are, one of `REGISTERS`.
     """
+    if registers == _NONE:
+        return ()
     codes, results = framing.codes, framing.results
     sign = int(signed) << 8
     kind = int(output == "scores")
@@ -71,8 +77,15 @@ def register_map(framing: Framing, digest: str, *, output: str, signed: bool, cl
         ("CORE_LATENCY", framing.core_latency_cycles, "clock cycles from the codes to the result in the core"),
     ]
     found = [Register(name, 4 * i, meaning, value) for i, (name, value, meaning) in enumerate(constants)]
-    after = 4 * len(found)
-    found.append(Register(CONTROL, after, "write 1 to bit 0: all counters become 0; reads 0", 0, writable=True))
+    if registers == _IDENTITY_ONLY:
+        return tuple(found)
+    return (*found, *_counters(4 * len(found)))
+
+
+def _counters(after: int) -> Iterator[Register]:
+    """CONTROL and the counters, from an offset on."""
+    meaning = "write 1 to bit 0: all counters become 0, and the frame measured is forgotten; reads 0"
+    yield Register(CONTROL, after, meaning, 0, writable=True)
     counters = [
         ("FRAMES", "frames", "frames that were taken whole"),
         ("RESULTS", "results", "results that were given whole"),
@@ -84,10 +97,8 @@ def register_map(framing: Framing, digest: str, *, output: str, signed: bool, cl
             "clock cycles from the last beat of a frame to the last beat of its result, of the latest frame measured",
         ),
     ]
-    return (
-        *found,
-        *(Register(name, after + 4 * (i + 1), text, signal=signal) for i, (name, signal, text) in enumerate(counters)),
-    )
+    for i, (name, signal, text) in enumerate(counters, 1):
+        yield Register(name, after + 4 * i, text, signal=signal)
 
 
 def c_header(name: str, registers: Sequence[Register]) -> str:
@@ -100,5 +111,7 @@ def c_header(name: str, registers: Sequence[Register]) -> str:
         lines.append(f"#define {prefix}_{register.name} 0x{register.offset:02x}u")
         if register.access == "constant":
             lines.append(f"#define {prefix}_{register.name}_VALUE 0x{register.value:08x}u")
-    lines += ["", f"#define {prefix}_{CONTROL}_CLEAR 0x1u", "", "#endif", ""]
+    if any(register.writable for register in registers):
+        lines += ["", f"#define {prefix}_{CONTROL}_CLEAR 0x1u"]
+    lines += ["", "#endif", ""]
     return "\n".join(lines)

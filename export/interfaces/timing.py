@@ -7,16 +7,15 @@ core (docs/timing.md compares both with Yosys' netlists).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 
 from difflut.export.families.family import Family
 from difflut.export.interfaces.framing import Framing, PixelFraming
-from difflut.export.interfaces.registers import ADDRESS_BITS
+from difflut.export.interfaces.registers import Register
 
 _WORD_BITS = 32
-_COUNTERS = 5  # registers that count, each a candidate of what is read
 
 
 @dataclass(frozen=True)
@@ -32,9 +31,11 @@ class WrapperPath:
     path: tuple[str, ...]
 
 
-def wrapper_paths(framing: Framing, family: Family, luts: int) -> tuple[WrapperPath, ...]:
+def wrapper_paths(
+    framing: Framing, registers: Sequence[Register], family: Family, luts: int
+) -> tuple[WrapperPath, ...]:
     """The slow paths of a wrapper around a core of about `luts` LUTs, the slowest first."""
-    return tuple(sorted(_paths(framing, _Path(family, luts)), key=lambda path: -path.delay_ns))
+    return tuple(sorted(_paths(framing, registers, _Path(family, luts)), key=lambda path: -path.delay_ns))
 
 
 @dataclass(frozen=True)
@@ -61,24 +62,29 @@ class _Path:
         return (bits - 1).bit_length() * step
 
 
-def _paths(framing: Framing, path: _Path) -> Iterator[WrapperPath]:
+def _paths(framing: Framing, registers: Sequence[Register], path: _Path) -> Iterator[WrapperPath]:
     codes, results = framing.codes, framing.results
-    count_bits, word_bits = framing.credits.bit_length(), ADDRESS_BITS - 2
+    count_bits = framing.credits.bit_length()
     yield from _frame_paths(framing, path)
     yield WrapperPath(
         path.through((4, count_bits), (4, 4), (codes.width_bits, 6)),
         ("a whole frame waits", "s_axis_tready", "results under way"),
     )
-    yield WrapperPath(
-        path.through((2 * _WORD_BITS, word_bits), (_WORD_BITS, 1 + _COUNTERS), (1, 3)),
-        ("s_axil_rdata", "s_axil_araddr"),
-    )
-    yield WrapperPath(path.through((_WORD_BITS, 3), carry_bits=_WORD_BITS), ("counter of 32 bits", "event"))
+    yield from _register_paths(path, registers)
     if results.beats > 1 or framing.credits > 1:
         queue = [(results.packed_bits, count_bits + framing.credits)] if framing.credits > 1 else []
         beats = [(results.width_bits, results.beats.bit_length() + results.beats)] if results.beats > 1 else []
         steps = [(readers, min(inputs, 8)) for readers, inputs in queue + beats]
         yield WrapperPath(path.through(*steps), ("m_axis_tdata", "queue of results"))
+
+
+def _register_paths(path: _Path, registers: Sequence[Register]) -> Iterator[WrapperPath]:
+    """Reading a constant; adding the carry of a counter."""
+    if registers:
+        yield WrapperPath(path.through((_WORD_BITS, 4), (1, 3)), ("s_axil_rdata", "word"))
+    if counters := [register for register in registers if register.signal]:
+        carried = path.through((3, 2 * (len(counters) + 1)), carry_bits=_WORD_BITS)
+        yield WrapperPath(carried, ("ring of counters", "incrementer", "carry of a counter"))
 
 
 @singledispatch

@@ -76,7 +76,7 @@ class AxiStream:
     """An AXI4-Stream on either side and AXI4-Lite registers.
 
     Attributes:
-        stream: width and output of the streams.
+        stream: width and output of the streams, and which registers there are.
     """
 
     stream: Stream = field(default_factory=Stream)
@@ -103,9 +103,11 @@ class AxiStream:
         framing = _framing(planned, design, self.stream, Layout(count, bits, self.stream.width_bits))
         top, digest = design.top.removesuffix(CORE_SUFFIX), core_digest(design.files)
         signed = planned.circuit.input.signed
-        registers = register_map(framing, digest, output=output, signed=signed, classes=head.classes)
+        registers = register_map(
+            framing, digest, output=output, signed=signed, classes=head.classes, registers=self.stream.registers
+        )
         files = emit_wrapper(top, design.top, planned.circuit.name, framing, output, registers)
-        header = {f"{top}_registers.h": c_header(top, registers)}
+        header = {f"{top}_registers.h": c_header(top, registers)} if registers else {}
         return Wrapped(top, design.top, {**design.files, **files}, header, Streams(framing, output, registers, digest))
 
 

@@ -25,6 +25,7 @@ from difflut.hdl_templates import render
 MODULE = "difflut_harness"
 _ASSERTION = re.compile(r"\bassert\s*\(")
 _WORD_BITS = ADDRESS_BITS - 2
+LOW_BITS = 3  # of a counter that count in place; see axi_registers.v.j2
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,12 @@ class Wrapper:
     @property
     def parts(self) -> tuple[str, ...]:
         """What `harness` can speak of."""
-        return ("streams", "frames", "results", "registers", *_core_side(self.framing).parts)
+        registers = ["registers"] if self.registers else []
+        return ("streams", "frames", "results", *registers, *_core_side(self.framing).parts)
 
     def ports(self) -> dict[str, Port]:
         """The ports that it must have."""
-        ports = stream_ports(self.framing.codes.width_bits)
+        ports = stream_ports(self.framing.codes.width_bits, registers=bool(self.registers))
         return {port.name: Port(port.direction, port.width_bits) for port in ports}
 
     def core_ports(self) -> dict[str, Port]:
@@ -236,17 +238,55 @@ def _registers(registers: Sequence[Register]) -> dict[str, Any]:
     def word(register: Register) -> str:
         return f"{_WORD_BITS}'d{register.offset // 4}"
 
-    return {
+    counters = [register for register in registers if register.signal]
+    events, latest = counters[:-1], counters[-1:]
+    values = {event.name: f"was_{event.signal}" for event in events} | {last.name: last.signal for last in latest}
+    context = {
         "address_range": names.vector(ADDRESS_BITS),
+        "read_word_range": names.vector(_WORD_BITS),
         "word_part": names.part(2, _WORD_BITS),
-        "control_word": word(next(register for register in registers if register.name == CONTROL)),
-        "counters": [register.signal for register in registers if register.signal],
+        "counters": [register.signal for register in counters],
         "registers": [
             {
                 "word": word(register),
                 "name": register.name,
-                "value": register.signal or names.literal(register.value or 0, 32),
+                "value": values.get(register.name, names.literal(register.value or 0, 32)),
             }
             for register in registers
         ],
+    }
+    if not counters:
+        return context
+    return {
+        **context,
+        "control_word": word(next(register for register in registers if register.name == CONTROL)),
+        "events": [register.signal for register in events],
+        "turns": [{"word": word(register)} for register in events],
+        "last_word": word(counters[-1]),
+        **_turns([register.signal for register in events]),
+    }
+
+
+def _turns(events: Sequence[str]) -> dict[str, Any]:
+    """The parts of the counters and where they are at which turn: those of events, then two of cycles."""
+    slots = len(events) + 2
+    parts: list[dict[str, Any]] = [{"name": name, "when": "", "stale": "", "fresh": "", "rests": ""} for name in events]
+    for k, measures in enumerate(("~second", "second")):
+        stale, when = f"stale_{k}", f" & (measuring | ~({measures}))"
+        parts.append(
+            {"name": f"latency_{k}", "when": when, "stale": stale, "fresh": f" & ~{stale}", "rests": f"~({measures})"}
+        )
+    for k, part in enumerate(parts):
+        part["places"] = [
+            {"turn": turn, "place": (k - turn) % slots, "since": (turn - k - 1) % slots + 1} for turn in range(slots)
+        ]
+    return {
+        "slots": slots,
+        "parts": parts,
+        "turn_range": names.vector(slots),
+        "wanted_range": names.vector(len(events) + 1),
+        "low_range": names.vector(LOW_BITS),
+        "low_part": names.part(0, LOW_BITS),
+        "high_range": names.vector(32 - LOW_BITS),
+        "high_part": names.part(LOW_BITS, 32 - LOW_BITS),
     }

@@ -87,7 +87,7 @@ def _script(wrapper: Wrapper) -> Sequence[str]:
     """Flatten; undefined values become free ones, and initial values are not relied on."""
     return (
         yosys("hierarchy -check -top", wrapper.top),
-        "proc",
+        "proc -norom",  # constants are logic, no memory with initial values
         "check",
         "flatten",
         "check",

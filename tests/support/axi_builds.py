@@ -30,6 +30,9 @@ SHAPES = {
     "one beat": Stream(512, "scores"),
 }
 
+# Other registers than all.
+REGISTERS = {"identity": Stream(8, "class", "identity"), "none": Stream(8, "class", "none")}
+
 # What is wrong -> file, text, replacement. Every one changes what a stream or register shows; see the tests.
 FAULTS = {
     "valid falls": (
@@ -59,15 +62,17 @@ FAULTS = {
         "assign s_axis_tready = running & (~full | available) & ~dropping;",
     ),
     "wrong identity": ("registers", "32'h444c5554", "32'h444c5555"),
-    "a counter that does not count": ("registers", "dropped_short <= dropped_short + {31'd0, frame_short};", ""),
-    "unknown address accepted": ("registers", "          s_axil_rresp <= SLVERR;\n", ""),
+    "a counter that does not count": ("registers", "dropped_short_event = frame_short;", "dropped_short_event = 1'b0;"),
+    "unknown address accepted": ("registers", "unknown ? SLVERR : OKAY", "OKAY"),
 }
 
 
 @cache
 def axi_build(shape: str = "narrow", seed: int = 0) -> Build:
     """The build of a shape."""
-    return make_build(fitted(Signed(), seed), interface="axi-stream", stream=SHAPES[shape], pipeline="levels")
+    return make_build(
+        fitted(Signed(), seed), interface="axi-stream", stream=(SHAPES | REGISTERS)[shape], pipeline="levels"
+    )
 
 
 def broken(fault: str) -> Build:

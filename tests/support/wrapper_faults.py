@@ -103,13 +103,25 @@ REGISTER_FAULTS: dict[str, Edit] = {
     "never ready": replaced("_registers", r"assign s_axil_arready = .*;", "assign s_axil_arready = 1'b0;"),
     "write while one is held": replaced("_registers", r"running & ~address_held;", "running;"),
     "data while some are held": replaced("_registers", r"running & ~data_held;", "running;"),
-    "cleared without CONTROL": replaced("_registers", r"address_known & clear_asked", "clear_asked"),
+    "cleared without CONTROL": replaced("_registers", r"address_known & clear_asked;", "clear_asked;"),
     "cleared without the strobe": replaced("_registers", r"s_axil_wdata\[0\] & s_axil_wstrb\[0\]", "s_axil_wdata[0]"),
-    "latency one too many": replaced("_registers", r"cycles <= 32'd1;", "cycles <= 32'd2;"),
-    "latency of the frame before": replaced("_registers", r"ahead <= pending - ", "ahead <= pending + "),
-    "latency never measured": replaced("_registers", r"last_latency <= cycles", "last_latency <= last_latency"),
-    "results not counted": _dropped("_registers", r"results <= results \+ \{31'd0, result_sent\};"),
-    "counters swapped": replaced("_registers", r"s_axil_rdata <= dropped_short;", "s_axil_rdata <= dropped_long;"),
+    "latency one too many": replaced("_registers", r"latency_1 <= 3'd1;", "latency_1 <= 3'd2;"),
+    "latency of the frame before": replaced("_registers", r": pending\) - ", ": pending) + "),
+    "latency never measured": replaced("_registers", r"second \^ \(measured", "second ^ (1'b0"),
+    "measured through a clear": replaced("_registers", r"measuring <= aresetn & ~clear &", "measuring <= aresetn &"),
+    "results not counted": replaced("_registers", r"results_event = result_sent;", "results_event = 1'b0;"),
+    "counters swapped": replaced("_registers", r"turn\[4:1\]\}", "{turn[4:3], turn[1], turn[2]}}"),
+    "a carry lost": replaced("_registers", r"\(turn\[3\] & dropped_long_carry\) \| ", ""),
+    "a carry twice": replaced("_registers", r"\(results_carry & ~turn\[1\]\)", "results_carry"),
+    "an event at the turn lost": replaced(
+        "_registers", r"\(frames_event & frames == 3'd7\)", "(frames_event & frames == 3'd7 & ~turn[0])"
+    ),
+    "the latency before it not forgotten": _dropped("_registers", r"      if \(stale\) ring_5 <= 29'd0;\n"),
+    "a read of the one that measures": replaced("_registers", r"\{second \? ", "{~second ? "),
+    "low bits of another turn": replaced("_registers", r"low_behind <= low;", "low_behind <= frames;"),
+    "a ring that is short": replaced("_registers", r"ring_2 <= ring_3;", "ring_2 <= ring_4;"),
+    "a counter kept through a clear": _dropped("_registers", r"      ring_4 <= 29'd0;\n"),
+    "an address that moves": replaced("_registers", r"if \(s_axil_arready\) begin", "begin"),
 }
 
 

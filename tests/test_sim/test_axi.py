@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from axi_builds import FAULTS, MODEL, SHAPES, axi_build, broken
+from axi_builds import FAULTS, MODEL, REGISTERS, SHAPES, axi_build, broken
 from tools import require_icarus, require_verilator
 
 from difflut.check.builds import axi_interface
@@ -54,6 +54,29 @@ def test_right_wrappers_agree(shape: str, seed: int, tmp_path: Path) -> None:
     assert comparison == Comparison(SAMPLES, 0, 0, None)
     assert result.latency_cycles == streams_of(made.info).latency_cycles
     assert (result.scores is None) == (shape == "class") != (result.classes is None)
+
+
+@pytest.mark.parametrize("registers", REGISTERS)
+def test_wrappers_with_fewer_registers_agree(registers: str, tmp_path: Path) -> None:
+    made = axi_build(registers)
+    result, comparison = run(made, tmp_path)
+    assert comparison == Comparison(SAMPLES, 0, 0, None)
+    assert result.latency_cycles == streams_of(made.info).latency_cycles
+
+
+def test_identity_alone_reads_right_and_nothing_else_answers(tmp_path: Path) -> None:
+    made = axi_build("identity")
+    interface = replace(axi_interface(made), constants={**axi_interface(made).constants, 0x34: 0})
+    store.write(made, tmp_path / "net")
+    require_icarus()
+    with pytest.raises(ProtocolError, match="register 0x34 gives no answer, unknown bits, or an error"):
+        run_axi(
+            sorted((tmp_path / "net" / "rtl").glob("*.v")),
+            interface,
+            codes(),
+            simulator="icarus",
+            build_dir=tmp_path / "work",
+        )
 
 
 CAUGHT = {

@@ -54,6 +54,26 @@ def test_a_right_wrapper_is_proved(shape: str) -> None:
     assert [(claim.subject, claim.verdict) for claim in claims] == [(part, "proved") for part in [*PARTS, "timing"]]
 
 
+@pytest.mark.parametrize(("registers", "parts"), [("identity", PARTS), ("none", PARTS[:-1])])
+def test_a_wrapper_with_fewer_registers_is_proved(registers: str, parts: list[str]) -> None:
+    require_prover()
+    made = axi_build(registers)
+    claims = prove_axi(rtl(made), made.info)
+    assert [(claim.subject, claim.verdict) for claim in claims] == [(part, "proved") for part in [*parts, "timing"]]
+
+
+def test_registers_must_be_those_of_the_description() -> None:
+    require_prover()
+    full, identity, none = (axi_build(name) for name in ("class", "identity", "none"))
+    assert first_open(rtl(none), identity) == "wrapper"
+    assert first_open(rtl(identity), none)  # unreadable: it instantiates a module that must not be there
+    assert first_open(rtl(identity), full) and first_open(rtl(full), identity)
+    wrong = {name: text.replace("= SLVERR", "= OKAY") for name, text in rtl(identity).items()}
+    assert first_open(wrong, identity, ["registers"]) == "registers"
+    wrong = {name: text.replace("32'h00000006", "32'h00000007") for name, text in rtl(identity).items()}
+    assert first_open(wrong, identity, ["registers"]) == "registers"
+
+
 @pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_a_wrong_wrapper_is_not_proved(fault: str) -> None:
     require_prover()
