@@ -49,8 +49,8 @@ _NAMES = {"model_class": "model"}  # of options whose parameter is called otherw
 @click.option(
     "--device",
     metavar="PART",
-    help=f"nextpnr: the part, such as {placed_devices()[0][2].part}, an unknown one lists all; yosys: chooses the family; "
-    "vivado: any part that it knows.",
+    help=f"nextpnr: the part, such as {placed_devices()[0][2].part}, an unknown one lists all; "
+    "vivado: any part that it knows; yosys: chooses the family.",
 )
 @click.option(
     "--freq",

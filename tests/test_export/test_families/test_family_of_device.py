@@ -9,7 +9,13 @@ from difflut.cli.circuit_options import circuit_arguments
 from difflut.errors import ConfigError, UnknownNameError
 from difflut.export.families.registry import FAMILIES, chosen_family, family_of_device
 
-PARTS = [(device.part, name) for name, family in FAMILIES.items() for device in family.devices if device.part]
+PARTS = [
+    (device.part, name)
+    for name, family in FAMILIES.items()
+    if family.part_names
+    for device in family.devices
+    if device.part
+]
 OTHERS = [
     ("xc7a35t", "xc7"),
     ("XC7Z020clg400-1", "xc7"),
