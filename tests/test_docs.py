@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from tools import require_package, require_verilator
+from tools import require_icarus, require_package, require_verilator
 
 from difflut.cli import cli
 from difflut.data import mnist_test
@@ -91,7 +91,7 @@ FOLDERS = "difflut|export|sim|hdl_templates|tests|docs|benchmarks"
 PATHS = re.compile(rf"(?<![\w./*-])(?:{FOLDERS})/[\w./*-]*\w")
 OF_A_BUILD = re.compile(r"sim/\w+\.v")  # a build has a folder of this name too
 FILES = re.compile(r"(?<![\w./*\\-])\w+\.(?:py|j2)\b")  # of which the folder is not said
-OF_USERS = {"click.py", "digits.py", "file.py", "my_models.py"}
+OF_USERS = {"click.py", "diabetes.py", "digits.py", "file.py", "my_models.py", "tables.py"}
 NAMES = re.compile(r"(?<![\w./-])difflut(?:\.\w+)+")
 IMPORTS = re.compile(r"from (difflut[\w.]*) import ((?:\w+, )*\w+)")
 
@@ -227,12 +227,13 @@ def test_the_site_builds(tmp_path: Path) -> None:
     assert sorted(listed) == sorted(pages), "mkdocs.yml lists every page once"
 
 
-def test_the_tutorial_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["tutorial.md", "tabular.md"])
+def test_the_tutorials_run(tmp_path: Path, page: str) -> None:
     """Its files are saved and its commands are given, in order, in an empty directory."""
     for package in ("sklearn", "pyosys", "pysat", "verilator"):
         require_package(package, "dev")
-    require_verilator()
-    text = (ROOT / "docs/tutorial.md").read_text()
+    (require_icarus if "icarus" in (ROOT / "docs" / page).read_text() else require_verilator)()
+    text = (ROOT / "docs" / page).read_text()
     names = re.findall(r"[Ss]ave this as `([\w.]+)`", text)
     sources = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(names) == len(sources) == 2
@@ -249,3 +250,6 @@ def test_the_tutorial_runs(tmp_path: Path) -> None:
         if "difflut verify" in block:
             assert "agrees bit for bit" in done.stdout
             assert "proved" in done.stdout
+        if "difflut show" in block:  # in the words of the table
+            assert re.search(r"= a  .+ >= -?[\d.]+", done.stdout)
+            assert re.search(r"blood sugar +[\d.]+ mg/dl", done.stdout) and "scores: slow: " in done.stdout
