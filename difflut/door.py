@@ -11,13 +11,14 @@ import os
 from collections.abc import Callable
 from typing import Any, Literal, overload
 
-import numpy as np
-import torch
+from torch import nn
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
 
 from difflut.check import verification
 from difflut.check.builds import open_build
 from difflut.check.verification import VerificationReport
-from difflut.data import Dataset, Split, load_npz, mnist_test
+from difflut.data import Dataset, Split, load_npz, mnist_test, split_of
 from difflut.errors import ConfigError
 from difflut.export.builds import make, store
 from difflut.export.builds.store import MODEL_FILE
@@ -30,13 +31,14 @@ from difflut.export.proof import build as proof
 from difflut.export.proof.report import ProofReport
 from difflut.models import zoo
 from difflut.models.base_model import BaseModel
+from difflut.models.wrappers import takes_wrapped, unwrap
 from difflut.progress import task
 from difflut.report.written import Page, write_report
 from difflut.stored_build import StoredBuild
 
 Subject = BaseModel | StoredBuild | str | os.PathLike[str]
 # Labelled samples: a pair is (x, y), a path names an npz file.
-Samples = Dataset | Split | tuple[Any, Any] | str | os.PathLike[str]
+Samples = Dataset | Split | tuple[Any, Any] | DataLoader[Any] | TorchDataset[Any] | str | os.PathLike[str]
 
 _FLOWS: dict[str, Callable[..., Any]] = {
     yosys.FLOW: yosys.synthesise,
@@ -45,6 +47,7 @@ _FLOWS: dict[str, Callable[..., Any]] = {
 }
 
 
+@takes_wrapped
 def export_model(model: BaseModel, out: str | os.PathLike[str] | None = None, **options: Any) -> StoredBuild:
     """Export a fitted model into a build directory, whole or not at all.
 
@@ -185,8 +188,8 @@ def stored_build(build: Subject) -> StoredBuild:
     """
     if isinstance(build, StoredBuild):
         return build
-    if isinstance(build, BaseModel):
-        return _exported(build)
+    if isinstance(build, nn.Module):
+        return _exported(unwrap(build))
     if isinstance(build, (str, os.PathLike)):
         return StoredBuild(build)
     raise ConfigError(
@@ -213,11 +216,8 @@ def _labelled(model: BaseModel, data: Samples | None) -> tuple[Split | None, str
         data = load_npz(data)
     if isinstance(data, Dataset):
         return data.test, data.name
-    if isinstance(data, Split):
-        return data, "samples"
-    if isinstance(data, tuple) and len(data) == 2:
-        x, y = (torch.as_tensor(np.asarray(part) if not isinstance(part, torch.Tensor) else part) for part in data)
-        return Split(x, y.long()), "samples"
+    if isinstance(data, (Split, tuple, DataLoader, TorchDataset)):
+        return split_of(data), "samples"
     raise ConfigError(
         f"got a {type(data).__name__} as data; expected a Dataset, a Split, a pair (x, y) or the path of an npz file"
     )

@@ -11,12 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from difflut.data import Dataset, Split
+from difflut.data import Dataset, samples_of
 from difflut.errors import LostFeatureWarning
 from difflut.export.builds.evidence import Evidence, estimated_clock, estimated_size
 from difflut.export.builds.info import BuildInfo
 from difflut.export.builds.make import design_model
 from difflut.models.base_model import BaseModel
+from difflut.models.wrappers import takes_wrapped
 from difflut.progress import task
 from difflut.report.evidence import Known
 from difflut.report.summary import lines
@@ -84,7 +85,8 @@ class Estimate(Shown):
         }
 
 
-def estimate(model: BaseModel, data: Dataset | Split | Tensor | None = None, **options: Any) -> Estimate:
+@takes_wrapped
+def estimate(model: BaseModel, data: Any = None, **options: Any) -> Estimate:
     """Plan the circuit of a model without training, checking or writing anything; the model stays as it is.
 
     A model that is not fitted is copied, its encoder fitted, and its tables and connections are those that it starts
@@ -92,7 +94,8 @@ def estimate(model: BaseModel, data: Dataset | Split | Tensor | None = None, **o
 
     Args:
         model: fitted or not.
-        data: what the encoder of a model that is not fitted is fitted on; samples drawn at random by default.
+        data: what the encoder of a model that is not fitted is fitted on, see `difflut.data.samples_of`;
+            samples drawn at random by default.
         options: as for `difflut.export.builds.make.make_build`: fpga, form, interface, stream, outputs, pipeline, name.
 
     Raises:
@@ -103,7 +106,7 @@ def estimate(model: BaseModel, data: Dataset | Split | Tensor | None = None, **o
         return _estimate(model, data, options)
 
 
-def _estimate(model: BaseModel, data: Dataset | Split | Tensor | None, options: dict[str, Any]) -> Estimate:
+def _estimate(model: BaseModel, data: Any, options: dict[str, Any]) -> Estimate:
     if model.fitted:
         return Estimate(design_model(model, **options).info, "the model as it is now")
     with torch.random.fork_rng(devices=()):
@@ -117,13 +120,13 @@ def _estimate(model: BaseModel, data: Dataset | Split | Tensor | None, options: 
     return Estimate(design_model(trial.eval(), **options).info, words)
 
 
-def _training_samples(model: BaseModel, data: Dataset | Split | Tensor | None) -> tuple[Tensor, str]:
+def _training_samples(model: BaseModel, data: Any) -> tuple[Tensor, str]:
     """The samples, and what they are in words."""
     if data is None:
         return _drawn(model), f"{SAMPLES:,} samples drawn at random"
     if isinstance(data, Dataset):
         return data.train.x, data.name
-    return data.x if isinstance(data, Split) else data, "the data given"
+    return samples_of(data), "the data given"
 
 
 def _drawn(model: BaseModel) -> Tensor:

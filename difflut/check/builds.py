@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import nn
 
 from difflut.export.builds import store
 from difflut.export.builds.frames import framing_of, registers_of, streams_of
@@ -15,6 +16,7 @@ from difflut.export.builds.store import MODEL_FILE, Build
 from difflut.export.errors import BundleError
 from difflut.models import load_model, zoo
 from difflut.models.base_model import BaseModel
+from difflut.models.wrappers import unwrap
 from difflut.shown import Brief
 from difflut.sim import AxiInterface, RtlInterface
 
@@ -40,8 +42,8 @@ def open_build(directory: Path, model: BaseModel | str | None = None) -> OpenedB
     """
     build = store.read(directory)
     name, recorded = build.info.model.name, build.info.model.class_name
-    if isinstance(model, BaseModel):
-        return OpenedBuild(build, model.made_again().load_checkpoint(Path(directory) / MODEL_FILE))
+    if isinstance(model, nn.Module):
+        return OpenedBuild(build, unwrap(model).made_again().load_checkpoint(Path(directory) / MODEL_FILE))
     if model is None and name not in zoo():
         raise BundleError(
             f"{directory}: its model {name!r} is not in the zoo; name its class with --model module:Class (it was "

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from difflut.data import samples_of, tensor_of
 from difflut.data_names import DataNames
 from difflut.encoders import DistributiveThermometer, Encoder
 from difflut.encoders.fitting import EncoderReport
@@ -155,13 +156,14 @@ class BaseModel(nn.Module, ABC):
         args, kwargs = copy.deepcopy(self._made_with)
         return type(self)(*args, **kwargs)
 
-    def fit_encoder(self, data: Tensor | np.ndarray[Any, Any]) -> BaseModel:
+    def fit_encoder(self, data: Any) -> BaseModel:
         """Fit the encoders on training samples (N, ...) and build the layers, if there are none yet.
 
         Each encoder is fitted on what the forward gives it: all numbers, some of them or a function of them.
 
         Args:
-            data: numbers, or integer codes of the input format, any shape (N, ...) with input_size elements a sample.
+            data: numbers, or integer codes of the input format, any shape (N, ...) with input_size elements a sample: a
+                tensor, an array, a table, a DataLoader or a Dataset; see `difflut.data.samples_of`.
 
         Returns:
             the model itself.
@@ -171,7 +173,7 @@ class BaseModel(nn.Module, ABC):
                 or the model fits its format and the data are codes.
             LostFeatureWarning: if some feature varies, but all its bits are constant; `encoder_report` says which.
         """
-        x = torch.as_tensor(data).cpu()
+        x = samples_of(data).cpu()
         self._check_shape(x)
         device = device_of(self)
         self.cpu()  # what is fitted does not depend on where the model is
@@ -242,6 +244,8 @@ class BaseModel(nn.Module, ABC):
 
     def _numbers(self, x: Tensor, rounded: bool = True) -> Tensor:
         """Check the shape and give the numbers of the codes: float32 (N, *input_shape)."""
+        if not isinstance(x, Tensor):
+            x = tensor_of(x).to(device_of(self))
         self._check_shape(x)
         if not x.is_floating_point():
             values = self.input_format.values(x)
@@ -254,7 +258,7 @@ class BaseModel(nn.Module, ABC):
 
         Args:
             x: (N, ...) with input_size elements a sample; integer codes of the input format, or floating numbers, in
-                whose place the model computes with those of the nearest codes.
+                whose place the model computes with those of the nearest codes. A NumPy array is taken, too.
 
         Raises:
             NotFittedError: before `fit_encoder` or `load_checkpoint`.

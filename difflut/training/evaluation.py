@@ -8,18 +8,22 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from difflut.data import Split
+from difflut.data import Split, samples_of, split_of
 from difflut.errors import ConfigError, DataError
 from difflut.models.base_model import BaseModel, device_of
+from difflut.models.wrappers import takes_wrapped
 from difflut.progress import task
 
 
+@takes_wrapped
 @torch.no_grad()
-def predict(model: BaseModel, x: Tensor, batch_size: int = 1000, *, rounded: bool = True) -> Tensor:
+def predict(model: BaseModel, x: Any, batch_size: int = 1000, *, rounded: bool = True) -> Tensor:
     """Logits float32 (N, num_classes) in eval mode; the model's mode is restored afterwards.
 
-    `rounded=False` is `BaseModel.forward_unrounded`.
+    `x` is what `difflut.data.samples_of` takes: a tensor, an array, a DataLoader, ...; `rounded=False` is
+    `BaseModel.forward_unrounded`.
     """
+    x = samples_of(x)
     was_training = model.training
     model.eval()
     device = device_of(model)
@@ -33,13 +37,15 @@ def predict(model: BaseModel, x: Tensor, batch_size: int = 1000, *, rounded: boo
     return torch.cat(parts) if parts else torch.zeros(0, model.num_classes)
 
 
+@takes_wrapped
 @torch.no_grad()
-def predict_scores(model: BaseModel, x: Tensor, batch_size: int = 1000) -> tuple[Tensor, Tensor]:
+def predict_scores(model: BaseModel, x: Any, batch_size: int = 1000) -> tuple[Tensor, Tensor]:
     """What hardware must reproduce: the integer scores before the temperature, and the class that the logits give.
 
     Returns:
         int64 (N, num_classes) scores, as `difflut.functional.group_sum` gave them, and int64 (N,) class indices.
     """
+    x = samples_of(x)
     with _CaptureScores() as capture:
         classes = predict(model, x, batch_size).argmax(dim=1)
     scores = torch.cat(capture.scores) if capture.scores else torch.zeros(0, model.num_classes, dtype=torch.int64)
@@ -65,14 +71,17 @@ class _CaptureScores(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
 
-def accuracy(model: BaseModel, split: Split, batch_size: int = 1000, *, rounded: bool = True) -> float:
+@takes_wrapped
+def accuracy(model: BaseModel, split: Any, batch_size: int = 1000, *, rounded: bool = True) -> float:
     """The fraction of samples whose largest logit is at the label; ties go to the lowest index.
 
+    `split` is what `difflut.data.split_of` takes: a Split, a pair (x, y), a DataLoader or a Dataset of pairs.
     Floating samples are rounded to the codes that hardware gets, unless `rounded` is False.
 
     Raises:
         DataError: if there is no sample, or a label is no class of the model.
     """
+    split = split_of(split)
     if len(split) == 0:
         raise DataError("accuracy of no sample is not defined; give at least one")
     check_labels(model, split)
@@ -115,8 +124,10 @@ def check_labels(model: BaseModel, split: Split, data_name: str = "the data set"
         )
 
 
-def accuracy_unrounded(model: BaseModel, split: Split) -> float | None:
+@takes_wrapped
+def accuracy_unrounded(model: BaseModel, split: Any) -> float | None:
     """The accuracy on floating samples as they are, which no hardware has; None if they are codes already."""
+    split = split_of(split)
     return accuracy(model, split, rounded=False) if split.x.is_floating_point() else None
 
 

@@ -14,12 +14,13 @@ from typing import Any
 
 import torch
 
-from difflut.data import Dataset, Split
+from difflut.data import Dataset, Split, dataset_of
 from difflut.encoders.fitting import EncoderReport
 from difflut.errors import CheckpointError, ConfigError, DataError
 from difflut.files import scratch, write_atomically
 from difflut.models.base_model import BaseModel
 from difflut.models.fitting import report_on
+from difflut.models.wrappers import unwrap
 from difflut.progress import LOGGER, Task, task
 from difflut.shown import Brief, percent
 from difflut.training.allocator import keep_freed_memory
@@ -63,8 +64,8 @@ class TrainingResult(Brief):
 
 
 def train(
-    make_model: Callable[[], BaseModel],
-    data: Dataset,
+    make_model: Callable[[], torch.nn.Module],
+    data: Any,
     recipe: Recipe,
     out: Path,
     *,
@@ -84,7 +85,8 @@ def train(
     Args:
         make_model: gives a fresh model; called after seeding. One that is fitted keeps its encoders and is trained on,
             for example `lambda: get_model(name, pretrained=True).unfreeze()`.
-        data: the data set; the recipe's `validation` training samples are held out.
+        data: the data set, or a pair (training samples, test samples), see `difflut.data.dataset_of`; the recipe's
+            `validation` training samples are held out.
         recipe: how to train.
         out: where the checkpoint goes.
         device: where to train; the CPU by default.
@@ -100,6 +102,7 @@ def train(
     device = device or torch.device("cpu")
     if device.type == "cpu":
         keep_freed_memory()
+    data = dataset_of(data)
     processes = Processes.current()
     if recipe.batch_size < processes.count:
         raise ConfigError(
@@ -114,7 +117,7 @@ def train(
     order = torch.randperm(len(data.train), generator=_generator(recipe.seed, -1))
     held_out = data.train.subset(order[: recipe.validation])
     fitting = data.train.subset(order[recipe.validation :])
-    model = make_model()
+    model = unwrap(make_model())
     if model.names is None and data.names is not None:
         model.names = data.names
     for split in (data.train, data.test):

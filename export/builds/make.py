@@ -37,12 +37,14 @@ from difflut.export.verilog.design import Design
 from difflut.export.verilog.emit import emit_planned
 from difflut.hdl_templates import render
 from difflut.models.base_model import BaseModel
+from difflut.models.wrappers import takes_wrapped
 from difflut.progress import note
 from difflut.shown import Brief
 
 TARGETS = ("verilog",)
 
 
+@takes_wrapped
 def make_build(
     model: BaseModel,
     *,
@@ -122,6 +124,7 @@ class Designed(Brief):
     info: BuildInfo
 
 
+@takes_wrapped
 def design_model(
     model: BaseModel,
     *,

@@ -33,6 +33,7 @@ from difflut.export.frontend.remedies import line_at_fault, module_at_fault, rem
 from difflut.export.frontend.unrolled import build_netlist
 from difflut.export.frontend.windowed import build_circuit
 from difflut.models.base_model import BaseModel, device_of
+from difflut.models.wrappers import takes_wrapped
 
 aten = torch.ops.aten
 _PACKAGE = Path(difflut.__file__).parent
@@ -133,6 +134,7 @@ _IGNORED: set[Any] = {aten._assert_tensor_metadata}
 _LOOKUPS: set[Any] = {torch.ops.difflut.lut_lookup, torch.ops.difflut.convolve}
 
 
+@takes_wrapped
 def trace(model: BaseModel) -> Netlist:
     """The circuit of a fitted model, as its eval forward defines it; unoptimised, all in stage 0.
 
@@ -146,6 +148,7 @@ def trace(model: BaseModel) -> Netlist:
     return build_netlist(record(model))
 
 
+@takes_wrapped
 def trace_circuit(model: BaseModel) -> Circuit:
     """The circuit of a fitted convolutional model, each kernel once.
 
@@ -161,6 +164,7 @@ def trace_circuit(model: BaseModel) -> Circuit:
     return build_circuit(record(model))
 
 
+@takes_wrapped
 def record(model: BaseModel) -> Recording:
     """What the model's eval forward does, whose arrays may be the model's own; errors as for `trace`."""
     if not model.fitted:
