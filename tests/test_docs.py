@@ -218,7 +218,8 @@ def test_instantiate_asks_the_netlist(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_the_site_builds(tmp_path: Path) -> None:
-    require_package("material", "docs")
+    for package in ("material", "mkdocstrings"):
+        require_package(package, "docs")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

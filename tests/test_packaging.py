@@ -35,6 +35,14 @@ def test_every_package_is_listed() -> None:
     assert found == listed
 
 
+def test_an_editable_install_is_one_folder() -> None:
+    """Type checkers follow a folder on the path, and no import hook, which setuptools makes of any other mapping."""
+    table = setuptools_table()
+    assert table["package-dir"] == {"": "."}
+    missing = [name for name in table["packages"] if not (ROOT.joinpath(*name.split(".")) / "__init__.py").is_file()]  # type: ignore[attr-defined]
+    assert missing == []
+
+
 @pytest.mark.parametrize("name", ["export", "sim", "hdl_templates"])
 def test_symlinks_are_relative(name: str) -> None:
     link = ROOT / "difflut" / name
