@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from difflut.encoders import DistributiveThermometer, GaussianThermometer, Thermometer
     from difflut.export.builds.make import make_build
     from difflut.export.frontend.trace import trace
-    from difflut.heads import GroupSum
+    from difflut.heads import GroupSum, NumberSum, ThresholdSum
     from difflut.input_format import InputFormat
     from difflut.layers import ConvLUTLayer, LayerConfig, LUTLayer, OrPool
     from difflut.models import BaseModel, get_model, list_models, load_model
@@ -28,9 +28,11 @@ __all__ = [
     "InputFormat",
     "LUTLayer",
     "LayerConfig",
+    "NumberSum",
     "OrPool",
     "StoredBuild",
     "Thermometer",
+    "ThresholdSum",
     "__version__",
     "estimate",
     "export_model",
@@ -50,7 +52,7 @@ _MODULES = {
     "difflut.door": ("export_model", "prove", "synthesise", "verify"),
     "difflut.export.builds.make": ("make_build",),
     "difflut.export.frontend.trace": ("trace",),
-    "difflut.heads": ("GroupSum",),
+    "difflut.heads": ("GroupSum", "NumberSum", "ThresholdSum"),
     "difflut.input_format": ("InputFormat",),
     "difflut.layers": ("ConvLUTLayer", "LUTLayer", "LayerConfig", "OrPool"),
     "difflut.models": ("BaseModel", "get_model", "list_models", "load_model"),

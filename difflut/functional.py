@@ -171,15 +171,67 @@ def group_sum(bits: Tensor, classes: int) -> Tensor:
     Returns:
         int64 (N, classes), the scores.
     """
-    check_groups(bits.shape[1], classes)
-    groups = bits.reshape(len(bits), classes, bits.shape[1] // classes)
-    return groups.sum(dim=2)
+    return count_groups(bits, classes)
 
 
 @group_sum.register_fake
 def _(bits: Tensor, classes: int) -> Tensor:
     check_groups(bits.shape[1], classes)
     return bits.new_empty((bits.shape[0], classes), dtype=torch.int64)
+
+
+@torch.library.custom_op("difflut::threshold_sum", mutates_args=())
+def threshold_sum(bits: Tensor, thresholds: Tensor, tau: float) -> Tensor:
+    """Count the ones of each label and compare the count with a threshold.
+
+    Args:
+        bits: bool (N, W), W a multiple of the number of labels: consecutive groups of equal size.
+        thresholds: int64 (labels,), T, from 1 to the size of a group and 1.
+        tau: the temperature, positive.
+
+    Returns:
+        float32 (N, labels), (count - T + 1/2) / tau, positive where count >= T.
+    """
+    counts = count_groups(bits, len(thresholds))
+    return (counts.float() - thresholds + 0.5) / tau
+
+
+@threshold_sum.register_fake
+def _(bits: Tensor, thresholds: Tensor, tau: float) -> Tensor:
+    check_groups(bits.shape[1], len(thresholds))
+    return bits.new_empty((bits.shape[0], len(thresholds)), dtype=torch.float32)
+
+
+def threshold_scores(bits: Tensor, thresholds: Tensor) -> Tensor:
+    """int64 (N, 2 * labels): the scores that a circuit of `threshold_sum` has, for each label T - 1 and the count."""
+    counts = count_groups(bits, len(thresholds))
+    return torch.stack([(thresholds - 1).expand_as(counts), counts], dim=2).reshape(len(bits), -1)
+
+
+def effective_thresholds(thresholds: Tensor, group_size: int) -> Tensor:
+    """int64: thresholds of groups of a size; 0 stands for half of it, and beyond `group_size` nothing changes."""
+    half = torch.full_like(thresholds, group_size // 2 + 1)
+    return torch.where(thresholds > 0, thresholds, half).clamp(1, group_size + 1)
+
+
+@torch.library.custom_op("difflut::number_sum", mutates_args=())
+def number_sum(bits: Tensor, outputs: int, scale: float, offset: float) -> Tensor:
+    """Count the ones of each output, bool (N, W) in consecutive groups of equal size; float32 (N, outputs), offset +
+    scale * count.
+    """
+    return count_groups(bits, outputs).float() * scale + offset
+
+
+@number_sum.register_fake
+def _(bits: Tensor, outputs: int, scale: float, offset: float) -> Tensor:
+    check_groups(bits.shape[1], outputs)
+    return bits.new_empty((bits.shape[0], outputs), dtype=torch.float32)
+
+
+def count_groups(bits: Tensor, groups: int) -> Tensor:
+    """int64 (N, groups): the ones in consecutive groups of equal size."""
+    check_groups(bits.shape[1], groups)
+    return bits.reshape(len(bits), groups, bits.shape[1] // groups).sum(dim=2)
 
 
 def check_groups(width: int, classes: int) -> None:

@@ -254,4 +254,7 @@ def test_subset() -> None:
 def test_labels_that_do_not_fit(labels: int | tuple[int, int], shape: str) -> None:
     with pytest.raises(DataError) as caught:
         Split(torch.zeros(4, 2), torch.zeros(labels))
-    assert str(caught.value) == f"got 4 samples and labels of shape {shape}; expected one label a sample"
+    assert (
+        str(caught.value)
+        == f"got 4 samples and labels of shape {shape}; expected one label a sample, or one row of targets"
+    )

@@ -65,15 +65,12 @@ def test_images_of_any_shape(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         (
-            {"y_train": np.zeros(6)},
-            "y_train is float64 (6,); expected integer class indices (samples,), counted from 0",
+            {"y_train": np.array(["a"] * 6)},
+            "cannot be read (y_train: it holds <U1; numbers expected)",
         ),
-        ({"y_train": np.zeros((6, 1), int)}, "y_train is int64 (6, 1); expected integer class indices (samples,)"),
-        (
-            {"y_test": np.array([0, -1])},
-            "y_test is int64 (2,); expected integer class indices (samples,), counted from 0",
-        ),
-        ({"y_test": np.zeros(0, int)}, "y_test is int64 (0,); expected integer class indices"),
+        ({"y_train": np.zeros((6, 1, 1))}, "y_train is float64 (6, 1, 1); expected class indices (samples,), counted"),
+        ({"y_test": np.array([0, np.nan])}, "y_test has 1 values that are not finite"),
+        ({"y_test": np.zeros(0, int)}, "y_test is int64 (0,); expected class indices"),
         (
             {"x_train": np.zeros((5, 5))},
             "x_train is float64 (5, 5); expected numbers or integer codes (6, ...), one row",

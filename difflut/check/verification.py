@@ -19,9 +19,9 @@ from difflut.errors import ConfigError, DataError, InputShapeError
 from difflut.export.builds import store
 from difflut.export.builds.frames import frame_order
 from difflut.export.builds.store import MODELS_FOLDER, RTL_FOLDER, Build
-from difflut.export.circuit.circuit import Circuit
-from difflut.export.circuit.netlist import Netlist
-from difflut.export.circuit.simulate import simulate, simulate_nets
+from difflut.export.circuit.circuit import Circuit, as_circuit
+from difflut.export.circuit.netlist import Head, Netlist
+from difflut.export.circuit.simulate import decide, simulate, simulate_nets
 from difflut.models.base_model import BaseModel
 from difflut.progress import task
 from difflut.shown import Shown, percent
@@ -235,6 +235,8 @@ class _Subject:
         self, model: BaseModel, netlist: Netlist | Circuit, data: Split | None, seed: int, random: int
     ) -> None:
         self.netlist = netlist
+        # Of numbers alone there is no accuracy: they are compared with PyTorch's, not with their targets.
+        self.decides = model.heads.decide
         generator = torch.Generator().manual_seed(seed)
         form = model.input_format
         shape = (random, *model.input_shape)
@@ -248,7 +250,7 @@ class _Subject:
                 )
             check_labels(model, data)
             parts.insert(0, form.quantize(data.x).reshape(len(data), *model.input_shape))
-            self.labels = data.y.numpy()
+            self.labels = model.heads.class_words(model.heads.columns(data.y)).numpy()
         codes = torch.cat(parts)
         scores, classes = predict_scores(model, codes)
         self.codes = codes.reshape(len(codes), -1).numpy()
@@ -260,7 +262,12 @@ class _Subject:
 
     def pytorch_accuracy(self, images: int) -> float | None:
         """PyTorch's accuracy on the first `images` labelled samples."""
-        return float((self.classes[:images] == self.labels[:images]).mean()) if images else None
+        return self._accuracy(self.classes, images)
+
+    def _accuracy(self, predicted: npt.NDArray[np.int64], images: int) -> float | None:
+        if not images or not self.decides:
+            return None
+        return float((predicted[:images] == self.labels[:images]).mean())
 
     def compare(self, result: Any, chosen: npt.NDArray[np.int64] | slice = slice(None)) -> Comparison:
         """Compare scores and classes of the chosen samples with PyTorch's."""
@@ -279,13 +286,12 @@ class _Subject:
         comparison = self.compare(result, chosen)
         top = getattr(result, "top", None)
         differs = mismatching(self.scores[chosen], self.classes[chosen], result.scores, result.classes, top)
-        predicted = _predicted(result)
         return Step(
             name=name,
             images=images,
             random=comparison.checked - images,
             mismatches=int(differs.any(axis=1).sum()),
-            accuracy=float((predicted[:images] == self.labels[:images]).mean()) if images else None,
+            accuracy=self._accuracy(_predicted(result, as_circuit(self.netlist).body.head), images),
             first_mismatch=explanation or (str(comparison.first) if comparison.first else ""),
         )
 
@@ -297,12 +303,12 @@ def _compared(interface: RtlInterface) -> str:
     return "score and the class" if interface.scores and interface.best else "score" if interface.scores else "class"
 
 
-def _predicted(result: Any) -> npt.NDArray[np.int64]:
-    """int64 (N,): the class that the outputs name or, with scores only, imply."""
+def _predicted(result: Any, head: Head) -> npt.NDArray[np.int64]:
+    """int64 (N,): the class word that the outputs name or, with scores only, imply."""
     if result.classes is not None:
         return result.classes  # type: ignore[no-any-return]
     top = getattr(result, "top", None)
-    return top[:, 0] if top is not None else result.scores.argmax(axis=1)  # type: ignore[no-any-return]
+    return top[:, 0] if top is not None else decide(head, result.scores)
 
 
 def _explain(

@@ -54,10 +54,14 @@ def check_arrays(where: Path, arrays: Arrays, shapes: Mapping[str, tuple[int, ..
 def to_dataset(title: str, arrays: Arrays) -> Dataset:
     """A data set from arrays that were checked; x keeps its dtype, y becomes int64."""
     train, test = (
-        Split(torch.from_numpy(arrays[f"x_{part}"].copy()), torch.from_numpy(arrays[f"y_{part}"].astype(np.int64)))
+        Split(torch.from_numpy(arrays[f"x_{part}"].copy()), torch.from_numpy(_targets(arrays[f"y_{part}"])))
         for part in ("train", "test")
     )
     return Dataset(title, train, test)
+
+
+def _targets(y: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return y.astype(np.float32 if y.dtype.kind == "f" else np.int64)
 
 
 def load_npz(path: str | os.PathLike[str]) -> Dataset:
@@ -65,7 +69,8 @@ def load_npz(path: str | os.PathLike[str]) -> Dataset:
 
     x: (N, ...), the same sample shape in both splits. Integers are codes of the model's input format (they keep
     their dtype where PyTorch has it, otherwise the next wider one), floating numbers become float32. y: integer class
-    indices (N,), counted from 0. Texts, which may be left out: `feature_names` and `feature_units` (one a feature), and
+    indices (N,), counted from 0; for models with other heads (N,) or (N, targets), a column for each class index, label
+    (0 or 1) or number. Texts, which may be left out: `feature_names` and `feature_units` (one a feature), and
     `class_names`.
 
     Args:
@@ -78,10 +83,13 @@ def load_npz(path: str | os.PathLike[str]) -> Dataset:
     arrays = read_npz(file)
     for part in ("train", "test"):
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
-        if y.dtype.kind not in "iu" or y.ndim != 1 or len(y) == 0 or y.min() < 0:
+        if y.dtype.kind not in "biuf" or y.ndim not in (1, 2) or y.size == 0:
             raise DataError(
-                f"{file}: y_{part} is {y.dtype} {y.shape}; expected integer class indices (samples,), counted from 0"
+                f"{file}: y_{part} is {y.dtype} {y.shape}; expected class indices (samples,), counted from 0, or a "
+                "column for each class, label or number of the model's heads"
             )
+        if y.dtype.kind == "f" and not np.isfinite(y).all():
+            raise DataError(f"{file}: y_{part} has {np.count_nonzero(~np.isfinite(y))} values that are not finite")
         if x.ndim < 2 or len(x) != len(y) or x.dtype.kind not in "biuf" or x.dtype == np.uint64:
             raise DataError(
                 f"{file}: x_{part} is {x.dtype} {x.shape}; expected numbers or integer codes ({len(y)}, ...), one row "

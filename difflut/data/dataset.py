@@ -18,16 +18,18 @@ class Split(Brief):
 
     Attributes:
         x: integer codes or floating numbers, (N, ...), for example uint8 (N, 28, 28).
-        y: int64 (N,), class indices.
+        y: int64 (N,), class indices; of models with other heads int64 or float32 (N,) or (N, targets), a column for
+            each class, label or number.
     """
 
     x: Tensor
     y: Tensor
 
     def __post_init__(self) -> None:
-        if len(self.x) != len(self.y) or self.y.ndim != 1:
+        if len(self.x) != len(self.y) or self.y.ndim not in (1, 2):
             raise DataError(
-                f"got {len(self.x)} samples and labels of shape {tuple(self.y.shape)}; expected one label a sample"
+                f"got {len(self.x)} samples and labels of shape {tuple(self.y.shape)}; expected one label a sample, or one "
+                "row of targets"
             )
 
     def __len__(self) -> int:

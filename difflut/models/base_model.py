@@ -20,7 +20,7 @@ from difflut.encoders import DistributiveThermometer, Encoder
 from difflut.encoders.fitting import EncoderReport
 from difflut.errors import CheckpointError, ConfigError, InputShapeError, LostFeatureWarning, NotFittedError
 from difflut.files import write_atomically
-from difflut.heads import GroupSum
+from difflut.heads import Head, Heads
 from difflut.input_format import InputFormat
 from difflut.layers import LUTLayer
 from difflut.models import checkpoint, state
@@ -43,7 +43,7 @@ class BaseModel(nn.Module, ABC):
     Args:
         name: the model's name; it becomes the top module of an export.
         input_size: the number of input features of one sample.
-        num_classes: the number of classes.
+        num_classes: the number of classes, or of what else the heads give: columns of the logits.
         input_shape: the shape of one sample as `_forward_impl` gets it; (input_size,) by default.
         input_format: the integer codes that hardware receives; 8-bit pixels, x = code / 255, by default.
         input_bits: instead of a format: codes of so many bits, which `fit_encoder` fits to each feature's range.
@@ -282,6 +282,11 @@ class BaseModel(nn.Module, ABC):
         """The LUT layers with their attribute names, in the order of definition."""
         return [(name, module) for name, module in self.named_modules() if isinstance(module, LUTLayer)]
 
+    @property
+    def heads(self) -> Heads:
+        """The heads, in the order of definition, which must be that in which the forward calls and returns them."""
+        return Heads.of(self)
+
     def get_regularization_loss(self) -> Tensor:
         """Scalar: the sum of the layers' regularisation losses (0 for families without one)."""
         losses = [layer.regularization_loss() for _, layer in self.lut_layers()]
@@ -329,8 +334,9 @@ class BaseModel(nn.Module, ABC):
                         "family": module.family,
                     }
                 )
-            elif isinstance(module, GroupSum):
-                rows.append({"name": name, "type": "GroupSum", "outputs": module.classes, "tau": module.tau})
+            elif isinstance(module, Head):
+                tau = {"tau": module.tau} if hasattr(module, "tau") else {}
+                rows.append({"name": name, "type": type(module).__name__, "outputs": module.results, **tau})
         return rows
 
     def freeze(self) -> BaseModel:

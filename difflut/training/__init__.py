@@ -3,6 +3,7 @@
 from difflut.training.evaluation import accuracy, accuracy_unrounded, predict, predict_scores
 from difflut.training.plot import plot_history
 from difflut.training.recipes import RECIPES, Recipe, recipe_for
+from difflut.training.thresholds import choose_thresholds
 from difflut.training.trainer import TrainingResult, train
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "TrainingResult",
     "accuracy",
     "accuracy_unrounded",
+    "choose_thresholds",
     "plot_history",
     "predict",
     "predict_scores",

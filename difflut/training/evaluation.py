@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from difflut.data import Split, samples_of, split_of
 from difflut.errors import ConfigError, DataError
+from difflut.functional import count_groups, threshold_scores
 from difflut.models.base_model import BaseModel, device_of
 from difflut.models.wrappers import takes_wrapped
 from difflut.progress import task
@@ -18,7 +19,8 @@ from difflut.progress import task
 @takes_wrapped
 @torch.no_grad()
 def predict(model: BaseModel, x: Any, batch_size: int = 1000, *, rounded: bool = True) -> Tensor:
-    """Logits float32 (N, num_classes) in eval mode; the model's mode is restored afterwards.
+    """Logits float32 (N, num_classes) in eval mode, those of several heads side by side; the model's mode is restored
+    afterwards.
 
     `x` is what `difflut.data.samples_of` takes: a tensor, an array, a DataLoader, ...; `rounded=False` is
     `BaseModel.forward_unrounded`.
@@ -26,12 +28,12 @@ def predict(model: BaseModel, x: Any, batch_size: int = 1000, *, rounded: bool =
     x = samples_of(x)
     was_training = model.training
     model.eval()
-    device = device_of(model)
+    device, heads = device_of(model), model.heads
     function = model if rounded else model.forward_unrounded
     parts = []
     with task(f"running {model.name}", len(x), "samples") as shown:
         for part in torch.split(x, batch_size) if len(x) else []:
-            parts.append(function(part.to(device)).reshape(len(part), -1).cpu())
+            parts.append(heads.joined(function(part.to(device))).cpu())
             shown.advance(len(part))
     model.train(was_training)
     return torch.cat(parts) if parts else torch.zeros(0, model.num_classes)
@@ -43,22 +45,24 @@ def predict_scores(model: BaseModel, x: Any, batch_size: int = 1000) -> tuple[Te
     """What hardware must reproduce: the integer scores before the temperature, and the class that the logits give.
 
     Returns:
-        int64 (N, num_classes) scores, as `difflut.functional.group_sum` gave them, and int64 (N,) class indices.
+        int64 (N, scores), as the heads' primitives counted them (of a threshold T - 1 and the count), and int64 (N,)
+        class indices; class words where the model has other heads than one `GroupSum`.
     """
     x = samples_of(x)
+    heads = model.heads
     with _CaptureScores() as capture:
-        classes = predict(model, x, batch_size).argmax(dim=1)
-    scores = torch.cat(capture.scores) if capture.scores else torch.zeros(0, model.num_classes, dtype=torch.int64)
-    if scores.shape != (len(x), model.num_classes):
+        logits = predict(model, x, batch_size)
+    scores = capture.joined(len(heads.by_name))
+    if scores.shape != (len(x), sum(heads.decisions)):
         raise ConfigError(
             f"model {model.name!r}: captured scores of shape {tuple(scores.shape)}, expected "
-            f"{(len(x), model.num_classes)}; its forward must call one GroupSum"
+            f"{(len(x), sum(heads.decisions))}; its forward must call each head once: {', '.join(heads.by_name)}"
         )
-    return scores, classes
+    return scores, heads.class_words(heads.decided(logits))
 
 
 class _CaptureScores(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Keeps the result of every group_sum while active."""
+    """Keeps the scores of every head's primitive while active."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -68,12 +72,24 @@ class _CaptureScores(TorchDispatchMode):  # type: ignore[no-untyped-call]
         result = func(*args, **(kwargs or {}))
         if func is torch.ops.difflut.group_sum.default:
             self.scores.append(result.cpu())
+        elif func is torch.ops.difflut.threshold_sum.default:
+            self.scores.append(threshold_scores(*args[:2]).cpu())
+        elif func is torch.ops.difflut.number_sum.default:
+            self.scores.append(count_groups(*args[:2]).cpu())
         return result
+
+    def joined(self, heads: int) -> Tensor:
+        """int64 (N, scores): batch after batch, in each one head after the other."""
+        if not self.scores:
+            return torch.zeros(0, 0, dtype=torch.int64)
+        batches = [self.scores[start : start + heads] for start in range(0, len(self.scores), heads)]
+        return torch.cat([torch.cat(batch, dim=1) for batch in batches])
 
 
 @takes_wrapped
 def accuracy(model: BaseModel, split: Any, batch_size: int = 1000, *, rounded: bool = True) -> float:
-    """The fraction of samples whose largest logit is at the label; ties go to the lowest index.
+    """The fraction of samples whose largest logit is at the label, ties going to the lowest index; of several heads
+    those with all classes and labels right. Of a model that has numbers only R squared, 1 at best.
 
     `split` is what `difflut.data.split_of` takes: a Split, a pair (x, y), a DataLoader or a Dataset of pairs.
     Floating samples are rounded to the codes that hardware gets, unless `rounded` is False.
@@ -85,7 +101,8 @@ def accuracy(model: BaseModel, split: Any, batch_size: int = 1000, *, rounded: b
     if len(split) == 0:
         raise DataError("accuracy of no sample is not defined; give at least one")
     check_labels(model, split)
-    return count_correct(model, split, batch_size, rounded=rounded) / len(split)
+    heads = model.heads
+    return heads.quality(heads.decided(predict(model, split.x, batch_size, rounded=rounded)), split.y)
 
 
 def measure(model: BaseModel, split: Split, batch_size: int = 1000) -> dict[str, float]:
@@ -112,16 +129,21 @@ def _number(model: BaseModel, name: str, value: Tensor | float) -> float:
 
 
 def check_labels(model: BaseModel, split: Split, data_name: str = "the data set") -> None:
-    """Refuse labels that are no classes of a model, with which every figure would be wrong.
+    """Refuse targets that the model's heads do not have, with which every figure would be wrong.
 
     Raises:
         DataError: says which there are, and which the model has.
     """
-    if len(split) and not 0 <= int(split.y.min()) <= int(split.y.max()) < model.num_classes:
+    heads = model.heads
+    problem = heads.problems(split.y) if len(split) else ""
+    if problem and heads.only_class:
+        lowest, highest = int(split.y.min()), int(split.y.max())
         raise DataError(
-            f"{data_name} has class indices from {int(split.y.min())} to {int(split.y.max())}; model {model.name!r} "
+            f"{data_name} has class indices from {lowest} to {highest}; model {model.name!r} "
             f"has {model.num_classes} classes, 0 to {model.num_classes - 1}"
         )
+    if problem:
+        raise DataError(f"{data_name} does not fit model {model.name!r}: {problem}")
 
 
 @takes_wrapped
@@ -132,5 +154,5 @@ def accuracy_unrounded(model: BaseModel, split: Any) -> float | None:
 
 
 def count_correct(model: BaseModel, split: Split, batch_size: int = 1000, *, rounded: bool = True) -> int:
-    """How many samples have their largest logit at the label; ties go to the lowest index."""
-    return int((predict(model, split.x, batch_size, rounded=rounded).argmax(dim=1) == split.y.cpu()).sum())
+    """How many samples have all classes and labels right; ties go to the lowest index."""
+    return round(len(split) * accuracy(model, split, batch_size, rounded=rounded)) if len(split) else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import singledispatch
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from difflut.export.builds.info import (
     BankInfo,
     BuildInfo,
     ClassPort,
+    HeadInfo,
     InputInfo,
     LayoutInfo,
     MapInfo,
@@ -88,7 +89,7 @@ def describe(
             trained=dict(model.info),
         ),
         input=_input(model, planned),
-        output=_output(planned.outputs, planned.circuit.body.head),
+        output=_output(model, planned.outputs, planned.circuit.body.head),
         latency_cycles=design.latency_cycles,
         initiation_interval=design.initiation_interval,
         schedule=_schedule(planned, design),
@@ -128,7 +129,7 @@ def _input(model: BaseModel, planned: Planned) -> InputInfo:
     )
 
 
-def _output(outputs: Outputs, head: Head) -> OutputInfo:
+def _output(model: BaseModel, outputs: Outputs, head: Head) -> OutputInfo:
     best = ClassPort(port="out_class", width_bits=head.class_word_bits, ties="lowest index")
     top = TopPort(
         port="out_top",
@@ -138,12 +139,30 @@ def _output(outputs: Outputs, head: Head) -> OutputInfo:
     )
     return OutputInfo(
         classes=head.classes,
+        heads=tuple(_heads(model, head)),
         scores=ScoresPort(port="out_scores", classes=head.classes, width_bits=head.score_width_bits)
         if outputs.scores
         else None,
         best=best if outputs.best else None,
         top=top if outputs.top else None,
     )
+
+
+def _heads(model: BaseModel, head: Head) -> Iterator[HeadInfo]:
+    """What the scores and the fields of the class word mean."""
+    width, score, bit = head.class_width_bits, 0, 0
+    for name, item in model.heads.by_name.items():
+        scale, offset = item.linear or (None, None)
+        yield HeadInfo(
+            name=name or item.kind,
+            kind=item.kind,
+            results=item.results,
+            meaning=item.meaning(score, bit, width),
+            scale=scale,
+            offset=offset,
+        )
+        score += sum(item.decisions)
+        bit += width * sum(count > 1 for count in item.decisions)
 
 
 @singledispatch

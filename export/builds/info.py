@@ -125,10 +125,30 @@ class TopPort(Record, frozen=True):
     order: Text
 
 
+class HeadInfo(Record, frozen=True):
+    """What one head of the model gives.
+
+    Attributes:
+        name: the model's attribute.
+        kind: "classes", "labels" or "numbers".
+        results: how many.
+        scale, offset: number k is offset + scale * score k, counted among the head's scores; of numbers only.
+        meaning: where its results are, for people.
+    """
+
+    name: Text
+    kind: Literal["classes", "labels", "numbers"]
+    results: Size
+    meaning: Text
+    scale: Annotated[float, Meta(ge=-1e30, le=1e30)] | None = None
+    offset: Annotated[float, Meta(ge=-1e30, le=1e30)] | None = None
+
+
 class OutputInfo(Record, frozen=True, rename={"best": "class"}):
-    """The result ports that there are; `classes` is the number of classes whatever the ports."""
+    """The result ports that there are; `classes` is the number of scores whatever the ports, `heads` what they mean."""
 
     classes: Size
+    heads: tuple[HeadInfo, ...]
     scores: ScoresPort | None = None
     best: ClassPort | None = None
     top: TopPort | None = None

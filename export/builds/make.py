@@ -144,6 +144,8 @@ def design_model(
     chosen = choose_interface(interface, stream)
     family, asked = find_family(fpga), Pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     form = parse_form(form) if isinstance(form, str) else form
+    if outputs == "both" and not model.heads.decide:
+        outputs = "scores"  # numbers have no class
     ports = chosen.outputs(outputs, model.num_classes)
     note("tracing")
     traced = trace_circuit(model) if form.windowed else Circuit.of(trace(model))

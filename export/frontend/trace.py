@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FunctionType, MethodType
@@ -25,7 +25,7 @@ import difflut
 from difflut.encoders import Encoder
 from difflut.errors import NotFittedError
 from difflut.export.circuit.circuit import Circuit
-from difflut.export.circuit.netlist import InputFormat, Netlist
+from difflut.export.circuit.netlist import CONST0, CONST1, InputFormat, Netlist
 from difflut.export.errors import TraceError
 from difflut.export.frontend.numbers import MAPS, Codes, NotMonotone, code_levels, code_thresholds
 from difflut.export.frontend.recording import Ids, Recording, refusal
@@ -49,15 +49,21 @@ class Bits:
 
 @dataclass(frozen=True)
 class Scores:
-    """The result of group_sum, perhaps scaled by a positive number or behind a softmax.
+    """The result of a head, perhaps scaled by a positive number or behind a softmax.
 
     Attributes:
-        groups: the nets that each score counts (classes, size).
-        index: which score is where, int64 in the tensor's shape.
+        head: "classes", "labels" or "numbers".
+        groups: for each score the nets that it counts, int64 (group size,).
+        decisions: among how many of the scores each decision is taken.
+        place: how many heads were met before.
+        index: which of the head's results is where, int64 in the tensor's shape.
         scale: by how much it is scaled, 0 behind a softmax, whose differences may be of any size.
     """
 
-    groups: Tensor
+    head: str
+    groups: tuple[Tensor, ...]
+    decisions: tuple[int, ...]
+    place: int
     index: Tensor
     scale: float = 1.0
     what = "scores"
@@ -218,6 +224,7 @@ class _Tracer:
             if isinstance(module, Encoder)
             for buffer, _ in module.named_buffers()
         }
+        self.heads = 0
         self.complements: dict[int, int] = {}  # a bit's id -> that of its complement
 
     def run(self) -> Recording:
@@ -232,7 +239,7 @@ class _Tracer:
                 kwargs = fx.map_arg(node.kwargs, lambda n: values[n])
                 values[node] = self._call(node, args, dict(kwargs))
             elif node.op == "output":
-                self.recording.groups = list(self._groups(fx.map_arg(node.args, lambda n: values[n])[0]).numpy())
+                self._finish(fx.map_arg(node.args, lambda n: values[n])[0])
                 return self.recording
         raise TraceError(f"model {self.model.name!r}: its graph has no output")
 
@@ -255,20 +262,35 @@ class _Tracer:
             return self.program.state_dict[spec.target].detach().cpu()
         return self.program.constants[spec.target].detach().cpu()
 
-    def _groups(self, outputs: Any) -> Tensor:
-        if len(outputs) != 1 or not isinstance(outputs[0], Scores):
+    def _finish(self, outputs: Any) -> None:
+        """Record the heads."""
+        if not outputs or not all(isinstance(value, Scores) for value in outputs):
             given = ", ".join(value.what if isinstance(value, Symbolic) else type(value).__name__ for value in outputs)
             raise TraceError(
                 f"model {self.model.name!r}: its forward returns {given}; expected the scores of one GroupSum, at most "
-                f"cast and divided by a positive temperature"
+                f"cast and divided by a positive temperature, or the results of several heads"
             )
-        groups = outputs[0].groups
-        if groups.shape[0] != self.model.num_classes:
+        places = [value.place for value in outputs]
+        if places != list(range(self.heads)):
             raise TraceError(
-                f"model {self.model.name!r}: its group sum has {groups.shape[0]} classes, its num_classes is "
+                f"model {self.model.name!r}: calls {self.heads} heads and returns those called as number "
+                f"{', '.join(str(place + 1) for place in places)}; expected all, in the order of the calls"
+            )
+        decisions = tuple(count for value in outputs for count in value.decisions)
+        defined = self.model.heads
+        if defined.results != self.model.num_classes:
+            raise TraceError(
+                f"model {self.model.name!r}: its heads give {defined.results} results, its num_classes is "
                 f"{self.model.num_classes}"
             )
-        return groups
+        if decisions != defined.decisions:
+            raise TraceError(
+                f"model {self.model.name!r}: its heads are {', '.join(defined.by_name)}, in the order of their "
+                f"definition, for decisions among {list(defined.decisions)} scores; its forward returns "
+                f"{list(decisions)}: return each head's result once, in that order"
+            )
+        self.recording.groups = [group.numpy() for value in outputs for group in value.groups]
+        self.recording.decisions = decisions
 
     def _call(self, node: fx.Node, args: Any, kwargs: dict[str, Any]) -> Any:
         target: Any = node.target
@@ -287,6 +309,8 @@ class _Tracer:
             torch.ops.difflut.lut_lookup: self._lut_lookup,
             torch.ops.difflut.convolve: self._convolve,
             torch.ops.difflut.group_sum: self._group_sum,
+            torch.ops.difflut.threshold_sum: self._threshold_sum,
+            torch.ops.difflut.number_sum: self._number_sum,
         }
         handler = primitives.get(packet)
         if handler is not None:
@@ -371,9 +395,26 @@ class _Tracer:
         return Bits(_tensor(ids))
 
     def _group_sum(self, node: fx.Node, bits: Any, classes: int) -> Scores:
+        return self._head("classes", self._counted(node, bits, classes), (classes,), classes)
+
+    def _threshold_sum(self, node: fx.Node, bits: Any, thresholds: Any, tau: float) -> Scores:
+        groups = []
+        for threshold, group in zip(thresholds.tolist(), self._counted(node, bits, len(thresholds)), strict=True):
+            less = threshold - 1  # ones of the score that the label's must be larger than
+            groups += [torch.full((less,), CONST1) if less else torch.tensor([CONST0]), group]
+        return self._head("labels", groups, (2,) * len(thresholds), len(thresholds))
+
+    def _number_sum(self, node: fx.Node, bits: Any, outputs: int, scale: float, offset: float) -> Scores:
+        return self._head("numbers", self._counted(node, bits, outputs), (1,) * outputs, outputs)
+
+    def _counted(self, node: fx.Node, bits: Any, groups: int) -> Tensor:
         if not isinstance(bits, Bits) or len(bits.ids) != 1:
-            raise self._refuse(node, [bits], ": a group sum counts the bits of one sample")
-        return Scores(self._plain(bits.ids[0]).reshape(classes, -1), torch.arange(classes)[None])
+            raise self._refuse(node, [bits], ": a head counts the bits of one sample")
+        return self._plain(bits.ids[0]).reshape(groups, -1)
+
+    def _head(self, kind: str, groups: Iterable[Tensor], decisions: tuple[int, ...], results: int) -> Scores:
+        self.heads += 1
+        return Scores(kind, tuple(groups), decisions, self.heads - 1, torch.arange(results)[None])
 
     def _cast(self, node: fx.Node, args: Any, kwargs: dict[str, Any]) -> Any:
         value = args[0]
@@ -396,16 +437,17 @@ class _Tracer:
         if packet in (aten.div, aten.mul) and first and not kwargs:
             factor = args[1]
             number = float(factor) if factor is not None and torch.as_tensor(factor).numel() == 1 else 0.0
-            if number > 0 and np.isfinite(number):
+            if number > 0 and np.isfinite(number) and scores.head != "numbers":
                 return replace(scores, scale=scores.scale * number if packet is aten.mul else scores.scale / number)
-        if packet in _SOFTMAX | _LOG_SOFTMAX and scores.index.shape[args[1]] == len(scores.groups):
+        over_classes = scores.head == "classes" and packet in _SOFTMAX | _LOG_SOFTMAX
+        if over_classes and scores.index.shape[args[1]] == scores.index.numel():
             if not scores.scale >= _LEAST_SCALE:
                 why = "scores that differ could be equal behind it; leave it out, cross_entropy and argmax need none"
                 raise self._refuse(node, symbols, f": {why}")
             return replace(scores, scale=0.0 if packet in _SOFTMAX else scores.scale)
         if packet in _MOVES and first:
             moved = node.target(scores.index, *args[1:], **kwargs)  # type: ignore[operator]
-            if isinstance(moved, Tensor) and torch.equal(moved.reshape(-1), torch.arange(len(scores.groups))):
+            if isinstance(moved, Tensor) and torch.equal(moved.reshape(-1), torch.arange(scores.index.numel())):
                 return replace(scores, index=moved)
         why = (
             ": behind the group sum only casts, a positive scale, softmax, log_softmax and another shape keep the class"
