@@ -290,6 +290,11 @@ class Heads:
         return any(head.kind != NumberSum.kind for head in self._heads)
 
     @property
+    def measure(self) -> str:
+        """What `quality` is: "accuracy" or "R2"."""
+        return "accuracy" if self.decide else "R2"
+
+    @property
     def only_class(self) -> bool:
         """Whether there is one head and it chooses a class."""
         return len(self._heads) == 1 and self._heads[0].kind == GroupSum.kind

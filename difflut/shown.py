@@ -18,6 +18,11 @@ def percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.2f} %"
 
 
+def quality(value: float | None, measure: str = "accuracy") -> str:
+    """How good a model is, for people: `percent` of an accuracy, else the measure's name and the value."""
+    return percent(value) if value is None or measure == "accuracy" else f"{measure} {value:.4f}"
+
+
 class Shown:
     """A result, which shows itself as the command line prints it; a subclass says what in `lines`.
 

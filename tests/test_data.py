@@ -250,7 +250,7 @@ def test_subset() -> None:
     assert (part.x.tolist(), part.y.tolist(), len(part)) == ([[6, 7, 8], [0, 1, 2]], [2, 0], 2)
 
 
-@pytest.mark.parametrize(("labels", "shape"), [(3, "(3,)"), ((4, 1), "(4, 1)")])
+@pytest.mark.parametrize(("labels", "shape"), [(3, "(3,)"), ((4, 1, 1), "(4, 1, 1)")])
 def test_labels_that_do_not_fit(labels: int | tuple[int, int], shape: str) -> None:
     with pytest.raises(DataError) as caught:
         Split(torch.zeros(4, 2), torch.zeros(labels))

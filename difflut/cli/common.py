@@ -14,7 +14,7 @@ import click
 
 from difflut.errors import ConfigError
 from difflut.quoting import json_text
-from difflut.shown import percent
+from difflut.shown import quality
 
 if TYPE_CHECKING:
     from difflut.data import Dataset, Split
@@ -51,11 +51,11 @@ def print_json(value: Any) -> None:
     click.echo(json_text(value))
 
 
-def rounding_words(rounded: float, unrounded: float | None) -> str | None:
+def rounding_words(rounded: float, unrounded: float | None, measure: str = "accuracy") -> str | None:
     """What rounding numbers to input codes does to an accuracy; None where it does nothing."""
     if unrounded is None or unrounded == rounded:
         return None
-    return f"{percent(unrounded)} on the numbers before they are rounded to the input codes that hardware gets"
+    return f"{quality(unrounded, measure)} on the numbers before they are rounded to the input codes that hardware gets"
 
 
 def data_options(required: bool, data_help: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

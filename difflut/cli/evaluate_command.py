@@ -16,7 +16,7 @@ from difflut.cli.common import (
     rounding_words,
 )
 from difflut.cli.completion import ModelName
-from difflut.shown import percent
+from difflut.shown import quality
 
 
 @click.command(
@@ -53,14 +53,16 @@ def command(
     reached = accuracy(model, split)
     seconds = time.perf_counter() - started
     unrounded, metrics = accuracy_unrounded(model, split), measure(model, split)
+    what = model.heads.measure
+    of = "of" if what == "accuracy" else "on"
     if as_json:
         print_json(
             {
                 "model": model.name,
                 "data": data_name,
                 "samples": len(split),
-                "accuracy": reached,
-                "accuracy_unrounded": unrounded,
+                what: reached,
+                f"{what}_unrounded": unrounded,
                 "seconds": seconds,
                 **({"metrics": metrics} if metrics else {}),
                 "trained": model.info,
@@ -69,8 +71,10 @@ def command(
         return
     trained_on = model.info.get("data", data_name)
     origin = "" if trained_on == data_name else f"; trained on {trained_on}"
-    click.echo(f"{model.name}: {percent(reached)} of {len(split)} {data_name} test samples ({seconds:.1f} s){origin}")
+    click.echo(
+        f"{model.name}: {quality(reached, what)} {of} {len(split)} {data_name} test samples ({seconds:.1f} s){origin}"
+    )
     for name, value in metrics.items():
         click.echo(f"  {name}: {value:.4g}")
-    if (words := rounding_words(reached, unrounded)) is not None:
+    if (words := rounding_words(reached, unrounded, what)) is not None:
         click.echo(f"  {words}")

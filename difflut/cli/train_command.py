@@ -20,7 +20,7 @@ from difflut.cli.common import (
     whole_dataset,
 )
 from difflut.cli.completion import ModelName
-from difflut.shown import percent
+from difflut.shown import quality
 
 # More than cores are of no use, and thousands end the process.
 THREADS = click.IntRange(1, max(64, os.cpu_count() or 1))
@@ -108,13 +108,16 @@ def command(
     if as_json:
         print_json({"checkpoint": str(out), "data": data.name, **result.to_json()})
         return
+    held_out, test = (quality(value, result.measure) for value in (result.validation_accuracy, result.test_accuracy))
     click.echo(
-        f"{out}: epoch {result.best_epoch} of {len(result.history)}, {percent(result.validation_accuracy)} on "
-        f"{recipe.validation} held-out {data.name} samples, {percent(result.test_accuracy)} on the {len(data.test)} "
-        "test samples"
+        f"{out}: epoch {result.best_epoch} of {len(result.history)}, {held_out} on {recipe.validation} held-out "
+        f"{data.name} samples, {test} on the {len(data.test)} test samples"
     )
     for name, value in result.metrics.items():
         click.echo(f"  {name}: {value:.4g}")
-    for words in (rounding_words(result.test_accuracy, result.test_accuracy_unrounded), str(result.encoder)):
+    for words in (
+        rounding_words(result.test_accuracy, result.test_accuracy_unrounded, result.measure),
+        str(result.encoder),
+    ):
         if words:
             click.echo(f"  {words}")

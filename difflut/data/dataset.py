@@ -28,8 +28,8 @@ class Split(Brief):
     def __post_init__(self) -> None:
         if len(self.x) != len(self.y) or self.y.ndim not in (1, 2):
             raise DataError(
-                f"got {len(self.x)} samples and labels of shape {tuple(self.y.shape)}; expected one label a sample, or one "
-                "row of targets"
+                f"got {len(self.x)} samples and labels of shape {tuple(self.y.shape)}; expected one label a sample, or "
+                "one row of targets"
             )
 
     def __len__(self) -> int:

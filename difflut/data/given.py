@@ -61,13 +61,13 @@ def samples_of(data: Any) -> Tensor:
 
 
 def split_of(data: Any) -> Split:
-    """Samples and their class indices.
+    """Samples and their class indices, or other targets.
 
     Args:
         data: a `Split`, a pair (x, y), a DataLoader or a Dataset of PyTorch, whose items are pairs.
 
     Raises:
-        DataError: there are no labels in it, or they are no integers.
+        DataError: there are no labels in it, or they are no numbers.
     """
     if isinstance(data, Split):
         return data
@@ -82,9 +82,9 @@ def split_of(data: Any) -> Split:
         )
     if labels is None:
         raise DataError(f"a {type(data).__name__} without labels; expected pairs (x, y)")
-    if labels.is_floating_point() or labels.is_complex():
-        raise DataError(f"got labels of {labels.dtype}; expected integer class indices, counted from 0")
-    return Split(x, labels.long())
+    if labels.is_complex():
+        raise DataError(f"got labels of {labels.dtype}; expected class indices, counted from 0, or other targets")
+    return Split(x, labels.float() if labels.is_floating_point() else labels.long())
 
 
 def dataset_of(data: Any) -> Dataset:

@@ -108,8 +108,13 @@ class BaseModel(nn.Module, ABC):
         """Logits (N, num_classes) from float32 numbers (N, *input_shape)."""
 
     def training_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """What training makes small, a scalar of logits (N, num_classes) and labels int64 (N,): the cross-entropy."""
-        return nn.functional.cross_entropy(logits, labels)
+        """What training makes small, a scalar: the sum of the losses of the heads, the cross-entropy of one `GroupSum`.
+
+        Args:
+            logits: float32 (N, num_classes); of several heads what the forward returned.
+            labels: int64 (N,), or targets (N, targets).
+        """
+        return self.heads.loss(logits, labels)
 
     def make_optimizer(self, learning_rate: float) -> torch.optim.Optimizer:
         """What trains the parameters: Adam. The recipe's schedule scales the rates that its groups start with.
@@ -122,7 +127,8 @@ class BaseModel(nn.Module, ABC):
     def metrics(self) -> Mapping[str, Callable[[Tensor, Tensor], Tensor | float]]:
         """Figures besides the accuracy that are measured on the test samples after training, by name: none.
 
-        Each takes logits float32 (N, num_classes) and labels int64 (N,), as the metrics of torchmetrics do.
+        Each takes logits float32 (N, num_classes), those of several heads side by side, and labels int64 (N,), or
+        targets (N, targets), as the metrics of torchmetrics do.
         """
         return {}
 

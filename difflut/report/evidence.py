@@ -113,7 +113,7 @@ def _accuracies(info: BuildInfo, measured: Record | None) -> Iterator[Accuracy]:
                 data = f"{first}{step['images']:,} samples of {report['data']}"
                 yield Accuracy(step["accuracy"], step["images"], step["name"], data)
     trained = info.model.trained
-    if isinstance(trained.get("test_accuracy"), float):
+    if isinstance(trained.get("test_accuracy"), float) and "measure" not in trained:
         count = trained.get("test_samples")
         samples = count if isinstance(count, int) else None
         number = f"{samples:,} " if samples else ""

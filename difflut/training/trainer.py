@@ -22,13 +22,14 @@ from difflut.models.base_model import BaseModel
 from difflut.models.fitting import report_on
 from difflut.models.wrappers import unwrap
 from difflut.progress import LOGGER, Task, task
-from difflut.shown import Brief, percent
+from difflut.shown import Brief, quality
 from difflut.training.allocator import keep_freed_memory
 from difflut.training.augmentation import augment
 from difflut.training.evaluation import accuracy, accuracy_unrounded, check_labels, count_correct, measure
 from difflut.training.place import claimed
 from difflut.training.processes import Processes
 from difflut.training.recipes import Recipe
+from difflut.training.thresholds import choose_thresholds
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,6 +44,7 @@ class TrainingResult(Brief):
         history: one entry an epoch: epoch, loss, validation_accuracy, seconds.
         encoder: which of its bits are constant in the training samples.
         metrics: those of `BaseModel.metrics`, on the test samples.
+        measure: what the accuracies are: "accuracy", or "R2" of a model that gives numbers only.
     """
 
     best_epoch: int
@@ -52,6 +54,7 @@ class TrainingResult(Brief):
     history: list[dict[str, float]]
     encoder: EncoderReport
     metrics: dict[str, float] = field(default_factory=dict)
+    measure: str = "accuracy"
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a JSON object."""
@@ -120,12 +123,12 @@ def train(
     model = unwrap(make_model())
     if model.names is None and data.names is not None:
         model.names = data.names
-    for split in (data.train, data.test):
-        check_labels(model, split, data.name)
     if model.fitted:
         model.encoder_report = report_on(model, fitting.x)
     else:
         model.fit_encoder(fitting.x)
+    for split in (data.train, data.test):
+        check_labels(model, split, data.name)
     model.to(device).train()
     if not any(p.requires_grad for p in model.parameters()):
         raise ConfigError(f"model {model.name!r} has no trainable parameters; train a fresh one, or unfreeze() it")
@@ -155,7 +158,7 @@ class _Run:
         self.resume_path = out.with_name(out.name + ".resume")
         self.optimizer = self._new_optimizer()
         self.history: list[dict[str, float]] = []
-        self.best: tuple[int, float, bytes] = (0, -1.0, b"")
+        self.best: tuple[int, float, bytes] = (0, -math.inf, b"")
 
     def _new_optimizer(self) -> torch.optim.Optimizer:
         optimizer = self.model.make_optimizer(self.recipe.learning_rate)
@@ -239,9 +242,6 @@ class _Run:
         """Train the epochs that are left."""
         recipe, processes = self.recipe, self.processes
         steps = len(fitting) // recipe.batch_size
-        own_held_out = held_out.subset(
-            torch.arange(len(held_out), device=held_out.y.device)[processes.part(len(held_out))]
-        )
         with task(
             f"training {self.model.name}",
             recipe.epochs * steps,
@@ -254,9 +254,7 @@ class _Run:
                 self._freeze_connections_before(epoch)
                 loss = self._epoch(fitting, epoch, steps, bar)
                 processes.copy_from_first(self.model.buffers())  # such as running means, which each part moves
-                correct = torch.tensor(count_correct(self.model, own_held_out), device=held_out.y.device)
-                processes.sum([correct])
-                reached = int(correct) / len(held_out)
+                reached = self._held_out_quality(held_out)
                 self.history.append(
                     {
                         "epoch": epoch + 1,
@@ -268,8 +266,21 @@ class _Run:
                 if reached > self.best[1]:
                     self.best = (epoch + 1, reached, self.model.checkpoint_bytes(frozen=True))
                 processes.on_first(self.save)
-                bar.words = f"loss {loss:.4f}, held out {percent(reached)}, best {percent(self.best[1])}"
+                best, now = (quality(value, self.model.heads.measure) for value in (self.best[1], reached))
+                bar.words = f"loss {loss:.4f}, held out {now}, best {best}"
                 LOGGER.info("epoch %d of %d: %s", epoch + 1, recipe.epochs, bar.words)
+
+    def _held_out_quality(self, held_out: Split) -> float:
+        """The accuracy on the held-out samples, or R squared, with the thresholds that they choose."""
+        model, processes = self.model, self.processes
+        choose_thresholds(model, held_out)
+        if not model.heads.decide:  # R squared has no parts
+            return accuracy(model, held_out)
+        device = held_out.y.device
+        own = held_out.subset(torch.arange(len(held_out), device=device)[processes.part(len(held_out))])
+        correct = torch.tensor(count_correct(model, own), device=device)
+        processes.sum([correct])
+        return int(correct) / len(held_out)
 
     def _epoch(self, fitting: Split, epoch: int, steps: int, bar: Task) -> float:
         recipe, model, processes = self.recipe, self.model, self.processes
@@ -322,13 +333,17 @@ class _Run:
             **({} if unrounded is None else {"test_accuracy_unrounded": unrounded}),
             **({"metrics": metrics} if metrics else {}),
             "test_samples": len(data.test),
+            **({} if model.heads.decide else {"measure": model.heads.measure}),
             "encoder": report.to_json(),
             "history": _curves(self.history),
         }
         model.save_checkpoint(self.out, frozen=True)
         if self.resume_path.exists():
             os.unlink(self.resume_path)
-        return TrainingResult(epoch, validation_accuracy, test_accuracy, unrounded, self.history, report, metrics)
+        measured = model.heads.measure
+        return TrainingResult(
+            epoch, validation_accuracy, test_accuracy, unrounded, self.history, report, metrics, measured
+        )
 
 
 def _epoch_of(row: dict[str, float]) -> dict[str, float]:
