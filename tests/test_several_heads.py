@@ -270,8 +270,9 @@ def test_training_chooses_epoch_and_thresholds_on_held_out_samples(tmp_path: Pat
         assert accuracy(loaded, data.test) == result.test_accuracy
         for head in loaded.heads.by_name.values():
             assert not isinstance(head, ThresholdSum) or int(head.thresholds.min()) > 0
+        wrong = torch.full_like(y[700:], torch.nan) if make is Regressor else y[700:] + 2
         with pytest.raises(DataError, match=r"drawn does not fit|drawn has"):
-            train(make, Dataset("drawn", data.train, Split(x[700:], y[700:] + 7.5)), recipe, out, progress=False)
+            train(make, Dataset("drawn", data.train, Split(x[700:], wrong)), recipe, out, progress=False)
 
 
 def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
