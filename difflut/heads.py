@@ -316,7 +316,7 @@ class Heads:
                 f"the forward returns {shapes}; expected the results of its heads in the order of their definition, "
                 + ", ".join(f"{name} (samples, {head.results})" for name, head in self.by_name.items())
             )
-        return torch.cat([t.reshape(len(t), -1) for t in tensors], dim=1)
+        return torch.cat([t.reshape(len(t), n) for t, n in zip(tensors, wanted, strict=True)], dim=1)
 
     def loss(self, result: Any, y: Tensor) -> Tensor:
         """The sum of the heads' losses, from what a forward returned and targets (N,) or (N, targets)."""
