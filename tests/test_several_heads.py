@@ -140,8 +140,8 @@ class Turned(Detector):
             lambda: Twice((("classes", 3),)),
             r"its heads are parts.0, in the order of their definition.*returns \[3, 3\]",
         ),
-        (Doubled, r"mul.Tensor on scores has no circuit: after the group sum"),
-        (Turned, r"mul.Tensor on scores has no circuit: after the group sum"),
+        (Doubled, r"mul.Tensor on scores has no circuit: behind the group sum"),
+        (Turned, r"mul.Tensor on scores has no circuit: behind the group sum"),
     ],
 )
 def test_what_would_change_the_meaning_is_refused(model: object, message: str) -> None:
