@@ -23,7 +23,7 @@ from difflut.export.schedule.head.outputs import parse_outputs
 from difflut.input_format import InputFormat
 from difflut.shown import brief
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 Codes = npt.NDArray[np.integer[Any]]
 
 # A name of Verilog that needs no escape; tools and scripts get it as it is.

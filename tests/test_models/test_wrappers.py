@@ -194,7 +194,7 @@ def test_other_labels_are_refused() -> None:
     for data, words in (
         (X, "got a Tensor as labelled samples; expected a Split, a pair"),
         (DataLoader(X), "a DataLoader without labels"),
-        ((X, Y.float()), "got labels of torch.float32; expected integer class indices"),
+        ((X, Y.to(torch.complex64)), "got labels of torch.complex64; expected class indices"),
     ):
         with pytest.raises(DataError, match=f"^{words}"):
             split_of(data)

@@ -114,7 +114,7 @@ def test_values_of_another_type_or_out_of_range(described: BuildInfo, wrong: obj
         ),
         (b'{"format": "other"}', "is no difflut build description"),
         (b"[" * 100_000, "cannot be read"),
-        (b'{"format": "difflut-build", "format_version": 4, "name": NaN}', "cannot be read"),
+        (b'{"format": "difflut-build", "format_version": 5, "name": NaN}', "cannot be read"),
         (b"\xff\xfe", "cannot be read"),
     ],
     ids=["empty", "list", "version", "format", "deep", "nan", "bytes"],
