@@ -13,13 +13,14 @@ from torch import Tensor
 
 from difflut.errors import ConfigError
 from difflut.export.builds import design_info, store
+from difflut.export.builds.bench import bench_files
 from difflut.export.builds.describe import describe
 from difflut.export.builds.design_info import DESIGN_FILE
 from difflut.export.builds.evidence import estimated_clock, estimated_size
 from difflut.export.builds.fusesoc import core_file, core_name, core_version, vlnv
 from difflut.export.builds.info import BuildInfo
 from difflut.export.builds.ports import top_ports
-from difflut.export.builds.self_check import self_check
+from difflut.export.builds.self_check import golden_codes, self_check
 from difflut.export.builds.store import MODELS_FOLDER, RTL_FOLDER, Build, pack_netlist
 from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.text import to_text
@@ -42,6 +43,7 @@ from difflut.progress import note
 from difflut.shown import Brief
 
 TARGETS = ("verilog",)
+GOLDEN_SAMPLES = 16  # of the test bench
 
 
 @takes_wrapped
@@ -108,6 +110,7 @@ def make_build(
         DESIGN_FILE: design_info.to_bytes(design),
         store.MODEL_FILE: checkpoint,
     }
+    files |= bench_files(Build.of(info, files).info, made.planned.circuit, golden_codes(model, samples, GOLDEN_SAMPLES))
     return Build.of(info, {**files, **_documents(Build.of(info, files), made.planned.family)})
 
 
@@ -207,6 +210,7 @@ def _documents(build: Build, family: Family) -> dict[str, bytes]:
             "size": estimated_size(info),
             "sources": [PurePosixPath(name).name for name in sources],
             "models": bool(models),
+            "golden": GOLDEN_SAMPLES,
             "core": vlnv(info.name, version),
             "ports": top_ports(info),
         },

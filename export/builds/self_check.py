@@ -87,6 +87,14 @@ def drawn_codes(model: BaseModel) -> Tensor:
     return torch.cat([uniform, beside]).to(torch.int32).reshape(-1, *model.input_shape)
 
 
+def golden_codes(model: BaseModel, samples: Tensor | None, count: int) -> npt.NDArray[np.int64]:
+    """`count` samples as codes (count, features): real ones for half of them, if there are any, and drawn ones."""
+    real = [codes[: count // 2] for codes in _real_codes(model, samples)]
+    drawn = drawn_codes(model)
+    step = max(1, len(drawn) // count)  # drawn of all kinds
+    return torch.cat([*real, drawn[::step]])[:count].reshape(count, -1).numpy().astype(np.int64)
+
+
 def _real_codes(model: BaseModel, samples: Tensor | None) -> Iterator[Tensor]:
     if samples is None:
         entry = zoo().get(model.name)
