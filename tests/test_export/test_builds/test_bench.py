@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from convolutions import Plan, Step, made
+from several_heads import Detector, Regressor, SeveralHeads
 from small_models import Chain, fitted
 from tools import require_icarus, require_verilator
 
 from difflut.export.builds import store
 from difflut.export.builds.make import GOLDEN_SAMPLES, make_build
 from difflut.export.builds.store import Build
+from difflut.models import BaseModel
 from difflut.sim.toolchain import find_verilator
 
 FORMS: dict[str, dict[str, Any]] = {
@@ -27,6 +29,12 @@ FORMS: dict[str, dict[str, Any]] = {
     "two pixels": {"form": "folded=8"},
     "folded": {"form": "folded=25"},
 }
+
+
+@pytest.mark.parametrize("model", [Detector, Regressor, SeveralHeads])
+def test_all_decisions_are_compared(model: type[BaseModel], tmp_path: Path) -> None:
+    store.write(make_build(fitted(model()), name="net"), tmp_path / "net")
+    assert f"PASS: {GOLDEN_SAMPLES} samples" in printed(tmp_path / "net").splitlines()
 
 
 @cache
