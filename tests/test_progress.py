@@ -92,6 +92,7 @@ def test_no_command_is_silent(
         ("verify", "net", *named, "--random-only", "--simulator", "none"): "simulating the netlist:",
         ("prove", "net"): "proving:",
         ("synth", "net"): "yosys:",
+        ("show", "net", "--node", "L1.0"): "opening net:",
         ("report", "net"): "drawing the figures:",
         ("evaluate", "mnist_bitflip_20"): "running mnist_bitflip_20:",
     }

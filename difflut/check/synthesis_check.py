@@ -28,6 +28,7 @@ from difflut.export.flows import netlist, yosys
 from difflut.export.flows.reports import REPORT, save_report
 from difflut.locks import locked
 from difflut.models.base_model import BaseModel
+from difflut.progress import task
 from difflut.shown import Shown
 from difflut.sim import RtlResult, compare, mismatching, run_rtl
 from difflut.training import predict_scores
@@ -124,7 +125,7 @@ def check_netlist(
     codes = _codes(model, data, taken, seed)
     interface = rtl_interface(build)
 
-    with locked(folder):  # a synthesis at the same time waits
+    with task("checking the netlist"), locked(folder):  # a synthesis at the same time waits
         report = _fresh_report(folder, build)
         tool = yosys.find_yosys()
         synthesised = (folder / netlist.NETLIST).read_bytes()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from difflut.errors import ConfigError
+from difflut.progress import task
 from difflut.quoting import json_text
 from difflut.shown import quality
 
@@ -95,7 +96,8 @@ def whole_dataset(
 
     if dataset is None:
         dataset = "npz" if directory.suffix == ".npz" else default_dataset(model_name)
-    return load_dataset(dataset, directory, note=note, download=download)
+    with task(f"reading {directory}"):
+        return load_dataset(dataset, directory, note=note, download=download)
 
 
 def labelled_test_samples(

@@ -12,6 +12,7 @@ from difflut.export.circuit.names import net_name
 from difflut.export.circuit.netlist import FIRST_NET, Netlist
 from difflut.export.circuit.unroll import unroll
 from difflut.input_format import InputFormat
+from difflut.progress import task
 from difflut.shown import Brief
 
 if TYPE_CHECKING:
@@ -64,8 +65,11 @@ def open_circuit(source: str, model_class: str | None = None) -> OpenedCircuit:
         BundleError: a directory that is no complete, unedited build.
         DifflutError: no such model, or no checkpoint.
     """
-    if Path(source).is_dir():
-        return _of_build(Path(source))
+    with task(f"opening {source}"):
+        return _of_build(Path(source)) if Path(source).is_dir() else _of_model(source, model_class)
+
+
+def _of_model(source: str, model_class: str | None) -> OpenedCircuit:
     from difflut.export.frontend.trace import trace
     from difflut.export.passes import pipelines
     from difflut.models import load_model
