@@ -8,6 +8,7 @@ recorded. Everything else is refused. `difflut.export.frontend.unrolled` and `.w
 
 from __future__ import annotations
 
+import logging
 import operator
 import re
 from collections.abc import Callable, Iterable
@@ -191,6 +192,8 @@ def _export(model: BaseModel) -> torch.export.ExportedProgram:
     code = method.__code__.replace(co_name="forward")
     renamed = FunctionType(code, method.__globals__, "forward", method.__defaults__, method.__closure__)
     object.__setattr__(model, "_forward_impl", MethodType(renamed, model))
+    log = logging.getLogger("torch._subclasses.fake_tensor")  # has a traceback of its own for what is refused below
+    was_disabled, log.disabled = log.disabled, True
     try:
         return torch.export.export(model, (example,), strict=False)
     except Exception as error:  # torch.export raises many kinds, a model's own code any
@@ -203,6 +206,7 @@ def _export(model: BaseModel) -> torch.export.ExportedProgram:
             f"Python control flow that depends on values{place}"
         ) from error
     finally:
+        log.disabled = was_disabled
         object.__delattr__(model, "_forward_impl")
 
 

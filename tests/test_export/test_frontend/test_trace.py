@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import numpy as np
@@ -325,3 +326,19 @@ def test_encoder_that_is_not_monotone_is_refused(monkeypatch: pytest.MonkeyPatch
 def test_encoder_base_class_is_abstract() -> None:
     with pytest.raises(NotImplementedError):
         Encoder(2).compute_thresholds(torch.zeros(3, 2))
+
+
+def test_torch_logs_no_traceback_of_its_own_for_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    logger, seen = logging.getLogger("torch._subclasses.fake_tensor"), []
+
+    class Noisy(Chain):
+        def _forward_impl(self, x: Tensor) -> Tensor:
+            logger.error("as torch does before it raises")
+            return super()._forward_impl(x)
+
+    model = fitted(Noisy())
+    monkeypatch.setattr(logger, "handle", seen.append)
+    trace(model)
+    assert seen == []
+    model(random_codes(model, 1))
+    assert len(seen) == 1
