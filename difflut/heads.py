@@ -225,6 +225,7 @@ class NumberSum(Head):
                 f"NumberSum: scale is {scale}, offset is {offset}; they must be finite, and the scale not 0"
             )
         self.linear = self.scale, self.offset = float(scale), float(offset)
+        self.group_size = 1  # bits that each number counted last
 
     @property
     def decisions(self) -> tuple[int, ...]:
@@ -234,14 +235,16 @@ class NumberSum(Head):
     def forward(self, bits: Tensor) -> Tensor:
         """Numbers float32 (N, outputs) from bits (N, W): floating while training, bool in eval mode."""
         self._check_bits(bits)
+        self.group_size = max(1, bits.shape[1] // self.results)
         if self.training:
             return self._count(bits) * self.scale + self.offset
         numbers: Tensor = number_sum(bits.bool(), self.results, self.scale, self.offset)
         return numbers
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The mean squared error, in units of the whole range of a group."""
-        return nn.functional.mse_loss(logits / self.scale, targets.to(logits.dtype) / self.scale)
+        """The mean squared error, the range of the numbers being 1."""
+        span = self.scale * self.group_size
+        return nn.functional.mse_loss(logits / span, targets.to(logits.dtype) / span)
 
     def decided(self, logits: Tensor) -> Tensor:
         """The numbers."""

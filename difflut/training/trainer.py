@@ -70,7 +70,7 @@ def train(
     make_model: Callable[[], torch.nn.Module],
     data: Any,
     recipe: Recipe,
-    out: Path,
+    out: str | os.PathLike[str],
     *,
     device: torch.device | None = None,
     progress: bool = True,
@@ -102,7 +102,7 @@ def train(
         CheckpointError: if the resume file is damaged or belongs to another run.
         TraceError: if the model has no circuit; names the operator, the line and a remedy, before the first step.
     """
-    device = device or torch.device("cpu")
+    device, out = device or torch.device("cpu"), Path(out)
     if device.type == "cpu":
         keep_freed_memory()
     data = dataset_of(data)
