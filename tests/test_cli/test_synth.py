@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import command_line
 import pytest
 from small_models import Chain, fitted
 
+from difflut import door
 from difflut.check import synthesis_check
 from difflut.check.synthesis_check import NetlistCheck
 from difflut.export.builds.make import export_model
@@ -21,6 +24,11 @@ from difflut.export.flows.routed import Clock, Resource, RoutedPath
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     return command_line.run(capsys, "synth", *arguments)
+
+
+def replace_flow(monkeypatch: pytest.MonkeyPatch, flow: str, fake: Callable[..., Any]) -> None:
+    """Let a flow be a function that takes what the flow takes."""
+    monkeypatch.setitem(door._FLOWS, flow, wraps(door._FLOWS[flow])(fake))
 
 
 def routed() -> nextpnr.RoutedReport:
@@ -39,12 +47,12 @@ def routed() -> nextpnr.RoutedReport:
 
 def test_a_routed_design(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Any] = []
-    monkeypatch.setattr(nextpnr, "implement", lambda *args, **options: calls.append((args, options)) or routed())
+    replace_flow(monkeypatch, "nextpnr", lambda *args, **options: calls.append((args, options)) or routed())
     status, out, err = run(
         capsys, "net", "--flow", "nextpnr", "--device", "x", "--freq", "120", "--seed", "3", "--seed", "4"
     )
     assert (status, err) == (0, "")
-    assert calls[0][0] == (Path("net"), "x")
+    assert (calls[0][0], calls[0][1]["device"]) == ((Path("net"),), "x")
     assert (calls[0][1]["freq_mhz"], calls[0][1]["seeds"], calls[0][1]["pins"]) == (120, (3, 4), None)
     assert out.splitlines() == [
         "net: routed for iCE40HX8K-CT256, in a shell of 71 flip-flops",
@@ -71,7 +79,7 @@ def test_a_checked_netlist(
     check = NetlistCheck(
         "0" * 64, 0, 100, mismatches, "sample 3" if mismatches else "", "icarus", 4, "not attempted: x"
     )
-    monkeypatch.setattr(yosys, "synthesise", lambda *_: report)
+    replace_flow(monkeypatch, "yosys", lambda *_, **__: report)
     monkeypatch.setattr(synthesis_check, "check_netlist", lambda *_, **__: check)
     found, out, err = run(capsys, "net", "--check", "0", "--simulator", "icarus")
     assert found == status
