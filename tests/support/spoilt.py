@@ -733,6 +733,7 @@ def bases() -> dict[str, list[Sequence[object]]]:
         "list": [("list",)],
         "train": [train],
         "evaluate": [("evaluate", "c.safetensors", *MODEL, *data)],
+        "estimate": [("estimate", MODEL[1])],
         "export": [("export", "c.safetensors", *MODEL, "--out", "new")],
         "verify": [("verify", "net", *MODEL, *data, "--simulator", "none")],
         "prove": [("prove", "net")],
