@@ -11,6 +11,7 @@ import json
 import re
 import shlex
 from typing import Any
+from xml.sax.saxutils import escape
 
 from difflut.errors import ConfigError
 
@@ -88,6 +89,13 @@ def _yaml_escape(code: int) -> str:
     return f"\\u{code:04x}" if code < 1 << 16 else f"\\U{code:08x}"
 
 
+def xml(text: str) -> str:
+    """The content of an element or a double-quoted attribute of XML; what does not print, which XML may have no way to
+    write, becomes a blank.
+    """
+    return escape("".join(char if char.isprintable() else " " for char in text), {'"': "&quot;", "'": "&apos;"})
+
+
 def comment(text: str) -> str:
     """`text` as it may stand in a one-line comment of Verilog, Tcl, a shell or YAML: printable ASCII, no trailing
     backslash.
@@ -111,6 +119,7 @@ def markdown_cell(text: str) -> str:
 FILTERS = {
     "tcl": tcl,
     "yaml": yaml,
+    "xml": xml,
     "comment": comment,
     "code": markdown_code,
     "cell": markdown_cell,

@@ -9,6 +9,8 @@ from difflut._version import __version__
 from difflut.export.families.family import Family
 from difflut.hdl_templates import render
 
+VENDOR, LIBRARY = "difflut", "generated"
+
 
 def core_name(name: str) -> str:
     """The file's name."""
@@ -31,7 +33,7 @@ def core_version(digests: Mapping[str, str]) -> str:
 
 def vlnv(name: str, version: str) -> str:
     """How FuseSoC names a core: vendor, library, name, version."""
-    return f"difflut:generated:{name}:{version}"
+    return f"{VENDOR}:{LIBRARY}:{name}:{version}"
 
 
 def core_file(

@@ -19,6 +19,7 @@ from difflut.export.builds.design_info import DESIGN_FILE
 from difflut.export.builds.evidence import estimated_clock, estimated_size
 from difflut.export.builds.fusesoc import core_file, core_name, core_version, vlnv
 from difflut.export.builds.info import BuildInfo
+from difflut.export.builds.ip_xact import component_file, component_name
 from difflut.export.builds.ports import top_ports
 from difflut.export.builds.self_check import golden_codes, self_check
 from difflut.export.builds.store import MODELS_FOLDER, RTL_FOLDER, Build, pack_netlist
@@ -190,18 +191,13 @@ def _hardware_files(name: str, wrapped: Wrapped, models: Mapping[str, str]) -> d
 
 
 def _documents(build: Build, family: Family) -> dict[str, bytes]:
-    """What tells people and FuseSoC of a build that has all other files, by path."""
+    """What tells people, FuseSoC and tools that read IP-XACT of a build that has all other files, by path."""
     info, sources = build.info, list(build.rtl)
     models = sorted(name for name in build.files if name.startswith(MODELS_FOLDER))
     version = core_version(info.files)
-    core = core_file(
-        info.name,
-        version=version,
-        description=f"Classifier of lookup tables made from the model {info.model.name}",
-        family=family,
-        sources=sources,
-        models=models,
-    )
+    described = f"Classifier of lookup tables made from the model {info.model.name}"
+    core = core_file(info.name, version=version, description=described, family=family, sources=sources, models=models)
+    component = component_file(info, version=version, description=described, sources=sources, models=models)
     readme = render(
         "build_readme.md.j2",
         {
@@ -215,7 +211,8 @@ def _documents(build: Build, family: Family) -> dict[str, bytes]:
             "ports": top_ports(info),
         },
     )
-    return {core_name(info.name): core.encode(), "README.md": readme.encode()}
+    texts = {core_name(info.name): core, component_name(info.name): component, "README.md": readme}
+    return {file: text.encode() for file, text in texts.items()}
 
 
 def _codes_header(info: BuildInfo) -> str:

@@ -6,6 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import msgspec
 import numpy as np
@@ -50,6 +51,7 @@ NASTY = (
     ),
     *("größe", "$x", "${x}", "a;b", "*", "~", "a  b", "{*}x", "!x", "%", "<&>", "a|b", "yes", "null", "1e3"),
 )
+NAME = "x\"'; touch P; $(touch P) `touch P` ``` [exec touch P] <script>1</script> {{ 7 * 7 }} */ \\"
 BROKEN = ("a\nb", "a\rb", "a\0b", "a\x1b[0m", "a\u2028b", "a\x85b")
 
 
@@ -108,6 +110,15 @@ def test_yaml_and_comments(text: str) -> None:
     assert "\n" not in code and code.startswith("`") and code.endswith("`")
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.text() | st.sampled_from((*NASTY, *BROKEN, NAME, "]]>", "<!--", "&lt;", "<!ENTITY x SYSTEM 'P'>", "\ufffe")))
+def test_xml_takes_every_text_as_itself(text: str) -> None:
+    quoted = quoting.xml(text)
+    element = ElementTree.fromstring(f'<a b="{quoted}">{quoted}</a>'.encode())
+    shown = "".join(char if char.isprintable() else " " for char in text)
+    assert (element.attrib, element.text or "", len(element)) == ({"b": shown}, shown, 0)
+
+
 def test_templates_quote(tmp_path: Path) -> None:
     nasty = "x; [exec touch P] $(touch P)\\"
     context: dict[str, object] = {
@@ -137,9 +148,6 @@ def named(name: str, info: dict[str, Any]) -> Chain:
     return model
 
 
-NAME = "x\"'; touch P; $(touch P) `touch P` ``` [exec touch P] <script>1</script> {{ 7 * 7 }} */ \\"
-
-
 def test_a_model_of_any_name_gives_texts_that_parse(tmp_path: Path) -> None:
     info = {"data": f"{NAME}\n! touch P\n", NAME: NAME, "note": "a\u2028b\x1b[2J"}
     folder = export_model(named(NAME, info), tmp_path / "net")
@@ -149,6 +157,8 @@ def test_a_model_of_any_name_gives_texts_that_parse(tmp_path: Path) -> None:
     core = pyyaml.safe_load((folder / f"{top}.core").read_text(encoding="utf-8"))
     assert core["description"].endswith(NAME) and core["name"].split(":")[2] == top
     assert core["targets"]["default"]["toplevel"] == top
+    component = ElementTree.parse(folder / f"{top}.component.xml").getroot()
+    assert (component[-1].text or "").endswith(NAME) and component[2].text == top
     readme = (folder / "README.md").read_text(encoding="utf-8")
     assert quoting.markdown_code(NAME) in readme and readme.count("<script>") == 1
     require_icarus()

@@ -57,7 +57,7 @@ def test_modules_files_and_core_begin_with_the_name(form: str) -> None:
     for module in found - {"net_a"}:
         assert module.startswith("net_a_") and names.MODULE_ENDING.search(module), module
     files = [Path(name) for name in made.files if not name.startswith("verify/") and name != "README.md"]
-    assert {file.parts[0] for file in files} <= {"rtl", "sim", "sw", "net_a.core"}
+    assert {file.parts[0] for file in files} <= {"rtl", "sim", "sw", "tb", "net_a.core", "net_a.component.xml"}
     assert all(file.name.startswith("net_a") for file in files)
     core = yaml.safe_load(made.text("net_a.core"))
     assert core["name"].startswith("difflut:generated:net_a:")

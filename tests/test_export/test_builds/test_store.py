@@ -86,7 +86,7 @@ def test_added_file_is_refused_outside_work(tmp_path: Path) -> None:
         (None, "has no build.json; expected a directory made by `difflut export`"),
         ("{", "cannot be read"),
         ("[]", "is no difflut build description"),
-        ('{"format": "difflut-build", "format_version": 99, "files": {}}', "build format 99, this difflut reads 3"),
+        ('{"format": "difflut-build", "format_version": 99, "files": {}}', "build format 99, this difflut reads 5"),
         (
             to_bytes(msgspec.structs.replace(INFO, files={"../x": "0" * 64})).decode(),
             "names the file '../x' outside the build",
