@@ -61,6 +61,15 @@ def test_a_wrapper_with_fewer_registers_is_proved(registers: str, parts: list[st
     assert [(claim.subject, claim.verdict) for claim in claims] == [(part, "proved") for part in [*parts, "timing"]]
 
 
+@pytest.mark.parametrize("shape", pixel_builds.SHAPES)
+def test_registers_beside_pixels_are_proved(shape: str) -> None:
+    """Their harness stands beside that of the pixels, in one module."""
+    require_prover()
+    made = pixel_builds.pixel_build(shape)
+    claims = list(prove_wrapper(rtl(made), wrapper_of(made.info), ["registers"]))
+    assert [(claim.subject, claim.verdict) for claim in claims] == [("wrapper", "proved"), ("registers", "proved")]
+
+
 def test_registers_must_be_those_of_the_description() -> None:
     require_prover()
     full, identity, none = (axi_build(name) for name in ("class", "identity", "none"))
