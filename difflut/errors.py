@@ -42,6 +42,10 @@ class CheckpointError(DifflutError):
     """A checkpoint file is missing, unreadable, or belongs to another model."""
 
 
+class NetworkFileError(DifflutError):
+    """A file of a network of another library cannot be read, or what it does not say is missing."""
+
+
 class DataError(DifflutError):
     """A data set is missing or is not what it should be."""
 

@@ -28,7 +28,12 @@ from difflut.nodes import FAMILIES
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 # Pages whose blocks tests of their own run.
-OF_OTHERS = {"tutorial.md": "test_docs.py", "tabular.md": "test_docs.py", "instantiate.md": "test_instantiate.py"}
+OF_OTHERS = {
+    "tutorial.md": "test_docs.py",
+    "tabular.md": "test_docs.py",
+    "import.md": "test_importers",
+    "instantiate.md": "test_instantiate.py",
+}
 # Lines of shell, by how they begin, on one page or on all, and why they are not run.
 NOT_RUN = {
     "pip install": "the tests run in an environment that has it all",
@@ -40,6 +45,7 @@ NOT_RUN = {
     "eval ": "makes the shell complete words; tests/test_progress.py tries it",
     "axi-stream.md: difflut prove": "minutes; tests/test_export/test_proof proves smaller cores in streams",
     "convolution.md: difflut verify": "minutes on 32 x 32 pixels; tests/test_check verifies smaller images",
+    "difflut import": "tests/test_importers has networks of other libraries",
     "difflut synth": "tests/test_export/test_flows runs each tool once; none is quick",
     "difflut verify build/mnist_bitflip_20 --waves": "waves need Verilator: tests/test_check/test_verification.py",
 }

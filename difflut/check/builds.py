@@ -16,6 +16,7 @@ from difflut.export.builds.store import MODEL_FILE, Build
 from difflut.export.errors import BundleError
 from difflut.models import load_model, zoo
 from difflut.models.base_model import BaseModel
+from difflut.models.checkpoint import read_header
 from difflut.models.wrappers import unwrap
 from difflut.shown import Brief
 from difflut.sim import AxiInterface, RtlInterface
@@ -44,7 +45,7 @@ def open_build(directory: Path, model: BaseModel | str | None = None) -> OpenedB
     name, recorded = build.info.model.name, build.info.model.class_name
     if isinstance(model, nn.Module):
         return OpenedBuild(build, unwrap(model).made_again().load_checkpoint(Path(directory) / MODEL_FILE))
-    if model is None and name not in zoo():
+    if model is None and name not in zoo() and read_header(Path(directory) / MODEL_FILE).kind is None:
         raise BundleError(
             f"{directory}: its model {name!r} is not in the zoo; name its class with --model module:Class (it was "
             f"exported as {recorded})"

@@ -25,6 +25,7 @@ _COMMANDS = (
     "estimate",
     "train",
     "evaluate",
+    "import",
     "export",
     "verify",
     "prove",

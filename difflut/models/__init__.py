@@ -13,13 +13,15 @@ from typing import Any
 from difflut.errors import CheckpointError, ConfigError, UnknownNameError
 from difflut.models import named
 from difflut.models.base_model import BaseModel
-from difflut.models.checkpoint import read_header
+from difflut.models.checkpoint import CheckpointHeader, read_header
 from difflut.models.cifar10 import CIFAR10Conv
 from difflut.models.comparison import COMPARISON_MODELS, MNISTComparison
 from difflut.models.mnist import MNISTDWNSmall, MNISTFullyConnected, MNISTLinearSmall
+from difflut.models.tables import TableNetwork
 from difflut.registry import Registry
 
 __all__ = [
+    "KINDS",
     "MODELS",
     "BaseModel",
     "CIFAR10Conv",
@@ -27,6 +29,7 @@ __all__ = [
     "MNISTDWNSmall",
     "MNISTFullyConnected",
     "MNISTLinearSmall",
+    "TableNetwork",
     "ZooEntry",
     "get_model",
     "list_models",
@@ -64,6 +67,9 @@ MODELS: Registry[ZooEntry] = Registry(
         **{name: ZooEntry(make, "mnist", description) for name, (make, description) in COMPARISON_MODELS.items()},
     },
 )
+
+# What makes the models that have a kind (`BaseModel.kind`), of the arguments that their checkpoints keep.
+KINDS: dict[str, type[TableNetwork]] = {TableNetwork.kind: TableNetwork}
 
 
 def zoo() -> dict[str, ZooEntry]:
@@ -139,6 +145,8 @@ def load_model(reference: str, model_class: str | None = None) -> BaseModel:
             f"unknown model {reference!r}; {MODELS.hint(reference)} (no checkpoint file has this name either)"
         )
     header = read_header(path)
+    if header.kind is not None and model_class is None:
+        return _of_kind(path, header).load_checkpoint(path)
     name = model_class or header.model
     if named.MARK in name:
         return named.make(name, header).load_checkpoint(path)
@@ -155,6 +163,24 @@ def load_model(reference: str, model_class: str | None = None) -> BaseModel:
 def _made(name: str, num_classes: int | None) -> BaseModel:
     make = MODELS.find(name).make
     return make() if num_classes is None else make(num_classes=num_classes)
+
+
+def _of_kind(path: Path, header: CheckpointHeader) -> BaseModel:
+    if header.kind not in KINDS or header.arguments is None:
+        raise CheckpointError(
+            f"{path}: a model of the kind {header.kind!a:.60}; expected {' or '.join(KINDS)} and its arguments"
+        )
+    try:
+        args, kwargs = header.arguments.call()
+        model = KINDS[header.kind](*args, **kwargs)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: its arguments make no network ({error!s:.300})") from error
+    nodes, file_bytes = sum(nodes for nodes, _ in model.shape), path.stat().st_size
+    if nodes > file_bytes:  # before they are allocated
+        raise CheckpointError(
+            f"{path}: its arguments claim {nodes} nodes, for which its {file_bytes} bytes have no room"
+        )
+    return model
 
 
 def _weights(name: str) -> AbstractContextManager[Path]:

@@ -49,12 +49,15 @@ class BaseModel(nn.Module, ABC):
         input_bits: instead of a format: codes of so many bits, which `fit_encoder` fits to each feature's range.
 
     Attributes:
+        kind: of a class of difflut's whose models have names of their own: under it `difflut.models.KINDS` makes the
+            model of a checkpoint; None for every other class.
         recipe: how `difflut train` trains the model; None for that of its name, or the default. A subclass may set it,
             and define `training_loss`, `make_optimizer` and `metrics`.
         encoder_report: which bits of the encoder are constant in the training data; None before `fit_encoder`.
     """
 
     encoder: Encoder
+    kind: ClassVar[str | None] = None
     recipe: ClassVar[Recipe | None] = None
     _made_with: tuple[tuple[Any, ...], dict[str, Any]]
 

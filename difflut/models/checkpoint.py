@@ -28,9 +28,11 @@ from difflut.models.state import SCALING
 if TYPE_CHECKING:
     from difflut.models.base_model import BaseModel
 
-# Version 1 had no input format: it was the model's own.
+# Version 1 had no input format: it was the model's own. Version 3 is written only for models that have a kind.
 FORMAT_VERSION = 2
-READ_VERSIONS = (1, 2)
+KIND_VERSION = 3
+READ_VERSIONS = (1, 2, 3)
+_LISTED = ", ".join(map(str, READ_VERSIONS[:-1])) + f" and {READ_VERSIONS[-1]}"
 
 
 class CheckpointHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,6 +47,7 @@ class CheckpointHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         arguments: those that the model's constructor was called with; None if some are not kept, or in version 1.
         not_kept: which argument is not kept, None if all are.
         names: of features and classes, None if there are none.
+        kind: of a model that difflut makes from the arguments, whatever its name; see `BaseModel.kind`.
     """
 
     format_version: int
@@ -55,10 +58,13 @@ class CheckpointHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     arguments: Arguments | None = None
     not_kept: str | None = None
     names: DataNames | None = None
+    kind: str | None = None
 
     def __post_init__(self) -> None:
         if (self.format_version == 1) != (self.input_format is None):
             raise ValueError("from version 2 on, and only then, a header has an input_format")
+        if (self.format_version == KIND_VERSION) != (self.kind is not None):
+            raise ValueError(f"a header of version {KIND_VERSION}, and no other, has a kind")
 
 
 def to_bytes(model: BaseModel, *, frozen: bool = False) -> bytes:
@@ -97,6 +103,8 @@ def _header(model: BaseModel, layers: Mapping[str, str]) -> str:
         "layers": dict(layers),
         "info": model.info,
     }
+    if model.kind is not None:
+        content |= {"format_version": KIND_VERSION, "kind": model.kind}
     if model.names is not None:
         content["names"] = msgspec.to_builtins(model.names)
     try:
@@ -154,6 +162,8 @@ def restore(model: BaseModel, tensors: dict[str, Tensor], header: CheckpointHead
             del tensors[key]
             tables = np.unpackbits(packed.numpy(), axis=1, count=entries, bitorder="little")
             tensors[f"{name}.nodes.tables"] = torch.from_numpy(tables).bool()
+        elif layer.family == "fixed":  # it was unfrozen after it was made
+            layer.unfreeze(layers[name])
         elif layers[name] != layer.family:
             raise ValueError(f"nodes of {layers[name]!r} in layer {name}, expected {layer.family!r}")
     for key, known in shared_keys(model).items():
@@ -228,19 +238,23 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
             yield file
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
-            f"{path}: not a readable safetensors file ({error!s:.300}); expected a difflut checkpoint"
+            f"{path}: not a readable safetensors file ({error!s:.300}); expected a difflut checkpoint, which "
+            "`difflut import` makes of a network of another library"
         ) from error
 
 
 def _parse_header(path: str | os.PathLike[str], text: str | None) -> CheckpointHeader:
     if text is None:
-        raise CheckpointError(f"{path}: a safetensors file, but not a difflut checkpoint (it has no difflut header)")
+        raise CheckpointError(
+            f"{path}: a safetensors file, but not a difflut checkpoint (it has no difflut header); "
+            "`difflut import` makes one of a network of another library"
+        )
     try:
         content = reading.parse_json(text)
         version = content.get("format_version") if isinstance(content, dict) else None
         if isinstance(version, int) and version not in READ_VERSIONS:
             raise CheckpointError(
-                f"{path}: checkpoint format {version}, this difflut reads {' and '.join(map(str, READ_VERSIONS))}; use "
+                f"{path}: checkpoint format {version}, this difflut reads {_LISTED}; use "
                 "the version of difflut that wrote it"
             )
         header = msgspec.convert(content, CheckpointHeader)

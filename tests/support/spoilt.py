@@ -734,6 +734,7 @@ def bases() -> dict[str, list[Sequence[object]]]:
         "train": [train],
         "evaluate": [("evaluate", "c.safetensors", *MODEL, *data)],
         "estimate": [("estimate", MODEL[1])],
+        "import": [("import", "n.npz", "--out", "new", "--input-bits", "8", "--divisor", "255")],
         "export": [("export", "c.safetensors", *MODEL, "--out", "new")],
         "verify": [("verify", "net", *MODEL, *data, "--simulator", "none")],
         "prove": [("prove", "net")],
@@ -756,6 +757,13 @@ def options(step: int) -> Iterator[Case]:
         "folder/x": b"x",
         "folder.svg/x": b"x",
         "x.npy": npy(np.zeros(6, np.uint8)),
+        "n.npz": npz(
+            connections_0=np.zeros((3, 2), np.int64),
+            tables_0=np.ones((3, 4), bool),
+            thresholds=np.zeros((4, 2)),
+            classes=np.array(3),
+            tau=np.array(1.0),
+        ),
         **folder_of(builds()["plain"]),
     }
     yield from islice(_options(partial(dict, files)), 0, None, step)

@@ -414,7 +414,9 @@ def test_garbage(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(CheckpointError) as caught:
         Toy().load_checkpoint(path)
     assert str(caught.value).startswith(f"{path}: not a readable safetensors file (")
-    assert str(caught.value).endswith("); expected a difflut checkpoint")
+    assert str(caught.value).endswith(
+        "); expected a difflut checkpoint, which `difflut import` makes of a network of another library"
+    )
 
 
 @pytest.mark.parametrize("frozen", [True, False])
@@ -432,7 +434,9 @@ def test_foreign_safetensors_file(tmp_path: Path) -> None:
     for metadata in (None, {"format": "pt"}):
         save_file({"weight": torch.zeros(3)}, path, metadata)
         assert_unchanged_by(
-            path, f"{path}: a safetensors file, but not a difflut checkpoint (it has no difflut header)"
+            path,
+            f"{path}: a safetensors file, but not a difflut checkpoint (it has no difflut header); `difflut import` "
+            "makes one of a network of another library",
         )
 
 
@@ -446,7 +450,7 @@ def test_header_that_is_none(tmp_path: Path, header: str) -> None:
 
 def test_another_format_version(tmp_path: Path) -> None:
     path = rewritten(tmp_path / "toy", lambda header, _: header.update(format_version=99))
-    message = f"{path}: checkpoint format 99, this difflut reads 1 and 2; use the version of difflut that wrote it"
+    message = f"{path}: checkpoint format 99, this difflut reads 1, 2 and 3; use the version of difflut that wrote it"
     assert_unchanged_by(path, message)
 
 
