@@ -65,7 +65,7 @@ def test_circuit_and_model_agree(heads: list[tuple[str, int]], seed: int, data: 
     assert np.array_equal(outputs.scores, scores.numpy())
     assert np.array_equal(outputs.classes, words.numpy())
     # What the class word says, read as its docstring says it.
-    decided = model.heads.decided(predict(model, codes))
+    decided = model.output_heads.decided(predict(model, codes))
     width, place, column, score = netlist.head.class_width_bits, 0, 0, 0
     for kind, count in heads:
         for _ in range(1 if kind == "classes" else count):
@@ -77,7 +77,7 @@ def test_circuit_and_model_agree(heads: list[tuple[str, int]], seed: int, data: 
                 place += width
             column += 1
             score += {"classes": count, "labels": 2, "numbers": 1}[kind]
-    assert column == model.heads.targets and score == scores.shape[1]
+    assert column == model.output_heads.targets and score == scores.shape[1]
 
 
 @pytest.mark.parametrize(("kind", "results"), [("classes", 3), ("labels", 2), ("numbers", 4)])
@@ -163,7 +163,7 @@ def test_a_positive_factor_changes_no_label() -> None:
 def test_quality_of_decisions_and_of_numbers() -> None:
     model = fitted(SeveralHeads())
     codes = codes_of(model)
-    decided = model.heads.decided(predict(model, codes))
+    decided = model.output_heads.decided(predict(model, codes))
     assert accuracy(model, Split(codes, decided)) == 1.0
     wrong = decided.clone()
     wrong[:30, 1] = 1 - wrong[:30, 1]
@@ -228,7 +228,7 @@ def test_thresholds_are_chosen_label_by_label() -> None:
     scores, _ = predict_scores(model, codes)
     holds = torch.stack([scores[:, 3] >= 5, scores[:, 5] >= 8], dim=1).long()
     choose_thresholds(model, Split(codes, torch.cat([torch.zeros(150, 1).long(), holds], dim=1)))
-    assert torch.equal(model.heads.decided(predict(model, codes))[:, 1:].long(), holds)
+    assert torch.equal(model.output_heads.decided(predict(model, codes))[:, 1:].long(), holds)
     with pytest.raises(ConfigError, match="unknown rule 'best' for thresholds; expected balanced, accuracy, f1"):
         choose_thresholds(model, Split(codes, holds), "best")
     with pytest.raises(ConfigError, match=r"false_positives is 2; expected a fraction from 0 to 1"):
@@ -268,7 +268,7 @@ def test_training_chooses_epoch_and_thresholds_on_held_out_samples(tmp_path: Pat
         assert result.test_accuracy > least, make
         loaded = make().load_checkpoint(out)
         assert accuracy(loaded, data.test) == result.test_accuracy
-        for head in loaded.heads.by_name.values():
+        for head in loaded.output_heads.by_name.values():
             assert not isinstance(head, ThresholdSum) or int(head.thresholds.min()) > 0
         wrong = torch.full_like(y[700:], torch.nan) if make is Regressor else y[700:] + 2
         with pytest.raises(DataError, match=r"drawn does not fit|drawn has"):
@@ -306,14 +306,14 @@ def test_builds_are_verified_and_proved(make: type[BaseModel], interface: str, t
     model.info = {"data": "drawn"}
     difflut.export_model(model, tmp_path / "b", interface=interface)
     codes = codes_of(model, 30)
-    split = Split(codes, model.heads.decided(predict(model, codes)))
+    split = Split(codes, model.output_heads.decided(predict(model, codes)))
     report = difflut.verify(tmp_path / "b", data=split, model=f"several_heads:{make.__name__}", simulator="icarus")
     assert report.ok and [step.mismatches for step in report.steps] == [0, 0]
     assert [step.accuracy for step in report.steps] == [None if make is Regressor else 1.0] * 2
     assert difflut.prove(tmp_path / "b").ok
     heads = store.read(tmp_path / "b").info.output.heads
     assert [(head.name, head.kind, head.results) for head in heads] == [
-        (name, head.kind, head.results) for name, head in model.heads.by_name.items()
+        (name, head.kind, head.results) for name, head in model.output_heads.by_name.items()
     ]
     assert [(head.scale, head.offset) for head in heads if head.kind == "numbers"] == [(-0.25, 4.0)] * (
         make is not Detector

@@ -236,7 +236,7 @@ class _Subject:
     ) -> None:
         self.netlist = netlist
         # Of numbers alone there is no accuracy: they are compared with PyTorch's, not with their targets.
-        self.decides = model.heads.decide
+        self.decides = model.output_heads.decide
         generator = torch.Generator().manual_seed(seed)
         form = model.input_format
         shape = (random, *model.input_shape)
@@ -250,7 +250,7 @@ class _Subject:
                 )
             check_labels(model, data)
             parts.insert(0, form.quantize(data.x).reshape(len(data), *model.input_shape))
-            self.labels = model.heads.class_words(model.heads.columns(data.y)).numpy()
+            self.labels = model.output_heads.class_words(model.output_heads.columns(data.y)).numpy()
         codes = torch.cat(parts)
         scores, classes = predict_scores(model, codes)
         self.codes = codes.reshape(len(codes), -1).numpy()

@@ -53,7 +53,7 @@ def command(
     reached = accuracy(model, split)
     seconds = time.perf_counter() - started
     unrounded, metrics = accuracy_unrounded(model, split), measure(model, split)
-    what = model.heads.measure
+    what = model.output_heads.measure
     of = "of" if what == "accuracy" else "on"
     if as_json:
         print_json(

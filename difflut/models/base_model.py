@@ -117,7 +117,7 @@ class BaseModel(nn.Module, ABC):
             logits: float32 (N, num_classes); of several heads what the forward returned.
             labels: int64 (N,), or targets (N, targets).
         """
-        return self.heads.loss(logits, labels)
+        return self.output_heads.loss(logits, labels)
 
     def make_optimizer(self, learning_rate: float) -> torch.optim.Optimizer:
         """What trains the parameters: Adam. The recipe's schedule scales the rates that its groups start with.
@@ -292,7 +292,7 @@ class BaseModel(nn.Module, ABC):
         return [(name, module) for name, module in self.named_modules() if isinstance(module, LUTLayer)]
 
     @property
-    def heads(self) -> Heads:
+    def output_heads(self) -> Heads:
         """The heads, in the order of definition, which must be that in which the forward calls and returns them."""
         return Heads.of(self)
 

@@ -28,7 +28,7 @@ def predict(model: BaseModel, x: Any, batch_size: int = 1000, *, rounded: bool =
     x = samples_of(x)
     was_training = model.training
     model.eval()
-    device, heads = device_of(model), model.heads
+    device, heads = device_of(model), model.output_heads
     function = model if rounded else model.forward_unrounded
     parts = []
     with task(f"running {model.name}", len(x), "samples") as shown:
@@ -49,10 +49,10 @@ def predict_scores(model: BaseModel, x: Any, batch_size: int = 1000) -> tuple[Te
         class indices; class words where the model has other heads than one `GroupSum`.
     """
     x = samples_of(x)
-    heads = model.heads
+    heads = model.output_heads
     with _CaptureScores() as capture:
         logits = predict(model, x, batch_size)
-    scores = capture.joined(len(heads.by_name))
+    scores = capture.joined(len(heads.by_name)) if len(x) else torch.zeros(0, sum(heads.decisions), dtype=torch.int64)
     if scores.shape != (len(x), sum(heads.decisions)):
         raise ConfigError(
             f"model {model.name!r}: captured scores of shape {tuple(scores.shape)}, expected "
@@ -80,7 +80,7 @@ class _CaptureScores(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def joined(self, heads: int) -> Tensor:
         """int64 (N, scores): batch after batch, in each one head after the other."""
-        if not self.scores:
+        if not self.scores:  # the forward calls no head
             return torch.zeros(0, 0, dtype=torch.int64)
         batches = [self.scores[start : start + heads] for start in range(0, len(self.scores), heads)]
         return torch.cat([torch.cat(batch, dim=1) for batch in batches])
@@ -101,7 +101,7 @@ def accuracy(model: BaseModel, split: Any, batch_size: int = 1000, *, rounded: b
     if len(split) == 0:
         raise DataError("accuracy of no sample is not defined; give at least one")
     check_labels(model, split)
-    heads = model.heads
+    heads = model.output_heads
     return heads.quality(heads.decided(predict(model, split.x, batch_size, rounded=rounded)), split.y)
 
 
@@ -134,7 +134,7 @@ def check_labels(model: BaseModel, split: Split, data_name: str = "the data set"
     Raises:
         DataError: says which there are, and which the model has.
     """
-    heads = model.heads
+    heads = model.output_heads
     problem = heads.problems(split.y) if len(split) else ""
     if problem and heads.only_class:
         lowest, highest = int(split.y.min()), int(split.y.max())

@@ -60,7 +60,7 @@ def choose_thresholds(
         raise ConfigError(f"unknown rule {rule!r} for thresholds; expected {', '.join(RULES)}")
     if false_positives is not None and not 0 <= false_positives <= 1:
         raise ConfigError(f"false_positives is {false_positives}; expected a fraction from 0 to 1")
-    heads = model.heads
+    heads = model.output_heads
     if not any(isinstance(head, ThresholdSum) for head in heads.by_name.values()):
         return
     scores, _ = predict_scores(model, held_out.x, batch_size)

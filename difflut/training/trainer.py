@@ -266,7 +266,7 @@ class _Run:
                 if reached > self.best[1]:
                     self.best = (epoch + 1, reached, self.model.checkpoint_bytes(frozen=True))
                 processes.on_first(self.save)
-                best, now = (quality(value, self.model.heads.measure) for value in (self.best[1], reached))
+                best, now = (quality(value, self.model.output_heads.measure) for value in (self.best[1], reached))
                 bar.words = f"loss {loss:.4f}, held out {now}, best {best}"
                 LOGGER.info("epoch %d of %d: %s", epoch + 1, recipe.epochs, bar.words)
 
@@ -274,7 +274,7 @@ class _Run:
         """The accuracy on the held-out samples, or R squared, with the thresholds that they choose."""
         model, processes = self.model, self.processes
         choose_thresholds(model, held_out)
-        if not model.heads.decide:  # R squared has no parts
+        if not model.output_heads.decide:  # R squared has no parts
             return accuracy(model, held_out)
         device = held_out.y.device
         own = held_out.subset(torch.arange(len(held_out), device=device)[processes.part(len(held_out))])
@@ -333,14 +333,14 @@ class _Run:
             **({} if unrounded is None else {"test_accuracy_unrounded": unrounded}),
             **({"metrics": metrics} if metrics else {}),
             "test_samples": len(data.test),
-            **({} if model.heads.decide else {"measure": model.heads.measure}),
+            **({} if model.output_heads.decide else {"measure": model.output_heads.measure}),
             "encoder": report.to_json(),
             "history": _curves(self.history),
         }
         model.save_checkpoint(self.out, frozen=True)
         if self.resume_path.exists():
             os.unlink(self.resume_path)
-        measured = model.heads.measure
+        measured = model.output_heads.measure
         return TrainingResult(
             epoch, validation_accuracy, test_accuracy, unrounded, self.history, report, metrics, measured
         )

@@ -151,7 +151,7 @@ def _output(model: BaseModel, outputs: Outputs, head: Head) -> OutputInfo:
 def _heads(model: BaseModel, head: Head) -> Iterator[HeadInfo]:
     """What the scores and the fields of the class word mean."""
     width, score, bit = head.class_width_bits, 0, 0
-    for name, item in model.heads.by_name.items():
+    for name, item in model.output_heads.by_name.items():
         scale, offset = item.linear or (None, None)
         yield HeadInfo(
             name=name or item.kind,

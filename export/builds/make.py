@@ -151,7 +151,7 @@ def design_model(
     chosen = choose_interface(interface, stream)
     family, asked = find_family(fpga), Pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     form = parse_form(form) if isinstance(form, str) else form
-    if outputs == "both" and not model.heads.decide:
+    if outputs == "both" and not model.output_heads.decide:
         outputs = "scores"  # numbers have no class
     ports = chosen.outputs(outputs, model.num_classes)
     note("tracing")

@@ -281,7 +281,7 @@ class _Tracer:
                 f"{', '.join(str(place + 1) for place in places)}; expected all, in the order of the calls"
             )
         decisions = tuple(count for value in outputs for count in value.decisions)
-        defined = self.model.heads
+        defined = self.model.output_heads
         if defined.results != self.model.num_classes:
             raise TraceError(
                 f"model {self.model.name!r}: its heads give {defined.results} results, its num_classes is "

@@ -161,8 +161,8 @@ def test_tables_that_a_family_cannot_hold() -> None:
     with pytest.raises(ConfigError) as caught:
         LUTLayer(20, 50, 6, "linear", initializer="uniform")
     assert str(caught.value) == (
-        "initializer 'uniform': LinearLUTNodes cannot represent 50 of its 50 tables; choose another initializer, or "
-        "None for the family's own"
+        "initializer 'uniform': LinearLUTNodes cannot represent 50 of its 50 tables; choose another family or "
+        "initializer, or None for the family's own"
     )
     with pytest.raises(ConfigError) as caught:
         LUTLayer(20, 50, 6, "fixed", initializer="zeros")

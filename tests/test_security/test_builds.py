@@ -163,7 +163,14 @@ def test_every_text_of_build_json_is_checked(kind: str) -> None:
 
 # Texts for people, which are printed and quoted, never parts of a script.
 VALUES = {
-    *(("model", "name"), ("model", "class"), ("parts", 0, "name"), ("passes", 0, "name"), ("passes", 0, "part")),
+    *(
+        ("output", "heads", 0, "name"),
+        ("model", "name"),
+        ("model", "class"),
+        ("parts", 0, "name"),
+        ("passes", 0, "name"),
+        ("passes", 0, "part"),
+    ),
     *(("pipeline", "spec"), ("input", "meaning"), ("axi_stream", "framing"), ("timing", "estimate")),
     *(("timing", "critical_path", "path", 0), ("timing", "wrapper", 0, "path", 0)),
 }

@@ -185,6 +185,6 @@ def test_bad_codes_and_interfaces(tmp_path: Path) -> None:
     sources = sorted((tmp_path / "net" / "rtl").glob("*.v"))
     with pytest.raises(ConfigError, match=r"codes must have the shape \(samples, 6\), got \(3, 7\)"):
         run_axi(sources, interface, np.zeros((3, 7), int), simulator="icarus", build_dir=tmp_path)
-    with pytest.raises(ConfigError, match="counters must be frames, results, "):
+    with pytest.raises(ProtocolError, match="reading an address without register must be answered with SLVERR"):
         wrong = replace(interface, counters={})
         run_axi(sources, wrong, codes(), simulator="icarus", build_dir=tmp_path)

@@ -81,7 +81,7 @@ def test_a_model_with_two_heads(x: Tensor) -> None:
     with pytest.raises(ConfigError) as caught:
         predict_scores(small(x, heads=2), x)
     assert str(caught.value) == (
-        "model 'small': captured scores of shape (74, 4), expected (37, 4); its forward must call one GroupSum"
+        "model 'small': captured scores of shape (74, 4), expected (37, 4); its forward must call each head once: head"
     )
 
 

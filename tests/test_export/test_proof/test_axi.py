@@ -61,7 +61,13 @@ def test_a_wrapper_with_fewer_registers_is_proved(registers: str, parts: list[st
     assert [(claim.subject, claim.verdict) for claim in claims] == [(part, "proved") for part in [*parts, "timing"]]
 
 
-@pytest.mark.parametrize("shape", pixel_builds.SHAPES)
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param(shape, marks=pytest.mark.full if place > 1 else ())
+        for place, shape in enumerate(pixel_builds.SHAPES)
+    ],
+)
 def test_registers_beside_pixels_are_proved(shape: str) -> None:
     """Their harness stands beside that of the pixels, in one module."""
     require_prover()
