@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pixel_builds
 import pytest
@@ -25,6 +26,11 @@ from difflut.export.proof.wrapper_circuit import read_wrapper
 
 PARTS = ["wrapper", "streams", "frames", "results", "registers"]
 BUILDS = {"frames": axi_build, "pixels": pixel_builds.pixel_build}
+
+
+def some(cases: Iterable[str], every: int) -> list[Any]:
+    """All cases, of which CI runs some; each is a proof of several seconds."""
+    return [pytest.param(case, marks=pytest.mark.full if place % every else ()) for place, case in enumerate(cases)]
 
 
 def first_open(files: Mapping[str, str], made: Build, parts: Sequence[str] | None = None) -> str:
@@ -61,13 +67,7 @@ def test_a_wrapper_with_fewer_registers_is_proved(registers: str, parts: list[st
     assert [(claim.subject, claim.verdict) for claim in claims] == [(part, "proved") for part in [*parts, "timing"]]
 
 
-@pytest.mark.parametrize(
-    "shape",
-    [
-        pytest.param(shape, marks=pytest.mark.full if place > 1 else ())
-        for place, shape in enumerate(pixel_builds.SHAPES)
-    ],
-)
+@pytest.mark.parametrize("shape", some(pixel_builds.SHAPES, 4))
 def test_registers_beside_pixels_are_proved(shape: str) -> None:
     """Their harness stands beside that of the pixels, in one module."""
     require_prover()
@@ -102,7 +102,7 @@ def test_faults_of_ports_edges_and_handshakes(framing: str, fault: str) -> None:
     assert found(WRAPPER_FAULTS[fault], BUILDS[framing]("narrow"))
 
 
-@pytest.mark.parametrize("fault", REGISTER_FAULTS)
+@pytest.mark.parametrize("fault", some(REGISTER_FAULTS, 3))
 def test_faults_of_registers(fault: str) -> None:
     require_prover()
     assert found(Fault("registers", REGISTER_FAULTS[fault]), axi_build("narrow"))
