@@ -63,9 +63,9 @@ def schema() -> Any:
 
 
 def test_every_kind_is_valid_by_the_schema() -> None:
+    rules = schema()
     from lxml import etree
 
-    rules = schema()
     for kind in KINDS:
         assert rules.validate(etree.fromstring(text(kind).encode())), (kind, rules.error_log)
 
