@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from difflut.export.builds.make import make_build
     from difflut.export.frontend.trace import trace
     from difflut.heads import GroupSum, NumberSum, ThresholdSum
-    from difflut.importers import from_tables, load_network
+    from difflut.importers import from_netlist, from_tables, load_network
     from difflut.input_format import InputFormat
     from difflut.layers import ConvLUTLayer, LayerConfig, LUTLayer, OrPool
     from difflut.models import BaseModel, get_model, list_models, load_model
@@ -37,6 +37,7 @@ __all__ = [
     "__version__",
     "estimate",
     "export_model",
+    "from_netlist",
     "from_tables",
     "get_model",
     "list_models",
@@ -56,7 +57,7 @@ _MODULES = {
     "difflut.export.builds.make": ("make_build",),
     "difflut.export.frontend.trace": ("trace",),
     "difflut.heads": ("GroupSum", "NumberSum", "ThresholdSum"),
-    "difflut.importers": ("from_tables", "load_network"),
+    "difflut.importers": ("from_netlist", "from_tables", "load_network"),
     "difflut.input_format": ("InputFormat",),
     "difflut.layers": ("ConvLUTLayer", "LUTLayer", "LayerConfig", "OrPool"),
     "difflut.models": ("BaseModel", "get_model", "list_models", "load_model"),

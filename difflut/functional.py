@@ -6,7 +6,7 @@ node of the graph and `difflut.export.frontend.trace` can turn it into cells. Bi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -95,6 +95,53 @@ def _look_up(columns: Tensor, connections: Tensor, tables: Tensor) -> Tensor:
 @lut_lookup.register_fake
 def _(bits: Tensor, connections: Tensor, tables: Tensor) -> Tensor:
     return bits.new_empty((bits.shape[0], connections.shape[0]))
+
+
+@torch.library.custom_op("difflut::lut_graph", mutates_args=())
+def lut_graph(
+    bits: Tensor, steps: Sequence[int], inputs: Sequence[int], connections: Tensor, tables: Tensor, outputs: Tensor
+) -> Tensor:
+    """Look up the nodes of a graph without loops, step by step.
+
+    The nets are numbered: 0 and 1 are the constants, then come the bits, then the nodes in their order.
+
+    Args:
+        bits: bool (N, W).
+        steps: the number of nodes of each step.
+        inputs: n of each step's nodes; 1 <= n <= 8.
+        connections: integer (C,), for each node, one behind the other, the n nets that it reads; they come before the
+            nodes of its step.
+        tables: bool (T,), for each node, one behind the other, 2**n entries; index bit i = input i.
+        outputs: integer (outputs,), nets.
+
+    Returns:
+        bool (N, outputs).
+    """
+    count, width = bits.shape
+    nets = torch.empty((2 + width + sum(steps), count), dtype=torch.uint8, device=bits.device)
+    nets[0], nets[1] = 0, 1
+    nets[2 : 2 + width] = bits.t()
+    for first, wires, entries in graph_steps(width, steps, inputs, connections, tables):
+        nets[first : first + len(wires)] = _look_up(nets, wires, entries)
+    return nets.index_select(0, outputs).t().to(torch.bool, memory_format=torch.contiguous_format)
+
+
+@lut_graph.register_fake
+def _(
+    bits: Tensor, steps: Sequence[int], inputs: Sequence[int], connections: Tensor, tables: Tensor, outputs: Tensor
+) -> Tensor:
+    return bits.new_empty((bits.shape[0], outputs.shape[0]))
+
+
+def graph_steps(
+    width: int, steps: Sequence[int], inputs: Sequence[int], connections: Tensor, tables: Tensor
+) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """The steps of `lut_graph`: the net of the first node, connections (nodes, n) and tables (nodes, 2**n)."""
+    net, wire, entry = 2 + width, 0, 0
+    for nodes, n in zip(steps, inputs, strict=True):
+        wires, entries = nodes * n, nodes << n
+        yield net, connections[wire : wire + wires].view(nodes, n), tables[entry : entry + entries].view(nodes, 1 << n)
+        net, wire, entry = net + nodes, wire + wires, entry + entries
 
 
 @torch.library.custom_op("difflut::convolve", mutates_args=())

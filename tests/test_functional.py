@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from difflut.errors import ConfigError, DataError
-from difflut.functional import convolve, encode, group_sum, lut_lookup
+from difflut.functional import convolve, encode, group_sum, lut_graph, lut_lookup
 
 
 def slow_lut_lookup(bits: Tensor, connections: Tensor, tables: Tensor) -> list[list[bool]]:
@@ -30,6 +30,15 @@ def random_layer(n: int, samples: int = 9, width: int = 7, nodes: int = 5, seed:
     connections = torch.randint(0, width, (nodes, n), generator=generator)
     tables = torch.rand(nodes, 1 << n, generator=generator) < 0.5
     return bits, connections, tables
+
+
+def random_graph(samples: int) -> tuple[Any, ...]:
+    """Two nodes of two inputs, and one that reads a constant, a bit and both of them."""
+    generator = torch.Generator().manual_seed(1)
+    connections = torch.tensor([2, 4, 1, 3, 0, 3, 5, 6], dtype=torch.int32)
+    tables = torch.rand(24, generator=generator) < 0.5
+    bits = torch.rand(samples, 3, generator=generator) < 0.5
+    return bits, [2, 1], [2, 4], connections, tables, torch.tensor([7, 1, 2, 6], dtype=torch.int32)
 
 
 @settings(deadline=None)
@@ -97,6 +106,17 @@ def test_lut_lookup_on_non_contiguous_tensors() -> None:
     assert torch.equal(lut_lookup(bits.flip(0).t().contiguous().t(), connections, tables), expected.flip(0))
 
 
+def test_lut_graph_goes_node_by_node() -> None:
+    bits, steps, inputs, connections, tables, outputs = random_graph(20)
+    found = lut_graph(bits, steps, inputs, connections, tables, outputs)
+    for row, sample in zip(found.tolist(), bits.tolist(), strict=True):
+        nets = [False, True, *sample]
+        for node in ([2, 4], [1, 3], [0, 3, 5, 6]):
+            first = (0, 4, 8)[len(nets) - 5]
+            nets.append(bool(tables[first + sum(nets[net] << i for i, net in enumerate(node))]))
+        assert row == [nets[7], True, nets[2], nets[6]]
+
+
 @pytest.mark.parametrize(("width", "classes"), [(1, 1), (6, 3), (6, 1), (5, 5), (600, 2)])
 @pytest.mark.parametrize("samples", [0, 1, 4])
 def test_group_sum_equals_a_loop(samples: int, width: int, classes: int) -> None:
@@ -135,6 +155,8 @@ def test_group_sum_refuses_unequal_groups(width: int, classes: int) -> None:
         (torch.ops.difflut.encode.default, (torch.rand(0, 2), torch.rand(2, 4))),
         (torch.ops.difflut.lut_lookup.default, random_layer(3)),
         (torch.ops.difflut.lut_lookup.default, random_layer(1, samples=0)),
+        (torch.ops.difflut.lut_graph.default, random_graph(3)),
+        (torch.ops.difflut.lut_graph.default, random_graph(0)),
         (torch.ops.difflut.group_sum.default, (random_layer(2, width=6)[0], 3)),
         (torch.ops.difflut.group_sum.default, (random_layer(2, samples=1, width=6)[0].expand(5, -1), 2)),
     ],

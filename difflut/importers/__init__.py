@@ -8,14 +8,15 @@ from typing import Any
 from difflut.errors import NetworkFileError
 from difflut.importers import arrays, dwn2rtl, torch_dwn
 from difflut.importers.contents import read_content
+from difflut.importers.graph import from_netlist
 from difflut.importers.importer import Importer
 from difflut.importers.network import array, from_tables, model_of
 from difflut.importers.said import Said
 from difflut.input_format import InputFormat
-from difflut.models.tables import TableNetwork
+from difflut.models.given import GivenNetwork
 from difflut.registry import Registry
 
-__all__ = ["IMPORTERS", "Importer", "from_tables", "load_network"]
+__all__ = ["IMPORTERS", "Importer", "from_netlist", "from_tables", "load_network"]
 
 IMPORTERS: Registry[Importer] = Registry(
     "format of networks",
@@ -36,7 +37,7 @@ def load_network(
     binary_inputs: int | None = None,
     scaler: tuple[Any, Any] | None = None,
     permutation: Any = None,
-) -> TableNetwork:
+) -> GivenNetwork:
     """A trained network of another library as a model, in eval mode; `unfreeze()` makes it trainable.
 
     What the file says need not be given. What it does not say, and is needed, is refused by name.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,25 +11,54 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from difflut.errors import NetworkFileError
+from difflut.errors import ConfigError, NetworkFileError
 from difflut.input_format import InputFormat
 from difflut.models import MODELS
-from difflut.models.tables import MOST, TableNetwork
+from difflut.models.given import MOST, GivenNetwork
+from difflut.models.tables import TableNetwork
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[Any]
 
 
-@dataclass(frozen=True, eq=False)
-class Network:
-    """LUT layers between a thermometer and a group sum, as arrays; see `from_tables`.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Network(ABC):
+    """A network as arrays: a thermometer, and what a subclass has behind it.
+
+    Attributes:
+        thresholds: floating (F, z); None where the network's inputs are bits.
+        features: F.
+        scaler: mean and scale, float64 (F,), of what the thermometer gets; None if it gets the numbers themselves.
+    """
+
+    thresholds: Floats | None
+    features: int
+    scaler: tuple[Floats, Floats] | None = None
+
+    @abstractmethod
+    def model(self, places: Ints, **front: Any) -> GivenNetwork:
+        """The model, whose thermometer has no thresholds yet.
+
+        Args:
+            places: int64 (F * z,), which bit of the model's thermometer each bit of the network's is.
+            front: name, input_size, bits, scaled and input_format of the model.
+
+        Raises:
+            NetworkFileError: the arrays are no network.
+        """
+
+    @abstractmethod
+    def fill(self, model: GivenNetwork, places: Ints) -> None:
+        """Give the model, whose layers are there, their values."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LayerNetwork(Network):
+    """LUT layers between a thermometer and a group sum; see `from_tables`.
 
     Attributes:
         connections, tables: a layer each, int64 (nodes, n) and bool (nodes, 2**n).
         classes, tau: of the group sum.
-        thresholds: floating (F, z); None where the network's inputs are bits.
-        features: F.
-        scaler: mean and scale, float64 (F,), of what the thermometer gets; None if it gets the numbers themselves.
         permutation: int64 (W,), which node of the last layer is bit i of the group sum; None for all in their order.
     """
 
@@ -36,10 +66,22 @@ class Network:
     tables: tuple[npt.NDArray[np.bool_], ...]
     classes: int
     tau: float
-    thresholds: Floats | None
-    features: int
-    scaler: tuple[Floats, Floats] | None = None
     permutation: Ints | None = None
+
+    def model(self, places: Ints, **front: Any) -> TableNetwork:
+        """As of `Network`."""
+        if not self.tau > 0 or not np.isfinite(self.tau):
+            raise NetworkFileError(f"tau is {self.tau}; expected a finite number above 0")
+        connections, _ = _layers(self, places)
+        layers = [(one.shape[0], one.shape[1]) for one in connections]
+        return TableNetwork(classes=self.classes, layers=layers, tau=float(self.tau), **front)
+
+    def fill(self, model: GivenNetwork, places: Ints) -> None:
+        """As of `Network`."""
+        state = model.state_dict()  # views of what is in the model
+        for (layer, _), wires, entries in zip(model.lut_layers(), *_layers(self, places), strict=True):
+            state[f"{layer}.wiring.connections"].copy_(torch.from_numpy(wires))
+            state[f"{layer}.nodes.tables"].copy_(torch.from_numpy(entries))
 
 
 def from_tables(
@@ -73,28 +115,39 @@ def from_tables(
     Raises:
         NetworkFileError: the arrays are no network, or the input format is missing.
     """
-    given = None if thresholds is None else array("thresholds", thresholds, "f")
-    count = features if given is None else given.shape[0] if given.ndim else 0
-    if count is None or (features is not None and features != count):
-        raise NetworkFileError(f"features is {features}; expected the number of input bits, or of rows of thresholds")
+    front = front_of(thresholds, features, scaler)
     if len(connections) != len(tables):
         raise NetworkFileError(
             f"{len(connections)} arrays of connections and {len(tables)} of tables; expected as many"
         )
-    network = Network(
+    network = LayerNetwork(
         connections=tuple(array(f"connections {i}", one, "iu") for i, one in enumerate(connections)),
         tables=tuple(array(f"tables {i}", one, "biuf") for i, one in enumerate(tables)),
         classes=classes,
         tau=tau,
-        thresholds=given,
-        features=count,
-        scaler=None if scaler is None else (array("mean", scaler[0], "iuf"), array("scale", scaler[1], "iuf")),
         permutation=None if permutation is None else array("permutation", permutation, "iu"),
+        **front,
     )
-    return model_of(network, input_format, name)
+    model = model_of(network, input_format, name)
+    assert isinstance(model, TableNetwork)
+    return model
 
 
-def model_of(network: Network, input_format: InputFormat | None, name: str) -> TableNetwork:
+def front_of(thresholds: Any, features: int | None, scaler: tuple[Any, Any] | None) -> dict[str, Any]:
+    """The fields of `Network` of arguments as of `from_tables`.
+
+    Raises:
+        NetworkFileError: they do not fit together.
+    """
+    given = None if thresholds is None else array("thresholds", thresholds, "f")
+    count = features if given is None else given.shape[0] if given.ndim else 0
+    if count is None or (features is not None and features != count):
+        raise NetworkFileError(f"features is {features}; expected the number of input bits, or of rows of thresholds")
+    scaled = None if scaler is None else (array("mean", scaler[0], "iuf"), array("scale", scaler[1], "iuf"))
+    return {"thresholds": given, "features": count, "scaler": scaled}
+
+
+def model_of(network: Network, input_format: InputFormat | None, name: str) -> GivenNetwork:
     """The model of a network, in eval mode.
 
     Raises:
@@ -112,31 +165,23 @@ def model_of(network: Network, input_format: InputFormat | None, name: str) -> T
             "the integer codes that hardware gets are not known; give --input-bits with --divisor and --offset, or "
             "with --data (input_format= in Python)"
         )
-    connections, tables = _layers(network, order)
-    if not network.tau > 0 or not np.isfinite(network.tau):
-        raise NetworkFileError(f"tau is {network.tau}; expected a finite number above 0")
     try:
-        model = TableNetwork(
+        model = network.model(
+            order,
             name=name,
             input_size=network.features,
-            classes=network.classes,
-            layers=[(one.shape[0], one.shape[1]) for one in connections],
             bits=thresholds.shape[1],
-            tau=float(network.tau),
             scaled=network.scaler is not None,
             input_format=input_format,
         )
-    except ValueError as error:
+    except ConfigError as error:
         raise NetworkFileError(str(error)) from error
     model.encoder.thresholds = torch.from_numpy(thresholds)
     if network.scaler is not None:
         for buffer, values in zip((model.mean, model.scale), _scaler(network), strict=True):
             buffer.copy_(torch.from_numpy(values))
     model._build()
-    state = model.state_dict()  # views of what is in the model
-    for (layer, _), wires, entries in zip(model.lut_layers(), connections, tables, strict=True):
-        state[f"{layer}.wiring.connections"].copy_(torch.from_numpy(wires))
-        state[f"{layer}.nodes.tables"].copy_(torch.from_numpy(entries))
+    network.fill(model, order)
     model.eval()
     return model
 
@@ -196,7 +241,7 @@ def _scaler(network: Network) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.f
     return mean, scale
 
 
-def _layers(network: Network, places: Ints) -> tuple[list[Ints], list[npt.NDArray[np.bool_]]]:
+def _layers(network: LayerNetwork, places: Ints) -> tuple[list[Ints], list[npt.NDArray[np.bool_]]]:
     """Connections and tables of each layer, checked; those of the first one on `places`, the last one permuted."""
     connections, tables = [], []
     width = len(places)

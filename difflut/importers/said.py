@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut.importers.contents import Content
-from difflut.importers.network import Ints, Network
+from difflut.importers.network import Ints, LayerNetwork
 
 T = TypeVar("T", int, float)
 
@@ -54,7 +54,7 @@ def network_of(
     thresholds: npt.NDArray[Any] | None = None,
     scaler: tuple[npt.NDArray[Any], npt.NDArray[Any]] | None = None,
     permutation: Ints | None = None,
-) -> Network:
+) -> LayerNetwork:
     """The network of layers that a file holds, of what else it holds, and of what the user says.
 
     Raises:
@@ -73,8 +73,9 @@ def network_of(
             "(features, bits per feature), thresholds= in Python, or --binary-inputs N where N bits are the inputs"
         )
     features = said.binary if thermometer is None else len(thermometer) if thermometer.ndim else 0
-    return Network(
-        *layers,
+    return LayerNetwork(
+        connections=layers[0],
+        tables=layers[1],
         classes=settled(content, "classes", classes, said.classes),
         tau=settled(content, "tau", tau, said.tau, ", which changes logits and training, and no circuit"),
         thresholds=thermometer,

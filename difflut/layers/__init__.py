@@ -6,6 +6,7 @@ from difflut.layers.connections import CONNECTIONS, LearnableConnections, consec
 from difflut.layers.convolution import ConvLUTLayer
 from difflut.layers.gradients import GRADIENTS, stabilize_gradient
 from difflut.layers.initializers import INITIALIZERS, initialize
+from difflut.layers.lut_graph import LUTGraph
 from difflut.layers.lut_layer import LUTLayer
 from difflut.layers.pooling import OrPool, or_pool
 from difflut.layers.regularizers import REGULARIZERS, walsh_hadamard
@@ -16,6 +17,7 @@ __all__ = [
     "INITIALIZERS",
     "REGULARIZERS",
     "ConvLUTLayer",
+    "LUTGraph",
     "LUTLayer",
     "LayerConfig",
     "LearnableConnections",

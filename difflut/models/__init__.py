@@ -16,7 +16,9 @@ from difflut.models.base_model import BaseModel
 from difflut.models.checkpoint import CheckpointHeader, read_header
 from difflut.models.cifar10 import CIFAR10Conv
 from difflut.models.comparison import COMPARISON_MODELS, MNISTComparison
+from difflut.models.given import GivenNetwork
 from difflut.models.mnist import MNISTDWNSmall, MNISTFullyConnected, MNISTLinearSmall
+from difflut.models.netlist import NetlistNetwork
 from difflut.models.tables import TableNetwork
 from difflut.registry import Registry
 
@@ -29,6 +31,7 @@ __all__ = [
     "MNISTDWNSmall",
     "MNISTFullyConnected",
     "MNISTLinearSmall",
+    "NetlistNetwork",
     "TableNetwork",
     "ZooEntry",
     "get_model",
@@ -69,7 +72,10 @@ MODELS: Registry[ZooEntry] = Registry(
 )
 
 # What makes the models that have a kind (`BaseModel.kind`), of the arguments that their checkpoints keep.
-KINDS: dict[str, type[TableNetwork]] = {TableNetwork.kind: TableNetwork}
+KINDS: dict[str, Callable[..., GivenNetwork]] = {
+    TableNetwork.kind: TableNetwork,
+    NetlistNetwork.kind: NetlistNetwork,
+}
 
 
 def zoo() -> dict[str, ZooEntry]:
@@ -175,7 +181,7 @@ def _of_kind(path: Path, header: CheckpointHeader) -> BaseModel:
         model = KINDS[header.kind](*args, **kwargs)
     except (AttributeError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: its arguments make no network ({error!s:.300})") from error
-    nodes, file_bytes = sum(nodes for nodes, _ in model.shape), path.stat().st_size
+    nodes, file_bytes = model.claims, path.stat().st_size
     if nodes > file_bytes:  # before they are allocated
         raise CheckpointError(
             f"{path}: its arguments claim {nodes} nodes, for which its {file_bytes} bytes have no room"

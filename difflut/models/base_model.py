@@ -22,7 +22,7 @@ from difflut.errors import CheckpointError, ConfigError, InputShapeError, LostFe
 from difflut.files import write_atomically
 from difflut.heads import Head, Heads
 from difflut.input_format import InputFormat
-from difflut.layers import LUTLayer
+from difflut.layers import LUTGraph, LUTLayer
 from difflut.models import checkpoint, state
 from difflut.models.fitting import encoders, fit_encoders
 
@@ -296,6 +296,12 @@ class BaseModel(nn.Module, ABC):
         """The heads, in the order of definition, which must be that in which the forward calls and returns them."""
         return Heads.of(self)
 
+    @property
+    def node_count(self) -> int:
+        """Nodes of all LUT layers and graphs."""
+        graphs = [module.nodes for module in self.modules() if isinstance(module, LUTGraph)]
+        return sum(layer.out_width for _, layer in self.lut_layers()) + sum(graphs)
+
     def get_regularization_loss(self) -> Tensor:
         """Scalar: the sum of the layers' regularisation losses (0 for families without one)."""
         losses = [layer.regularization_loss() for _, layer in self.lut_layers()]
@@ -343,6 +349,9 @@ class BaseModel(nn.Module, ABC):
                         "family": module.family,
                     }
                 )
+            elif isinstance(module, LUTGraph):
+                widths = {"inputs": module.in_width, "outputs": len(module.outputs)}
+                rows.append({"name": name, "type": type(module).__name__, **widths, "nodes": module.nodes})
             elif isinstance(module, Head):
                 tau = {"tau": module.tau} if hasattr(module, "tau") else {}
                 rows.append({"name": name, "type": type(module).__name__, "outputs": module.results, **tau})

@@ -85,7 +85,7 @@ def describe(
         model=ModelInfo(
             name=model.name,
             class_name=f"{type(model).__module__}:{type(model).__qualname__}",
-            nodes=sum(layer.out_width for _, layer in model.lut_layers()),
+            nodes=model.node_count,
             trained=dict(model.info),
         ),
         input=_input(model, planned),

@@ -33,6 +33,7 @@ from difflut.export.frontend.recording import Ids, Recording, refusal
 from difflut.export.frontend.remedies import line_at_fault, module_at_fault, remedy
 from difflut.export.frontend.unrolled import build_netlist
 from difflut.export.frontend.windowed import build_circuit
+from difflut.functional import graph_steps
 from difflut.models.base_model import BaseModel, device_of
 from difflut.models.wrappers import takes_wrapped
 
@@ -138,7 +139,7 @@ _LOG_SOFTMAX: set[Any] = {aten.log_softmax, aten._log_softmax}
 # Scores that differ by less could be equal behind a softmax in float32, which would change the class.
 _LEAST_SCALE = 2.0**-16
 _IGNORED: set[Any] = {aten._assert_tensor_metadata}
-_LOOKUPS: set[Any] = {torch.ops.difflut.lut_lookup, torch.ops.difflut.convolve}
+_LOOKUPS: set[Any] = {torch.ops.difflut.lut_lookup, torch.ops.difflut.lut_graph, torch.ops.difflut.convolve}
 
 
 @takes_wrapped
@@ -311,6 +312,7 @@ class _Tracer:
             torch.ops.difflut.nearest_numbers: self._nearest_numbers,
             torch.ops.difflut.encode: self._encode,
             torch.ops.difflut.lut_lookup: self._lut_lookup,
+            torch.ops.difflut.lut_graph: self._lut_graph,
             torch.ops.difflut.convolve: self._convolve,
             torch.ops.difflut.group_sum: self._group_sum,
             torch.ops.difflut.threshold_sum: self._threshold_sum,
@@ -382,6 +384,23 @@ class _Tracer:
         of_encoder = source in self.specs and self.specs[source].target in self.encoder_buffers
         ids = self.recording.look_up(fanin.numpy(), tables.repeat(rows, 1).numpy(), not of_encoder)
         return Bits(_tensor(ids).reshape(rows, nodes))
+
+    def _lut_graph(
+        self, node: fx.Node, bits: Any, steps: Any, inputs: Any, connections: Any, tables: Any, outputs: Any
+    ) -> Bits:
+        given = (connections, tables, outputs)
+        if not isinstance(bits, Bits) or not all(isinstance(value, Tensor) for value in given):
+            raise self._refuse(node, [bits], ": a graph of LUTs takes bits, fixed connections and fixed tables")
+        rows, width = bits.ids.shape
+        known = torch.empty((rows, 2 + width + sum(steps)), dtype=torch.int64)
+        known[:, :2] = torch.tensor([CONST0, CONST1])
+        known[:, 2 : 2 + width] = self._plain(bits.ids)
+        for first, wires, entries in graph_steps(width, steps, inputs, connections, tables):
+            nodes, n = wires.shape
+            fanin = known[:, wires].reshape(rows * nodes, n)
+            ids = self.recording.look_up(fanin.numpy(), entries.repeat(rows, 1).numpy())
+            known[:, first : first + nodes] = _tensor(ids).reshape(rows, nodes)
+        return Bits(known[:, outputs])
 
     def _convolve(
         self, node: fx.Node, bits: Any, connections: Any, tables: Any, window: Any, stride: Any, padding: Any

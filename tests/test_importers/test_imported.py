@@ -103,8 +103,8 @@ def spoilt(tmp_path: Path, change: Any) -> Path:
 @pytest.mark.parametrize(
     ("change", "part"),
     [
-        (lambda header: header.update(kind="x"), "a model of the kind 'x'; expected tables and its arguments"),
-        (lambda header: header.pop("arguments"), "a model of the kind 'tables'; expected tables and its arguments"),
+        (lambda header: header.update(kind="x"), "a model of the kind 'x'; expected tables or netlist and its"),
+        (lambda header: header.pop("arguments"), "a model of the kind 'tables'; expected"),
         (lambda header: header.pop("kind"), "its difflut header is damaged (a header of version 3, and no other"),
         (lambda header: header.update(format_version=2), "its difflut header is damaged (a header of version 3"),
         (lambda header: header["arguments"]["kwargs"].update(classes=0), "its arguments make no network (model 'net'"),
