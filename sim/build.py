@@ -23,7 +23,7 @@ from typing import Any
 from difflut.errors import ConfigError
 from difflut.files import WriteError, scratch, tools_folder
 from difflut.quoting import make, shell
-from difflut.sim import cache
+from difflut.sim import cache, runtime
 from difflut.sim.interface import Ports, ProbeLike
 from difflut.sim.process import ToolFailure, clean_environment, run_logged
 from difflut.sim.toolchain import Cocotb, Icarus, Verilator
@@ -36,6 +36,8 @@ VERILATOR_FLAGS = (
     *("--output-split", "20000", "--output-split-cfuncs", "200"),
 )
 MAKE_VARIABLES = ("OPT_FAST=-Og", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")
+# Up to this many bytes of C++ are compiled in one piece: each file of its own reads the same headers again.
+ONE_PIECE = 400_000
 WAVES_FILE = "waves.fst"
 # What Verilator's FST writer includes in place of lz4.h and zlib.h, which few machines have.
 _COMPRESSION = Path(__file__).parent / "fst"
@@ -130,10 +132,13 @@ def _verilate(
     verilate += ["-LDFLAGS", f"-L{work / 'cocotb_lib'} -lcocotbvpi_verilator"]
     verilate += ["access.vlt", *_to_compile(sources), "main.cpp"]
     run("Verilator", verilate, work / "obj" / "Vtop.mk", environment=environment)
+    obj = work / "obj"
+    if sum(file.stat().st_size for file in obj.glob("*.cpp")) <= ONE_PIECE:
+        settings.append("VM_PARALLEL_BUILDS=0")
     compile_ = [tool.make, "-j", str(_processors()), "-C", "obj", "-f", "Vtop.mk", *settings]
-    product = work / "obj" / "simulator"
-    run("compiling Verilator's C++ code", compile_, product, environment=environment)
-    return product
+    with runtime.kept(obj, tool, [*flags, *MAKE_VARIABLES]):
+        run("compiling Verilator's C++ code", compile_, obj / "simulator", environment=environment)
+    return obj / "simulator"
 
 
 def build_icarus(

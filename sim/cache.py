@@ -1,4 +1,4 @@
-"""Compiled simulators, kept between runs in the user's own cache directory.
+"""What was compiled for simulations, kept between runs in the user's own cache directory.
 
 A build directory may come from somebody else, so nothing that lies in it is executed. What is executed lies in a
 directory that only the user can write, under the digest of everything that it was compiled from.
@@ -20,7 +20,7 @@ from pathlib import Path
 from difflut.files import WriteError, scratch
 
 VARIABLE = "DIFFLUT_CACHE_DIR"
-KEPT = 32  # simulators; the one that was used longest ago goes first
+KEPT = 32  # digests; the one that was used longest ago goes first
 _ENTRY = re.compile(r"[0-9a-f]{64}")
 
 
@@ -36,8 +36,19 @@ def find(digest: str, name: str) -> Path | None:
     return program
 
 
+def kept(digest: str) -> list[Path]:
+    """All that is kept under this SHA-256 digest."""
+    folder = _simulators() / digest
+    try:
+        files = sorted(folder.iterdir())
+        os.utime(folder)
+    except OSError:
+        return []
+    return files
+
+
 def install(product: Path, digest: str, name: str) -> Path:
-    """Keep a program under a digest and return its place; one that is running now keeps its file.
+    """Keep a file under a digest and return its place; a program that is running now keeps its own.
 
     Raises:
         WriteError: the cache cannot be written.

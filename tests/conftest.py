@@ -10,9 +10,12 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def simulator_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Simulators that tests compile are kept for the session, apart from the user's."""
+    """Simulators that tests compile are kept for the session, apart from the user's; all workers share them."""
     before = os.environ.get("DIFFLUT_CACHE_DIR")
-    os.environ["DIFFLUT_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    os.environ["DIFFLUT_CACHE_DIR"] = str(folder / "cache")
     yield
     if before is None:
         del os.environ["DIFFLUT_CACHE_DIR"]

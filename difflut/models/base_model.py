@@ -415,6 +415,7 @@ class BaseModel(nn.Module, ABC):
                 f"{path}: the checkpoint does not fit model {self.name!r} as it is defined now ({error}); "
                 f"was it saved by another version of the model?"
             ) from error
+        self.__dict__.clear()  # what was None before, such as a layer to come, would hide a module of that name
         self.__dict__.update(restored.__dict__)
         self.info = header.info
         self.eval()

@@ -276,6 +276,20 @@ def test_round_trip(tmp_path: Path, family: str, frozen: bool) -> None:
                 assert torch.equal(given.nodes.get_parameter(name), value)
 
 
+def test_layers_that_are_none_until_they_are_built(tmp_path: Path) -> None:
+    class Announced(Toy):
+        def __init__(self, name: str = "toy") -> None:
+            super().__init__(name)
+            self.first: LUTLayer | None = None
+            self.register_module("second", None)
+
+    model = Announced()
+    model.fit_encoder(images())
+    model.save_checkpoint(tmp_path / "net.safetensors", frozen=True)
+    loaded = Announced().load_checkpoint(tmp_path / "net.safetensors")
+    assert torch.equal(loaded(images()), model.eval()(images()))
+
+
 def test_a_loaded_model_with_parameters_can_be_trained_on(tmp_path: Path) -> None:
     path = tmp_path / "toy.safetensors"
     fitted().save_checkpoint(path)
