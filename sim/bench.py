@@ -69,6 +69,17 @@ def _find(dut: Any, path: str) -> Any:
     return dut
 
 
+async def _stall(dut: Any, edge: RisingEdge, cycles: int, word: int) -> None:
+    """Hold `ce` low for some cycles, in which what the other inputs say must change nothing."""
+    dut.ce.value = 0
+    dut.rst.value = 1
+    dut.in_valid.value = 1
+    dut.in_codes.value = word
+    for _ in range(cycles):
+        await edge
+    dut.ce.value = 1
+
+
 @cocotb.test()
 async def drive_and_record(dut: Any) -> None:
     """Drive the stimulus file's samples and write the recording file."""
@@ -90,6 +101,9 @@ async def drive_and_record(dut: Any) -> None:
     rst, in_valid, in_codes = dut.rst, dut.in_valid, dut.in_codes
     out_valid = dut.out_valid
     in_ready = dut.in_ready if stimulus.waits_for_ready else None
+    garbage, stalls = _integers(stimulus.garbage), stimulus.stalls.tolist()
+    if stalls:
+        dut.ce.value = 1
     ready = True
 
     def was_ready() -> bool:
@@ -100,7 +114,10 @@ async def drive_and_record(dut: Any) -> None:
     cycle = 0
     with Path(os.environ[PROGRESS]).open("w", encoding="ascii") as progress:  # noqa: ASYNC230 (nothing else runs)
         for cycle, (action, word) in enumerate(_cycles(stimulus, was_ready)):
-            if action != last_action:
+            stall = stalls[cycle % len(stalls)] if stalls else 0
+            if stall:
+                await _stall(dut, edge, stall, garbage[cycle % len(garbage)])
+            if action != last_action or stall:
                 rst.value = int(action == RESET)
                 in_valid.value = int(action != IDLE)  # during a reset too, which must not take what is offered
                 last_action = action

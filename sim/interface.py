@@ -12,6 +12,7 @@ import numpy.typing as npt
 from difflut.errors import ConfigError
 
 PORTS_DRIVEN = ("clk", "rst", "in_valid", "in_codes")
+ENABLE = "ce"
 MAX_FIELD_BITS = 63
 
 
@@ -29,6 +30,8 @@ class RtlInterface:
     has beyond the row means nothing. A word is taken at an edge with `in_valid` and the output `in_ready`, the latency
     counts from the edge that takes the last one, and images that follow each other without a gap end `interval_cycles`
     apart.
+
+    With `clock_enable` there is an input `ce`: rising edges with it low change nothing, and no cycle above counts them.
 
     `scores`, `best` and `ranks` say whether there are the ports `out_scores`, `out_class` and `out_top`, the last with
     so many ranks.
@@ -52,6 +55,7 @@ class RtlInterface:
     columns: int = 1
     pixels_per_word: int = 1
     interval_cycles: int = 1
+    clock_enable: bool = False
 
     @property
     def words(self) -> int:
@@ -72,7 +76,7 @@ class RtlInterface:
     @property
     def driven_ports(self) -> tuple[str, ...]:
         """The ports that the bench drives."""
-        return PORTS_DRIVEN
+        return (*PORTS_DRIVEN, *((ENABLE,) if self.clock_enable else ()))
 
     def __post_init__(self) -> None:
         check_top(self.top)

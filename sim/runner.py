@@ -71,8 +71,10 @@ def run_rtl(
 
     The bench resets the design, fills it, resets it again, both with `in_valid` high, checks that `out_valid` is
     cleared, then feeds the samples in order, with stretches of back-to-back samples and, with `bubbles`, idle cycles
-    between others; `in_codes` shows garbage while `in_valid` is low. It checks that each sample gives one output, at
-    the declared latency, and gives up when `in_ready` stays low for longer than the declared interval allows.
+    between others; `in_codes` shows garbage while `in_valid` is low. A port `ce` is low at random, and then `rst` and
+    `in_valid` are high and `in_codes` shows garbage, which must change nothing. It checks that each sample gives one
+    output, at the declared latency, and gives up when `in_ready` stays low for longer than the declared interval
+    allows.
 
     Args:
         sources: Verilog files, any order; headers (.vh, .svh) are found by `include`.
@@ -142,6 +144,7 @@ def _stimulus(
         waits_for_ready=np.array(interface.pixels > 0),
         words_per_sample=np.array(interface.words, dtype=np.int64),
         interval_cycles=np.array(interface.interval_cycles, dtype=np.int64),
+        stalls=vectors.stall_cycles(seed=seed) if interface.clock_enable else np.zeros(0, np.int64),
     )
 
 

@@ -35,6 +35,7 @@ class Stimulus:
         waits_for_ready: bool (), whether there is a port `in_ready`, without which a word is not taken.
         words_per_sample: int64 (), words of `in_codes` that make a sample.
         interval_cycles: int64 (), the declared initiation interval: for so long a sample may wait for `in_ready`.
+        stalls: int64 (S,), clock cycles with `ce` low before each one with it high, in turn; empty without that port.
     """
 
     words: ByteArray
@@ -47,11 +48,12 @@ class Stimulus:
     waits_for_ready: npt.NDArray[np.bool_] = field(default_factory=lambda: np.array(False))
     words_per_sample: CycleArray = field(default_factory=lambda: np.array(1))
     interval_cycles: CycleArray = field(default_factory=lambda: np.array(1))
+    stalls: CycleArray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What the bench saw; cycles count the rising clock edges from the start of the run.
+    """What the bench saw; cycles count the rising clock edges from the start of the run, those with `ce` low not.
 
     Attributes:
         warm_up_cycles: int64 (W,), edges at which samples were accepted before the reset in the middle.
@@ -150,6 +152,14 @@ def input_gaps(samples: int, latency_cycles: int, *, bubbles: bool, seed: int, s
         if samples > 1 and not gaps[1:].any():
             gaps[samples // 2] = 1
     return gaps
+
+
+def stall_cycles(*, seed: int, count: int = 251) -> CycleArray:
+    """Clock cycles with `ce` low before each one with it high, int64 (count,): runs without any, and up to 3."""
+    random = np.random.default_rng(seed)
+    stalls = random.choice([0, 1, 2, 3], size=count, p=[0.6, 0.2, 0.1, 0.1])
+    stalls[: count // 4] = 0
+    return stalls.astype(np.int64)
 
 
 def garbage_words(words: ByteArray, total_bits: int, *, seed: int, count: int = 7) -> ByteArray:

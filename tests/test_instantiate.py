@@ -28,6 +28,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "instantiate.md").read_text(encodin
 FORMS: dict[str, dict[str, Any]] = {
     "plain": {},
     "top-3": {"fpga": "xc7", "outputs": "top-3"},
+    "enabled": {"clock_enable": True},
     "axi": {"interface": "axi-stream"},
     "image": {"form": "streaming"},
     "axi image": {"form": "streaming", "interface": "axi-stream"},

@@ -96,4 +96,5 @@ def rtl_interface(build: Build) -> RtlInterface:
         columns=schedule.columns(info.input.shape),
         pixels_per_word=schedule.pixels_per_cycle,
         interval_cycles=info.initiation_interval,
+        clock_enable=info.clock_enable,
     )

@@ -28,6 +28,11 @@ _OPTIONS = (
         help="AXI4-Lite registers (axi-stream): none, what the build is, or counters too; full by default.",
     ),
     click.option(
+        "--clock-enable",
+        is_flag=True,
+        help="An input ce (plain): at an edge of the clock with it low nothing changes.",
+    ),
+    click.option(
         "--fpga",
         default=GENERIC.name,
         show_default=True,
@@ -82,6 +87,7 @@ def circuit_arguments(
     stream_width: int | None,
     stream_output: str | None,
     registers: str | None,
+    clock_enable: bool,
     fpga: str,
     device: str | None,
     outputs: str,
@@ -100,6 +106,7 @@ def circuit_arguments(
     return {
         "interface": interface,
         "stream": Stream(**given) if given else None,  # type: ignore[arg-type]
+        "clock_enable": clock_enable,
         "fpga": chosen_family(device, None if fpga == GENERIC.name else fpga) or fpga,
         "outputs": outputs,
         "pipeline": Pipeline(pipeline or AUTO, fmax, latency),

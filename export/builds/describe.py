@@ -61,6 +61,7 @@ def describe(
     wrapped: Wrapped,
     *,
     interface: str,
+    clock_enable: bool,
     pipeline: Pipeline,
     passes: Sequence[PassReport],
 ) -> BuildInfo:
@@ -71,7 +72,7 @@ def describe(
         planned: its circuit.
         design: the core.
         wrapped: the core with its interface.
-        interface, pipeline: what was asked for.
+        interface, clock_enable, pipeline: what was asked for.
         passes: what each pass changed.
     """
     several = len(planned.circuit.parts()) > 1
@@ -81,6 +82,7 @@ def describe(
         target="verilog",
         fpga=planned.family.name,
         interface=interface,
+        clock_enable=clock_enable,
         outputs=planned.outputs.name,
         model=ModelInfo(
             name=model.name,

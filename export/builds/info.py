@@ -1,7 +1,7 @@
 """`build.json`: what a build says of itself, as one typed object with one reader and one writer.
 
 The classes here are the specification of the format. A key that is missing, unknown or of another type makes a
-`BundleError`. `FORMAT_VERSION` moves whenever a key does.
+`BundleError`. `FORMAT_VERSION` moves whenever a key does that every build has.
 """
 
 from __future__ import annotations
@@ -481,6 +481,7 @@ class BuildInfo(Record, frozen=True):
         netlist, parts: what was emitted.
         passes: what they saved.
         versions: of the tools that made it.
+        clock_enable: whether the core has an input `ce`, without which edges of the clock do nothing.
         names: of features and classes, None if the model has none.
         pipeline, timing: where registers are and the estimated clock; None where they are not planned but given.
         axi_stream: the streams, None for the plain interface.
@@ -503,6 +504,7 @@ class BuildInfo(Record, frozen=True):
     parts: tuple[PartInfo, ...]
     passes: tuple[PassInfo, ...]
     versions: dict[Word, Word]
+    clock_enable: bool = False
     names: DataNames | None = None
     pipeline: PipelineInfo | None = None
     timing: TimingInfo | None = None

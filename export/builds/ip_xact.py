@@ -11,6 +11,7 @@ from difflut.export.builds.fusesoc import LIBRARY, VENDOR
 from difflut.export.builds.info import BuildInfo
 from difflut.export.builds.ports import top_ports
 from difflut.export.interfaces.registers import ADDRESS_BITS
+from difflut.export.verilog.clock_enable import ENABLE
 from difflut.hdl_templates import render
 
 _MEMORY_MAP = "s_axil"
@@ -73,8 +74,8 @@ def component_file(
 
 
 def _buses(info: BuildInfo) -> list[Bus]:
-    """The clock, the reset, and the AXI interfaces. AMBA's bus definitions are Arm's; for a clock and a reset, of which
-    the standard has none, AMD's are the ones that most tools know.
+    """The clock, its enable, the reset, and the AXI interfaces. AMBA's bus definitions are Arm's; for clocks and
+    resets, of which the standard has none, AMD's are the ones that most tools know.
     """
     streams = info.axi_stream
     stream, lite = ("amba.com", "AMBA4", "AXI4Stream", "r0p0_1"), ("amba.com", "AMBA4", "AXI4-Lite", "r0p0_0")
@@ -88,6 +89,9 @@ def _buses(info: BuildInfo) -> list[Bus]:
     if buses:
         clocked["ASSOCIATED_BUSIF"] = ":".join(bus.name for bus in buses)
     signals = ("xilinx.com", "signal")
+    if info.clock_enable:
+        clocked["ASSOCIATED_CLKEN"] = ENABLE.name
+        buses.append(Bus(ENABLE.name, "slave", *signals, "clockenable", "1.0", {"CE": ENABLE.name}))
     return [
         *buses,
         Bus(clock, "slave", *signals, "clock", "1.0", {"CLK": clock}, parameters=clocked),

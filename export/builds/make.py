@@ -36,6 +36,7 @@ from difflut.export.passes import pipelines
 from difflut.export.schedule.forms import Form, Planned, parse_form
 from difflut.export.schedule.pipelining import AUTO, Pipeline
 from difflut.export.verilog import names
+from difflut.export.verilog.clock_enable import with_clock_enable
 from difflut.export.verilog.design import Design
 from difflut.export.verilog.emit import emit_planned
 from difflut.hdl_templates import render
@@ -59,6 +60,7 @@ def make_build(
     outputs: str = "both",
     pipeline: Pipeline | str = AUTO,
     form: Form | str = Form.name,
+    clock_enable: bool = False,
     samples: Tensor | None = None,
     name: str | None = None,
 ) -> Build:
@@ -78,6 +80,7 @@ def make_build(
             have one behind each level of LUTs.
         form: when and where convolutions are computed: "unrolled", "streaming", "folded=N" with N cycles an image, or
             an object of `difflut.export.schedule.forms`.
+        clock_enable: whether the top has an input `ce`: at an edge with it low nothing changes. For "plain" only.
         samples: real samples (N, ...), numbers or codes, to compare a few of besides random codes; by default images
             that the package ships for the model.
         name: of the top module, with which the names of all modules, HDL files and the core begin; made from the
@@ -98,6 +101,7 @@ def make_build(
         outputs=outputs,
         pipeline=pipeline,
         form=form,
+        clock_enable=clock_enable,
         name=name,
     )
     checkpoint = model.checkpoint_bytes(frozen=True)
@@ -142,13 +146,14 @@ def design_model(
     outputs: str = "both",
     pipeline: Pipeline | str = AUTO,
     form: Form | str = Form.name,
+    clock_enable: bool = False,
     name: str | None = None,
 ) -> Designed:
     """Everything of an export that needs no checkpoint; see `make_build`."""
     if target not in TARGETS:
         raise ConfigError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
     top = names.identifier(model.name) if name is None else names.check_identifier(name)
-    chosen = choose_interface(interface, stream)
+    chosen = choose_interface(interface, stream, clock_enable)
     family, asked = find_family(fpga), Pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     form = parse_form(form) if isinstance(form, str) else form
     if outputs == "both" and not model.output_heads.decide:
@@ -162,8 +167,16 @@ def design_model(
     planned = form.plan(circuit, family, ports, asked)
     note("Verilog")
     design = emit_planned(planned, f"{top}{chosen.core_suffix}")
+    if clock_enable:
+        design = with_clock_enable(design)
     wrapped = chosen.wrap(design, planned)
-    info = describe(model, planned, design, wrapped, interface=chosen.name, pipeline=asked, passes=passes)
+    info = describe(
+        *(model, planned, design, wrapped),
+        interface=chosen.name,
+        clock_enable=clock_enable,
+        pipeline=asked,
+        passes=passes,
+    )
     return Designed(traced, planned, design, wrapped, info)
 
 

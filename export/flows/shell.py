@@ -31,6 +31,7 @@ class Shell:
         features: the features whose codes are shifted in, ascending.
         in_bits: bits of these codes.
         outputs: the result ports of the core and their widths, in the order in which they are shifted out.
+        clock_enable: whether the core has one, which a register drives.
     """
 
     module: str
@@ -38,11 +39,12 @@ class Shell:
     features: tuple[int, ...]
     in_bits: int
     outputs: tuple[tuple[str, int], ...]
+    clock_enable: bool = False
 
     @property
     def registers(self) -> int:
         """How many flip-flops the shell has."""
-        return self.in_bits + 2 * sum(width for _, width in self.outputs) + 3
+        return self.in_bits + 2 * sum(width for _, width in self.outputs) + 3 + self.clock_enable
 
 
 def make_shell(build: Build) -> Shell:
@@ -64,10 +66,11 @@ def make_shell(build: Build) -> Shell:
             "out_bits": sum(bits for _, bits in outputs),
             "out_names": ", ".join(name for name, _ in outputs),
             "outputs": [{"name": name, "width": bits} for name, bits in outputs],
+            "clock_enable": info.clock_enable,
             "slices": _slices(np.isin(np.arange(features), read).tolist(), width),
         },
     )
-    return Shell(module, text, tuple(int(feature) for feature in read), in_bits, outputs)
+    return Shell(module, text, tuple(int(feature) for feature in read), in_bits, outputs, info.clock_enable)
 
 
 def _slices(read: list[bool], width: int) -> list[dict[str, int | str]]:

@@ -147,13 +147,18 @@ Interface = Plain | AxiStream
 INTERFACES = (Plain.name, AxiStream.name)
 
 
-def choose_interface(name: str, stream: Stream | None = None) -> Interface:
-    """The interface of a name; `stream` goes with streams only.
+def choose_interface(name: str, stream: Stream | None = None, clock_enable: bool = False) -> Interface:
+    """The interface of a name; `stream` goes with streams only, a clock enable with the plain interface only.
 
     Raises:
-        ConfigError: there is no such interface, or the stream does not fit it.
+        ConfigError: there is no such interface, or the stream or the clock enable does not fit it.
     """
     if name == AxiStream.name:
+        if clock_enable:
+            raise ConfigError(
+                f"a clock enable with interface {name!r}: its handshakes stop the streams; hold m_axis_tready low "
+                f"instead, or export the interface {Plain.name!r}"
+            )
         return AxiStream(stream or Stream())
     if name != Plain.name:
         raise ConfigError(f"unknown interface {name!r}; known: {', '.join(INTERFACES)}")

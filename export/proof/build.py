@@ -25,6 +25,7 @@ from difflut.export.errors import BundleError
 from difflut.export.families.registry import find_family
 from difflut.export.passes import pipelines
 from difflut.export.proof.axi import prove_axi
+from difflut.export.proof.clock_enable import enabled, prove_clock_enable
 from difflut.export.proof.convolution import prove_convolution
 from difflut.export.proof.core_ports import core_ports, prove_ports
 from difflut.export.proof.dense import Dense, FoldedDense
@@ -85,6 +86,8 @@ def prove(directory: Path, progress: Progress = proceed) -> ProofReport:
     claims, found = _passes(form, progress)
     rtl, example, read_seconds = form.rtl(progress)
     claims, found = claims + rtl, found or example
+    if build.info.clock_enable:
+        claims.append(prove_clock_enable(build.rtl, build.info.core))
     if build.info.axi_stream is not None:
         progress("streams", 0, 1)
         claims += prove_axi({PurePosixPath(name).name: text for name, text in build.rtl.items()}, build.info)
@@ -168,6 +171,8 @@ class _Whole:
         reading = perf_counter()
         try:
             circuit = read_back(build.rtl, build.info.core)
+            if build.info.clock_enable:
+                circuit = enabled(circuit)
             read_seconds = perf_counter() - reading
             progress("reading the RTL", 1, 1)
             form = netlist.input
@@ -205,7 +210,9 @@ class _Streamed(_Whole):
             dense = Dense(circuit, outputs)
             if pixels.program is not None:
                 dense = FoldedDense(circuit, outputs, plan_of(pixels.program, timing.dense_latency, circuit))
-            outcome = prove_convolution(build.rtl, info.core, circuit, outputs, timing, progress, word, dense)
+            outcome = prove_convolution(
+                *(build.rtl, info.core, circuit, outputs, timing, progress, word, dense), clock_enable=info.clock_enable
+            )
             claims = [*outcome.claims, *absent([*stream_claims(circuit, word), *dense.expected()], outcome.claims)]
             return claims, outcome.counterexample, 0.0
         except ProofError as error:

@@ -18,6 +18,7 @@ from difflut.export.circuit.netlist import InputFormat, Netlist
 from difflut.export.circuit.pixel import pixel_netlist
 from difflut.export.circuit.simulate import simulate
 from difflut.export.proof.circuit import Bit, Circuit, Expansion, Simulation
+from difflut.export.proof.clock_enable import enabled
 from difflut.export.proof.core_ports import core_ports, prove_ports
 from difflut.export.proof.dense import Dense
 from difflut.export.proof.errors import ProofError
@@ -61,6 +62,8 @@ def prove_convolution(
     progress: Progress,
     pixels_per_cycle: int = 1,
     dense: Dense | None = None,
+    *,
+    clock_enable: bool = False,
 ) -> RtlOutcome:
     """Prove each part, or find an input of it that refutes it, and that the parts play together.
 
@@ -73,6 +76,7 @@ def prove_convolution(
         progress: is told how far things are.
         pixels_per_cycle: adjacent pixels that the circuit takes in a cycle.
         dense: how the dense part is proved; by default one that reads registers.
+        clock_enable: whether all modules have one, which is then 1; see `difflut.export.proof.clock_enable`.
 
     If a module has other ports than expected, there are no claims but those about ports.
 
@@ -89,6 +93,8 @@ def prove_convolution(
     kept, flat = dense.modules(top)
     parts = [f"{top}_{kind}{number}" for kind in ("map", "kernel") for number in layers]
     modules = read_modules(sources, top, [*parts, *kept], flat)
+    if clock_enable:
+        modules = {name: enabled(circuit) for name, circuit in modules.items()}
     words = plan_words(netlist, pixels_per_cycle)
     claims += _ports(modules, top, netlist, outputs, words, dense)
     if any(claim.verdict != PROVED for claim in claims):

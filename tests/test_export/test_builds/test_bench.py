@@ -24,10 +24,11 @@ FORMS: dict[str, dict[str, Any]] = {
     "class": {"outputs": "class"},
     "top-3 of primitives": {"outputs": "top-3", "fpga": "xc7"},
     "combinational end": {"pipeline": "encoder"},
+    "clock enable": {"clock_enable": True},
     "axi": {"interface": "axi-stream"},
     "streaming": {"form": "streaming"},
     "two pixels": {"form": "folded=8"},
-    "folded": {"form": "folded=25"},
+    "folded": {"form": "folded=25", "clock_enable": True},
 }
 
 

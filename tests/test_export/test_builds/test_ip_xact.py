@@ -24,7 +24,7 @@ from difflut.export.errors import BundleError
 from difflut.export.interfaces.framing import Stream
 
 SPACE = {"i": "http://www.accellera.org/XMLSchema/IPXACT/1685-2014"}
-KINDS = ("plain", "models", "pixels", "full", "identity", "none", "streaming")
+KINDS = ("plain", "enabled", "models", "pixels", "full", "identity", "none", "streaming")
 
 
 @cache
@@ -35,6 +35,8 @@ def build(kind: str) -> Build:
         stack = made_convolution(Plan((2, 4, 3), (Step(2, (3, 3), padding=(1, 1)),), bits=2))
         stream = {"interface": "axi-stream", "stream": Stream(8, "class")} if kind == "streaming" else {}
         return make_build(stack, form="streaming", **stream)  # type: ignore[arg-type]
+    if kind == "enabled":
+        return make_build(fitted(Chain()), clock_enable=True)
     return make_build(fitted(Chain()), fpga="xc7" if kind == "models" else "generic", outputs="top-2")
 
 
@@ -116,7 +118,13 @@ def test_buses_are_made_of_ports(kind: str) -> None:
     streams = build(kind).info.axi_stream
     buses = {"".join(values(bus, "i:name")): bus for bus in root.iterfind(".//i:busInterface", SPACE)}
     if streams is None:
-        assert set(buses) == {"clk", "rst"} and set(mapped) == {"clk", "rst"}
+        enable = ["ce"] if kind == "enabled" else []
+        assert set(buses) == set(mapped) == {"clk", "rst", *enable}
+        parameters = {
+            values(found, "i:name")[0]: values(found, "i:value")[0]
+            for found in buses["clk"].iterfind(".//i:parameter", SPACE)
+        }
+        assert parameters.pop("ASSOCIATED_RESET") == "rst" and list(parameters.values()) == enable
         return
     assert set(mapped) == set(ports)
     assert set(buses) == {"aclk", "aresetn", "s_axis", "m_axis"} | ({"s_axil"} if streams.registers else set())

@@ -46,7 +46,7 @@ def test_a_device_of_another_family_is_refused() -> None:
 
 def test_the_commands_take_it(capsys: pytest.CaptureFixture[str]) -> None:
     given = {"interface": "plain", "stream_width": None, "stream_output": None, "registers": None, "outputs": "both",
-             "pipeline": None, "conv": "unrolled", "fmax": None, "latency": None}  # fmt: skip
+             "clock_enable": False, "pipeline": None, "conv": "unrolled", "fmax": None, "latency": None}  # fmt: skip
     assert circuit_arguments(**given, fpga="generic", device="xc7a35t")["fpga"] == "xc7"  # type: ignore[arg-type]
     status, _, err = run(capsys, "export", "mnist_bitflip_20", "--device", "xc7a35t", "--fpga", "ecp5")
     assert status == 2 and "device 'xc7a35t' is of the family xc7, not of ecp5" in err

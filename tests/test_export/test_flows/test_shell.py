@@ -68,11 +68,11 @@ def run(build: Build, shell: Shell, codes: np.ndarray, folder: Path) -> list[str
     return ["".join(bit for _, bit in lines[start : start + out_bits]) for start in starts]
 
 
-@pytest.mark.parametrize("outputs", ["both", "class", "scores", "top-2"])
-def test_the_shell_gives_what_the_netlist_computes(tmp_path: Path, outputs: str) -> None:
+@pytest.mark.parametrize(("outputs", "enable"), [("both", False), ("class", False), ("scores", True), ("top-2", False)])
+def test_the_shell_gives_what_the_netlist_computes(tmp_path: Path, outputs: str, enable: bool) -> None:
     form = InputFormat(width_bits=5, signed=True, divisor=4.0) if outputs == "both" else None
     model = fitted(Chain(features=9, layers=((6, 2), (6, 2)), classes=3, input_format=form))
-    build = make_build(model, outputs=outputs)
+    build = make_build(model, outputs=outputs, clock_enable=enable)
     shell = make_shell(build)
     assert 0 < len(shell.features) < 9  # some codes are not read
     codes = random_codes(model, 5).numpy()

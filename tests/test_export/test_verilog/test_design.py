@@ -22,6 +22,7 @@ from difflut.export.passes.assign_stages import assign_stages
 from difflut.export.schedule.folded.plan import fold_dense
 from difflut.export.schedule.head.outputs import Outputs, parse_outputs
 from difflut.export.schedule.stream.plan import plan_schedule, stage_kernels
+from difflut.export.verilog.clock_enable import with_clock_enable
 from difflut.export.verilog.design import Design, Module
 from difflut.export.verilog.netlist import emit
 from difflut.export.verilog.stream import emit_folded, emit_stream
@@ -64,6 +65,11 @@ def designs(fpga: str) -> Iterator[Design]:
     for nodes, outputs in ((1, Outputs()), (3, Outputs(best=False))):
         folded = fold_dense(circuit, plan_schedule(circuit), nodes)
         yield emit_folded(circuit, folded, family, outputs=outputs, top=f"{fpga}_folded{nodes}")
+    yield with_clock_enable(emit(assign_stages(whole()), family, top=f"{fpga}_enabled"))
+    yield with_clock_enable(emit(whole(), family, head_registers=head, top=f"{fpga}_enabled_combinational"))
+    yield with_clock_enable(emit_stream(staged, plan_schedule(staged, 2), family, top=f"{fpga}_enabled_stream"))
+    folded = fold_dense(circuit, plan_schedule(circuit), 3)
+    yield with_clock_enable(emit_folded(circuit, folded, family, top=f"{fpga}_enabled_folded"))
 
 
 @cache
