@@ -94,15 +94,19 @@ class _Tempered(Head):
 
 
 class GroupSum(_Tempered):
-    """One class of several: popcount per class, divided by a temperature; logits are scores / tau.
+    """One class of several: popcount per class, divided by a temperature; logits are (scores + offset) / tau.
 
-    Source: Petersen et al., "Deep Differentiable Logic Gate Networks", NeurIPS 2022, section 3.
+    The offset, the same for all classes, changes no class and no circuit. Source: Petersen et al., "Deep
+    Differentiable Logic Gate Networks", NeurIPS 2022, section 3.
     """
 
     kind = "classes"
 
-    def __init__(self, classes: int, tau: float = 1.0) -> None:
+    def __init__(self, classes: int, tau: float = 1.0, offset: float = 0.0) -> None:
         super().__init__(classes, "classes", tau)
+        if not abs(offset) <= 1 << 16:  # in float32 sums that differ still do
+            raise ConfigError(f"GroupSum: offset is {offset}; expected one from -65536 to 65536")
+        self.offset = offset
         self.classes = classes
         self.targets = 1
 
@@ -115,9 +119,12 @@ class GroupSum(_Tempered):
         """Logits float32 (N, classes) from bits (N, W): floating while training, bool in eval mode."""
         self._check_bits(bits)
         if self.training:
-            return self._count(bits) / self.tau
+            return self._shifted(self._count(bits)) / self.tau
         scores: Tensor = group_sum(bits.bool(), self.classes)
-        return scores.float() / self.tau
+        return self._shifted(scores.float()) / self.tau
+
+    def _shifted(self, scores: Tensor) -> Tensor:
+        return scores + self.offset if self.offset else scores
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The cross-entropy; targets are class indices (N, 1)."""

@@ -6,13 +6,18 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from difflut.cli.circuit_options import circuit_arguments, circuit_options
 from difflut.cli.common import json_option, model_option, print_json
 from difflut.cli.completion import ModelName
+from difflut.cli.foreign_options import foreign_arguments, foreign_options, split_options
+from difflut.errors import ConfigError
+
+if TYPE_CHECKING:
+    from difflut.models import BaseModel
 
 
 @click.command(
@@ -27,9 +32,10 @@ from difflut.cli.completion import ModelName
     "  difflut export cifar10_conv --conv streaming\n"
     "  difflut export cifar10_conv --conv folded=32\n"
     "  difflut export cifar10_conv --conv folded=4096\n"
-    "  difflut export my.safetensors --model my_models:Net --name net_a",
+    "  difflut export my.safetensors --model my_models:Net --name net_a\n"
+    "  difflut export state.pt --classes 10 --tau 30 --binary-inputs 784",
 )
-@click.argument("source", type=ModelName(), metavar="NAME|CKPT")
+@click.argument("source", type=ModelName(), metavar="NAME|CKPT|FILE")
 @click.option("--target", default="verilog", show_default=True, help="Output language: verilog.")
 @circuit_options
 @click.option(
@@ -41,6 +47,7 @@ from difflut.cli.completion import ModelName
 )
 @click.option("--prove", "prove_it", is_flag=True, help="Prove the build for all inputs; exit status 1 if that fails.")
 @model_option
+@foreign_options
 @json_option
 def command(
     source: str,
@@ -50,16 +57,18 @@ def command(
     prove_it: bool,
     model_class: str | None,
     as_json: bool,
-    **circuit: Any,
+    **options: Any,
 ) -> None:
     """Turn a trained model into a circuit: a build directory with Verilog, build.json and a README.
 
-    NAME is a zoo model, CKPT a checkpoint written by `difflut train`.
+    NAME is a zoo model, CKPT a checkpoint written by `difflut train` or `difflut import`, FILE a network of another
+    library; options say what it does not hold, as those of `difflut import`.
     """
     from difflut.door import export_model, prove
-    from difflut.models import load_model
 
-    made = export_model(load_model(source, model_class), out, target=target, name=name, **circuit_arguments(**circuit))
+    circuit, said = split_options(options)
+    model = _model(source, model_class, foreign_arguments(**said))
+    made = export_model(model, out, target=target, name=name, **circuit_arguments(**circuit))
     proof = prove(made) if prove_it else None
     if as_json:
         result = {"directory": str(made), **json.loads(made.build.manifest_bytes), "digest": made.digest}
@@ -73,3 +82,15 @@ def command(
             sys.exit(1)
     named = ["--model", model_class] if model_class else []
     click.echo(f"next: {shlex.join(['difflut', 'verify', str(made), *named])}")
+
+
+def _model(source: str, model_class: str | None, said: dict[str, Any]) -> BaseModel:
+    """The model of a name, a checkpoint, or a file of another library."""
+    from difflut.importers import is_network, load_network
+    from difflut.models import load_model
+
+    if not said and not is_network(source):
+        return load_model(source, model_class)
+    if model_class is not None:
+        raise ConfigError("--model makes the model of a checkpoint; a network of another library has its own")
+    return load_network(source, **said)

@@ -19,6 +19,7 @@ from difflut.importers.network import Network
 from difflut.importers.said import Said, network_of
 
 _LAYER = re.compile(r"(connections|tables)_(0|[1-9][0-9]{0,4})")
+_WIRES = re.compile(r"connections_(0|[1-9][0-9]{0,4})")
 _BESIDE = ("thresholds", "mean", "scale", "permutation")
 _NUMBERS = ("classes", "tau")
 
@@ -30,7 +31,7 @@ def recognises(content: Content) -> bool:
 
 def read(content: Content, said: Said) -> Network:
     """The network of an npz file."""
-    arrays = _known(content, (*_BESIDE, *_NUMBERS), layers=True)
+    arrays = _known(content, (*_BESIDE, *_NUMBERS), _LAYER)
     count = sum(name.startswith("connections_") for name in arrays)
     for number in range(count):
         for what in ("connections", "tables"):
@@ -55,7 +56,8 @@ def read(content: Content, said: Said) -> Network:
 
 
 def beside(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What an npz file says beside a network: `thresholds`, `scaler` (of its mean and scale) and `permutation`.
+    """What an npz file says beside a network: `thresholds`, `scaler` (of its mean and scale), `permutation`, and
+    `connections` of connections_0, connections_1, ...
 
     Raises:
         NetworkFileError: it has other arrays, or cannot be read.
@@ -63,14 +65,26 @@ def beside(path: str | os.PathLike[str]) -> dict[str, Any]:
     content = read_content(path)
     if content.container != "npz":
         raise content.refuse("is no npz file; expected one with thresholds, mean and scale, or permutation")
-    return {name: value for name, value in _beside(content, _known(content, _BESIDE)).items() if value is not None}
+    arrays = _known(content, _BESIDE, _WIRES)
+    found = {**_beside(content, arrays), "connections": _connections(content, arrays)}
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def _known(content: Content, names: tuple[str, ...], *, layers: bool = False) -> dict[str, npt.NDArray[Any]]:
+def _connections(content: Content, arrays: dict[str, npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], ...] | None:
+    count = sum(name.startswith("connections_") for name in arrays)
+    for number in range(count):
+        if f"connections_{number}" not in arrays:
+            raise content.refuse(f"has no connections_{number}; expected connections_I from 0 on")
+        if arrays[f"connections_{number}"].dtype.kind not in "iu" or arrays[f"connections_{number}"].ndim != 2:
+            raise content.refuse(f"connections_{number} is no array of integers (nodes, inputs)")
+    return tuple(arrays[f"connections_{number}"].astype(np.int64) for number in range(count)) or None
+
+
+def _known(content: Content, names: tuple[str, ...], layers: re.Pattern[str]) -> dict[str, npt.NDArray[Any]]:
     """The arrays of a file, which has no others than these."""
     for name in content.value:
-        if name not in names and not (layers and _LAYER.fullmatch(name)):
-            expected = ", ".join((*(("connections_I", "tables_I") if layers else ()), *names))
+        if name not in names and not layers.fullmatch(name):
+            expected = ", ".join((*(("connections_I", "tables_I") if layers is _LAYER else ("connections_I",)), *names))
             raise content.refuse(f"has an array {name!a:.80}; expected only {expected}")
     return {name: array_of(content, name, value) for name, value in content.value.items()}
 

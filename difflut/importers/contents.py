@@ -26,6 +26,11 @@ trust the file, save what a network is made of:
   net = torch.load({file!r}, weights_only=False)
   {save}"""
 _SAVE_MODULE = 'torch.save(net.state_dict(), "state.pt")'
+SAVE_INDICES = (
+    'torch.save(net.state_dict() | {f"{name}.indices": torch.stack(tuple(module.indices)) for name, module in '
+    'net.named_modules() if isinstance(getattr(module, "indices", None), (tuple, torch.Tensor))}, "state.pt")'
+)
+_OF_INDICES = (b"difflogic", b"llnn", b"lutnn", b"difflut_net")  # libraries whose state dicts lack the connections
 _SAVE_DICTIONARY = (
     'torch.save({"model": net["model"].state_dict(), "thermometer": {"thresholds": net["thermometer"].thresholds}}, '
     '"state.pt")'
@@ -120,7 +125,10 @@ def _torch(path: Path) -> Any:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         if named is None:
             raise NetworkFileError(f"{path}: not a readable file of torch.save ({_first_line(error)})") from error
-        save = _SAVE_DICTIONARY if b"thermometer" in path.read_bytes() else _SAVE_MODULE
+        raw = path.read_bytes()
+        save = _SAVE_DICTIONARY if b"thermometer" in raw else _SAVE_MODULE
+        if any(name in raw for name in _OF_INDICES):
+            save = SAVE_INDICES
         raise NetworkFileError(_PICKLED.format(path=path, file=str(path), found=named[1], save=save)) from error
 
 

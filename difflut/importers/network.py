@@ -29,11 +29,14 @@ class Network(ABC):
         thresholds: floating (F, z); None where the network's inputs are bits.
         features: F.
         scaler: mean and scale, float64 (F,), of what the thermometer gets; None if it gets the numbers themselves.
+        planes: None where bit f * z + t is `x[f] > thresholds[f, t]`; else the number of colours C: bit (c * z + t) *
+            F / C + p is of feature c * F / C + p, the bits being planes of an image.
     """
 
     thresholds: Floats | None
     features: int
     scaler: tuple[Floats, Floats] | None = None
+    planes: int | None = None
 
     @abstractmethod
     def model(self, places: Ints, **front: Any) -> GivenNetwork:
@@ -58,7 +61,7 @@ class LayerNetwork(Network):
 
     Attributes:
         connections, tables: a layer each, int64 (nodes, n) and bool (nodes, 2**n).
-        classes, tau: of the group sum.
+        classes, tau, beta: of the group sum: (sum + beta) / tau.
         permutation: int64 (W,), which node of the last layer is bit i of the group sum; None for all in their order.
     """
 
@@ -66,6 +69,7 @@ class LayerNetwork(Network):
     tables: tuple[npt.NDArray[np.bool_], ...]
     classes: int
     tau: float
+    beta: float = 0.0
     permutation: Ints | None = None
 
     def model(self, places: Ints, **front: Any) -> TableNetwork:
@@ -74,7 +78,7 @@ class LayerNetwork(Network):
             raise NetworkFileError(f"tau is {self.tau}; expected a finite number above 0")
         connections, _ = _layers(self, places)
         layers = [(one.shape[0], one.shape[1]) for one in connections]
-        return TableNetwork(classes=self.classes, layers=layers, tau=float(self.tau), **front)
+        return TableNetwork(classes=self.classes, layers=layers, tau=float(self.tau), offset=self.beta, **front)
 
     def fill(self, model: GivenNetwork, places: Ints) -> None:
         """As of `Network`."""
@@ -156,6 +160,7 @@ def model_of(network: Network, input_format: InputFormat | None, name: str) -> G
     if name in MODELS:
         raise NetworkFileError(f"{name!r} is the name of a model of the zoo; give another one with --name (name=)")
     thresholds, order = _ascending(network)
+    order = order[_feature_by_feature(network)]
     if network.thresholds is None:
         if network.scaler is not None or input_format is not None:
             raise NetworkFileError("the network's inputs are bits, which have no scaler and no input format")
@@ -218,6 +223,17 @@ def _ascending(network: Network) -> tuple[npt.NDArray[np.float32], Ints]:
     order = np.argsort(rounded, axis=1, kind="stable")
     places = np.argsort(order, axis=1, kind="stable") + np.arange(len(given))[:, None] * given.shape[1]
     return np.take_along_axis(rounded, order, axis=1), places.reshape(-1)
+
+
+def _feature_by_feature(network: Network) -> Ints:
+    """int64 (F * z,): of each bit of the network its number f * z + t."""
+    bits = 1 if network.thresholds is None else network.thresholds.shape[1]
+    numbers = np.arange(network.features * bits)
+    if network.planes is None:
+        return numbers
+    if network.features % network.planes:
+        raise NetworkFileError(f"{network.features} features do not split into {network.planes} colours")
+    return numbers.reshape(network.planes, -1, bits).transpose(0, 2, 1).reshape(-1)
 
 
 def _rounded_down(numbers: Floats) -> npt.NDArray[np.float32]:

@@ -66,6 +66,16 @@ class GivenNetwork(BaseModel):
             self.register_buffer("scale", torch.ones(input_size, dtype=torch.float64))
 
     @property
+    def result_kind(self) -> str:
+        """What the results are: classes, numbers."""
+        return ", ".join(head.kind for head in self.output_heads.by_name.values())
+
+    @property
+    def structure(self) -> str:
+        """The layers, in words."""
+        return ", ".join(f"{nodes} nodes of {n} inputs" for nodes, n in self.shape)
+
+    @property
     def claims(self) -> int:
         """A number of bytes that a checkpoint has more of: the nodes."""
         return sum(nodes for nodes, _ in self.shape)

@@ -66,6 +66,12 @@ class NetlistNetwork(GivenNetwork):
         self.tau = getattr(self.head, "tau", None)
 
     @property
+    def structure(self) -> str:
+        """The steps, in words."""
+        most = max((n for _, n in self.shape), default=0)
+        return f"{sum(nodes for nodes, _ in self.shape)} nodes of up to {most} inputs in {len(self.shape)} steps"
+
+    @property
     def claims(self) -> int:
         """As of every given network; the outputs too."""
         return super().claims + self.outputs

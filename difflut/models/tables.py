@@ -23,7 +23,7 @@ class TableNetwork(GivenNetwork):
         name, input_size, bits, scaled, input_format: as of `GivenNetwork`.
         classes: C. The last layer's outputs are filled up with zeros behind them until C divides their number.
         layers: nodes, and inputs per node, of each LUT layer.
-        tau: temperature of the group sum.
+        tau, offset: of the group sum.
 
     Raises:
         ConfigError: there is no such network.
@@ -40,6 +40,7 @@ class TableNetwork(GivenNetwork):
         *,
         bits: int = 1,
         tau: float = 1.0,
+        offset: float = 0.0,
         scaled: bool = False,
         input_format: InputFormat,
     ) -> None:
@@ -47,6 +48,7 @@ class TableNetwork(GivenNetwork):
             raise ConfigError(f"model {name!r}: has no LUT layer; expected at least one")
         super().__init__(name, input_size, classes, layers, bits=bits, scaled=scaled, input_format=input_format)
         self.tau = tau
+        self.offset = offset
         self.padding = -self.shape[-1][0] % classes
 
     def _build_layers(self) -> None:
@@ -55,7 +57,7 @@ class TableNetwork(GivenNetwork):
         for nodes, n in self.shape:
             self.layers.append(LUTLayer(width, nodes, n, family="fixed"))
             width = nodes
-        self.head = GroupSum(self.num_classes, self.tau)
+        self.head = GroupSum(self.num_classes, self.tau, self.offset)
 
     def _forward_impl(self, x: Tensor) -> Tensor:
         bits = self._encoded(x)

@@ -138,6 +138,8 @@ _SOFTMAX: set[Any] = {aten.softmax, aten._softmax}
 _LOG_SOFTMAX: set[Any] = {aten.log_softmax, aten._log_softmax}
 # Scores that differ by less could be equal behind a softmax in float32, which would change the class.
 _LEAST_SCALE = 2.0**-16
+# Scores that differ still do in float32 with so much added to each.
+_LARGEST_OFFSET = 2.0**16
 _IGNORED: set[Any] = {aten._assert_tensor_metadata}
 _LOOKUPS: set[Any] = {torch.ops.difflut.lut_lookup, torch.ops.difflut.lut_graph, torch.ops.difflut.convolve}
 
@@ -462,6 +464,10 @@ class _Tracer:
             number = float(factor) if factor is not None and torch.as_tensor(factor).numel() == 1 else 0.0
             if number > 0 and np.isfinite(number) and scores.head != "numbers":
                 return replace(scores, scale=scores.scale * number if packet is aten.mul else scores.scale / number)
+        if packet is aten.add and first and not kwargs and scores.head == "classes":
+            number = float(args[1]) if isinstance(args[1], (int, float)) else np.inf
+            if abs(number) <= _LARGEST_OFFSET and scores.scale == 1.0:
+                return scores
         over_classes = scores.head == "classes" and packet in _SOFTMAX | _LOG_SOFTMAX
         if over_classes and scores.index.shape[args[1]] == scores.index.numel():
             if not scores.scale >= _LEAST_SCALE:
@@ -473,7 +479,8 @@ class _Tracer:
             if isinstance(moved, Tensor) and torch.equal(moved.reshape(-1), torch.arange(scores.index.numel())):
                 return replace(scores, index=moved)
         why = (
-            ": behind the group sum only casts, a positive scale, softmax, log_softmax and another shape keep the class"
+            ": behind the group sum only casts, a number added to all scores, a positive scale, softmax, log_softmax "
+            "and another shape keep the class"
         )
         raise self._refuse(node, symbols, why)
 

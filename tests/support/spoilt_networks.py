@@ -9,6 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from foreign_gates import (
+    difflogic_state,
+    difflut_net_state,
+    drawn_wires,
+    llnn_state,
+    silogic_state,
+    with_indices,
+)
 from foreign_networks import dwn2rtl_dictionary, dwn_state, torch_bytes
 from safetensors.torch import save
 from spoilt import VALUES, byte_mutants
@@ -60,6 +68,35 @@ def dictionaries() -> Iterator[tuple[str, bytes]]:
         yield f"{name} renamed", torch_bytes(_changed(good, place, None, drop=True))
     for value in (*VALUES, *TENSORS):
         yield f"all {value!r:.40}", torch_bytes(value)
+
+
+def state_dicts() -> Iterator[tuple[str, bytes]]:
+    """State dicts of libraries of gates and small tables, each with one entry replaced, renamed, or reshaped."""
+    wires = drawn_wires(1, 12, [9, 6], 2)
+    whole: dict[str, Any] = {
+        "difflogic": with_indices(difflogic_state(1, [9, 6]), wires, [1, 2]),
+        "llnn": with_indices(llnn_state(1, [9, 6], 2, ""), wires, [1, 2]),
+        "difflut_net": difflut_net_state(1, 12, [9, 6], (0, 1)),
+        "silogic": silogic_state(
+            1, 12, [(9, 2, "gate16", "topk"), (9, 3, "walsh", "fixed"), (6, 4, "linear", "dense")]
+        ),
+    }
+    for name, good in whole.items():
+        yield f"{name} itself", torch_bytes(good)
+        for key, old in good.items():
+            reshaped = [
+                old.t() if old.ndim == 2 else old.flatten(),
+                old[:-1],
+                old.flatten(),
+                old.double(),
+                old.int(),
+                -old,
+            ]
+            for value in (*VALUES[:8], *TENSORS, *reshaped):
+                if not isinstance(value, Tensor) or value.is_sparse or value.is_meta or value.numel() < 1 << 20:
+                    yield f"{name}: {key} = {value!r:.40}", torch_bytes({**good, key: value})
+            yield f"{name}: {key} renamed", torch_bytes({f"{k}x" if k == key else k: v for k, v in good.items()})
+            yield f"{name}: {key} left out", torch_bytes({k: v for k, v in good.items() if k != key})
 
 
 def damaged() -> Iterator[tuple[str, bytes]]:

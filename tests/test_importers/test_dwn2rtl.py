@@ -26,6 +26,7 @@ import difflut
 from difflut import InputFormat
 from difflut.errors import NetworkFileError
 from difflut.export.circuit.simulate import simulate
+from difflut.importers import IMPORTERS
 
 FORM = InputFormat(7, signed=True, divisor=50.0, offset=0.4)
 
@@ -171,7 +172,7 @@ def test_other_dictionaries(tmp_path: Path) -> None:
     with pytest.raises(NetworkFileError) as caught:
         imported(path, {"weights": torch.zeros(3)})
     assert str(caught.value) == (
-        f"{path}: a file of torch with no network of a known format; known: dwn2rtl, tables, torch_dwn"
+        f"{path}: a file of torch with no network of a known format; known: {', '.join(IMPORTERS)}"
     )
     with pytest.raises(NetworkFileError, match=r"the key 'weights' is none of"):
         imported(path, {"weights": torch.zeros(3)}, format="torch_dwn")

@@ -191,7 +191,8 @@ def test_arrays_beside_a_state_dict(
     np.savez("more.npz", **beside, x=np.zeros(3))
     status, _, err = run(capsys, *line[:-1], "more.npz")
     assert status == 2
-    assert err == "error: more.npz: has an array 'x'; expected only thresholds, mean, scale, permutation\n"
+    only = "connections_I, thresholds, mean, scale, permutation"
+    assert err == f"error: more.npz: has an array 'x'; expected only {only}\n"
 
 
 @pytest.mark.parametrize(

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from apart import Apart
-from spoilt_networks import damaged, dictionaries
+from spoilt_networks import damaged, dictionaries, state_dicts
 
 import difflut
 from difflut import InputFormat
 from difflut.errors import NetworkFileError
 
+CODES: dict[str, Any] = {"tau": 1.0, "input_format": InputFormat()}
+BITS: dict[str, Any] = {"tau": 1.0, "binary_inputs": 12, "classes": 3}
 
-@pytest.mark.parametrize("kind", [dictionaries, damaged])
-def test_every_variant(kind: type[Iterator[tuple[str, bytes]]], tmp_path: Path) -> None:
+
+@pytest.mark.parametrize(("kind", "said"), [(dictionaries, CODES), (damaged, CODES), (state_dicts, BITS)])
+def test_every_variant(kind: Callable[[], Iterator[tuple[str, bytes]]], said: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "net.pt"
     ends = {"a network": 0, "a message": 0}
     for label, content in kind():
         path.write_bytes(content)
         try:
-            model = difflut.load_network(path, tau=1.0, input_format=InputFormat())
+            model = difflut.load_network(path, **said)
         except NetworkFileError as error:
             assert str(error).startswith(f"{path}: ") and len(str(error)) < 1000, label
             ends["a message"] += 1

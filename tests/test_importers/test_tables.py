@@ -141,7 +141,7 @@ def test_npz_files(tmp_path: Path) -> None:
         ({"thresholds": np.zeros((4, 3), int)}, "thresholds holds int64; expected floating numbers"),
         ({"tau": np.array("x")}, "not a readable npz file (tau: it holds <U1; numbers expected)"),
         ({"tau": np.array([None])}, "not a readable npz file (tau: it holds object; numbers expected)"),
-        ({"connections_0": None}, "a file of npz with no network of a known format; known: dwn2rtl, tables, torch_dwn"),
+        ({"connections_0": None}, "a file of npz with no network of a known format; known: "),
     ],
 )
 def test_npz_files_that_are_none(tmp_path: Path, change: dict[str, Any], part: str) -> None:
@@ -153,5 +153,5 @@ def test_npz_files_that_are_none(tmp_path: Path, change: dict[str, Any], part: s
 
 
 def test_every_format_says_what_it_is() -> None:
-    assert sorted(IMPORTERS) == ["dwn2rtl", "tables", "torch_dwn"]
+    assert {"dwn2rtl", "tables", "torch_dwn"} < set(IMPORTERS)
     assert all(IMPORTERS[name].description for name in IMPORTERS)

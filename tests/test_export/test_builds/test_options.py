@@ -12,7 +12,7 @@ from command_line import run
 from convolutions import Long
 from small_models import fitted
 
-from difflut.cli import export_command
+from difflut.cli import export_command, import_command
 from difflut.export.builds import store
 from difflut.export.builds.make import export_model, make_build
 from difflut.export.interfaces.framing import Stream
@@ -39,7 +39,9 @@ PARAMETERS = {
     "conv": "form",
 }
 # Of the command line alone: a proof is `difflut.export.proof.build.prove`, a class is needed for a file only.
-OF_THE_COMMAND = {"prove_it", "model_class", "as_json"}
+# and what is said of files of other libraries, as to the command that imports them
+OF_FILES = {str(parameter.name) for parameter in import_command.command.params} - {"out", "name"}
+OF_THE_COMMAND = {"prove_it", "model_class", "as_json", *OF_FILES}
 OF_THE_FUNCTION = {"samples"}  # a tensor
 
 
