@@ -101,6 +101,17 @@ def rearranged(tables: WordArray, places: npt.NDArray[np.int64]) -> WordArray:
     return pack(np.take_along_axis(unpack(tables), source, axis=1))
 
 
+def composed(tables: WordArray, inputs: WordArray) -> WordArray:
+    """The functions (B, W) of what functions of the first n inputs give of others: `inputs` is uint64 (n, B, W)."""
+    bits = unpack(tables, 1 << len(inputs)).T
+    rows: WordArray = np.where(bits[:, :, None], ~np.uint64(0), np.uint64(0))
+    for select in inputs[::-1]:
+        low, high = np.split(rows, 2)
+        rows = low ^ (select & (low ^ high))
+    result: WordArray = rows[0]
+    return result
+
+
 def wide(words: WordArray, lut_inputs: npt.NDArray[Any], k: int) -> WordArray:
     """The flat table words of LUTs with the given numbers of inputs, as functions of k >= 6 inputs."""
     counts = np.left_shift(1, np.maximum(lut_inputs - WORD_INPUTS, 0))

@@ -23,6 +23,7 @@ from difflut.export.passes.circuit_pass import CircuitPass
 from difflut.export.passes.collapse_cones import collapse_cones
 from difflut.export.passes.drop_unused_inputs import drop_unused_inputs
 from difflut.export.passes.fold_constants import fold_constants
+from difflut.export.passes.map_luts import map_luts
 from difflut.export.passes.merge_duplicates import merge_duplicates
 from difflut.export.passes.merge_repeated_inputs import merge_repeated_inputs
 from difflut.export.passes.remove_dead import remove_dead
@@ -54,6 +55,7 @@ def default(family: Family = GENERIC) -> tuple[NetlistPass, ...]:
         use_dont_cares,
         *SIMPLIFY,
         remove_dead,
+        _for_family(map_luts, family),
         _for_family(collapse_cones, family),
         *SIMPLIFY,
         remove_dead,

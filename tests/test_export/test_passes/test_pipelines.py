@@ -48,6 +48,7 @@ def test_the_default_pipeline_and_its_reports() -> None:
         ("use_dont_cares", 1, 1, 0, 0),
         *((step.__name__, 1, 1, 0, 0) for step in SIMPLIFY),
         ("remove_dead", 1, 1, 0, 0),
+        ("map_luts", 1, 1, 0, 0),
         ("collapse_cones", 1, 1, 0, 0),
         *((step.__name__, 1, 1, 0, 0) for step in SIMPLIFY),
         ("remove_dead", 1, 1, 0, 0),
