@@ -16,6 +16,7 @@ from difflut.models.base_model import BaseModel
 from difflut.models.checkpoint import CheckpointHeader, read_header
 from difflut.models.cifar10 import CIFAR10Conv
 from difflut.models.comparison import COMPARISON_MODELS, MNISTComparison
+from difflut.models.fully_connected import FullyConnected
 from difflut.models.given import GivenNetwork
 from difflut.models.mnist import MNISTDWNSmall, MNISTFullyConnected, MNISTLinearSmall
 from difflut.models.netlist import NetlistNetwork
@@ -27,6 +28,7 @@ __all__ = [
     "MODELS",
     "BaseModel",
     "CIFAR10Conv",
+    "FullyConnected",
     "MNISTComparison",
     "MNISTDWNSmall",
     "MNISTFullyConnected",
@@ -72,7 +74,8 @@ MODELS: Registry[ZooEntry] = Registry(
 )
 
 # What makes the models that have a kind (`BaseModel.kind`), of the arguments that their checkpoints keep.
-KINDS: dict[str, Callable[..., GivenNetwork]] = {
+KINDS: dict[str, Callable[..., GivenNetwork | FullyConnected]] = {
+    "fully_connected": FullyConnected,
     TableNetwork.kind: TableNetwork,
     NetlistNetwork.kind: NetlistNetwork,
 }

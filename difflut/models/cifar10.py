@@ -12,7 +12,7 @@ from difflut.errors import ConfigError
 from difflut.heads import GroupSum
 from difflut.layers import ConvLUTLayer, LayerConfig, LUTLayer, OrPool
 from difflut.models.base_model import BaseModel
-from difflut.models.mnist import divisible
+from difflut.models.fully_connected import divisible
 
 
 class ChannelThermometer(Encoder):
