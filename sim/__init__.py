@@ -5,7 +5,8 @@ Importing this package does not import cocotb; the test bench runs inside the si
 
 from __future__ import annotations
 
-from difflut.sim.axi import AxiInterface, run_axi
+from difflut.sim.axi import run_axi
+from difflut.sim.axi_interface import AxiInterface
 from difflut.sim.interface import ProbeLike, RtlInterface
 from difflut.sim.process import ToolFailure
 from difflut.sim.protocol import ProtocolError

@@ -4,63 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from difflut.errors import ConfigError
-from difflut.export.interfaces.framing import Framing
 from difflut.sim import axi_protocol
+from difflut.sim.axi_interface import AxiInterface
 from difflut.sim.axi_vectors import AxiRecording, AxiStimulus, make_stimulus
-from difflut.sim.interface import as_codes, check_top
-from difflut.sim.runner import Bench, RtlResult, build, check_options, simulate
+from difflut.sim.interface import as_codes
+from difflut.sim.runner import Bench, RtlResult, build, check_options, keep_view, simulate, watched
 from difflut.sim.toolchain import find_cocotb
-
-LITE_DRIVEN = ("awaddr", "awvalid", "wdata", "wstrb", "wvalid", "bready", "araddr", "arvalid", "rready")
-LITE_READ = ("awready", "wready", "bresp", "bvalid", "arready", "rdata", "rresp", "rvalid")
-AXIS_DRIVEN = ("s_axis_tdata", "s_axis_tvalid", "s_axis_tlast", "m_axis_tready")
-AXIS_READ = ("s_axis_tready", "m_axis_tdata", "m_axis_tvalid", "m_axis_tlast")
-
-
-@dataclass(frozen=True)
-class AxiInterface:
-    """A top module with AXI4-Stream ports and AXI4-Lite registers.
-
-    Attributes:
-        top: its name.
-        framing: the frames on both sides.
-        output: what a result is, "scores" or "class".
-        constants: byte address -> what a constant register must read.
-        counters: name in lower case -> byte address of the counters; empty without counters. Without constants there
-            are no AXI4-Lite ports.
-
-    Raises:
-        ConfigError: `top` is no plain Verilog identifier.
-    """
-
-    top: str
-    framing: Framing
-    output: str
-    constants: dict[int, int]
-    counters: dict[str, int]
-
-    def __post_init__(self) -> None:
-        check_top(self.top)
-
-    @property
-    def driven_ports(self) -> tuple[str, ...]:
-        """The ports that the bench drives."""
-        return ("aclk", "aresetn", *AXIS_DRIVEN, *self._lite(LITE_DRIVEN))
-
-    @property
-    def read_ports(self) -> tuple[str, ...]:
-        """The ports that the bench reads."""
-        return (*AXIS_READ, *self._lite(LITE_READ))
-
-    def _lite(self, ports: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(f"s_axil_{port}" for port in ports) if self.constants else ()
 
 
 def run_axi(
@@ -89,7 +45,7 @@ def run_axi(
         build_dir: receives logs, the simulator and waveforms.
         bubbles: whether there are stalls and misaligned frames; without, beats follow back to back.
         seed: of the stalls, the garbage and Verilator's random initial register values.
-        waves: whether to write a waveform file.
+        waves: whether to write a waveform file and what GTKWave shows of it, as `run_rtl` does.
 
     Returns:
         The results; `latency_cycles` counts from the last beat of a frame to the last beat of its result.
@@ -102,12 +58,15 @@ def run_axi(
     layout = interface.framing.codes
     checked = as_codes(codes, layout.count, layout.value_bits)
     started = time.monotonic()
-    built = build(paths, interface, find_cocotb(), simulator, build_dir=build_dir, waves=waves, probes=(), seed=seed)
+    ports, around = watched(interface, build_dir, waves)
+    sources = [*paths, *around]
+    built = build(sources, ports, find_cocotb(), simulator, build_dir=build_dir, waves=waves, probes=(), seed=seed)
     build_seconds = time.monotonic() - started
     started = time.monotonic()
     stimulus = make_stimulus(checked, interface.framing, bubbles=bubbles, seed=seed)
     stimulus = _with_registers(stimulus, interface)
-    recording = simulate(built, Bench(interface.top, "difflut.sim.axi_bench", AxiRecording), stimulus, len(checked))
+    recording = simulate(built, Bench(ports.top, "difflut.sim.axi_bench", AxiRecording), stimulus, len(checked))
+    keep_view(built, ports)
     run_seconds = time.monotonic() - started
     judged = axi_protocol.judge(recording, stimulus, interface.top, interface.framing, len(checked))
     axi_protocol.check_registers(recording, stimulus, interface.top, interface.constants, interface.counters)

@@ -16,7 +16,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
 from difflut.sim.axi_vectors import AxiRecording, AxiStimulus
-from difflut.sim.bench import PROGRESS, RECORDING, STIMULUS
+from difflut.sim.bench import PROGRESS, RECORDING, STIMULUS, Numbers
 from difflut.sim.vectors import read, write
 
 RESET_CYCLES = 2
@@ -42,6 +42,8 @@ class _Streams:
         self.out_ready: list[bool] = []
         self.unknown: list[int] = []
         self.given = 0  # results
+        self.taken = 0  # samples
+        self.numbers = Numbers(dut)
         written = ("awvalid", "wvalid", "arvalid") if len(stimulus.register_addresses) else ()
         self.written = tuple(getattr(dut, f"s_axil_{port}") for port in written)
 
@@ -53,6 +55,7 @@ class _Streams:
 
     async def step(self) -> bool:
         """Wait for an edge and record it; whether the sender's beat would be taken at it."""
+        self.numbers.show(self.taken, self.given)
         await self.edge
         dut = self.dut
         valid, taken = str(dut.m_axis_tvalid.value), str(dut.s_axis_tready.value)
@@ -121,6 +124,7 @@ class _Streams:
                 self.receive(self.pattern() if receive is None else receive)
                 if await self.step():
                     self.in_cycles.append(self.cycle - 1)
+                    self.taken = max(self.taken, sample + 1)
                     break
                 if receive is False and waited > 2 * int(stimulus.quiet_cycles):
                     valid.value = 0

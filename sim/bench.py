@@ -18,6 +18,7 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
+from difflut.sim.interface import SAMPLE_IN, SAMPLE_OUT
 from difflut.sim.vectors import ByteArray, Recording, Stimulus, read, write
 
 STIMULUS, RECORDING, PROGRESS = "DIFFLUT_SIM_STIMULUS", "DIFFLUT_SIM_RECORDING", "DIFFLUT_SIM_PROGRESS"
@@ -69,6 +70,20 @@ def _find(dut: Any, path: str) -> Any:
     return dut
 
 
+class Numbers:
+    """Writes the numbers of the samples that go in and come out, where the design is watched (`difflut.sim.waves`)."""
+
+    def __init__(self, dut: Any) -> None:
+        self._ports = [getattr(dut, name) for name in (SAMPLE_IN, SAMPLE_OUT) if hasattr(dut, name)]
+        self._shown = [-1 for _ in self._ports]
+
+    def show(self, *numbers: int) -> None:
+        """The number of the sample of which the next word goes in, and of that whose result comes next."""
+        for place, (port, number) in enumerate(zip(self._ports, numbers, strict=False)):
+            if self._shown[place] != number:
+                port.value = self._shown[place] = number
+
+
 async def _stall(dut: Any, edge: RisingEdge, cycles: int, word: int) -> None:
     """Hold `ce` low for some cycles, in which what the other inputs say must change nothing."""
     dut.ce.value = 0
@@ -104,6 +119,7 @@ async def drive_and_record(dut: Any) -> None:
     garbage, stalls = _integers(stimulus.garbage), stimulus.stalls.tolist()
     if stalls:
         dut.ce.value = 1
+    numbers, shown = Numbers(dut), 0
     ready = True
 
     def was_ready() -> bool:
@@ -122,6 +138,8 @@ async def drive_and_record(dut: Any) -> None:
                 in_valid.value = int(action != IDLE)  # during a reset too, which must not take what is offered
                 last_action = action
             in_codes.value = word
+            shown = 0 if action == RESET else shown
+            numbers.show(len(inputs[SAMPLE]) // int(stimulus.words_per_sample), shown)
             await edge
             ready = in_ready is None or str(in_ready.value) == "1"
             taken = ready or action not in (WARM_UP, SAMPLE)
@@ -135,6 +153,7 @@ async def drive_and_record(dut: Any) -> None:
                 inputs[action].append(cycle)
             valid = str(out_valid.value) if cycle > 0 else "0"  # edge 0 comes before the reset took effect
             if valid == "1":
+                shown += action != RESET
                 outputs.append(cycle)
                 for port, handle in ports.items():
                     results[port].append("" if handle is None else str(handle.value))

@@ -13,6 +13,8 @@ from difflut.errors import ConfigError
 
 PORTS_DRIVEN = ("clk", "rst", "in_valid", "in_codes")
 ENABLE = "ce"
+# What a bench writes where a design is watched: the numbers of the samples that go in and come out.
+SAMPLE_IN, SAMPLE_OUT = "sample_in", "sample_out"
 MAX_FIELD_BITS = 63
 
 

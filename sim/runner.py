@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 import difflut
 from difflut.errors import ConfigError
+from difflut.export.verilog.design import Probe
 from difflut.files import WriteError, scratch, write_atomically
 from difflut.locks import locked
 from difflut.progress import task
@@ -24,6 +25,7 @@ from difflut.sim.build import Simulator, build_icarus, build_verilator, check_so
 from difflut.sim.interface import Ports, ProbeLike, RtlInterface, as_codes
 from difflut.sim.process import ToolFailure, clean_environment, log_excerpt, run_logged
 from difflut.sim.toolchain import Cocotb, find_cocotb, find_icarus, find_verilator
+from difflut.sim.waves import WaveTop, wave_top
 
 SIMULATORS = ("verilator", "icarus")
 LOG = "simulate.log"
@@ -84,7 +86,8 @@ def run_rtl(
         build_dir: receives logs, the simulator (reused while sources and options are unchanged) and waveforms.
         bubbles: whether `in_valid` has gaps.
         seed: of the gaps, the garbage and Verilator's random initial register values.
-        waves: whether to write a waveform file, FST.
+        waves: whether to write a waveform file, FST, and beside it `waves.gtkw`, which says what GTKWave shows. The
+            design then lies in a module that has scores as signals of their own, and the numbers of the samples.
         probes: signals to read for every sample; their nets give the width.
 
     Raises:
@@ -98,12 +101,18 @@ def run_rtl(
     cocotb = find_cocotb()
 
     started = time.monotonic()
-    built = build(paths, interface, cocotb, simulator, build_dir=build_dir, waves=waves, probes=probes, seed=seed)
+    ports, around = watched(interface, build_dir, waves)
+    if around:
+        probes = [Probe(f"{interface.top}.{probe.signal}", probe.nets, probe.stage_cycles) for probe in probes]
+    built = build(
+        *([*paths, *around], ports, cocotb, simulator), build_dir=build_dir, waves=waves, probes=probes, seed=seed
+    )
     build_seconds = time.monotonic() - started
 
     started = time.monotonic()
     stimulus = _stimulus(checked, interface, probes, bubbles=bubbles, seed=seed)
-    recording = simulate(built, Bench(interface.top, "difflut.sim.bench", vectors.Recording), stimulus, len(checked))
+    recording = simulate(built, Bench(ports.top, "difflut.sim.bench", vectors.Recording), stimulus, len(checked))
+    keep_view(built, ports)
     run_seconds = time.monotonic() - started
 
     protocol.check_taken(recording, interface, len(checked))
@@ -121,6 +130,26 @@ def run_rtl(
         ],
         waves=built.waves,
     )
+
+
+def watched(interface: Ports, build_dir: Path, waves: bool) -> tuple[Ports, list[Path]]:
+    """What is simulated, and the sources that it needs besides the design's: for waves a module around the design.
+
+    Raises:
+        WriteError: the build folder cannot be written.
+    """
+    if not waves:
+        return interface, []
+    view = wave_top(interface)
+    path = _made(Path(build_dir)) / f"{view.top}.v"
+    write_atomically(path, view.verilog().encode())
+    return view, [path]
+
+
+def keep_view(built: Simulator, ports: Ports) -> None:
+    """Put beside the waveforms of a run what GTKWave shows of them."""
+    if isinstance(ports, WaveTop) and built.waves is not None:
+        write_atomically(built.waves.with_suffix(".gtkw"), ports.gtkwave(built.waves.name).encode())
 
 
 def _stimulus(
@@ -178,12 +207,9 @@ def build(
     folder = Path(build_dir)
     with ExitStack() as held:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            held.enter_context(locked(folder))
+            held.enter_context(locked(_made(folder)))
         except OSError as error:
-            raise WriteError(
-                f"cannot create {folder}: {error.strerror}; choose a build folder that is writable"
-            ) from error
+            raise WriteError(f"cannot use {folder}: {error.strerror}; choose a folder that is writable") from error
         held.enter_context(task(f"building the simulator with {simulator}"))
         if simulator == "verilator":
             return build_verilator(
@@ -194,6 +220,15 @@ def build(
                 seed=seed,
             )
         return build_icarus(sources, interface, find_icarus(), cocotb, build_dir=folder, waves=waves)
+
+
+def _made(folder: Path) -> Path:
+    """The folder, which is there now; raises WriteError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"cannot create {folder}: {error.strerror}; choose a build folder that is writable") from error
+    return folder
 
 
 @dataclass(frozen=True)

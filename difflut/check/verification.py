@@ -125,7 +125,7 @@ class VerificationReport(Shown):
                 f"measured latency {self.latency_cycles} cycles"
             )
         if self.waves:
-            yield f"  waves: {self.waves}; open them with gtkwave or surfer"
+            yield f"  waves: {self.waves}; open them with surfer, or with gtkwave and waves.gtkw beside them"
         for step in self.steps:
             if step.first_mismatch:
                 yield f"  {step.name}: first mismatch: {step.first_mismatch}"
