@@ -21,11 +21,16 @@ if TYPE_CHECKING:
     from difflut.models.base_model import BaseModel
 
 
+_UNDECIDED = ("numbers", "bits")  # kinds of heads that leave nothing to decide
+_WORD_BITS = 63  # of a number of bits
+_WORDS_SHOWN = 8
+
+
 class Head(nn.Module, ABC):
     """What heads have in common.
 
     Attributes:
-        kind: "classes", "labels" or "numbers".
+        kind: "classes", "labels", "numbers" or "bits".
         results: how many logits it gives, a column each.
         targets: how many columns of targets it is trained on.
         linear: of numbers the scale and the offset, number k being offset + scale * score k; else None.
@@ -33,7 +38,7 @@ class Head(nn.Module, ABC):
             `difflut.export.circuit.netlist.Head`.
     """
 
-    kind: ClassVar[Literal["classes", "labels", "numbers"]]
+    kind: ClassVar[Literal["classes", "labels", "numbers", "bits"]]
     linear: tuple[float, float] | None = None
 
     def __init__(self, results: int, what: str) -> None:
@@ -270,6 +275,82 @@ class NumberSum(Head):
         return f"outputs={self.results}, scale={self.scale}, offset={self.offset}"
 
 
+class Bits(Head):
+    """The last bits as they are, and binary numbers that some of them are. Nothing is counted, decided or trained.
+
+    Targets are the numbers, a column each, or without numbers the bits.
+
+    Args:
+        bits: how many.
+        words: of each number its name, the places of its bits, the lowest one first, and whether it is signed (two's
+            complement).
+    """
+
+    kind = "bits"
+
+    def __init__(self, bits: int, words: Sequence[tuple[str, Sequence[int], bool]] = ()) -> None:
+        super().__init__(bits, "bits")
+        self.words = [(str(name), [int(place) for place in places], bool(signed)) for name, places, signed in words]
+        for name, places, _ in self.words:
+            if not 1 <= len(places) <= _WORD_BITS or not 0 <= min(places) <= max(places) < bits:
+                raise ConfigError(
+                    f"Bits: the number {name!a:.60} has {len(places)} bits; expected 1 to {_WORD_BITS} of the {bits}"
+                )
+        self.targets = len(self.words) or bits
+
+    @property
+    def decisions(self) -> tuple[int, ...]:
+        """There is nothing to decide."""
+        return (1,) * self.results
+
+    def forward(self, bits: Tensor) -> Tensor:
+        """float32 (N, bits), 0 or 1, of bits (N, bits)."""
+        self._check_bits(bits)
+        given: Tensor = number_sum(bits.bool(), self.results, 1.0, 0.0)
+        return given
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Refused.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError("Bits: a circuit of bits is given, not trained; GroupSum, ThresholdSum and NumberSum can be")
+
+    def decided(self, logits: Tensor) -> Tensor:
+        """int64 (N, targets): the numbers, or the bits."""
+        bits = logits.long()
+        if not self.words:
+            return bits
+        numbers = []
+        for _, places, signed in self.words:
+            weights = torch.tensor([1 << i for i in range(len(places))], device=bits.device)
+            weights[-1] *= -1 if signed else 1
+            numbers.append((bits[:, places] * weights).sum(dim=1))
+        return torch.stack(numbers, dim=1)
+
+    def meaning(self, score: int, bit: int, width: int) -> str:
+        """As `Head.meaning`."""
+        shown = [
+            f"{ascii(name)[1:-1]:.40} is the {'signed' if signed else 'unsigned'} number of scores "
+            + ", ".join(str(score + place) for place in places)
+            for name, places, signed in self.words[:_WORDS_SHOWN]
+        ]
+        more = [f"{len(self.words) - _WORDS_SHOWN} more numbers"] if len(self.words) > _WORDS_SHOWN else []
+        first = f"bit k is score {score} + k, 0 or 1"
+        return "; ".join([first, *shown, *more]) + (", the lowest bit first" if shown else "")
+
+    def check(self, targets: Tensor) -> str:
+        """As `Head.check`."""
+        if bool((targets != targets.round()).any()):
+            return "numbers that are not whole; expected those of the bits"
+        outside = not self.words and bool(((targets != 0) & (targets != 1)).any())
+        return f"from {float(targets.min()):g} to {float(targets.max()):g}; expected bits" if outside else ""
+
+    def extra_repr(self) -> str:
+        return f"bits={self.results}, numbers={len(self.words)}"
+
+
 class Heads:
     """The heads of a model, in the order in which its forward returns their results.
 
@@ -296,13 +377,13 @@ class Heads:
 
     @property
     def decide(self) -> bool:
-        """Whether any head gives classes or labels; otherwise all are numbers."""
-        return any(head.kind != NumberSum.kind for head in self._heads)
+        """Whether any head gives classes or labels; otherwise all are numbers or bits."""
+        return any(head.kind not in _UNDECIDED for head in self._heads)
 
     @property
     def measure(self) -> str:
         """What `quality` is: "accuracy" or "R2"."""
-        return "accuracy" if self.decide else "R2"
+        return "R2" if all(head.kind == NumberSum.kind for head in self._heads) else "accuracy"
 
     @property
     def only_class(self) -> bool:
@@ -350,7 +431,7 @@ class Heads:
         word = torch.zeros(len(decided), dtype=torch.int64)
         place = 0
         for head, _, here in self._places():
-            if head.kind == NumberSum.kind or head.decisions == (1,):
+            if head.kind in _UNDECIDED or head.decisions == (1,):
                 continue
             for column in decided[:, here].cpu().long().unbind(dim=1):
                 word |= column << place
@@ -358,14 +439,14 @@ class Heads:
         return word
 
     def quality(self, decided: Tensor, y: Tensor) -> float:
-        """The fraction of samples with all classes and labels right; of numbers alone R squared, 1 at best.
+        """The fraction of samples with all classes, labels and bits right; of numbers alone R squared, 1 at best.
 
         Args:
             decided: (N, targets), see `decided`.
             y: targets (N,) or (N, targets).
         """
         targets = self.columns(y).cpu()
-        if self.decide:
+        if self.measure == "accuracy":
             right = torch.ones(len(targets), dtype=torch.bool)
             for head, _, here in self._places():
                 if head.kind != NumberSum.kind:

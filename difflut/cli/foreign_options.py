@@ -54,6 +54,11 @@ _OPTIONS = (
     ),
     click.option("--geometry", help='Convolutions and poolings, such as "conv+1 pool2 conv pool2/2+1" (torchlogix).'),
     click.option("--softplus-temperature", type=POSITIVE, help="Of learned thresholds (torchlogix)."),
+    click.option(
+        "--numbers",
+        metavar="names|none|WIDTHS",
+        help="Outputs of a Boolean circuit that are numbers: by names as y[0] to y[3], none, or widths as 4,4,3s.",
+    ),
     click.option("--input-bits", type=click.IntRange(1, 16), help="Bits of the integer code of a feature."),
     click.option("--signed", is_flag=True, help="Codes are two's complement."),
     click.option("--divisor", type=POSITIVE, help="Code c stands for the feature offset + c / divisor."),

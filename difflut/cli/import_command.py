@@ -18,7 +18,8 @@ from difflut.cli.foreign_options import foreign_arguments, foreign_options
     "  difflut import jsc.pt --out jsc.safetensors --tau 1 --input-bits 12 --signed --divisor 256\n"
     "  difflut import state.pt --out net.safetensors --classes 10 --tau 3.3 --arrays beside.npz --input-bits 8 "
     "--divisor 255\n"
-    "  difflut import state.safetensors --out net.safetensors --classes 10 --tau 3.3 --binary-inputs 2352",
+    "  difflut import state.safetensors --out net.safetensors --classes 10 --tau 3.3 --binary-inputs 2352\n"
+    "  difflut import adder.blif --out adder.safetensors --numbers 8,1",
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Checkpoint to write.")

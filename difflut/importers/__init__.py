@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from difflut.errors import NetworkFileError
-from difflut.importers import arrays, difflogic, difflut_net, dwn2rtl, llnn, silogic, torch_dwn
+from difflut.importers import aiger, arrays, blif, difflogic, difflut_net, dwn2rtl, llnn, silogic, torch_dwn
 from difflut.importers.contents import read_content
 from difflut.importers.graph import from_netlist
 from difflut.importers.importer import Importer
@@ -24,6 +24,8 @@ IMPORTERS: Registry[Importer] = Registry(
     "format of networks",
     "difflut.importers",
     {
+        "aiger": aiger.IMPORTER,
+        "blif": blif.IMPORTER,
         "difflogic": difflogic.IMPORTER,
         "difflut_net": difflut_net.IMPORTER,
         "dwn2rtl": dwn2rtl.IMPORTER,
@@ -54,6 +56,7 @@ def load_network(
     bit_order: str | None = None,
     geometry: str | None = None,
     softplus_temperature: float | None = None,
+    numbers: str | None = None,
 ) -> GivenNetwork:
     """A trained network of another library as a model, in eval mode; `unfreeze()` makes it trainable.
 
@@ -74,6 +77,8 @@ def load_network(
         bit_order: of an image's thermometer: "features", the bits of a pixel side by side, or "planes".
         geometry: of torchlogix's convolutions and poolings, such as "conv+1 pool2".
         softplus_temperature: of torchlogix's learned thresholds.
+        numbers: which output bits of a Boolean circuit are numbers: "names" (`y[0]` to `y[3]` are y; the default),
+            "none", or the widths of neighbours, lowest bit first, such as "4,4,3s" (s: signed) or "5x2".
 
     Raises:
         NetworkFileError: the file cannot be read, or does not say what is needed.
@@ -102,6 +107,7 @@ def load_network(
         bit_order=bit_order,
         geometry=geometry,
         softplus_temperature=softplus_temperature,
+        numbers=numbers,
     )
     network = importer.read(content, said)
     try:

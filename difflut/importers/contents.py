@@ -7,6 +7,8 @@ import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ _PICKLED = """{path}: holds pickled Python objects ({found}), which could run an
 trust the file, save what a network is made of:
   net = torch.load({file!r}, weights_only=False)
   {save}"""
+_LONGEST_LINE, _MOST_COMMENTS, _LONGEST_TEXT = 1 << 16, 1 << 12, 1 << 30
 _SAVE_MODULE = 'torch.save(net.state_dict(), "state.pt")'
 SAVE_INDICES = (
     'torch.save(net.state_dict() | {f"{name}.indices": torch.stack(tuple(module.indices)) for name, module in '
@@ -43,7 +46,7 @@ class Content:
 
     Attributes:
         path: of the file.
-        container: "torch", "safetensors" or "npz".
+        container: "torch", "safetensors", "npz", "blif" (a text) or "aiger" (bytes).
         value: arrays by name of an npz file, tensors of safetensors, of torch whatever was saved: tensors, numbers and
             texts in dictionaries and lists.
     """
@@ -73,14 +76,33 @@ def read_content(file: str | os.PathLike[str]) -> Content:
         if any(name.endswith(".npy") for name in members):
             return Content(path, "npz", _npz(path, members))
         return Content(path, "torch", _torch(path))
+    if start.startswith((b"aag ", b"aig ")):
+        return Content(path, "aiger", _bytes(path))
+    if _begins_blif(path):
+        return Content(path, "blif", _bytes(path).decode("utf-8", "surrogateescape"))
     if start[8:9] == b"{":
         return Content(path, "safetensors", _safetensors(path))
     if start.startswith(b"\x80"):
         found = "a pickle, or a file of PyTorch before 1.6"
         raise NetworkFileError(_PICKLED.format(path=path, file=str(path), found=found, save=_SAVE_MODULE))
     raise NetworkFileError(
-        f"{path}: neither a file of torch.save, nor safetensors, nor npz; expected a network in one of these"
+        f"{path}: neither a file of torch.save, nor safetensors, npz, BLIF or AIGER; expected a network in one of these"
     )
+
+
+def _begins_blif(path: Path) -> bool:
+    """Whether the first line that is no comment begins a model."""
+    with open(path, "rb") as file:
+        for line in islice(iter(partial(file.readline, _LONGEST_LINE), b""), _MOST_COMMENTS):
+            if line.strip() and not line.lstrip().startswith(b"#"):
+                return line.split()[0] in (b".model", b".search")
+    return False
+
+
+def _bytes(path: Path) -> bytes:
+    if path.stat().st_size > _LONGEST_TEXT:
+        raise NetworkFileError(f"{path}: has {path.stat().st_size} bytes; at most {_LONGEST_TEXT} are read")
+    return path.read_bytes()
 
 
 def _members(path: Path) -> list[str]:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from difflut.data_names import DataNames
 from difflut.errors import NetworkFileError
 from difflut.importers.network import Ints, Network, array, front_of, model_of
 from difflut.input_format import InputFormat
@@ -26,6 +27,7 @@ class GraphNetwork(Network):
         offsets, connections, tables: int64 (nodes + 1,), int64, bool.
         outputs: for each result int64, the nets that it counts.
         head, options: a name of `difflut.models.netlist.HEADS`, and further arguments of it.
+        names: of the inputs and the results, if they have any.
     """
 
     offsets: Ints
@@ -34,6 +36,7 @@ class GraphNetwork(Network):
     outputs: tuple[Ints, ...]
     head: str = "classes"
     options: Mapping[str, Any] = field(default_factory=dict)
+    names: DataNames | None = None
 
     @cached_property
     def inputs(self) -> Ints:
@@ -93,6 +96,7 @@ class GraphNetwork(Network):
         ):
             buffer.copy_(torch.from_numpy(values))
         model.graph.check()
+        model.names = self.names
 
     def _check(self) -> None:
         nodes, wires = len(self.offsets) - 1, len(self.connections)
@@ -141,7 +145,7 @@ def from_netlist(
         tables: 0 or 1, for each node, one behind the other, its 2**n entries; index bit i = input i.
         outputs: for each result integers, the nets that it counts; a net that is there twice counts twice, the net 1
             adds a constant, and there may be none.
-        head: what the results are, a name of `difflut.models.netlist.HEADS`: "classes" or "numbers".
+        head: what the results are, a name of `difflut.models.netlist.HEADS`: "classes", "numbers" or "bits".
         options: arguments of the head: `tau`, or `scale` and `offset`.
         thresholds, features, scaler, input_format, name: as of `from_tables`.
 

@@ -27,6 +27,7 @@ class Said:
         bit_order: "features" or "planes", see `Network.planes`.
         geometry: of convolutions and poolings, see `difflut.importers.torchlogix`.
         softplus_temperature: of learned thresholds.
+        numbers: which output bits of a Boolean circuit are numbers, see `difflut.importers.logic.words_of`.
     """
 
     classes: int | None = None
@@ -42,6 +43,7 @@ class Said:
     bit_order: str | None = None
     geometry: str | None = None
     softplus_temperature: float | None = None
+    numbers: str | None = None
 
 
 def settled(content: Content, what: str, held: T | None, said: T | None, why: str = "") -> T:

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from difflut.errors import ConfigError
-from difflut.heads import GroupSum, Head, NumberSum
+from difflut.heads import Bits, GroupSum, Head, NumberSum
 from difflut.input_format import InputFormat
 from difflut.layers.lut_graph import LUTGraph
 from difflut.models.base_model import BaseModel
 from difflut.models.given import GivenNetwork
 
-HEADS: dict[str, type[Head]] = {"classes": GroupSum, "numbers": NumberSum}
+HEADS: dict[str, type[Head]] = {"classes": GroupSum, "numbers": NumberSum, "bits": Bits}
 
 
 class NetlistNetwork(GivenNetwork):
@@ -60,7 +60,7 @@ class NetlistNetwork(GivenNetwork):
                 f"model {name!r}: {outputs!r} outputs; expected a multiple of {results} results, at most {1 << 24}"
             )
         if head not in HEADS:
-            raise ConfigError(f"model {name!r}: head {head!r:.60}; expected {' or '.join(HEADS)}")
+            raise ConfigError(f"model {name!r}: head {head!r:.60}; expected one of {', '.join(HEADS)}")
         self.outputs = outputs
         self.head = HEADS[head](results, **(options or {}))
         self.tau = getattr(self.head, "tau", None)

@@ -130,14 +130,14 @@ class HeadInfo(Record, frozen=True):
 
     Attributes:
         name: the model's attribute.
-        kind: "classes", "labels" or "numbers".
+        kind: "classes", "labels", "numbers" or "bits".
         results: how many.
         scale, offset: number k is offset + scale * score k, counted among the head's scores; of numbers only.
         meaning: where its results are, for people.
     """
 
     name: Text
-    kind: Literal["classes", "labels", "numbers"]
+    kind: Literal["classes", "labels", "numbers", "bits"]
     results: Size
     meaning: Text
     scale: Annotated[float, Meta(ge=-1e30, le=1e30)] | None = None

@@ -130,7 +130,7 @@ def test_it_is_not_trained() -> None:
             {"offsets": [0, 9], "connections": [2] * 9, "tables": [0] * 512},
             "nodes have up to 9 inputs; at most 8 are supported",
         ),
-        ({"head": "x"}, "model 'network': head 'x'; expected classes or numbers"),
+        ({"head": "x"}, "model 'network': head 'x'; expected one of classes, "),
         ({"options": {"tau": -1.0}}, "GroupSum: tau is -1.0; it must be positive"),
     ],
 )
@@ -153,7 +153,7 @@ def test_what_is_no_graph(changes: Graph, message: str) -> None:
         ("steps", [[2, 9]], "its arguments make no network (model 'network': n is 9; expected an integer from 1 to 8"),
         ("outputs", 5, "its arguments make no network (model 'network': 5 outputs; expected a multiple of 4 results"),
         ("outputs", 4, "the checkpoint does not fit model 'network'"),
-        ("head", "x", "its arguments make no network (model 'network': head 'x'; expected classes or numbers"),
+        ("head", "x", "its arguments make no network (model 'network': head 'x'; expected one of classes, "),
         ("options", {"x": 1}, "its arguments make no network ("),
         ("options", 3, "its arguments make no network ("),
     ],
