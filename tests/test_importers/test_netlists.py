@@ -130,7 +130,7 @@ def test_it_is_not_trained() -> None:
             {"offsets": [0, 9], "connections": [2] * 9, "tables": [0] * 512},
             "nodes have up to 9 inputs; at most 8 are supported",
         ),
-        ({"head": "x"}, "model 'network': head 'x'; expected one of classes, "),
+        ({"head": "x"}, "model 'network': head 'x'; expected one of classes, numbers, bits"),
         ({"options": {"tau": -1.0}}, "GroupSum: tau is -1.0; it must be positive"),
     ],
 )
