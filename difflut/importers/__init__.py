@@ -8,7 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from difflut.errors import NetworkFileError
-from difflut.importers import aiger, arrays, blif, difflogic, difflut_net, dwn2rtl, llnn, silogic, torch_dwn
+from difflut.importers import (
+    aiger,
+    arrays,
+    blif,
+    difflogic,
+    difflut_net,
+    dwn2rtl,
+    llnn,
+    silogic,
+    torch_dwn,
+    torchlogix,
+    torchlogix_circuit,
+)
 from difflut.importers.contents import read_content
 from difflut.importers.graph import from_netlist
 from difflut.importers.importer import Importer
@@ -33,6 +45,8 @@ IMPORTERS: Registry[Importer] = Registry(
         "silogic": silogic.IMPORTER,
         "tables": arrays.IMPORTER,
         "torch_dwn": torch_dwn.IMPORTER,
+        "torchlogix": torchlogix.IMPORTER,
+        "torchlogix_circuit": torchlogix_circuit.IMPORTER,
     },
 )
 
@@ -103,7 +117,7 @@ def load_network(
         beta=beta,
         connections=None if connections is None else tuple(_wires(one) for one in connections),
         nodes=nodes,
-        image=None if image is None else _image(image),
+        image_size=None if image is None else _image(image),
         bit_order=bit_order,
         geometry=geometry,
         softplus_temperature=softplus_temperature,

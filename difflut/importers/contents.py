@@ -21,7 +21,7 @@ from torch.serialization import safe_globals
 from torch.torch_version import TorchVersion
 
 from difflut.errors import NetworkFileError
-from difflut.reading import read_npz
+from difflut.reading import parse_json, read_npz
 
 _PICKLED = """{path}: holds pickled Python objects ({found}), which could run any code and are never loaded. Where you \
 trust the file, save what a network is made of:
@@ -46,9 +46,9 @@ class Content:
 
     Attributes:
         path: of the file.
-        container: "torch", "safetensors", "npz", "blif" (a text) or "aiger" (bytes).
-        value: arrays by name of an npz file, tensors of safetensors, of torch whatever was saved: tensors, numbers and
-            texts in dictionaries and lists.
+        container: "torch", "safetensors", "npz", "json", "blif" (a text) or "aiger" (bytes).
+        value: arrays by name of an npz file, tensors of safetensors, a dictionary of JSON, of torch whatever was saved:
+            tensors, numbers and texts in dictionaries and lists.
     """
 
     path: Path
@@ -80,13 +80,16 @@ def read_content(file: str | os.PathLike[str]) -> Content:
         return Content(path, "aiger", _bytes(path))
     if _begins_blif(path):
         return Content(path, "blif", _bytes(path).decode("utf-8", "surrogateescape"))
+    if start.lstrip().startswith(b"{") and b"\0" not in start:
+        return Content(path, "json", _json(path))
     if start[8:9] == b"{":
         return Content(path, "safetensors", _safetensors(path))
     if start.startswith(b"\x80"):
         found = "a pickle, or a file of PyTorch before 1.6"
         raise NetworkFileError(_PICKLED.format(path=path, file=str(path), found=found, save=_SAVE_MODULE))
     raise NetworkFileError(
-        f"{path}: neither a file of torch.save, nor safetensors, npz, BLIF or AIGER; expected a network in one of these"
+        f"{path}: neither a file of torch.save, nor safetensors, npz, JSON, BLIF or AIGER; expected a network in one "
+        "of these"
     )
 
 
@@ -127,6 +130,16 @@ def _npz(path: Path, members: list[str]) -> dict[str, npt.NDArray[Any]]:
         raise NetworkFileError(
             f"{path}: not a readable npz file ({_first_line(error)}); expected arrays of numbers"
         ) from error
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = parse_json(_bytes(path))
+    except (ValueError, OSError) as error:
+        raise NetworkFileError(f"{path}: not readable JSON ({_first_line(error)}); expected a whole file") from error
+    if not isinstance(value, dict):
+        raise NetworkFileError(f"{path}: JSON of a {type(value).__name__}; expected an object")
+    return value
 
 
 def _safetensors(path: Path) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """LLNN (0.1): the state dict of its LUTNN, or of an `nn.Sequential` of its LUT layers, with their wiring.
 
-Source: llnn 0.1.4, its modules lutlayer and lutnn. An entry of a table is 1 where the softmax of w and w_comp, as
-float32, rounds to 1 for w; half rounds to 0. Input 0 of a node is the most significant one. `indices` (n, nodes) is a
+Source: llnn 0.1.4, its modules lutlayer and lutnn. An entry of a table is 1 where the softmax of w and w_comp
+rounds to 1 for w; half rounds to 0. Input 0 of a node is the most significant one. `indices` (n, nodes) is a
 plain attribute and in no state dict.
 """
 
@@ -27,8 +27,8 @@ def read(content: Content, said: Said) -> Network:
     modules = numbered(content, "w|w_comp|indices", "LLNN")
     connections, tables = [], []
     for (number, parts), wires in zip(modules, wiring(content, said, modules), strict=True):
-        ones = floats(content, f"{number}.w", parts.get("w"), None, None).astype(np.float32)
-        zeros = floats(content, f"{number}.w_comp", parts.get("w_comp"), *ones.shape).astype(np.float32)
+        ones = floats(content, f"{number}.w", parts.get("w"), None, None)
+        zeros = floats(content, f"{number}.w_comp", parts.get("w_comp"), *ones.shape)
         if wires is None:
             raise not_said(content, "LLNN")
         if 1 << wires.shape[1] != ones.shape[1] or len(wires) != len(ones):

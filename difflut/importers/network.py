@@ -72,18 +72,23 @@ class LayerNetwork(Network):
     beta: float = 0.0
     permutation: Ints | None = None
 
-    def model(self, places: Ints, **front: Any) -> TableNetwork:
+    def model(self, places: Ints, **front: Any) -> GivenNetwork:
         """As of `Network`."""
+        connections, _ = checked_layers(self, places)
+        layers = [(one.shape[0], one.shape[1]) for one in connections]
+        return TableNetwork(classes=self.classes, layers=layers, tau=self.checked_tau, offset=self.beta, **front)
+
+    @property
+    def checked_tau(self) -> float:
+        """Tau; an error where it is none."""
         if not self.tau > 0 or not np.isfinite(self.tau):
             raise NetworkFileError(f"tau is {self.tau}; expected a finite number above 0")
-        connections, _ = _layers(self, places)
-        layers = [(one.shape[0], one.shape[1]) for one in connections]
-        return TableNetwork(classes=self.classes, layers=layers, tau=float(self.tau), offset=self.beta, **front)
+        return float(self.tau)
 
     def fill(self, model: GivenNetwork, places: Ints) -> None:
         """As of `Network`."""
         state = model.state_dict()  # views of what is in the model
-        for (layer, _), wires, entries in zip(model.lut_layers(), *_layers(self, places), strict=True):
+        for (layer, _), wires, entries in zip(model.lut_layers(), *checked_layers(self, places), strict=True):
             state[f"{layer}.wiring.connections"].copy_(torch.from_numpy(wires))
             state[f"{layer}.nodes.tables"].copy_(torch.from_numpy(entries))
 
@@ -257,8 +262,12 @@ def _scaler(network: Network) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.f
     return mean, scale
 
 
-def _layers(network: LayerNetwork, places: Ints) -> tuple[list[Ints], list[npt.NDArray[np.bool_]]]:
-    """Connections and tables of each layer, checked; those of the first one on `places`, the last one permuted."""
+def checked_layers(network: LayerNetwork, places: Ints) -> tuple[list[Ints], list[npt.NDArray[np.bool_]]]:
+    """Connections and tables of each layer, checked; those of the first one on `places`, the last one permuted.
+
+    Raises:
+        NetworkFileError: they do not fit together.
+    """
     connections, tables = [], []
     width = len(places)
     for number, (wires, entries) in enumerate(zip(network.connections, network.tables, strict=True)):

@@ -23,7 +23,7 @@ class Said:
         beta: what is added to every sum before it is divided by tau.
         connections: integers (nodes, n) of each layer that has none in the file, inputs in the library's order.
         nodes: what the parameters of nodes stand for, a word of the format.
-        image: colours, rows and columns of a sample.
+        image_size: colours, rows and columns of a sample.
         bit_order: "features" or "planes", see `Network.planes`.
         geometry: of convolutions and poolings, see `difflut.importers.torchlogix`.
         softplus_temperature: of learned thresholds.
@@ -39,7 +39,7 @@ class Said:
     beta: float | None = None
     connections: tuple[Ints, ...] | None = None
     nodes: str | None = None
-    image: tuple[int, int, int] | None = None
+    image_size: tuple[int, int, int] | None = None
     bit_order: str | None = None
     geometry: str | None = None
     softplus_temperature: float | None = None

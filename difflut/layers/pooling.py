@@ -10,13 +10,15 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from difflut.errors import InputShapeError
+from difflut.errors import ConfigError, InputShapeError
 from difflut.functional import convolve
 from difflut.layers.windows import Pair, pair, positions
 from difflut.nodes.base import MAX_INPUTS
 
 
-def or_pool(bits: Tensor, kernel_size: int | Pair = 2, stride: int | Pair | None = None) -> Tensor:
+def or_pool(
+    bits: Tensor, kernel_size: int | Pair = 2, stride: int | Pair | None = None, padding: int | Pair = 0
+) -> Tensor:
     """The OR of each window and channel.
 
     On floating numbers this is max pooling, whose gradient goes to the first largest element of the window. On bool it
@@ -27,6 +29,7 @@ def or_pool(bits: Tensor, kernel_size: int | Pair = 2, stride: int | Pair | None
         bits: floating or bool (N, C, H, W).
         kernel_size: the window's rows and columns.
         stride: rows and columns from one window to the next; the window's size by default.
+        padding: rows and columns of zeros on each side of the image, at most half of the window.
 
     Returns:
         (N, C, H', W') of the same dtype; a border that fills no window is left out.
@@ -37,12 +40,13 @@ def or_pool(bits: Tensor, kernel_size: int | Pair = 2, stride: int | Pair | None
         raise InputShapeError(
             f"or_pool: got bits of shape {tuple(bits.shape)}; expected (samples, channels, rows, columns)"
         )
-    size = positions("or_pool", (bits.shape[2], bits.shape[3]), window, step)
+    border = pair("or_pool", "padding", padding, 0)
+    size = positions("or_pool", (bits.shape[2], bits.shape[3]), window, step, border)
     if bits.dtype != torch.bool:
-        if window == step:
+        if window == step and border == (0, 0):
             output: Tensor = _MaxPool.apply(bits, window, size)  # type: ignore[no-untyped-call]
             return output
-        return functional.max_pool2d(bits, window, step)
+        return functional.max_pool2d(bits, window, step, border)
     channels = bits.shape[1]
     connections: list[Tensor] = []
     tables: list[Tensor] = []
@@ -52,7 +56,7 @@ def or_pool(bits: Tensor, kernel_size: int | Pair = 2, stride: int | Pair | None
         connections.append(level)
         tables.append(torch.arange(1 << level.shape[1], device=bits.device).bool().repeat(len(level), 1))
         width = len(level) // channels
-    pooled: Tensor = convolve(bits, connections, tables, window, step, (0, 0))
+    pooled: Tensor = convolve(bits, connections, tables, window, step, border)
     return pooled
 
 
@@ -101,15 +105,27 @@ def _tree_level(channels: int, width: int) -> Tensor:
 class OrPool(nn.Module):
     """`or_pool` as a module: max pooling while training, OR tables in eval mode."""
 
-    def __init__(self, kernel_size: int | Pair = 2, stride: int | Pair | None = None) -> None:
+    def __init__(self, kernel_size: int | Pair = 2, stride: int | Pair | None = None, padding: int | Pair = 0) -> None:
         super().__init__()
         self.kernel_size = pair("OrPool", "kernel_size", kernel_size, 1)
         self.stride = self.kernel_size if stride is None else pair("OrPool", "stride", stride, 1)
+        self.padding = pair("OrPool", "padding", padding, 0)
+        if any(2 * border > size for border, size in zip(self.padding, self.kernel_size, strict=True)):
+            raise ConfigError(f"OrPool: padding {self.padding} is more than half of the window {self.kernel_size}")
+
+    def output_size(self, height: int, width: int) -> Pair:
+        """(H', W') for images of H x W.
+
+        Raises:
+            InputShapeError: if the padded image is smaller than a window.
+        """
+        return positions("OrPool", (height, width), self.kernel_size, self.stride, self.padding)
 
     def forward(self, bits: Tensor) -> Tensor:
         """(N, C, H', W') from bits (N, C, H, W); bool in eval mode, floating while training."""
         bits = bits.to(torch.get_default_dtype()) if self.training else bits.bool()
-        return or_pool(bits, self.kernel_size, self.stride)
+        return or_pool(bits, self.kernel_size, self.stride, self.padding)
 
     def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}"
+        border = f", padding={self.padding}" if any(self.padding) else ""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}{border}"

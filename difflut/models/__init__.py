@@ -16,6 +16,7 @@ from difflut.models.base_model import BaseModel
 from difflut.models.checkpoint import CheckpointHeader, read_header
 from difflut.models.cifar10 import CIFAR10Conv
 from difflut.models.comparison import COMPARISON_MODELS, MNISTComparison
+from difflut.models.convolutions import ConvolutionNetwork
 from difflut.models.fully_connected import FullyConnected
 from difflut.models.given import GivenNetwork
 from difflut.models.mnist import MNISTDWNSmall, MNISTFullyConnected, MNISTLinearSmall
@@ -28,6 +29,7 @@ __all__ = [
     "MODELS",
     "BaseModel",
     "CIFAR10Conv",
+    "ConvolutionNetwork",
     "FullyConnected",
     "MNISTComparison",
     "MNISTDWNSmall",
@@ -78,6 +80,7 @@ KINDS: dict[str, Callable[..., GivenNetwork | FullyConnected]] = {
     "fully_connected": FullyConnected,
     TableNetwork.kind: TableNetwork,
     NetlistNetwork.kind: NetlistNetwork,
+    ConvolutionNetwork.kind: ConvolutionNetwork,
 }
 
 
@@ -177,7 +180,7 @@ def _made(name: str, num_classes: int | None) -> BaseModel:
 def _of_kind(path: Path, header: CheckpointHeader) -> BaseModel:
     if header.kind not in KINDS or header.arguments is None:
         raise CheckpointError(
-            f"{path}: a model of the kind {header.kind!a:.60}; expected {' or '.join(KINDS)} and its arguments"
+            f"{path}: a model of the kind {header.kind!a:.60}; expected {' or '.join(KINDS)}, and its arguments"
         )
     try:
         args, kwargs = header.arguments.call()

@@ -27,6 +27,7 @@ class GivenNetwork(BaseModel):
         bits: thresholds per feature.
         scaled: whether the encoder gets `(x - mean) / scale`, computed in float64 and rounded to float32, and not x.
         input_format: what the codes stand for, before they are scaled.
+        input_shape: of one sample.
 
     Attributes:
         shape: as above.
@@ -51,13 +52,14 @@ class GivenNetwork(BaseModel):
         bits: int,
         scaled: bool,
         input_format: InputFormat,
+        input_shape: Sequence[int] | None = None,
     ) -> None:
         shape = [(nodes, n) for nodes, n in shape]
         sizes = [("input_size", input_size), ("classes", classes), ("bits", bits)]
         for what, size in (*sizes, *(pair for layer in shape for pair in zip(("nodes", "n"), layer, strict=True))):
             if type(size) is not int or not 1 <= size <= MOST[what]:
                 raise ConfigError(f"model {name!r}: {what} is {size!r}; expected an integer from 1 to {MOST[what]}")
-        super().__init__(name, input_size, classes, input_format=input_format)
+        super().__init__(name, input_size, classes, input_format=input_format, input_shape=input_shape)
         self.shape = shape
         self.scaled = scaled
         self.encoder = DistributiveThermometer(bits)

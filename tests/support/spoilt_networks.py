@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from foreign_gates import (
     with_indices,
 )
 from foreign_networks import dwn2rtl_dictionary, dwn_state, torch_bytes
+from foreign_torchlogix import dense_state, drawn_circuit
 from safetensors.torch import save
 from spoilt import VALUES, byte_mutants
 from torch import Tensor
@@ -77,26 +79,30 @@ def state_dicts() -> Iterator[tuple[str, bytes]]:
         "difflogic": with_indices(difflogic_state(1, [9, 6]), wires, [1, 2]),
         "llnn": with_indices(llnn_state(1, [9, 6], 2, ""), wires, [1, 2]),
         "difflut_net": difflut_net_state(1, 12, [9, 6], (0, 1)),
-        "silogic": silogic_state(
-            1, 12, [(9, 2, "gate16", "topk"), (9, 3, "walsh", "fixed"), (6, 4, "linear", "dense")]
-        ),
+        "silogic": silogic_state(1, 12, [(9, 2, "gate16", "topk"), (6, 3, "walsh", "dense")]),
+        "torchlogix": dense_state(1, 12, [9, 6], "raw", 2, learnable=[1]),
     }
     for name, good in whole.items():
         yield f"{name} itself", torch_bytes(good)
         for key, old in good.items():
-            reshaped = [
-                old.t() if old.ndim == 2 else old.flatten(),
-                old[:-1],
-                old.flatten(),
-                old.double(),
-                old.int(),
-                -old,
-            ]
+            reshaped = [old.transpose(0, 1), old[:-1], old.flatten(), old.double(), old.int(), -old]
             for value in (*VALUES[:8], *TENSORS, *reshaped):
                 if not isinstance(value, Tensor) or value.is_sparse or value.is_meta or value.numel() < 1 << 20:
                     yield f"{name}: {key} = {value!r:.40}", torch_bytes({**good, key: value})
             yield f"{name}: {key} renamed", torch_bytes({f"{k}x" if k == key else k: v for k, v in good.items()})
             yield f"{name}: {key} left out", torch_bytes({k: v for k, v in good.items() if k != key})
+
+
+def circuits() -> Iterator[tuple[str, bytes]]:
+    """A Circuit of torchlogix with each entry replaced and left out, those of its first gate and sum, too."""
+    good = drawn_circuit(1, 12, 9)
+    yield "itself", json.dumps(good).encode()
+    for part, one in ((good, None), (good["gates"][0], "gates"), (good["sum_nodes"][0], "sum_nodes")):
+        for key in part:
+            without = {other: value for other, value in part.items() if other != key}
+            for changed in (without, *({**part, key: value} for value in (*VALUES[::2], -(1 << 70), ["x"], [1 << 40]))):
+                whole = changed if one is None else {**good, one: [changed, *good[one][1:]]}
+                yield f"{one}.{key} = {changed.get(key)!r:.40}", json.dumps(whole).encode()
 
 
 def damaged() -> Iterator[tuple[str, bytes]]:

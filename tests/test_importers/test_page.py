@@ -16,6 +16,7 @@ from tools import require_prover
 import difflut
 from difflut.importers import IMPORTERS
 
+FILES = Path(__file__).parent / "files" / "real.npz"
 PAGE = (Path(__file__).parents[2] / "docs" / "import.md").read_text()
 
 
@@ -23,11 +24,12 @@ def test_blocks(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch:
     require_prover()
     monkeypatch.chdir(tmp_path)
     Path("jsc.pt").write_bytes(torch_bytes(dwn2rtl_dictionary()))
+    Path("clgn.pt").write_bytes(np.load(FILES)["convolutions.file"].tobytes())
     x, y = np.random.default_rng(1).random((20, 4)).astype(np.float32), np.arange(20) % 3
     np.savez("data.npz", x_train=x, y_train=y, x_test=x, y_test=y)
     known: dict[str, Any] = {}
     blocks = re.findall(r"^```(sh|python)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    assert [language for language, _ in blocks] == ["sh", "python", "python"]
+    assert [language for language, _ in blocks] == ["sh", "python", "sh", "python"]
     for language, block in blocks:
         if language == "python":
             exec(compile(block, "import.md", "exec"), known)  # noqa: S102 (the documents are ours)
