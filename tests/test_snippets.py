@@ -51,6 +51,7 @@ NOT_RUN = {
 }
 # Blocks of Python, by how they begin, and why they are not run.
 PARTS = {
+    ("axi-stream.md", "from litex"): "a part of a system; tests/test_export/test_builds/test_litex.py makes one",
     ("axi-stream.md", "import pynq"): "needs a board; tests/test_export/test_builds/test_pynq.py runs the driver",
     ("custom-models.md", "super().__init__("): "one line of a class; tests/test_float_features.py has such models",
     (

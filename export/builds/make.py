@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from difflut.errors import ConfigError
-from difflut.export.builds import design_info, store
+from difflut.export.builds import design_info, litex, pynq, store
 from difflut.export.builds.bench import bench_files
 from difflut.export.builds.describe import describe
 from difflut.export.builds.design_info import DESIGN_FILE
@@ -21,7 +21,6 @@ from difflut.export.builds.fusesoc import core_file, core_name, core_version, vl
 from difflut.export.builds.info import BuildInfo
 from difflut.export.builds.ip_xact import component_file, component_name
 from difflut.export.builds.ports import top_ports
-from difflut.export.builds.pynq import driver
 from difflut.export.builds.self_check import golden_codes, self_check
 from difflut.export.builds.store import MODELS_FOLDER, RTL_FOLDER, Build, pack_netlist
 from difflut.export.circuit.circuit import Circuit
@@ -108,11 +107,14 @@ def make_build(
     note("self-check")
     self_check(model, made.planned.circuit, checkpoint, samples)
     info, design = made.info, made.design
-    drivers = {f"{HEADER_FOLDER}/{info.name}_pynq.py": driver(info).encode()} if info.axi_stream else {}
+    drivers = {}
+    if info.axi_stream:
+        modules = litex.modules(info, sorted(made.wrapped.rtl))
+        drivers = {f"{info.name}_pynq.py": pynq.driver(info), f"{info.name}_litex.py": modules}
     files = {
         **_hardware_files(info.name, made.wrapped, design.models),
         f"{HEADER_FOLDER}/{info.name}_codes.h": _codes_header(info).encode(),
-        **drivers,
+        **{f"{HEADER_FOLDER}/{name}": text.encode() for name, text in drivers.items()},
         store.NETLIST_FILE: to_text(made.planned.circuit).encode(),
         store.TRACED_FILE: pack_netlist(to_text(made.traced)),
         DESIGN_FILE: design_info.to_bytes(design),
