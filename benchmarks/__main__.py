@@ -17,6 +17,7 @@ SCRIPTS: list[tuple[str, list[str]]] = [
     ("Training step", ["bench_training.py"]),
     ("Training step of `cifar10_conv`", ["bench_cifar_step.py"]),
     ("Node families", ["bench_nodes.py"]),
+    ("Import of 100,000 nodes", ["bench_import.py"]),
     ("A synthetic netlist of 100,000 LUTs", ["synthetic.py"]),
 ]
 

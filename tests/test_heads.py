@@ -56,3 +56,12 @@ def test_wrong_arguments() -> None:
         with pytest.raises(ConfigError) as caught:
             GroupSum(2, tau)
         assert str(caught.value) == f"GroupSum: tau is {tau}; it must be positive"
+
+
+def test_an_offset_is_added_to_every_score() -> None:
+    bits = torch.tensor([[1, 0, 1, 1], [0, 0, 1, 0]])
+    for head in (GroupSum(2, 2.0, 0.5), GroupSum(2, 2.0, 0.5).eval()):
+        assert head(bits.bool()).tolist() == [[0.75, 1.25], [0.25, 0.75]]
+    with pytest.raises(ConfigError) as caught:
+        GroupSum(2, 1.0, 1e6)
+    assert str(caught.value) == "GroupSum: offset is 1000000.0; expected one from -65536 to 65536"

@@ -82,6 +82,13 @@ class GivenNetwork(BaseModel):
         """A number of bytes that a checkpoint has more of: the nodes."""
         return sum(nodes for nodes, _ in self.shape)
 
+    def _build(self) -> None:
+        if self.encoder.features != self.input_size:
+            raise ConfigError(
+                f"model {self.name!r}: thresholds of {self.encoder.features} features; expected {self.input_size}"
+            )
+        super()._build()
+
     def _encoded(self, x: Tensor) -> Tensor:
         """The thermometer's bits (N, F * bits) of numbers (N, F)."""
         if self.scaled:

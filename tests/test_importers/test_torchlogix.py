@@ -21,12 +21,13 @@ from foreign_torchlogix import (
     pooled,
     sums,
 )
-from safetensors.torch import save
+from safetensors import safe_open
+from safetensors.torch import load_file, save, save_file
 from tools import require_icarus, require_prover
 
 import difflut
 from difflut import InputFormat
-from difflut.errors import NetworkFileError
+from difflut.errors import CheckpointError, NetworkFileError
 from difflut.export.circuit.simulate import simulate
 
 BITS = torch.randint(0, 2, (50, 12), generator=torch.Generator().manual_seed(1))
@@ -292,3 +293,30 @@ def test_what_a_circuit_says_itself(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(NetworkFileError):
             difflut.load_network(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"image": [3, 4, 1 << 13]}, "its arguments make no network (model 'net': an image of [3, 4, 8192]; expected"),
+        ({"image": [3, 4, 5]}, "the checkpoint does not fit model 'net'"),
+        ({"stages": [["conv", 3, 2, 2, 1, 1, 0, 13, 2]]}, "its arguments make no network (model 'net': a stage"),
+        ({"stages": [["pool", 2, 2, 2]]}, "the checkpoint does not fit model 'net'"),
+        ({"stages": [["pool", 2, 0, 0]]}, "its arguments make no network (model 'net': a stage"),
+        ({"stages": [["conv", 3, 2, 2, 1, 1, 0]]}, "its arguments make no network (model 'net': a stage"),
+        ({"stages": [["x", 2]]}, "its arguments make no network (model 'net': a stage"),
+        ({"stages": 3}, "its arguments make no network ("),
+        ({"layers": [[1 << 26, 2]]}, "its arguments claim 671088"),
+    ],
+)
+def test_spoilt_checkpoints_of_convolutions(tmp_path: Path, change: dict[str, Any], part: str) -> None:
+    said = {"classes": 3, "tau": 1.0, "binary_inputs": 48, "image": (3, 4, 4), "geometry": "conv"}
+    path = tmp_path / "net.safetensors"
+    difflut.load_network(written(tmp_path, CONV), name="net", **said).save_checkpoint(path)
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["difflut"])
+    header["arguments"]["kwargs"].update(change)
+    save_file(load_file(path), path, {"difflut": json.dumps(header)})
+    with pytest.raises(CheckpointError) as caught:
+        difflut.load_model(str(path))
+    assert str(caught.value).startswith(f"{path}: {part}")

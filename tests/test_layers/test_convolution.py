@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -156,6 +158,21 @@ def test_or_pool_equals_a_loop(data: st.DataObject) -> None:
     assert outputs.dtype == torch.bool
     assert outputs.tolist() == expected
     assert torch.equal(or_pool(bits.float(), window, stride), outputs.float())
+
+
+@pytest.mark.parametrize(("window", "stride", "padding"), [(2, 2, 1), (3, 1, 1), ((4, 2), (2, 1), (2, 0)), (3, 3, 1)])
+def test_or_pool_pads_with_zeros(window: Any, stride: Any, padding: Any) -> None:
+    bits = torch.rand(2, 3, 6, 5, generator=torch.Generator().manual_seed(1)) < 0.2
+    expected = torch.nn.functional.max_pool2d(bits.float(), window, stride, padding)
+    pool = OrPool(window, stride, padding)
+    assert torch.equal(pool(bits), expected) and pool.output_size(6, 5) == tuple(expected.shape[2:])
+    assert torch.equal(pool.eval()(bits), expected.bool())
+
+
+def test_or_pool_pads_at_most_half_of_its_window() -> None:
+    with pytest.raises(ConfigError) as caught:
+        OrPool(2, 2, (0, 2))
+    assert str(caught.value) == "OrPool: padding (0, 2) is more than half of the window (2, 2)"
 
 
 def test_or_pool_module_and_gradient() -> None:

@@ -134,7 +134,9 @@ class _Refused(Chain):
         ("step", lambda bits: bits.float().cumsum(1) > 1, "cumsum"),
         ("tail", lambda logits: -logits, "neg"),
         ("tail", lambda logits: logits * -2.0, "mul"),
-        ("tail", lambda logits: logits + 1, "add"),
+        ("tail", lambda logits: logits + torch.arange(4.0), "add"),
+        ("tail", lambda logits: logits + 1e6, "add"),
+        ("tail", lambda logits: torch.add(logits, logits), "add"),
         ("tail", lambda logits: torch.softmax(logits, dim=0), "softmax"),
         ("tail", lambda logits: torch.softmax(torch.softmax(logits, dim=1), dim=1), "softmax"),
         ("tail", lambda logits: torch.log_softmax(logits / 1e6, dim=1), "softmax"),
@@ -209,6 +211,7 @@ def test_a_falling_map_before_gray_code_and_the_head_alone() -> None:
         lambda logits: functional.log_softmax(logits, dim=1),
         lambda logits: functional.softmax(logits, dim=-1).squeeze(),
         lambda logits: functional.dropout(functional.softmax(logits * 3, 1), training=False),
+        lambda logits: logits + 1.5,
         lambda logits: logits.unsqueeze(2).squeeze(2).view(-1, 2, 2).flatten(1),
     ],
 )
