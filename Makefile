@@ -18,7 +18,7 @@ sim: $(VENV)/.sim  ## export the pretrained model, build it with Verilator, comp
 	$(BIN)/difflut verify $(BUILD) --samples $(SAMPLES)
 
 test: $(VENV)/.dev lint types  ## everything that CI checks
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not full"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not full"
 	$(MAKE) --no-print-directory wheel
 	$(MAKE) --no-print-directory sim SAMPLES=200 BUILD=build/ci
 

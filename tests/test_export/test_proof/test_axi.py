@@ -249,7 +249,8 @@ def test_every_mutant_of_a_wrapper(framing: str) -> None:
     files, top = rtl(made), made.info.name
     caught: Counter[str] = Counter()
     survivors = []
-    for part in ("", "_frames", "_results", "_registers"):
+    # The registers are the same text in both, but for constants.
+    for part in ("", "_frames", "_results", *(["_registers"] if framing == "frames" else [])):
         name = f"{top}{part}.v"
         for mutant in mutants(files[name]):
             what = first_open({**files, name: mutant.text}, made).partition(":")[0]
