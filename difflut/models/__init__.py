@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from difflut.errors import CheckpointError, ConfigError, UnknownNameError
 from difflut.models import named
@@ -57,6 +57,8 @@ class ZooEntry:
     dataset: str
     description: str
 
+
+Model = TypeVar("Model", bound=BaseModel)
 
 MODELS: Registry[ZooEntry] = Registry(
     "model",
@@ -141,14 +143,22 @@ def make_model(reference: str) -> BaseModel:
     return named.make(reference) if named.MARK in reference else MODELS.find(reference).make()
 
 
-def load_model(reference: str, model_class: str | None = None) -> BaseModel:
+@overload
+def load_model(reference: str | os.PathLike[str], model_class: Callable[..., Model]) -> Model: ...
+@overload
+def load_model(reference: str | os.PathLike[str], model_class: str | None = None) -> BaseModel: ...
+def load_model(
+    reference: str | os.PathLike[str], model_class: str | Callable[..., BaseModel] | None = None
+) -> BaseModel:
     """A trained model from a zoo name (the shipped weights) or a checkpoint's path.
 
     Args:
         reference: a zoo name or the path of a checkpoint.
-        model_class: what makes the checkpoint's model if that is not of the zoo: `module:Class`, which is called with
-            the arguments that the checkpoint keeps, `module:function`, or either of `file.py`.
+        model_class: what makes the checkpoint's model if that is not of the zoo: a class, which is called with the
+            arguments that the checkpoint keeps, a function without arguments, or what names one: `module:Class`,
+            `module:function`, or either of `file.py`.
     """
+    reference = os.fspath(reference)
     if reference in MODELS:
         return get_model(reference, pretrained=True)
     path = Path(reference)
@@ -159,6 +169,8 @@ def load_model(reference: str, model_class: str | None = None) -> BaseModel:
     header = read_header(path)
     if header.kind is not None and model_class is None:
         return _of_kind(path, header).load_checkpoint(path)
+    if model_class is not None and not isinstance(model_class, str):
+        return named.make(model_class, header).load_checkpoint(path)
     name = model_class or header.model
     if named.MARK in name:
         return named.make(name, header).load_checkpoint(path)

@@ -160,12 +160,16 @@ class BaseModel(nn.Module, ABC):
         """The arguments that the model was made with, by position and by name."""
         return self._made_with
 
+    if TYPE_CHECKING:  # torch declares that a call gives Any
+
+        def __call__(self, x: Any) -> Tensor: ...
+
     def made_again(self) -> Self:
         """A new model, not fitted, of the same constructor call."""
         args, kwargs = copy.deepcopy(self._made_with)
         return type(self)(*args, **kwargs)
 
-    def fit_encoder(self, data: Any) -> BaseModel:
+    def fit_encoder(self, data: Any) -> Self:
         """Fit the encoders on training samples (N, ...) and build the layers, if there are none yet.
 
         Each encoder is fitted on what the forward gives it: all numbers, some of them or a function of them.
@@ -232,12 +236,15 @@ class BaseModel(nn.Module, ABC):
     ) -> None:
         """Of this module alone, before its children's: so they are made here, whatever module holds the model."""
         scaling = state_dict.pop(prefix + state.SCALING, None) if self.input_bits is not None else None
+        own = {key.removeprefix(prefix): value for key, value in state_dict.items() if key.startswith(prefix)}
+        never_fitted = state.never_fitted(self, own)
         if scaling is not None:
             self.input_format = state.format_of(self.input_bits or 0, scaling)
-        elif self.input_bits is not None and not self._built:
+        elif self.input_bits is not None and not self._built and not never_fitted:
             missing.append(prefix + state.SCALING)
-        own = {key.removeprefix(prefix): value for key, value in state_dict.items() if key.startswith(prefix)}
         state.adopt(self, own)
+        if never_fitted and self._built:
+            lists[-1].append(state.NEVER_FITTED.format(self.name))
         super()._load_from_state_dict(state_dict, prefix, metadata, strict, missing, *lists)
 
     def _check_shape(self, x: Tensor) -> None:
@@ -357,13 +364,13 @@ class BaseModel(nn.Module, ABC):
                 rows.append({"name": name, "type": type(module).__name__, "outputs": module.results, **tau})
         return rows
 
-    def freeze(self) -> BaseModel:
+    def freeze(self) -> Self:
         """Keep the present function for good: integer connections, fixed tables, no parameters; returns the model."""
         for _, layer in self.lut_layers():
             layer.freeze()
         return self
 
-    def unfreeze(self, family: str = "dwn_stable") -> BaseModel:
+    def unfreeze(self, family: str = "dwn_stable") -> Self:
         """Give frozen layers nodes that compute the same and can be trained, such as those of the zoo's weights.
 
         Connections stay as they are.
@@ -395,7 +402,7 @@ class BaseModel(nn.Module, ABC):
         """
         write_atomically(Path(path), self.checkpoint_bytes(frozen=frozen))
 
-    def load_checkpoint(self, path: str | os.PathLike[str]) -> BaseModel:
+    def load_checkpoint(self, path: str | os.PathLike[str]) -> Self:
         """Load a file written by `save_checkpoint` of the same kind of model; returns the model in eval mode.
 
         Raises:

@@ -34,22 +34,31 @@ def find(reference: str) -> Callable[..., BaseModel]:
             f"cannot load model {reference!r}: {error}; expected an importable module:Class, installed, in the "
             "working directory or where PYTHONPATH says, or file.py:Class"
         ) from error
+    return _factory(found, reference)
+
+
+def _factory(found: Any, called: str) -> Callable[..., BaseModel]:
     if isinstance(found, type):
         if not issubclass(found, BaseModel):
-            raise ConfigError(f"{reference!r} is not a subclass of difflut.models.BaseModel")
+            raise ConfigError(f"{called!r} is not a subclass of difflut.models.BaseModel")
     elif not callable(found):
-        raise ConfigError(f"{reference!r} is neither a class of models nor a function that makes one")
+        raise ConfigError(f"{called!r} is neither a class of models nor a function that makes one")
     return cast(Callable[..., BaseModel], found)
 
 
-def make(reference: str, header: CheckpointHeader | None = None) -> BaseModel:
-    """The model of `find`, not fitted; of a class with the arguments that the header of a checkpoint has.
+def make(reference: str | Callable[..., BaseModel], header: CheckpointHeader | None = None) -> BaseModel:
+    """A model that is not fitted, of a class or function, or of the one that `find` finds; a class is called with the
+    arguments that the header of a checkpoint has.
 
     Raises:
         ConfigError: it cannot be made.
         CheckpointError: the checkpoint does not have the arguments, or has others than the class takes.
     """
-    factory = find(reference)
+    if isinstance(reference, str):
+        factory = find(reference)
+    else:
+        called = getattr(reference, "__qualname__", type(reference).__name__)
+        factory, reference = _factory(reference, called), called
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = {}
     if header is not None and isinstance(factory, type):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
@@ -11,8 +11,10 @@ from difflut.errors import ConfigError
 from difflut.heads import Bits, GroupSum, Head, NumberSum
 from difflut.input_format import InputFormat
 from difflut.layers.lut_graph import LUTGraph
-from difflut.models.base_model import BaseModel
 from difflut.models.given import GivenNetwork
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 HEADS: dict[str, type[Head]] = {"classes": GroupSum, "numbers": NumberSum, "bits": Bits}
 
@@ -79,7 +81,7 @@ class NetlistNetwork(GivenNetwork):
     def _build_layers(self) -> None:
         self.graph = LUTGraph(self.encoder.output_width, self.shape, self.outputs)
 
-    def unfreeze(self, family: str = "dwn_stable") -> BaseModel:
+    def unfreeze(self, family: str = "dwn_stable") -> Self:
         """Refused.
 
         Raises:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 # The key of the divisors and offsets, float32 (2, features), of a model that fits its codes to the data.
 SCALING = "input_scaling"
+NEVER_FITTED = (
+    "model {!r} is fitted, but the state dict is of one that was not, which has no layers; call "
+    "fit_encoder(training_data) of that one before its state_dict()"
+)
 
 
 def adopt(model: BaseModel, state: Mapping[str, Tensor]) -> None:
@@ -48,6 +52,12 @@ def _adopt_thresholds(found: Iterable[tuple[str, Encoder]], state: Mapping[str, 
             if not encoder.fitted:
                 encoder.thresholds = encoder.thresholds.new_empty(given.shape)
     return any_here
+
+
+def never_fitted(model: BaseModel, state: Mapping[str, Tensor]) -> bool:
+    """Whether a state dict, keys as of the model itself, is of one whose encoders have no thresholds yet."""
+    thresholds = [state[f"{name}.thresholds"] for name in encoders(model) if f"{name}.thresholds" in state]
+    return bool(thresholds) and not any(map(len, thresholds))
 
 
 def scaling_of(form: InputFormat) -> Tensor:

@@ -103,6 +103,21 @@ def net(file: Path, *args: object, **kwargs: object) -> Path:
     return path
 
 
+def test_the_class_itself_is_taken_and_paths(file: Path) -> None:
+    path = net(file, (12, 6), LayerConfig(n=2))
+    module = sys.modules[file.stem]
+    loaded = load_model(path, module.Net)
+    assert (
+        type(loaded) is module.Net and loaded.checkpoint_bytes() == load_model(path, f"{file}:Net").checkpoint_bytes()
+    )
+    path = saved(file, f"{file}:small")
+    with pytest.raises(CheckpointError, match=r"^Net: the checkpoint was made by a model whose constructor was called"):
+        load_model(path, module.Net)
+    assert load_model(path, module.small).fitted
+    with pytest.raises(ConfigError, match=r"^'Linear' is not a subclass of difflut\.models\.BaseModel$"):
+        load_model(path, torch.nn.Linear)  # type: ignore[type-var]
+
+
 def test_a_class_with_arguments_is_made_again(file: Path) -> None:
     path = net(file, (12, 6), LayerConfig(n=2), note={"who": "ä"})
     loaded = load_model(str(path), f"{file}:Net")

@@ -116,6 +116,29 @@ def test_what_does_not_fit_is_refused() -> None:
     assert not fresh.fitted
 
 
+class Bare(nn.Module):
+    """Nothing but a model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = Net()
+
+
+@pytest.mark.parametrize("make", [Net, Bare])
+def test_a_state_dict_of_a_model_that_was_not_fitted(make: Callable[[], nn.Module]) -> None:
+    """Into one that is not fitted either it changes nothing, into another it is refused in our words."""
+    fresh, full = make(), make()
+    (full.net if isinstance(full, Bare) else full).fit_encoder(NUMBERS)  # type: ignore[operator, union-attr]
+    assert fresh.load_state_dict(make().state_dict()).missing_keys == []
+    with pytest.raises(RuntimeError) as caught:
+        full.load_state_dict(make().state_dict())
+    assert (
+        "model 'net' is fitted, but the state dict is of one that was not, which has no layers; call "
+        "fit_encoder(training_data) of that one before its state_dict()" in str(caught.value)
+    )
+    full.load_state_dict(full.state_dict())
+
+
 def test_there_are_no_parameters_for_an_optimizer_before_fitting() -> None:
     model = Net()
     with pytest.raises(NotFittedError) as caught:
