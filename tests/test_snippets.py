@@ -19,7 +19,7 @@ from tools import require_icarus, require_package
 
 import difflut
 from difflut import models
-from difflut.data import Dataset, Split, mnist_test, registry
+from difflut.data import Dataset, Split, load_npz, mnist_test, registry
 from difflut.data.registry import Source
 from difflut.layers import LayerConfig
 from difflut.models import BaseModel, CIFAR10Conv, MNISTFullyConnected, ZooEntry
@@ -130,6 +130,8 @@ def in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(registry.DATASETS, name, Source(name, lambda _, name=name: data(name)))  # type: ignore[misc]
     x, y = data("mnist").train.x.numpy(), data("mnist").train.y.numpy()
     np.savez(tmp_path / "my.npz", x_train=x, y_train=y, x_test=x[:20], y_test=y[:20])
+    plants = "".join(f"{length / 4},{('clay', 'sand')[length % 2]},{'abc'[length % 3]}\n" for length in range(12))
+    (tmp_path / "plants.csv").write_text(f"petal length,soil,species\n{plants}")
     (source,) = [block for block in blocks(ROOT / "README.md", "python") if "class Net" in block]
     (tmp_path / "my_models.py").write_text(source.replace("2000", "40").replace("1000", "20").replace("=128", "=8"))
 
@@ -204,6 +206,11 @@ def test_python(page: Path) -> None:
                 else:
                     known["model"] = small("cifar10_conv")
             exec(compile(block, page.name, "exec"), known)  # noqa: S102
+            if "plants.npz" in block:
+                made = load_npz("plants.npz")
+                assert made.train.x.shape == (9, 3) and made.names.features == (
+                    ("petal length", "soil clay", "soil sand")
+                )
     finally:
         for name in set(FAMILIES) - set(families):
             del FAMILIES[name]
