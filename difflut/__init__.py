@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from difflut.door import export_model, prove, report, synthesise, verify
     from difflut.encoders import DistributiveThermometer, GaussianThermometer, Thermometer
     from difflut.export.builds.make import make_build
+    from difflut.export.exchange.make import export_netlist
     from difflut.export.frontend.trace import trace
-    from difflut.heads import GroupSum, NumberSum, ThresholdSum
+    from difflut.heads import Bits, GroupSum, NumberSum, ThresholdSum
     from difflut.importers import from_netlist, from_tables, load_network
     from difflut.input_format import InputFormat
     from difflut.layers import ConvLUTLayer, LayerConfig, LUTLayer, OrPool
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BaseModel",
+    "Bits",
     "ConvLUTLayer",
     "DistributiveThermometer",
     "GaussianThermometer",
@@ -37,6 +39,7 @@ __all__ = [
     "__version__",
     "estimate",
     "export_model",
+    "export_netlist",
     "from_netlist",
     "from_tables",
     "get_model",
@@ -55,8 +58,9 @@ _MODULES = {
     "difflut.encoders": ("DistributiveThermometer", "GaussianThermometer", "Thermometer"),
     "difflut.door": ("export_model", "prove", "synthesise", "verify"),
     "difflut.export.builds.make": ("make_build",),
+    "difflut.export.exchange.make": ("export_netlist",),
     "difflut.export.frontend.trace": ("trace",),
-    "difflut.heads": ("GroupSum", "NumberSum", "ThresholdSum"),
+    "difflut.heads": ("Bits", "GroupSum", "NumberSum", "ThresholdSum"),
     "difflut.importers": ("from_netlist", "from_tables", "load_network"),
     "difflut.input_format": ("InputFormat",),
     "difflut.layers": ("ConvLUTLayer", "LUTLayer", "LayerConfig", "OrPool"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from difflut.cli.circuit_options import circuit_arguments, circuit_options
 from difflut.cli.common import json_option, model_option, print_json
@@ -18,6 +20,9 @@ from difflut.errors import ConfigError
 
 if TYPE_CHECKING:
     from difflut.models import BaseModel
+
+
+SAID = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 
 
 @click.command(
@@ -32,11 +37,14 @@ if TYPE_CHECKING:
     "  difflut export cifar10_conv --conv streaming\n"
     "  difflut export cifar10_conv --conv folded=32\n"
     "  difflut export cifar10_conv --conv folded=4096\n"
+    "  difflut export mnist_bitflip_20 --target blif --out net.blif\n"
     "  difflut export my.safetensors --model my_models:Net --name net_a\n"
     "  difflut export state.pt --classes 10 --tau 30 --binary-inputs 784",
 )
 @click.argument("source", type=ModelName(), metavar="NAME|CKPT|FILE")
-@click.option("--target", default="verilog", show_default=True, help="Output language: verilog.")
+@click.option(
+    "--target", default="verilog", show_default=True, help="verilog; blif, aiger or tables (one file for other tools)."
+)
 @circuit_options
 @click.option(
     "--name",
@@ -62,12 +70,19 @@ def command(
     """Turn a trained model into a circuit: a build directory with Verilog, build.json and a README.
 
     NAME is a zoo model, CKPT a checkpoint written by `difflut train` or `difflut import`, FILE a network of another
-    library; options say what it does not hold, as those of `difflut import`.
+    library; options say what it does not hold, as those of `difflut import`. With --target blif, aiger or tables the
+    whole circuit without registers is written as one file.
     """
     from difflut.door import export_model, prove
+    from difflut.export.exchange.make import WRITERS
 
+    if prove_it and target in WRITERS:
+        raise ConfigError(f"--prove is of a build; read the file back with difflut import to check --target {target}")
     circuit, said = split_options(options)
     model = _model(source, model_class, foreign_arguments(**said))
+    if target in WRITERS:
+        _one_file(model, out, target, name, as_json, **circuit)
+        return
     made = export_model(model, out, target=target, name=name, **circuit_arguments(**circuit))
     proof = prove(made) if prove_it else None
     if as_json:
@@ -82,6 +97,23 @@ def command(
             sys.exit(1)
     named = ["--model", model_class] if model_class else []
     click.echo(f"next: {shlex.join(['difflut', 'verify', str(made), *named])}")
+
+
+def _one_file(model: BaseModel, out: Path | None, target: str, name: str | None, as_json: bool, **circuit: Any) -> None:
+    """Write a file for other tools; options about registers, ports and forms have no meaning there."""
+    from difflut.export.exchange.make import export_netlist
+
+    free = {"fpga", "device", "outputs"}
+    source = click.get_current_context().get_parameter_source
+    given = [f"--{one.replace('_', '-')}" for one in circuit if one not in free and source(one) in SAID]
+    if given:
+        raise ConfigError(f"--target {target} is a circuit without registers; leave {', '.join(sorted(given))} out")
+    arguments = circuit_arguments(**circuit)
+    made = export_netlist(model, out, target=target, name=name, fpga=arguments["fpga"], outputs=arguments["outputs"])
+    if as_json:
+        print_json({**asdict(made), "path": str(made.path)})
+        return
+    click.echo(made.text)
 
 
 def _model(source: str, model_class: str | None, said: dict[str, Any]) -> BaseModel:

@@ -153,7 +153,10 @@ def design_model(
 ) -> Designed:
     """Everything of an export that needs no checkpoint; see `make_build`."""
     if target not in TARGETS:
-        raise ConfigError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
+        raise ConfigError(
+            f"unknown target {target!r}; known: {', '.join(TARGETS)}, and as one file blif, aiger, tables "
+            "(export_netlist in Python)"
+        )
     top = names.identifier(model.name) if name is None else names.check_identifier(name)
     chosen = choose_interface(interface, stream, clock_enable)
     family, asked = find_family(fpga), Pipeline(pipeline) if isinstance(pipeline, str) else pipeline

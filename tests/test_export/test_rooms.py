@@ -21,6 +21,7 @@ ORDER = (
     "verilog",
     "interfaces",
     "builds",
+    "exchange",
     "flows",
     "proof",
 )

@@ -29,7 +29,7 @@ def test_blocks(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch:
     np.savez("data.npz", x_train=x, y_train=y, x_test=x, y_test=y)
     known: dict[str, Any] = {}
     blocks = re.findall(r"^```(sh|python)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    assert [language for language, _ in blocks] == ["sh", "python", "sh", "python"]
+    assert [language for language, _ in blocks] == ["sh", "python", "sh", "python", "sh"]
     for language, block in blocks:
         if language == "python":
             exec(compile(block, "import.md", "exec"), known)  # noqa: S102 (the documents are ours)

@@ -227,7 +227,9 @@ def test_shell_brings_in_whole_pixels() -> None:
 def test_options_that_do_not_fit() -> None:
     with pytest.raises(ConfigError) as caught:
         make_build(made(PLAN), target="vhdl", form="streaming")
-    assert str(caught.value) == "unknown target 'vhdl'; known: verilog"
+    assert str(caught.value) == (
+        "unknown target 'vhdl'; known: verilog, and as one file blif, aiger, tables (export_netlist in Python)"
+    )
 
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
