@@ -46,7 +46,7 @@ def test_some_apart(tmp_path: Path) -> None:
     """Exit status, memory and what a terminal gets."""
     found = []
     with Apart() as apart:
-        for label, content in islice((*dictionaries(), *damaged()), 0, None, 29):
+        for label, content in islice((*dictionaries(), *damaged(), *state_dicts(), *circuits()), 0, None, 67):
             (tmp_path / "net.pt").write_bytes(content)
             line = ("import", "net.pt", "--out", "net.safetensors", "--tau", 1, "--input-bits", 8, "--divisor", 255)
             outcome = apart.run(line, tmp_path)
