@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from difflut.input_format import InputFormat
     from difflut.layers import ConvLUTLayer, LayerConfig, LUTLayer, OrPool
     from difflut.models import BaseModel, get_model, list_models, load_model
+    from difflut.searching import search
     from difflut.sizing import estimate
     from difflut.stored_build import StoredBuild
 
@@ -49,6 +50,7 @@ __all__ = [
     "make_build",
     "prove",
     "report",
+    "search",
     "synthesise",
     "trace",
     "verify",
@@ -65,6 +67,7 @@ _MODULES = {
     "difflut.input_format": ("InputFormat",),
     "difflut.layers": ("ConvLUTLayer", "LUTLayer", "LayerConfig", "OrPool"),
     "difflut.models": ("BaseModel", "get_model", "list_models", "load_model"),
+    "difflut.searching": ("search",),
     "difflut.sizing": ("estimate",),
     "difflut.stored_build": ("StoredBuild",),
 }

@@ -103,6 +103,13 @@ def proceed(words: str, done: int, total: int) -> None:
         _running[-1].words, _running[-1].done, _running[-1].total = words, done, max(1, total)
 
 
+def row(text: str) -> None:
+    """A line on standard error that stays, above the bar; nothing outside of a task or where it is hidden."""
+    LOGGER.debug("%s", text)
+    if _running and not _running[-1].hidden and sys.stderr is not None:
+        tqdm.write(text, file=sys.stderr)
+
+
 def _show(made: Task, ended: threading.Event) -> None:
     """Show a task until it ends; a thread of its own."""
     stream = sys.stderr

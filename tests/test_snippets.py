@@ -46,6 +46,7 @@ NOT_RUN = {
     "axi-stream.md: difflut prove": "minutes; tests/test_export/test_proof proves smaller cores in streams",
     "convolution.md: difflut verify": "minutes on 32 x 32 pixels; tests/test_check verifies smaller images",
     "difflut import": "tests/test_importers has networks of other libraries",
+    "difflut search": "hours; tests/test_searching has small ones",
     "difflut synth": "tests/test_export/test_flows runs each tool once; none is quick",
     "difflut verify build/mnist_bitflip_20 --waves": "waves need Verilator: tests/test_check/test_verification.py",
 }
@@ -54,6 +55,7 @@ PARTS = {
     ("axi-stream.md", "from litex"): "a part of a system; tests/test_export/test_builds/test_litex.py makes one",
     ("axi-stream.md", "import pynq"): "needs a board; tests/test_export/test_builds/test_pynq.py runs the driver",
     ("custom-models.md", "super().__init__("): "one line of a class; tests/test_float_features.py has such models",
+    ("search.md", "import difflut"): "minutes; tests/test_searching calls the same",
     (
         "simulation.md",
         "from pathlib",

@@ -24,6 +24,7 @@ _COMMANDS = (
     "list",
     "estimate",
     "train",
+    "search",
     "evaluate",
     "import",
     "export",

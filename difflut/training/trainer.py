@@ -6,8 +6,8 @@ import io
 import math
 import os
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ from difflut.training.place import claimed
 from difflut.training.processes import Processes
 from difflut.training.recipes import Recipe
 from difflut.training.thresholds import choose_thresholds
+
+AfterEpoch = Callable[[list[dict[str, float]]], None]
 
 
 @dataclass(frozen=True, repr=False)
@@ -102,10 +104,69 @@ def train(
         CheckpointError: if the resume file is damaged or belongs to another run.
         TraceError: if the model has no circuit; names the operator, the line and a remedy, before the first step.
     """
-    device, out = device or torch.device("cpu"), Path(out)
+    data = dataset_of(data)
+    with _trained(make_model, data, recipe, Path(out), device, progress) as run:
+        return run.processes.on_first(lambda: run.finish(data))
+
+
+def train_untested(
+    make_model: Callable[[], torch.nn.Module],
+    data: Any,
+    recipe: Recipe,
+    out: str | os.PathLike[str],
+    *,
+    device: torch.device | None = None,
+    progress: bool = True,
+    after_epoch: AfterEpoch | None = None,
+) -> BaseModel:
+    """Train as `train` does, for who compares models: the test samples are not used, and the checkpoint's `info` says
+    nothing of them. `add_test_accuracy` makes up for that.
+
+    Args:
+        make_model, data, recipe, out, device, progress: as of `train`.
+        after_epoch: gets the history after each epoch, and once before the first if training goes on; what it raises
+            ends the training, whose resume file stays.
+
+    Returns:
+        the model of the epoch with the highest accuracy on the held-out samples, frozen.
+
+    Raises:
+        DataError, ConfigError, CheckpointError, TraceError: as `train`.
+    """
+    with _trained(make_model, dataset_of(data), recipe, Path(out), device, progress, after_epoch) as run:
+        return run.processes.on_first(run.save_chosen)
+
+
+def add_test_accuracy(path: str | os.PathLike[str], model: BaseModel, data: Dataset) -> None:
+    """Measure the model of a checkpoint on the test samples and write what they say into the checkpoint's `info`."""
+    model.info = {**model.info, **_test_info(model, data)}
+    model.save_checkpoint(path, frozen=True)
+
+
+def _test_info(model: BaseModel, data: Dataset) -> dict[str, Any]:
+    unrounded, metrics = accuracy_unrounded(model, data.test), measure(model, data.test)
+    return {
+        "test_accuracy": accuracy(model, data.test),
+        **({} if unrounded is None else {"test_accuracy_unrounded": unrounded}),
+        **({"metrics": metrics} if metrics else {}),
+        "test_samples": len(data.test),
+    }
+
+
+@contextmanager
+def _trained(
+    make_model: Callable[[], torch.nn.Module],
+    data: Dataset,
+    recipe: Recipe,
+    out: Path,
+    device: torch.device | None,
+    progress: bool,
+    after_epoch: AfterEpoch | None = None,
+) -> Iterator[_Run]:
+    """The run after its last epoch, while the place of the checkpoint is held."""
+    device = device or torch.device("cpu")
     if device.type == "cpu":
         keep_freed_memory()
-    data = dataset_of(data)
     processes = Processes.current()
     if recipe.batch_size < processes.count:
         raise ConfigError(
@@ -135,10 +196,10 @@ def train(
     processes.on_first(lambda: check_circuit(model))
     with ExitStack() as held:
         processes.on_first(lambda: held.enter_context(claimed(out)))
-        run = _Run(model, recipe, data.name, out, processes)
+        run = _Run(model, recipe, data.name, out, processes, after_epoch)
         run.resume()
         run.fit(fitting.to(device), held_out.to(device), progress)
-        return processes.on_first(lambda: run.finish(data))
+        yield run
 
 
 def check_circuit(model: BaseModel) -> None:
@@ -153,8 +214,17 @@ def check_circuit(model: BaseModel) -> None:
 
 
 class _Run:
-    def __init__(self, model: BaseModel, recipe: Recipe, data_name: str, out: Path, processes: Processes) -> None:
+    def __init__(
+        self,
+        model: BaseModel,
+        recipe: Recipe,
+        data_name: str,
+        out: Path,
+        processes: Processes,
+        after_epoch: AfterEpoch | None,
+    ) -> None:
         self.model, self.recipe, self.data_name, self.out, self.processes = model, recipe, data_name, out, processes
+        self.after_epoch = after_epoch or (lambda history: None)
         self.resume_path = out.with_name(out.name + ".resume")
         self.optimizer = self._new_optimizer()
         self.history: list[dict[str, float]] = []
@@ -220,7 +290,7 @@ class _Run:
     def _identity(self) -> tuple[dict[str, Any], str, str]:
         return asdict(self.recipe), self.model.name, self.data_name
 
-    def save(self) -> None:
+    def save_state(self) -> None:
         """Write everything that resuming needs."""
         epoch, best_accuracy, checkpoint = self.best
         buffer = io.BytesIO()
@@ -242,6 +312,8 @@ class _Run:
         """Train the epochs that are left."""
         recipe, processes = self.recipe, self.processes
         steps = len(fitting) // recipe.batch_size
+        if self.history:
+            self.after_epoch(self.history)
         with task(
             f"training {self.model.name}",
             recipe.epochs * steps,
@@ -265,10 +337,11 @@ class _Run:
                 )
                 if reached > self.best[1]:
                     self.best = (epoch + 1, reached, self.model.checkpoint_bytes(frozen=True))
-                processes.on_first(self.save)
+                processes.on_first(self.save_state)
                 best, now = (quality(value, self.model.output_heads.measure) for value in (self.best[1], reached))
                 bar.words = f"loss {loss:.4f}, held out {now}, best {best}"
                 LOGGER.info("epoch %d of %d: %s", epoch + 1, recipe.epochs, bar.words)
+                self.after_epoch(self.history)
 
     def _held_out_quality(self, held_out: Split) -> float:
         """The accuracy on the held-out samples, or R squared, with the thresholds that they choose."""
@@ -313,36 +386,52 @@ class _Run:
         processes.sum([total])
         return float(total) / steps
 
-    def finish(self, data: Dataset) -> TrainingResult:
-        """Measure the chosen epoch's model on the test samples and write its checkpoint."""
+    def chosen(self) -> BaseModel:
+        """The best epoch's model; its info says nothing of test samples."""
         epoch, validation_accuracy, checkpoint = self.best
         report = self.model.encoder_report
-        assert report is not None  # `train` fits the encoder
+        assert report is not None  # `_trained` fits the encoder
         with scratch("train") as folder:
             (folder / "chosen").write_bytes(checkpoint)
             model = self.model.load_checkpoint(folder / "chosen")
-        test_accuracy = accuracy(model, data.test)
-        unrounded = accuracy_unrounded(model, data.test)
-        metrics = measure(model, data.test)
+        model.encoder_report = report
         model.info = {
             "data": self.data_name,
             "recipe": asdict(self.recipe),
             "best_epoch": epoch,
             "validation_accuracy": validation_accuracy,
-            "test_accuracy": test_accuracy,
-            **({} if unrounded is None else {"test_accuracy_unrounded": unrounded}),
-            **({"metrics": metrics} if metrics else {}),
-            "test_samples": len(data.test),
             **({} if model.output_heads.decide else {"measure": model.output_heads.measure}),
             "encoder": report.to_json(),
             "history": _curves(self.history),
         }
+        return model
+
+    def save(self, model: BaseModel) -> BaseModel:
+        """Write the checkpoint; nothing is left to resume."""
         model.save_checkpoint(self.out, frozen=True)
         if self.resume_path.exists():
             os.unlink(self.resume_path)
-        measured = model.output_heads.measure
+        return model
+
+    def save_chosen(self) -> BaseModel:
+        """The best epoch's model, which is written as it is."""
+        return self.save(self.chosen())
+
+    def finish(self, data: Dataset) -> TrainingResult:
+        """Measure the chosen epoch's model on the test samples and write its checkpoint."""
+        model = self.chosen()
+        model.info |= _test_info(model, data)
+        self.save(model)
+        assert model.encoder_report is not None  # `chosen` keeps it
         return TrainingResult(
-            epoch, validation_accuracy, test_accuracy, unrounded, self.history, report, metrics, measured
+            model.info["best_epoch"],
+            model.info["validation_accuracy"],
+            model.info["test_accuracy"],
+            model.info.get("test_accuracy_unrounded"),
+            self.history,
+            model.encoder_report,
+            model.info.get("metrics", {}),
+            model.output_heads.measure,
         )
 
 
