@@ -30,10 +30,13 @@ from difflut.searching.result import pareto_set
 from difflut.searching.space import Space
 from difflut.training import accuracy, trainer
 
-for package in ("optuna", "sklearn", "matplotlib"):
-    require_package(package, "dev")
-
 TINY: dict[str, Any] = {"fpga": "xcup", "epochs": 3, "validation": 60, "progress": False}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def packages() -> None:
+    for package in ("optuna", "matplotlib"):
+        require_package(package, "search")
 
 
 def blobs(samples: int = 360, features: int = 12) -> Dataset:
