@@ -28,6 +28,7 @@ trust the file, save what a network is made of:
   net = torch.load({file!r}, weights_only=False)
   {save}"""
 _LONGEST_LINE, _MOST_COMMENTS, _LONGEST_TEXT = 1 << 16, 1 << 12, 1 << 30
+_VERILOG, _LAYER_FILE = re.compile(rb"\s*(module\b|//|/\*|`timescale)"), re.compile(r"layer\d{1,4}(_N\d{1,6})?\.v")
 _SAVE_MODULE = 'torch.save(net.state_dict(), "state.pt")'
 SAVE_INDICES = (
     'torch.save(net.state_dict() | {f"{name}.indices": torch.stack(tuple(module.indices)) for name, module in '
@@ -46,7 +47,7 @@ class Content:
 
     Attributes:
         path: of the file.
-        container: "torch", "safetensors", "npz", "json", "blif" (a text) or "aiger" (bytes).
+        container: "torch", "safetensors", "npz", "json", "blif" or "logicnets" (texts) or "aiger" (bytes).
         value: arrays by name of an npz file, tensors of safetensors, a dictionary of JSON, of torch whatever was saved:
             tensors, numbers and texts in dictionaries and lists.
     """
@@ -78,6 +79,8 @@ def read_content(file: str | os.PathLike[str]) -> Content:
         return Content(path, "torch", _torch(path))
     if start.startswith((b"aag ", b"aig ")):
         return Content(path, "aiger", _bytes(path))
+    if _VERILOG.match(start):
+        return Content(path, "logicnets", _verilog(path))
     if _begins_blif(path):
         return Content(path, "blif", _bytes(path).decode("utf-8", "surrogateescape"))
     if start.lstrip().startswith(b"{") and b"\0" not in start:
@@ -106,6 +109,15 @@ def _bytes(path: Path) -> bytes:
     if path.stat().st_size > _LONGEST_TEXT:
         raise NetworkFileError(f"{path}: has {path.stat().st_size} bytes; at most {_LONGEST_TEXT} are read")
     return path.read_bytes()
+
+
+def _verilog(path: Path) -> str:
+    """The text of a file and of the layers of a LogicNet that stand beside it."""
+    beside = sorted(file for file in path.parent.iterdir() if _LAYER_FILE.fullmatch(file.name) and file.is_file())
+    files = [path, *(file for file in beside if not file.samefile(path))]
+    if sum(file.stat().st_size for file in files) > _LONGEST_TEXT:
+        raise NetworkFileError(f"{path}: has more than {_LONGEST_TEXT} bytes with the layers beside it")
+    return "\n".join(file.read_bytes().decode("utf-8", "replace") for file in files)
 
 
 def _members(path: Path) -> list[str]:
