@@ -33,6 +33,7 @@ PARAMETERS = {
     "fpga": "fpga",
     "device": "fpga",
     "outputs": "outputs",
+    "clock_enable": "clock_enable",
     "pipeline": "pipeline",
     "fmax": "pipeline",
     "latency": "pipeline",
