@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def pareto(result: SearchResult) -> Figure:
     """All candidates that were trained to the end, the Pareto set as steps, and the budget as a line."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.subplots()
@@ -36,8 +36,9 @@ def pareto(result: SearchResult) -> Figure:
     elif result.budget.min_accuracy is not None:
         axes.axhline(100 * result.budget.min_accuracy, color=ORANGE, linewidth=1, linestyle="--", label="budget")
     axes.set_xscale("log")
-    for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-        axis(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel(f"LUTs of {result.budget.fpga}, estimated")
     axes.set_ylabel("held-out accuracy (%)")
     axes.set_title(result.data, parse_math=False)

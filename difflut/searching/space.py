@@ -35,6 +35,7 @@ class Space:
     Attributes:
         problem: what is classified.
         least, most: LUTs that candidates aim at.
+        start: those that the first ones aim at.
         encoders: "bits:grid_bits".
         candidates: of learned connections in the first layer; "all", a number, or "random" for fixed ones.
         inputs: per node.
@@ -43,6 +44,7 @@ class Space:
     problem: Problem
     least: float
     most: float
+    start: float
     encoders: tuple[str, ...]
     candidates: tuple[str, ...]
     inputs: tuple[int, ...]
@@ -53,11 +55,13 @@ class Space:
         few = problem.features < _FEW
         encoders = [name for name in (_FEW_FEATURES if few else _MANY_FEATURES) if _parts(name)[1] <= problem.code_bits]
         lut_inputs = find_family(budget.fpga).lut_inputs
-        most = budget.max_luts or MOST_LUTS
+        most = float(budget.max_luts or MOST_LUTS)
+        least = most / 3 if budget.max_luts else min(most, 2.0 * problem.classes)
         return cls(
             problem,
-            most / 3 if budget.max_luts else min(most, 2.0 * problem.classes),
+            least,
             most,
+            0.95 * most if budget.max_luts else (least * most) ** 0.5,
             tuple(encoders) or ("1:1",),
             ("all", "random") if few else ("all", "128", "32"),
             (6,) if lut_inputs >= 6 else (4, 6),
@@ -81,7 +85,7 @@ class Space:
     def first(self) -> list[dict[str, Any]]:
         """Points that a search starts with: one learned layer."""
         common = {
-            "luts": max(self.least, 0.95 * self.most),
+            "luts": self.start,
             "layers": 1,
             "taper": 2.0,
             "inputs": self.inputs[-1],

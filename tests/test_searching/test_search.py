@@ -316,6 +316,7 @@ def test_a_candidate_is_as_wide_as_its_luts_allow() -> None:
     problem = Problem.of(blobs(), epochs=1, validation=None, seed=0)
     space = Space.of(problem, Budget(max_luts=1000))
     point = {**space.first()[0], "layers": 2, "taper": 3.0, "luts": 900.0}
+    assert (space.start, Space.of(problem, Budget(min_accuracy=0.9)).start) == (950.0, (6 * 8000) ** 0.5)
     model, cost = space.sized(point, "net", lambda model: {"luts": sum(model.widths) * 3 + 50})
     assert 0.95 * 900 <= cost["luts"] <= 900
     assert model.widths[0] == pytest.approx(3 * model.widths[1], abs=9)
