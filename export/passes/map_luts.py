@@ -31,8 +31,11 @@ def map_luts(netlist: Netlist, family: Family = GENERIC) -> Rewritten:
     Exact: a LUT gets the table that its cone computes. Priority cuts (A. Mishchenko et al., "Combinational and
     sequential mapping with priority cuts", ICCAD 2007): the least depth first, then area flow and exact local area
     within that depth. Logic may be duplicated. Where `collapse_cones` alone leaves fewer LUTs, and where most nodes are
-    so wide that no cone of several fits, nothing is changed.
+    so wide that no cone of several fits, nothing is changed; nor where two small LUTs share one of the target, as wide
+    cones share none.
     """
+    if family.dual_output:
+        return unchanged(netlist)
     small = netlist.lut_inputs * 2 <= family.lut_inputs
     if 2 * np.count_nonzero(small) < netlist.luts or netlist.luts == 0:
         return unchanged(netlist)

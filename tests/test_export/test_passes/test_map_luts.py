@@ -55,6 +55,7 @@ def test_where_it_does_not_pay_nothing_changes() -> None:
     target = find_family("ice40")
     netlist = remove_dead(near_gates(600, 4))
     assert map_luts(netlist, target).netlist is netlist
+    assert map_luts(netlist, find_family("xcup")).netlist is netlist, "small LUTs share a LUT6_2 there"
 
 
 def test_networks_of_wide_nodes_stay_as_they_are() -> None:
