@@ -11,7 +11,7 @@ from functools import singledispatch
 from typing import Any
 
 from difflut.export.interfaces.framing import Framing, Layout, PixelFraming
-from difflut.export.interfaces.registers import ADDRESS_BITS, CONTROL, Register
+from difflut.export.interfaces.registers import ADDRESS_BITS, CONTROL, LOW_BITS, Register
 from difflut.export.verilog import names
 from difflut.hdl_templates import render
 
@@ -146,13 +146,9 @@ def _results(framing: Framing) -> dict[str, Any]:
     }
 
 
-# Low bits of each counter, which wrap no sooner than a turn of all counters comes round.
-_LOW_BITS = 3
-
-
 def _registers(framing: Framing, registers: Sequence[Register]) -> dict[str, Any]:
     pending = framing.credits + 1  # one more frame may wait whole in the deserialiser
-    word_bits, high_bits = ADDRESS_BITS - 2, 32 - _LOW_BITS
+    word_bits, high_bits = ADDRESS_BITS - 2, 32 - LOW_BITS
     slots = _slots(registers) if any(register.signal for register in registers) else []
     context = {
         "slots": slots,
@@ -175,15 +171,15 @@ def _registers(framing: Framing, registers: Sequence[Register]) -> dict[str, Any
     return {
         **context,
         **_counter("pending", pending),
-        **_counter("low", (1 << _LOW_BITS) - 1),
+        **_counter("low", (1 << LOW_BITS) - 1),
         "taken": _extended("frame_taken", pending),
         "sent": _extended("result_sent", pending),
         "control_word": _word(next(register for register in registers if register.name == CONTROL)),
         "wanted_range": names.vector(count),
         "wanted_zero": f"{count}'d0",
         "event_turns": names.part(1, count - 1),
-        "low_bits": _LOW_BITS,
-        "low_most": _literal((1 << _LOW_BITS) - 1, (1 << _LOW_BITS) - 1),
+        "low_bits": LOW_BITS,
+        "low_most": _literal((1 << LOW_BITS) - 1, (1 << LOW_BITS) - 1),
         "high_range": names.vector(high_bits),
         "high_zero": f"{high_bits}'d0",
         "carry_extended": names.zero_extended("carry", 1, high_bits),
@@ -203,7 +199,7 @@ def _slots(registers: Sequence[Register]) -> list[dict[str, str]]:
     for name, chosen in (("latency_0", "~second"), ("latency_1", "second")):
         event = f"measuring & ~measured & {chosen}"
         slots.append({"name": name, "event": event, "word": "", "starts": f"start & {chosen}"})
-    return [{**slot, "extended": _extended(f"{slot['name']}_event", (1 << _LOW_BITS) - 1)} for slot in slots]
+    return [{**slot, "extended": _extended(f"{slot['name']}_event", (1 << LOW_BITS) - 1)} for slot in slots]
 
 
 def _word(register: Register) -> str:

@@ -10,6 +10,8 @@ from difflut.export.interfaces.framing import REGISTERS, Framing
 IDENTITY = 0x444C5554  # "DLUT"
 VERSION = 0x00010001  # major and minor version of the framing and of this map, 16 bits each
 ADDRESS_BITS = 7
+# Low bits of each counter, which wrap no sooner than a turn of all counters comes round (`axi_registers.v.j2`).
+LOW_BITS = 3
 CONTROL = "CONTROL"
 _NONE, _IDENTITY_ONLY, _FULL = REGISTERS
 

@@ -13,7 +13,7 @@ from functools import singledispatch
 
 from difflut.export.families.family import Family
 from difflut.export.interfaces.framing import Framing, PixelFraming
-from difflut.export.interfaces.registers import Register
+from difflut.export.interfaces.registers import LOW_BITS, Register
 
 _WORD_BITS = 32
 
@@ -54,6 +54,12 @@ class _Path:
             total += delays.net_ns(readers, self.luts) + (self.family.lut_ns(inputs, self.luts) if inputs else 0.0)
         return total
 
+    def one_of(self, readers: int, choices: int) -> list[tuple[int, int]]:
+        """Steps through an AND of two bits for each of some choices and the OR of them; `readers` of the first wire."""
+        size = self.family.lut_inputs
+        left = -(-choices // (size // 2))
+        return [(readers, min(2 * choices, size)), *([(1, left)] if left > 1 else [])]
+
     def _carry(self, bits: int) -> float:
         """A chain; where synthesis has none, lookahead: a LUT for each doubling of the bits."""
         if self.family.cells.carries:
@@ -83,7 +89,8 @@ def _register_paths(path: _Path, registers: Sequence[Register]) -> Iterator[Wrap
     if registers:
         yield WrapperPath(path.through((_WORD_BITS, 4), (1, 3)), ("s_axil_rdata", "word"))
     if counters := [register for register in registers if register.signal]:
-        carried = path.through((3, 2 * (len(counters) + 1)), carry_bits=_WORD_BITS)
+        steps = path.one_of(8, len(counters) + 1)
+        carried = path.through(*steps, (1, 0), carry_bits=_WORD_BITS - LOW_BITS)
         yield WrapperPath(carried, ("ring of counters", "incrementer", "carry of a counter"))
 
 
