@@ -30,8 +30,8 @@ model_option: Callable[..., Any] = click.option(
     "checkpoint keeps, or a function without arguments.",
 )
 
-FROM_0, FROM_1 = click.IntRange(0), click.IntRange(1)
-SEED = click.IntRange(0, (1 << 31) - 1)  # what simulators and placers take, too
+MOST = (1 << 31) - 1  # what simulators and placers take, too
+FROM_0, FROM_1, SEED = click.IntRange(0, MOST), click.IntRange(1, MOST), click.IntRange(0, MOST)
 
 
 class Finite(click.FloatRange):

@@ -46,11 +46,8 @@ class Pipeline:
     latency_cycles: int | None = None
 
     def __post_init__(self) -> None:
-        given = [
-            f"{option} {value:g}"
-            for option, value in (("fmax", self.fmax_mhz), ("latency", self.latency_cycles))
-            if value is not None
-        ]
+        given = [] if self.fmax_mhz is None else [f"fmax {self.fmax_mhz:g}"]
+        given += [] if self.latency_cycles is None else [f"latency {self.latency_cycles}"]
         if given and self.spec != AUTO:
             raise ConfigError(f"{' and '.join(given)}: goes with the pipeline {AUTO!r} only, not with {self.spec!r}")
         if self.fmax_mhz is not None and not 0 < self.fmax_mhz < math.inf:

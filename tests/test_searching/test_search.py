@@ -255,7 +255,7 @@ def test_the_smallest_of_an_accuracy(tmp_path: Path, npz: Path, capsys: pytest.C
         (("--min-accuracy", 101), "--min-accuracy 101: is in percent"),
         (("--min-accuracy", 20), "naming the most frequent class always reaches"),
         (("--max-luts", 2), "max_luts is 2, less than the 3 classes"),
-        (("--max-luts", 0), "0 is not in the range x>=1"),
+        (("--max-luts", 0), "0 is not in the range 1<=x<=2147483647"),
         (("--max-luts", 60, "--fpga", "nofpga"), "nofpga"),
         (("--max-luts", 60, "--time", 0), "0.0 is not in the range x>0"),
         (("--max-luts", 60, "--validation", 300), "300 of blobs's 300 training samples held out"),
