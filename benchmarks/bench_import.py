@@ -2,7 +2,8 @@
 
     python benchmarks/bench_import.py [--nodes 100000] [--format difflogic ...]
 
-Random networks of layers of a tenth of the nodes, as each format has them, on 1,000 inputs that are bits.
+Random networks of layers of a tenth of the nodes, as each format has them, on 1,000 inputs that are bits; circuits of
+two-input gates.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ import torch
 from torch import Tensor
 
 import difflut
-from difflut.importers import IMPORTERS
 
 WIDTH, CLASSES, DEPTH, TARGET_S = 1000, 10, 10, 5.0
 SAID: dict[str, Any] = {"classes": CLASSES, "tau": 1.0, "binary_inputs": WIDTH}
@@ -54,6 +54,27 @@ def circuit(nodes: int) -> dict[str, Any]:
     return {"n_inputs": WIDTH, "outputs": [one["node_id"] for one in sums], "gates": gates, "sum_nodes": sums}
 
 
+def sources(nodes: int) -> Iterator[tuple[int, int, int]]:
+    """For each gate its number, inputs being the first ones, and those of the two that it reads: each is read."""
+    for gate, back in enumerate(np.random.default_rng(1).integers(1, WIDTH, nodes).tolist(), WIDTH):
+        yield gate, gate - back, gate - WIDTH
+
+
+def blif(nodes: int) -> bytes:
+    """Gates of BLIF; the last ones are the outputs."""
+    names = [" ".join(f"n{first + i}" for i in range(WIDTH)) for first in (0, nodes)]
+    gates = (f".names n{a} n{b} n{gate}\n{('11', '01', '10')[gate % 3]} 1" for gate, a, b in sources(nodes))
+    return "\n".join([".model top", f".inputs {names[0]}", f".outputs {names[1]}", *gates, ".end", ""]).encode()
+
+
+def aiger(nodes: int) -> bytes:
+    """Ands of AIGER's text form; the last ones are the outputs."""
+    lines = [f"aag {WIDTH + nodes} {WIDTH} 0 {WIDTH} {nodes}"]
+    lines += [str(2 * (first + i + 1)) for first in (0, nodes) for i in range(WIDTH)]
+    lines += [f"{2 * (gate + 1)} {2 * (a + 1) + gate % 2} {2 * (b + 1)}" for gate, a, b in sources(nodes)]
+    return "\n".join([*lines, ""]).encode()
+
+
 MAKERS: dict[str, Callable[[int], Any]] = {
     "torch_dwn": lambda nodes: state(
         nodes, lambda n, layer: {"luts": torch.randn(n, 64), "mapping": wires(n, 6, layer).int()}
@@ -69,6 +90,9 @@ MAKERS: dict[str, Callable[[int], Any]] = {
             "indices": wires(n, 6, layer).t().contiguous(),
         },
     ),
+    "difflut_net": lambda nodes: state(
+        nodes, lambda n, layer: {"weights": torch.rand(n, 64), "indices": wires(n, 6, layer).t().contiguous()}
+    ),
     "silogic": lambda nodes: state(
         nodes, lambda n, layer: {"_conn.idx": wires(n, 6, layer), "node.theta": torch.randn(n, 64)}
     ),
@@ -76,7 +100,9 @@ MAKERS: dict[str, Callable[[int], Any]] = {
         nodes,
         lambda n, layer: {"weight": torch.randn(n, 64), "connections.indices": wires(n, 6, layer).t().contiguous()},
     ),
-    "torchlogix_circuit": circuit,
+    "torchlogix_circuit": lambda nodes: json.dumps(circuit(nodes)).encode(),
+    "blif": blif,
+    "aiger": aiger,
 }
 
 
@@ -93,8 +119,8 @@ def main() -> None:
         path = Path(folder) / "network"
         for name in options.formats or MAKERS:
             content = MAKERS[name](options.nodes)
-            if isinstance(content, dict) and "gates" in content:
-                path.write_text(json.dumps(content))
+            if isinstance(content, bytes):
+                path.write_bytes(content)
                 said: dict[str, Any] = {}
             else:
                 torch.save(content, path)
@@ -104,7 +130,7 @@ def main() -> None:
             read = time.perf_counter() - start
             model.save_checkpoint(Path(folder) / "network.safetensors", frozen=True)
             saved = time.perf_counter() - start - read
-            assert model.node_count == options.nodes and name in IMPORTERS
+            assert model.node_count == options.nodes, name
             print(f"| {name} | {path.stat().st_size / 1e6:.1f} | {read:.2f} | {saved:.2f} |", flush=True)
 
 

@@ -204,10 +204,10 @@ def build(
     seed: int,
 ) -> Simulator:
     """Build a simulator, or find the one of an earlier run, and show that; of two runs at once one waits."""
-    folder = Path(build_dir)
+    folder = _made(Path(build_dir))
     with ExitStack() as held:
         try:
-            held.enter_context(locked(_made(folder)))
+            held.enter_context(locked(folder))
         except OSError as error:
             raise WriteError(f"cannot use {folder}: {error.strerror}; choose a folder that is writable") from error
         held.enter_context(task(f"building the simulator with {simulator}"))

@@ -19,6 +19,7 @@ import torch
 
 from difflut.data import Dataset, dataset_of, load_npz
 from difflut.errors import ConfigError, DataError, DifflutError
+from difflut.export.families.generic import GENERIC
 from difflut.models import load_model
 from difflut.progress import Task, row, task
 from difflut.report.figures import require_matplotlib
@@ -101,7 +102,7 @@ def search(
     *,
     max_luts: int | None = None,
     min_accuracy: float | None = None,
-    fpga: str = "generic",
+    fpga: str = GENERIC.name,
     max_cycles: int | None = None,
     trials: int | None = None,
     hours: float | None = None,

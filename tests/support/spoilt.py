@@ -660,10 +660,10 @@ def resume_file() -> bytes:
     model.fit_encoder(split.x)
     model.train()
     with tempfile.TemporaryDirectory() as folder:
-        run = _Run(model, recipe, Dataset("d", split, split).name, Path(folder) / "c", Processes())
+        run = _Run(model, recipe, Dataset("d", split, split).name, Path(folder) / "c", Processes(), None)
         run.history = [{"epoch": 1, "loss": 0.5, "validation_accuracy": 0.5, "seconds": 0.1}]
         run.best = (1, 0.5, model.checkpoint_bytes(frozen=True))
-        run.save()
+        run.save_state()
         return run.resume_path.read_bytes()
 
 
@@ -732,6 +732,7 @@ def bases() -> dict[str, list[Sequence[object]]]:
     return {
         "list": [("list",)],
         "train": [train],
+        "search": [("search", *data, "--out", "new", "--max-luts", "200", "--trials", "1", "--epochs", "1")],
         "evaluate": [("evaluate", "c.safetensors", *MODEL, *data)],
         "estimate": [("estimate", MODEL[1])],
         "import": [("import", "n.npz", "--out", "new", "--input-bits", "8", "--divisor", "255")],

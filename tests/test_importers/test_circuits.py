@@ -17,6 +17,7 @@ from tools import require_icarus, require_prover
 
 import difflut
 from difflut.errors import ConfigError, NetworkFileError
+from difflut.export.interfaces.framing import Stream
 from difflut.models import NetlistNetwork
 
 SMALL = ".model m\n.inputs a b\n.outputs y\n.names a b y\n11 1\n.end\n"
@@ -206,3 +207,20 @@ def test_it_is_a_model_like_others(tmp_path: Path, capsys: pytest.CaptureFixture
     assert difflut.prove(build).ok
     with pytest.raises(ConfigError, match="given, not trained"):
         model.output_heads.loss(model(rows), data[1])
+
+
+@pytest.mark.parametrize("registers", ["none", "full"])
+def test_bits_behind_streams_and_in_a_report(tmp_path: Path, registers: str) -> None:
+    require_icarus()
+    require_prover()
+    (tmp_path / "net.blif").write_text(drawn_blif(4).text())
+    model = difflut.load_network(tmp_path / "net.blif", numbers="names")
+    options = {"interface": "axi-stream", "stream": Stream(registers=registers)}
+    build = difflut.export_model(model, tmp_path / "build", **options)
+    rows = torch.tensor(rows_of(12))
+    data = (rows, model.output_heads.decided(model(rows)))
+    assert difflut.verify(build, data, simulator="icarus").ok
+    assert difflut.prove(build).ok
+    assert "y is the unsigned number of scores 1, 0, 2" in (tmp_path / "build" / "README.md").read_text()
+    page = difflut.report(build, tmp_path / "report.html").path.read_text()
+    assert build.info.model.name in page and "AXI4-Stream" in page

@@ -1,6 +1,6 @@
-"""Files that torchlogix and LLNN wrote themselves give the scores that these packages computed, logit by logit.
+"""Files that other packages wrote themselves give the scores that these packages computed, logit by logit.
 
-files/make_files.py makes them.
+files/make_files.py makes those of torchlogix and LLNN, files/make_dwn_files.py those of torch_dwn and dwn2rtl.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import difflut
 from difflut import InputFormat
 from difflut.export.circuit.simulate import simulate
 
-FILES = np.load(Path(__file__).parent / "files" / "real.npz")
+FOLDER = Path(__file__).parent / "files"
+FILES = {**np.load(FOLDER / "real.npz"), **np.load(FOLDER / "real_dwn.npz")}
 FINE = InputFormat(16, divisor=65536.0)
 
 SAID: dict[str, dict[str, Any]] = {
@@ -34,6 +35,12 @@ SAID: dict[str, dict[str, Any]] = {
     "circuit_False": {},
     "circuit_True": {},
     "llnn": {"tau": 2.0, "binary_inputs": 10},
+    "random": {"tau": 2.0, "binary_inputs": 12},
+    "learnable_mapping": {"tau": 2.0, "binary_inputs": 12},
+    **{
+        kind: {"tau": 2.0, "input_format": FINE}
+        for kind in ("Thermometer", "GaussianThermometer", "DistributiveThermometer")
+    },
 }
 
 
