@@ -80,6 +80,7 @@ class LUTLayer(nn.Module):
         )
         if initializer is not None:
             initialize(self.nodes, initializer)
+        self.register_load_state_dict_post_hook(_check_wiring)  # type: ignore[no-untyped-call]
 
     @property
     def out_width(self) -> int:
@@ -154,3 +155,12 @@ class LUTLayer(nn.Module):
     def extra_repr(self) -> str:
         kind = "learnable" if self.learnable is not None else "fixed"
         return f"in_width={self.in_width}, out_width={self.out_width}, n={self.n}, connections={kind}"
+
+
+def _check_wiring(layer: LUTLayer, _: Any) -> None:
+    """Refuse a state dict with connections to bits that are not there, at which a later call would fail."""
+    (buffer,) = layer.wiring.buffers()
+    if buffer.numel() and not buffer.is_meta and not 0 <= int(buffer.min()) <= int(buffer.max()) < layer.in_width:
+        raise ValueError(
+            f"connections from {int(buffer.min())} to {int(buffer.max())} in a layer of {layer.in_width} bits"
+        )

@@ -281,11 +281,12 @@ def _share(family: Family, luts: int) -> list[str]:
 def _speed(facts: Facts) -> Answer:
     info = facts.info
     clock, cycles = facts.known.clock, info.latency_cycles
-    if clock is None:  # only folded dense parts have no estimate
-        return _images_a_second(facts, None, "")
-    mhz, source = clock.value, clock.words
     if facts.maps:
+        mhz, source = (None, "") if clock is None else (clock.value, clock.words)
         return _images_a_second(facts, mhz, source)
+    if clock is None:
+        return Answer("How fast?", f"{cycles} cycles", ("no clock is known, neither estimated nor measured",))
+    mhz, source = clock.value, clock.words
     if info.axi_stream is not None:
         frame, last = info.axi_stream.cycles_per_frame, info.axi_stream.latency_cycles
         frames = f"a frame every {frame} cycles: {mhz / frame:,.2f} million a second"

@@ -254,6 +254,8 @@ class _Run:
             return
         try:
             state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+            if not isinstance(state["optimizer"], dict) or not isinstance(state["history"], list):
+                raise TypeError("it has no state of an optimizer, or no history")
             if (state["recipe"], state["model"], state["data"]) != self._identity():
                 raise CheckpointError(
                     f"{self.resume_path}: belongs to model {state['model']!r} on {state['data']} with the recipe "
@@ -437,6 +439,8 @@ class _Run:
 
 def _epoch_of(row: dict[str, float]) -> dict[str, float]:
     """One entry of the history in a resume file."""
+    if not isinstance(row, dict):
+        raise TypeError(f"an epoch is {row!r:.40}")
     return {
         "epoch": int(row["epoch"]),
         **{key: float(row[key]) for key in ("loss", "validation_accuracy", "seconds")},

@@ -221,3 +221,15 @@ def test_unknown_family() -> None:
     assert str(refused.value) == (
         "LUT layer: family is <class 'int'>; expected a name of difflut.nodes.FAMILIES or a subclass of Nodes"
     )
+
+
+@pytest.mark.parametrize("kind", ["random", "learnable"])
+@pytest.mark.parametrize("bit", [-1, 10])
+def test_a_state_dict_with_connections_to_no_bit(kind: str, bit: int) -> None:
+    layer = LUTLayer(10, 5, 3, connections=kind)
+    state = {key: value.clone() for key, value in layer.state_dict().items()}
+    (wiring,) = (key for key in state if key in ("wiring.connections", "wiring.candidates"))
+    layer.load_state_dict(state)
+    state[wiring].view(-1)[0] = bit
+    with pytest.raises(ValueError, match=r"connections from .* in a layer of 10 bits"):
+        layer.load_state_dict(state)
