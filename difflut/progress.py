@@ -18,6 +18,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from difflut.files import WriteError
+
 LOGGER = logging.getLogger("difflut")
 BAR_SECONDS, LINE_SECONDS, LINE_EVERY_SECONDS = 1.0, 5.0, 30.0
 _TICK_SECONDS = 0.25
@@ -154,6 +156,22 @@ class _ToTerminal(logging.Handler):
         tqdm.write(self.format(record), file=sys.stderr)
 
 
+class _ToFile(logging.FileHandler):
+    """A log file. What cannot be written is an error when it is closed, and not a traceback for each message."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Nothing: what could not be written is tried again, at the latest when the file is closed."""
+
+    def close(self) -> None:
+        """Close the file; raises WriteError."""
+        try:
+            super().close()
+        except OSError as error:
+            raise WriteError(
+                f"cannot write {self.baseFilename}: {error.strerror}; choose another place for --log-file"
+            ) from error
+
+
 @contextmanager
 def told(*, verbose: bool = False, quiet: bool = False, log_file: str | None = None) -> Iterator[None]:
     """What the options `-v`, `-q` and `--log-file` ask for, until the context is left.
@@ -172,7 +190,7 @@ def told(*, verbose: bool = False, quiet: bool = False, log_file: str | None = N
     if verbose:
         handlers.append(_ToTerminal(logging.INFO))
     if log_file is not None:
-        handlers.append(logging.FileHandler(log_file, encoding="utf-8", errors="backslashreplace"))
+        handlers.append(_ToFile(log_file, encoding="utf-8", errors="backslashreplace"))
         handlers[-1].setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     if handlers:
         wanted = logging.INFO if log_file is None else logging.DEBUG

@@ -102,6 +102,14 @@ def test_no_command_is_silent(
         monkeypatch.setattr(progress, "_quiet", False)
 
 
+def test_a_full_disk_for_the_log_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    require_package("pyosys", "synth")
+    build = difflut.export_model(fitted(Chain()), tmp_path / "net")
+    status, _, err = run(capsys, "synth", build, "--quiet", "--log-file", "/dev/full")
+    assert status == 2 and err.splitlines()[-1].startswith("error: cannot write /dev/full: No space left"), err
+    assert "Traceback" not in err and "Logging error" not in err
+
+
 def test_messages_and_a_log_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     require_package("pyosys", "synth")
     build = difflut.export_model(fitted(Chain()), tmp_path / "net")
