@@ -216,8 +216,8 @@ def test_prove_speaks_of_core_and_streams(tmp_path: Path) -> None:
 
 # Mutants that no proof can find, because they are the same circuit: part, operator, line of the emitted text. Counters
 # of one bit go up as they go down, and two levels of four are as far below as above; a register of one bit is empty
-# after a shift in either direction; AWPROT and ARPROT are not used; CONTROL is 0 whoever reads it; what lies in the buffer above its
-# level is not read before a beat has replaced it, or the image is filled up and its result dropped.
+# after a shift in either direction; AWPROT and ARPROT are not used; CONTROL is 0 whoever reads it; what lies in the
+# buffer above its level is not read before a beat has replaced it, or the image is filled up and its result dropped.
 EQUIVALENT = {
     ("", "inverted", ".s_axil_awprot(~s_axil_awprot),"),
     ("", "inverted", ".s_axil_arprot(~s_axil_arprot),"),
