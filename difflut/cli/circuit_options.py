@@ -12,6 +12,15 @@ from difflut.cli.completion import FpgaName
 from difflut.export.families.generic import GENERIC
 from difflut.export.families.registry import FAMILIES, chosen_family
 
+fpga_option: Callable[..., Any] = click.option(
+    "--fpga",
+    default=GENERIC.name,
+    show_default=True,
+    metavar="NAME",
+    type=FpgaName(),
+    help=f"FPGA family: {', '.join(FAMILIES)} (difflut list --fpgas).",
+)
+
 _OPTIONS = (
     click.option(
         "--interface", default="plain", show_default=True, metavar="plain|axi-stream", help="Ports of the top module."
@@ -32,14 +41,7 @@ _OPTIONS = (
         is_flag=True,
         help="An input ce (plain): at an edge of the clock with it low nothing changes.",
     ),
-    click.option(
-        "--fpga",
-        default=GENERIC.name,
-        show_default=True,
-        metavar="NAME",
-        type=FpgaName(),
-        help=f"FPGA family: {', '.join(FAMILIES)} (difflut list --fpgas).",
-    ),
+    fpga_option,
     click.option("--device", metavar="PART", help="The FPGA, such as xc7a35t; chooses the family in place of --fpga."),
     click.option(
         "--outputs",

@@ -134,3 +134,16 @@ def labelled_test_samples(
     if name != "mnist":
         raise ConfigError(f"the package ships no test samples of {name}, only MNIST's; give --data DIR")
     return mnist_test(), with_note("MNIST", note)
+
+
+def chosen_device(name: str) -> str:
+    """What the value of `--device`, cpu, cuda or auto, is on this machine: cpu or cuda.
+
+    Raises:
+        ConfigError: there is no GPU.
+    """
+    import torch
+
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: this PyTorch finds no CUDA device; use --device cpu or auto")
+    return name if name != "auto" else "cuda" if torch.cuda.is_available() else "cpu"

@@ -8,10 +8,18 @@ from pathlib import Path
 
 import click
 
-from difflut.cli.common import FROM_0, FROM_1, POSITIVE, SEED, data_options, json_option, print_json, whole_dataset
-from difflut.cli.completion import FpgaName
-from difflut.export.families.generic import GENERIC
-from difflut.export.families.registry import FAMILIES
+from difflut.cli.circuit_options import fpga_option
+from difflut.cli.common import (
+    FROM_0,
+    FROM_1,
+    POSITIVE,
+    SEED,
+    chosen_device,
+    data_options,
+    json_option,
+    print_json,
+    whole_dataset,
+)
 
 
 @click.command(
@@ -32,14 +40,7 @@ from difflut.export.families.registry import FAMILIES
 @click.option(
     "--min-accuracy", type=POSITIVE, metavar="PERCENT", help="The least on held-out samples; then the smallest."
 )
-@click.option(
-    "--fpga",
-    default=GENERIC.name,
-    show_default=True,
-    metavar="NAME",
-    type=FpgaName(),
-    help=f"FPGA family: {', '.join(FAMILIES)} (difflut list --fpgas).",
-)
+@fpga_option
 @click.option("--max-cycles", type=FROM_0, help="The most cycles of latency; the exporter's choice by default.")
 @click.option("--trials", type=FROM_1, help="The most candidates of the whole search.")
 @click.option("--time", "hours", type=POSITIVE, metavar="HOURS", help="The longest to search now; 1 without --trials.")
@@ -83,8 +84,6 @@ def command(
     search that was interrupted; given several times at once, the processes share it. Exit status 1: nothing meets the
     budget.
     """
-    import torch
-
     from difflut.errors import ConfigError
     from difflut.searching import search
     from difflut.searching.budget import Budget
@@ -93,10 +92,7 @@ def command(
         raise ConfigError(f"--min-accuracy {min_accuracy:g}: is in percent, from 1 to 100, such as 97.5")
     least = None if min_accuracy is None else min_accuracy / 100
     Budget(max_luts, least, fpga, max_cycles)  # now, so that a senseless one costs no time
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("--device cuda: this PyTorch finds no CUDA device; use --device cpu or auto")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = chosen_device(device)
     result = search(
         whole_dataset("", data_dir, dataset, data_note, download),
         out,

@@ -13,6 +13,7 @@ from difflut.cli.common import (
     FROM_1,
     POSITIVE,
     SEED,
+    chosen_device,
     data_options,
     json_option,
     print_json,
@@ -89,10 +90,7 @@ def command(
         raise ConfigError(f"--out {out}: the folder {out.parent} does not exist; make it first")
     if plot is not None:
         check_plot(plot)
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("--device cuda: this PyTorch finds no CUDA device; use --device cpu or auto")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = chosen_device(device)
     if threads is not None:
         torch.set_num_threads(threads)
     with launched_by_torchrun(device) as place:
