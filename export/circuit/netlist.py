@@ -70,7 +70,8 @@ class InputFormat(Brief, CodeRange):
                 f"codes have shape {array.shape}; expected (N, {self.features}), one row a sample and one column a "
                 f"feature: reshape or flatten them"
             )
-        if array.size:
+        held = np.iinfo(array.dtype)
+        if array.size and (held.min < self.lowest or held.max > self.highest):  # others need no look
             lowest, highest = int(array.min()), int(array.max())
             if lowest < self.lowest or highest > self.highest:
                 sign = "signed" if self.signed else "unsigned"

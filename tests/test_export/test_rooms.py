@@ -17,6 +17,7 @@ ORDER = (
     "families",
     "frontend",
     "passes",
+    "engine",
     "schedule",
     "verilog",
     "interfaces",
