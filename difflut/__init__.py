@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from difflut._version import __version__
 
 if TYPE_CHECKING:
+    from difflut.compiled import compile
     from difflut.door import export_model, prove, report, synthesise, verify
     from difflut.encoders import DistributiveThermometer, GaussianThermometer, Thermometer
     from difflut.export.builds.make import make_build
@@ -38,6 +39,7 @@ __all__ = [
     "Thermometer",
     "ThresholdSum",
     "__version__",
+    "compile",
     "estimate",
     "export_model",
     "export_netlist",
@@ -58,6 +60,7 @@ __all__ = [
 
 _MODULES = {
     "difflut.encoders": ("DistributiveThermometer", "GaussianThermometer", "Thermometer"),
+    "difflut.compiled": ("compile",),
     "difflut.door": ("export_model", "prove", "synthesise", "verify"),
     "difflut.export.builds.make": ("make_build",),
     "difflut.export.exchange.make": ("export_netlist",),

@@ -28,6 +28,7 @@ _COMMANDS = (
     "evaluate",
     "import",
     "export",
+    "compile",
     "verify",
     "prove",
     "synth",

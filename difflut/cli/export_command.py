@@ -79,7 +79,7 @@ def command(
     if prove_it and target in WRITERS:
         raise ConfigError(f"--prove is of a build; read the file back with difflut import to check --target {target}")
     circuit, said = split_options(options)
-    model = _model(source, model_class, foreign_arguments(**said))
+    model = model_of(source, model_class, foreign_arguments(**said))
     if target in WRITERS:
         _one_file(model, out, target, name, as_json, **circuit)
         return
@@ -116,8 +116,12 @@ def _one_file(model: BaseModel, out: Path | None, target: str, name: str | None,
     click.echo(made.text)
 
 
-def _model(source: str, model_class: str | None, said: dict[str, Any]) -> BaseModel:
-    """The model of a name, a checkpoint, or a file of another library."""
+def model_of(source: str, model_class: str | None, said: dict[str, Any]) -> BaseModel:
+    """The model of a name, a checkpoint, or a file of another library.
+
+    Raises:
+        ConfigError: options contradict each other.
+    """
     from difflut.importers import is_network, load_network
     from difflut.models import load_model
 

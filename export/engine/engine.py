@@ -18,6 +18,7 @@ from difflut.export.engine import native
 from difflut.export.engine.program import Longs, code_dtype, program_of
 from difflut.export.errors import ToolError
 from difflut.files import WriteError
+from difflut.shown import Brief
 
 BLOCK = 512  # samples that the kernel computes at once
 _ROW = 64
@@ -25,7 +26,7 @@ _ROW = 64
 _CONVERTED = 16 * BLOCK
 
 
-class Engine:
+class Engine(Brief):
     """A compiled circuit: `engine(codes)` is `simulate(circuit, codes)`, some ten to a hundred times as fast.
 
     Threads may call one engine at the same time.
@@ -57,7 +58,8 @@ class Engine:
         """Scores and class words; see `simulate`.
 
         Args:
-            codes: integers (N, features); those of the type `dtype` whose rows are contiguous are not copied.
+            codes: integers (N, features), or (N, ...) with so many a sample; those of the type `dtype` whose rows are
+                contiguous are not copied.
             threads: how many threads share the samples.
 
         Raises:
@@ -83,7 +85,10 @@ class Engine:
     def _checked(self, codes: npt.ArrayLike, threads: int) -> Codes:
         if threads < 1:
             raise ConfigError(f"threads is {threads}; expected at least 1")
-        return self.circuit.input.check_codes(codes)
+        array = np.asarray(codes)
+        if array.ndim > 2:
+            array = array.reshape(len(array), -1)
+        return self.circuit.input.check_codes(array)
 
     def _computed(self, codes: Codes, scores: Longs | None, threads: int) -> Longs:
         """The class words of checked codes; scores are written where there is a place for them."""
