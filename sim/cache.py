@@ -1,4 +1,4 @@
-"""What was compiled for simulations, kept between runs in the user's own cache directory.
+"""What was compiled, simulators and libraries, kept between runs in the user's own cache directory.
 
 A build directory may come from somebody else, so nothing that lies in it is executed. What is executed lies in a
 directory that only the user can write, under the digest of everything that it was compiled from.
@@ -45,6 +45,15 @@ def kept(digest: str) -> list[Path]:
     except OSError:
         return []
     return files
+
+
+def place(digest: str) -> Path:
+    """The folder of a digest, for a lock while its file is made; made if it is not there.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    return _private(_simulators() / digest)
 
 
 def install(product: Path, digest: str, name: str) -> Path:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from difflut.errors import ConfigError
+from difflut.layers import kernels
 
 
 def random_connections(in_width: int, nodes: int, n: int) -> Tensor:
@@ -123,7 +124,9 @@ class LearnableConnections(Connections):
 
     @torch.no_grad()
     def selected(self) -> Tensor:
-        best = self.weight.argmax(dim=2)
+        best = kernels.first_largest(self.weight) if self.training else None
+        if best is None:
+            best = self.weight.argmax(dim=2)
         return self.candidates.gather(1, best).view(-1)[: self.ports]
 
     def forward(self, columns: Tensor) -> Tensor:
@@ -148,11 +151,18 @@ class _Select(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             grad_columns = torch.zeros_like(columns).index_add_(0, selected, grad)
         if ctx.needs_input_grad[1]:
-            blocks, ports_per_block, offered = ctx.weight_shape
-            signed = 2 * columns - 1
-            choices = signed[None] if offered == len(columns) else signed[candidates]
-            surplus = blocks * ports_per_block - len(grad)
-            by_port = nn.functional.pad(grad, (0, 0, 0, surplus)) if surplus else grad
-            by_block = by_port.reshape(blocks, ports_per_block, grad.shape[1])
-            grad_weight = torch.bmm(by_block, choices.transpose(1, 2))
+            grad_weight = kernels.choice_gradient(grad, columns, candidates, ctx.weight_shape)
+            if grad_weight is None:
+                grad_weight = _choice_gradient(grad, columns, candidates, ctx.weight_shape)
         return grad_columns, grad_weight, None, None
+
+
+def _choice_gradient(grad: Tensor, columns: Tensor, candidates: Tensor, shape: torch.Size) -> Tensor:
+    """As `kernels.choice_gradient`, of any bits."""
+    blocks, ports_per_block, offered = shape
+    signed = 2 * columns - 1
+    choices = signed[None] if offered == len(columns) else signed[candidates]
+    surplus = blocks * ports_per_block - len(grad)
+    by_port = nn.functional.pad(grad, (0, 0, 0, surplus)) if surplus else grad
+    by_block = by_port.reshape(blocks, ports_per_block, grad.shape[1])
+    return torch.bmm(by_block, choices.transpose(1, 2))

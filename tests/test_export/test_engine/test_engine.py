@@ -15,6 +15,7 @@ from several_heads import fitted as fitted_heads
 from small_models import Moves, SmallImages, fitted
 from tools import require_tool
 
+from difflut import native as compiler
 from difflut.errors import ConfigError
 from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.netlist import CONST0, CONST1, CodesError, Head, InputFormat, Netlist, NetlistBuilder
@@ -164,7 +165,7 @@ NARROW = {"16 bytes": ("-mno-avx2", "-mno-avx512bw"), "none": ("-DPLAIN",)}
 
 @pytest.mark.parametrize("options", NARROW.values(), ids=NARROW)
 def test_other_vectors(options: tuple[str, ...], fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "_FLAGS", ("-std=gnu99", "-O1", "-shared", "-fPIC", *options))
+    monkeypatch.setattr(compiler, "_FLAGS", ("-std=gnu99", "-O1", "-shared", "-fPIC", *options))
     for n, width_bits, signed in ((2, 8, False), (4, 16, True), (8, 20, False)):
         netlist = layered_netlist((40, 40, 60), n=n, features=21, comparators=70, width_bits=width_bits, seed=n)
         netlist = netlist.with_(input=InputFormat(21, width_bits + signed, signed))
@@ -172,16 +173,16 @@ def test_other_vectors(options: tuple[str, ...], fresh: Path, monkeypatch: pytes
 
 
 def test_the_kernel_is_compiled_once(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "_FLAGS", ("-std=gnu99", "-O0", "-shared", "-fPIC"))
+    monkeypatch.setattr(compiler, "_FLAGS", ("-std=gnu99", "-O0", "-shared", "-fPIC"))
     netlist = layered_netlist((20,), features=4, comparators=9)
     assert_as_simulated(netlist, codes_for(netlist, 9))
     native.load.cache_clear()
-    monkeypatch.setattr(native, "_compiled", None)
+    monkeypatch.setattr(compiler, "_compiled", None)
     assert_as_simulated(netlist, codes_for(netlist, 9))
 
 
 def test_a_spoilt_library_is_compiled_again(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "_FLAGS", ("-std=gnu99", "-O0", "-shared", "-fPIC"))
+    monkeypatch.setattr(compiler, "_FLAGS", ("-std=gnu99", "-O0", "-shared", "-fPIC"))
     netlist = layered_netlist((20,), features=4, comparators=9)
     Engine(netlist)
     (library,) = fresh.rglob("kernel.so")

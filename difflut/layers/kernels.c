@@ -1,0 +1,221 @@
+/* The training step of LUT layers on a CPU; `kernels.py` says what each function is for and checks what it is given.
+
+   Sums are in the order of the samples, whatever part of the rows a call is for. */
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+enum { WORD = 64, LANES = 64 };
+
+/* Bit s of words[w] of a row is value s + 64 w; 0 unless all values are 0 or 1. */
+int64_t pack(const float *values, int64_t rows, int64_t samples, uint64_t *words) {
+    const int64_t per_row = (samples + WORD - 1) / WORD;
+    uint32_t other = 0;
+    for (int64_t row = 0; row < rows; row++) {
+        const float *from = values + row * samples;
+        for (int64_t w = 0; w < per_row; w++) {
+            const int64_t count = samples - w * WORD < WORD ? samples - w * WORD : WORD;
+            float part[WORD] = {0};
+            memcpy(part, from + w * WORD, (size_t)count * sizeof *part);
+            uint64_t word = 0;
+            for (int byte = 0; byte < WORD / 8; byte++) {
+                uint32_t bits = 0;
+#if defined(__AVX2__)
+                const __m256 eight = _mm256_loadu_ps(part + 8 * byte);
+                const __m256 set = _mm256_cmp_ps(eight, _mm256_set1_ps(1.0f), _CMP_EQ_OQ);
+                const __m256 clear = _mm256_cmp_ps(eight, _mm256_setzero_ps(), _CMP_EQ_OQ);
+                bits = (uint32_t)_mm256_movemask_ps(set);
+                other |= bits ^ (uint32_t)_mm256_movemask_ps(clear) ^ 0xFF;
+#else
+                for (int i = 0; i < 8; i++) {
+                    const float value = part[8 * byte + i];
+                    bits |= (uint32_t)(value == 1.0f) << i;
+                    other |= (uint32_t)!(value == 1.0f || value == 0.0f);
+                }
+#endif
+                word |= (uint64_t)bits << (8 * byte);
+            }
+            words[row * per_row + w] = word;
+        }
+    }
+    return other == 0;
+}
+
+typedef float vec __attribute__((vector_size(32)));
+typedef int32_t ivec __attribute__((vector_size(32)));
+enum { VECS = LANES / 8 };
+
+static vec load(const float *from) {
+    vec value;
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
+static void store(float *to, vec value) { memcpy(to, &value, sizeof value); }
+
+/* a where it is larger, else b. */
+static vec larger(vec a, vec b) {
+    const ivec mask = a > b;
+    return (vec)(((ivec)a & mask) | ((ivec)b & ~mask));
+}
+
+static int any(ivec mask) {
+    uint64_t part[4];
+    memcpy(part, &mask, sizeof mask);
+    return (part[0] | part[1] | part[2] | part[3]) != 0;
+}
+
+/* The place of the first largest value of each row; of a row with NaN that of the first NaN. */
+int64_t first_largest(const float *values, int64_t width, int64_t first, int64_t last, int64_t *places) {
+    enum { BLOCK = 32 };
+    for (int64_t row = first; row < last; row++) {
+        const float *x = values + row * width;
+        vec best[4], value[4];
+        ivec unordered = {0};
+        int64_t j = 0;
+        for (int v = 0; v < 4; v++)
+            best[v] = x[0] - (vec){0};
+        for (; j + BLOCK <= width; j += BLOCK)
+            for (int v = 0; v < 4; v++) {
+                value[v] = load(x + j + 8 * v);
+                best[v] = larger(value[v], best[v]);
+                unordered |= value[v] != value[v];
+            }
+        int nan = any(unordered);
+        float largest = best[0][0];
+        for (int v = 0; v < 4; v++)
+            for (int k = 0; k < 8; k++)
+                largest = best[v][k] > largest ? best[v][k] : largest;
+        for (; j < width; j++) {
+            largest = x[j] > largest ? x[j] : largest;
+            nan |= x[j] != x[j];
+        }
+        int64_t place = 0;
+        if (nan) {
+            while (x[place] == x[place])
+                place++;
+        } else {
+            const vec wanted = largest - (vec){0};
+            while (place + BLOCK <= width && !any((load(x + place) == wanted) | (load(x + place + 8) == wanted) |
+                                                  (load(x + place + 16) == wanted) | (load(x + place + 24) == wanted)))
+                place += BLOCK;
+            while (x[place] != largest)
+                place++;
+        }
+        places[row] = place;
+    }
+    return 1;
+}
+
+/* to[j][i] = from[i][j] of 8 x 8 values. */
+static void transpose8(const float *from, int64_t from_stride, float *to, int64_t to_stride) {
+#if defined(__AVX2__)
+    __m256 a[8], b[8];
+    for (int i = 0; i < 8; i++)
+        a[i] = _mm256_loadu_ps(from + i * from_stride);
+    for (int i = 0; i < 8; i += 2) {
+        b[i] = _mm256_unpacklo_ps(a[i], a[i + 1]);
+        b[i + 1] = _mm256_unpackhi_ps(a[i], a[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4)
+        for (int k = 0; k < 2; k++) {
+            a[i + 2 * k] = _mm256_shuffle_ps(b[i + k], b[i + k + 2], 0x44);
+            a[i + 2 * k + 1] = _mm256_shuffle_ps(b[i + k], b[i + k + 2], 0xEE);
+        }
+    for (int i = 0; i < 4; i++) {
+        _mm256_storeu_ps(to + i * to_stride, _mm256_permute2f128_ps(a[i], a[i + 4], 0x20));
+        _mm256_storeu_ps(to + (i + 4) * to_stride, _mm256_permute2f128_ps(a[i], a[i + 4], 0x31));
+    }
+#else
+    for (int i = 0; i < 8; i++)
+        for (int j = 0; j < 8; j++)
+            to[j * to_stride + i] = from[i * from_stride + j];
+#endif
+}
+
+static void transpose(const float *from, int64_t from_stride, int64_t rows, int64_t columns, float *to,
+                      int64_t to_stride) {
+    const int64_t whole_rows = rows / 8 * 8, whole_columns = columns / 8 * 8;
+    for (int64_t i = 0; i < whole_rows; i += 8)
+        for (int64_t j = 0; j < whole_columns; j += 8)
+            transpose8(from + i * from_stride + j, from_stride, to + j * to_stride + i, to_stride);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = i < whole_rows ? whole_columns : 0; j < columns; j++)
+            to[j * to_stride + i] = from[i * from_stride + j];
+}
+
+/* sum += the rows that a word names. */
+static void add_rows(uint64_t word, const float (*rows)[LANES], vec *sum) {
+    vec s0 = sum[0], s1 = sum[1], s2 = sum[2], s3 = sum[3], s4 = sum[4], s5 = sum[5], s6 = sum[6], s7 = sum[7];
+    while (word) {
+        const float *row = rows[__builtin_ctzll(word)];
+        word &= word - 1;
+        s0 += load(row), s1 += load(row + 8), s2 += load(row + 16), s3 += load(row + 24);
+        s4 += load(row + 32), s5 += load(row + 40), s6 += load(row + 48), s7 += load(row + 56);
+    }
+    sum[0] = s0, sum[1] = s1, sum[2] = s2, sum[3] = s3, sum[4] = s4, sum[5] = s5, sum[6] = s6, sum[7] = s7;
+}
+
+/* What a tile of ports sums for each candidate: sums[c][k], over the samples whose bit is 1, of the gradient of port k;
+   total[k], over all samples. */
+static void tile_sums(const float *grad, int64_t ports, int64_t samples, const uint64_t *words,
+                      const int64_t *candidates, int64_t offered, float (*sums)[LANES], vec *total) {
+    const int64_t per_row = (samples + WORD - 1) / WORD;
+    _Alignas(64) float rows[WORD][LANES];
+    memset(sums, 0, (size_t)offered * sizeof *sums);
+    memset(total, 0, VECS * sizeof *total);
+    memset(rows, 0, sizeof rows);
+    for (int64_t w = 0; w < per_row; w++) {
+        const int64_t count = samples - w * WORD < WORD ? samples - w * WORD : WORD;
+        const uint64_t all = ~0ULL >> (WORD - count);
+        vec here[VECS] = {{0}};
+        transpose(grad + w * WORD, samples, ports, count, rows[0], LANES);
+        add_rows(all, rows, here);
+        for (int v = 0; v < VECS; v++)
+            total[v] += here[v];
+        for (int64_t c = 0; c < offered; c++) {
+            const uint64_t ones = words[candidates[c] * per_row + w];
+            vec *sum = (vec *)sums[c];
+            if (2 * __builtin_popcountll(ones) <= count) {
+                add_rows(ones, rows, sum);
+            } else { /* fewer zeros than ones */
+                vec zeros[VECS] = {{0}};
+                add_rows(all & ~ones, rows, zeros);
+                for (int v = 0; v < VECS; v++)
+                    sum[v] += here[v] - zeros[v];
+            }
+        }
+    }
+}
+
+/* The gradient of the weights that choose among candidates, (blocks, per_block, offered): the sum over the samples of
+   the gradient of a port, (ports, samples), with the sign of a candidate's bit. For tiles of LANES ports of a block. */
+int64_t choice_gradient(const float *grad, int64_t ports, int64_t samples, const uint64_t *words,
+                        const int64_t *candidates, int64_t per_block, int64_t offered, int64_t first, int64_t last,
+                        float *weights) {
+    const int64_t tiles = (per_block + LANES - 1) / LANES;
+    float(*sums)[LANES] = aligned_alloc(64, (size_t)offered * sizeof *sums);
+    if (!sums)
+        return 0;
+    for (int64_t tile = first; tile < last; tile++) {
+        const int64_t block = tile / tiles, row = tile % tiles * LANES, port = block * per_block + row;
+        const int64_t rows = per_block - row < LANES ? per_block - row : LANES;
+        const int64_t there = ports - port < rows ? (ports > port ? ports - port : 0) : rows;
+        float *to = weights + port * offered;
+        vec total[VECS];
+        tile_sums(grad + port * samples, there, samples, words, candidates + block * offered, offered, sums, total);
+        for (int64_t c = 0; c < offered; c++)
+            for (int v = 0; v < VECS; v++)
+                store(sums[c] + 8 * v, 2 * load(sums[c] + 8 * v) - total[v]);
+        for (int64_t k = 0; k < there; k += 16) /* so few rows at a time that the CPU writes ahead */
+            transpose(sums[0] + k, LANES, offered, there - k < 16 ? there - k : 16, to + k * offered, offered);
+        memset(to + there * offered, 0, (size_t)((rows - there) * offered) * sizeof *to);
+    }
+    free(sums);
+    return 1;
+}

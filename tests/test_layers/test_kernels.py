@@ -1,0 +1,98 @@
+"""The compiled kernels give what PyTorch does."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+
+import pytest
+import torch
+from tools import require_tool
+from torch import Tensor
+
+from difflut.layers import LearnableConnections, kernels
+
+PORTS = [(20, 70, None, 1), (20, 70, 5, 1), (8, 1, None, 1), (130, 200, 40, 1), (12, 6, None, 3)]
+SAMPLES = [0, 1, 7, 64, 65, 130]
+
+
+@pytest.fixture(autouse=True)
+def with_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_tool("cc")
+    monkeypatch.delenv(kernels.VARIABLE, raising=False)
+    torch.manual_seed(0)
+
+
+def binary(width: int, samples: int) -> Tensor:
+    """Bits of which each column has a share of ones of its own, from none to all."""
+    return (torch.rand(width, samples) < torch.linspace(-0.1, 1.1, width)[:, None]).float()
+
+
+@pytest.mark.parametrize("samples", SAMPLES)
+def test_packed_bits(samples: int) -> None:
+    columns = binary(9, samples)
+    words = kernels.packed(columns)
+    assert words is not None and words.shape == (9, -(-samples // 64))
+    for row, sample in itertools.product(range(9), range(samples)):
+        assert (int(words[row, sample // 64]) >> (sample % 64)) & 1 == int(columns[row, sample])
+
+
+@pytest.mark.parametrize("value", [0.5, -1.0, 2.0, float("nan")])
+def test_what_is_no_bit_is_refused(value: float) -> None:
+    columns = binary(9, 70)
+    columns[8, 69] = value
+    assert kernels.packed(columns) is None
+
+
+@pytest.mark.parametrize("width", [1, 5, 31, 32, 33, 100])
+def test_first_largest(width: int) -> None:
+    values = torch.rand(40, width)
+    values[:10] = (values[:10] * 3).floor()  # ties
+    values[10:20] = -torch.inf
+    values[20, width // 2] = values[21, -1] = values[22, 0] = torch.nan
+    values[23] = torch.nan
+    places = kernels.first_largest(values)
+    assert places is not None
+    assert torch.equal(places, values.argmax(1))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("samples", SAMPLES)
+@pytest.mark.parametrize(("width", "ports", "candidates", "groups"), PORTS)
+def test_choices(
+    width: int, ports: int, candidates: int | None, groups: int, samples: int, threads: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    module = LearnableConnections(width, ports, candidates, groups)
+    bits, grad = binary(width, samples), torch.randn(ports, samples)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+
+    def results(native_too: str) -> tuple[Tensor | None, ...]:
+        monkeypatch.setenv(kernels.VARIABLE, native_too)
+        columns = bits.clone().requires_grad_()
+        module.zero_grad()
+        outputs = module(columns)
+        outputs.backward(grad)
+        return outputs, columns.grad, module.weight.grad
+
+    *ours, weight_grad = results("1")
+    *expected, expected_weight_grad = results("0")
+    torch.testing.assert_close(ours, expected, rtol=0, atol=0)
+    torch.testing.assert_close(weight_grad, expected_weight_grad, rtol=1e-5, atol=1e-5)
+
+
+def test_without_a_compiler_pytorch_does_it(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    kernels._loaded.cache_clear()
+    caplog.set_level(logging.INFO, logger="difflut")
+    assert kernels.packed(binary(9, 3)) is None
+    assert "CC=no-such-compiler is no program" in caplog.text
+    kernels._loaded.cache_clear()
+
+
+def test_other_bits_go_to_pytorch() -> None:
+    module = LearnableConnections(5, 4)
+    columns = torch.rand(5, 3).requires_grad_()
+    module(columns).sum().backward()
+    assert module.weight.grad is not None
+    torch.testing.assert_close(module.weight.grad[0], (2 * columns.detach() - 1).sum(dim=1).expand(4, 5))
