@@ -38,12 +38,16 @@ SAID = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
     "  difflut export cifar10_conv --conv folded=32\n"
     "  difflut export cifar10_conv --conv folded=4096\n"
     "  difflut export mnist_bitflip_20 --target blif --out net.blif\n"
+    "  difflut export mnist_bitflip_20 --target c --out net.c\n"
     "  difflut export my.safetensors --model my_models:Net --name net_a\n"
     "  difflut export state.pt --classes 10 --tau 30 --binary-inputs 784",
 )
 @click.argument("source", type=ModelName(), metavar="NAME|CKPT|FILE")
 @click.option(
-    "--target", default="verilog", show_default=True, help="verilog; blif, aiger or tables (one file for other tools)."
+    "--target",
+    default="verilog",
+    show_default=True,
+    help="verilog; blif, aiger or tables (one file for other tools); c (C99 for any processor).",
 )
 @circuit_options
 @click.option(
@@ -71,16 +75,16 @@ def command(
 
     NAME is a zoo model, CKPT a checkpoint written by `difflut train` or `difflut import`, FILE a network of another
     library; options say what it does not hold, as those of `difflut import`. With --target blif, aiger or tables the
-    whole circuit without registers is written as one file.
+    whole circuit without registers is written as one file, with --target c as a C file and its header.
     """
     from difflut.door import export_model, prove
-    from difflut.export.exchange.make import WRITERS
+    from difflut.export.exchange.make import TARGETS
 
-    if prove_it and target in WRITERS:
+    if prove_it and target in TARGETS:
         raise ConfigError(f"--prove is of a build; read the file back with difflut import to check --target {target}")
     circuit, said = split_options(options)
     model = model_of(source, model_class, foreign_arguments(**said))
-    if target in WRITERS:
+    if target in TARGETS:
         _one_file(model, out, target, name, as_json, **circuit)
         return
     made = export_model(model, out, target=target, name=name, **circuit_arguments(**circuit))

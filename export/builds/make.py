@@ -154,7 +154,7 @@ def design_model(
     """Everything of an export that needs no checkpoint; see `make_build`."""
     if target not in TARGETS:
         raise ConfigError(
-            f"unknown target {target!r}; known: {', '.join(TARGETS)}, and as one file blif, aiger, tables "
+            f"unknown target {target!r}; known: {', '.join(TARGETS)}, and as one file blif, aiger, tables, c "
             "(export_netlist in Python)"
         )
     top = names.identifier(model.name) if name is None else names.check_identifier(name)

@@ -1,9 +1,10 @@
-"""From a model to one file for other tools."""
+"""From a model to one file for other tools, or C."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +13,17 @@ from torch import Tensor
 from difflut.errors import ConfigError
 from difflut.export.builds.self_check import self_check
 from difflut.export.circuit.circuit import Circuit
+from difflut.export.circuit.netlist import Netlist
 from difflut.export.exchange.aiger import aiger
 from difflut.export.exchange.blif import blif
+from difflut.export.exchange.c import c_files
 from difflut.export.exchange.gates import Gates
 from difflut.export.exchange.tables import tables
 from difflut.export.families.generic import GENERIC
 from difflut.export.families.registry import find_family
 from difflut.export.frontend.trace import trace
 from difflut.export.passes import pipelines
-from difflut.export.schedule.head.outputs import parse_outputs
+from difflut.export.schedule.head.outputs import Outputs, parse_outputs
 from difflut.export.verilog import names
 from difflut.files import write_atomically
 from difflut.models.base_model import BaseModel
@@ -28,8 +31,11 @@ from difflut.models.wrappers import takes_wrapped
 from difflut.progress import note
 from difflut.shown import Shown
 
-WRITERS: dict[str, Callable[[Gates, str], bytes]] = {"blif": blif, "aiger": aiger, "tables": tables}
-ENDINGS = {"blif": "blif", "aiger": "aig", "tables": "npz"}
+_OF_GATES: dict[str, Callable[[Gates, str], bytes]] = {"blif": blif, "aiger": aiger, "tables": tables}
+C, _HEADER = "c", ".h"
+ENDINGS = {"blif": "blif", "aiger": "aig", "tables": "npz", C: "c"}
+TARGETS = tuple(ENDINGS)
+_C_FILE = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]*\.c")  # the header's name stands in the source
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,9 +44,10 @@ class NetlistFile(Shown):
 
     Attributes:
         path: the file.
-        target: a name of `WRITERS`.
+        target: a name of `TARGETS`.
         name: of the circuit.
-        inputs, nodes, outputs: input bits, nodes of tables (LUTs, comparators, counters), output bits.
+        inputs, nodes, outputs: input bits, nodes of tables (LUTs, comparators, counters; in C LUTs and comparators),
+            output bits.
     """
 
     path: Path
@@ -74,8 +81,9 @@ def export_netlist(
 
     Args:
         model: the model.
-        out: the file; build/NAME.blif, .aig or .npz by default.
-        target: "blif", "aiger" or "tables" (arrays of `difflut.from_netlist` in an npz file).
+        out: the file; build/NAME.blif, .aig, .npz or .c by default. The header of a .c file goes beside it.
+        target: "blif", "aiger", "tables" (arrays of `difflut.from_netlist` in an npz file) or "c" (C99 for any
+            processor, codes as integers, scores and class word as integers).
         fpga, outputs, name, samples: as of `make_build`; "top-K" is refused.
 
     Raises:
@@ -84,8 +92,8 @@ def export_netlist(
         SelfCheckError: the circuit does not compute what the model does.
         WriteError: the file cannot be written.
     """
-    if target not in WRITERS:
-        raise ConfigError(f"unknown target {target!r}; known: {', '.join(WRITERS)}")
+    if target not in TARGETS:
+        raise ConfigError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
     top = names.identifier(model.name) if name is None else names.check_identifier(name)
     family = find_family(fpga)
     if outputs == "both" and not model.output_heads.decide:
@@ -93,15 +101,32 @@ def export_netlist(
     ports = parse_outputs(outputs, model.num_classes)
     if ports.top:
         raise ConfigError(f"outputs {outputs!r}: a file for other tools has both, scores or class")
+    path = Path("build", f"{top}.{ENDINGS[target]}") if out is None else Path(out)
+    if target == C and not _C_FILE.fullmatch(path.name):
+        raise ConfigError(
+            f"{path.name!a} is no name of a C file; give one of letters, digits and ._+- that ends with .c, beside "
+            "which the header goes"
+        )
     note("tracing")
     circuit, _ = pipelines.run(Circuit.of(trace(model)), pipelines.default(family))
     note("self-check")
     self_check(model, circuit, model.checkpoint_bytes(frozen=True), samples)
     note(target)
-    gates = Gates(circuit.body, ports)
-    path = Path("build", f"{top}.{ENDINGS[target]}") if out is None else Path(out)
-    content = WRITERS[target](gates, top)
+    files, nodes = _files(circuit.body, ports, target, top, path)
     if out is None:
         path.parent.mkdir(exist_ok=True)
-    write_atomically(path, content)
-    return NetlistFile(path, target, top, len(gates.inputs), len(gates.nodes), len(gates.outputs))
+    for place, content in files.items():
+        write_atomically(place, content)
+    form, head = circuit.body.input, circuit.body.head
+    bits = head.classes * head.score_width_bits * ports.scores + head.class_word_bits * ports.best
+    return NetlistFile(path, target, top, form.features * form.width_bits, nodes, bits)
+
+
+def _files(netlist: Netlist, ports: Outputs, target: str, name: str, path: Path) -> tuple[Mapping[Path, bytes], int]:
+    """The files by path, and how many nodes are in them."""
+    if target == C:
+        header = path.with_suffix(_HEADER)
+        source, declared = c_files(netlist, ports, name, header.name)
+        return {header: declared, path: source}, netlist.comparators + netlist.luts
+    gates = Gates(netlist, ports)
+    return {path: _OF_GATES[target](gates, name)}, len(gates.nodes)

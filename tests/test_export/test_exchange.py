@@ -150,5 +150,5 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     ):
         status, _, err = run(capsys, "export", "net.safetensors", "--target", "aiger", "--out", "y.aig", *options)
         assert status == 2 and message in err and not Path("y.aig").exists()
-    with pytest.raises(ConfigError, match="unknown target 'edif'; known: blif, aiger, tables"):
+    with pytest.raises(ConfigError, match="unknown target 'edif'; known: blif, aiger, tables, c"):
         difflut.export_netlist(classes(), target="edif")

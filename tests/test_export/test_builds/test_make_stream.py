@@ -228,7 +228,7 @@ def test_options_that_do_not_fit() -> None:
     with pytest.raises(ConfigError) as caught:
         make_build(made(PLAN), target="vhdl", form="streaming")
     assert str(caught.value) == (
-        "unknown target 'vhdl'; known: verilog, and as one file blif, aiger, tables (export_netlist in Python)"
+        "unknown target 'vhdl'; known: verilog, and as one file blif, aiger, tables, c (export_netlist in Python)"
     )
 
 
