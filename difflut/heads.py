@@ -386,6 +386,11 @@ class Heads:
         return "R2" if all(head.kind == NumberSum.kind for head in self._heads) else "accuracy"
 
     @property
+    def all_in_class_word(self) -> bool:
+        """Whether the circuit's class word says how many samples are right: every head but numbers is in it."""
+        return self.decide and all(head.kind != Bits.kind for head in self._heads)
+
+    @property
     def only_class(self) -> bool:
         """Whether there is one head and it chooses a class."""
         return len(self._heads) == 1 and self._heads[0].kind == GroupSum.kind

@@ -21,7 +21,8 @@ from difflut.export.builds.frames import frame_order
 from difflut.export.builds.store import MODELS_FOLDER, RTL_FOLDER, Build
 from difflut.export.circuit.circuit import Circuit, as_circuit
 from difflut.export.circuit.netlist import Head, Netlist
-from difflut.export.circuit.simulate import decide, simulate, simulate_nets
+from difflut.export.circuit.simulate import decide, simulate_nets
+from difflut.export.engine.outputs import outputs
 from difflut.models.base_model import BaseModel
 from difflut.progress import task
 from difflut.shown import Shown, percent
@@ -175,7 +176,7 @@ def verify(
     subject = _Subject(opened.model, netlist, data, seed, WAVES_RANDOM_SAMPLES if waves else RANDOM_SAMPLES)
 
     with task("simulating the netlist"):
-        simulated = simulate(netlist, subject.codes)
+        simulated = outputs(netlist, subject.codes)
     steps = [subject.judge("netlist", len(data) if data else 0, simulated)]
     name = data_name if data is not None else "random codes"
     result, compared = None, "score and the class"
@@ -204,8 +205,8 @@ def verify(
         compared=compared,
     )
     labels = subject.labels[: steps[-1].images]
-    outputs = RtlOutputs(result.scores, result.classes, result.top, labels) if result else None
-    keep(directory, report.to_json(), outputs)
+    recorded = RtlOutputs(result.scores, result.classes, result.top, labels) if result else None
+    keep(directory, report.to_json(), recorded)
     return report
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import torch
@@ -9,11 +10,15 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from difflut.data import Split, samples_of, split_of
-from difflut.errors import ConfigError, DataError
+from difflut.errors import ConfigError, DataError, DifflutError
 from difflut.functional import count_groups, threshold_scores
 from difflut.models.base_model import BaseModel, device_of
 from difflut.models.wrappers import takes_wrapped
-from difflut.progress import task
+from difflut.progress import LOGGER, task
+
+# Seconds of PyTorch from which on compiling a model pays; the samples of which PyTorch's time and classes are taken.
+PYTORCH_SECONDS = 5.0
+_PROBE = 200
 
 
 @takes_wrapped
@@ -92,7 +97,8 @@ def accuracy(model: BaseModel, split: Any, batch_size: int = 1000, *, rounded: b
     those with all classes and labels right. Of a model that has numbers only R squared, 1 at best.
 
     `split` is what `difflut.data.split_of` takes: a Split, a pair (x, y), a DataLoader or a Dataset of pairs.
-    Floating samples are rounded to the codes that hardware gets, unless `rounded` is False.
+    Floating samples are rounded to the codes that hardware gets, unless `rounded` is False. Where PyTorch would take
+    long, the compiled model computes the classes (`difflut.compile`), which are PyTorch's; the first ones are compared.
 
     Raises:
         DataError: if there is no sample, or a label is no class of the model.
@@ -102,7 +108,31 @@ def accuracy(model: BaseModel, split: Any, batch_size: int = 1000, *, rounded: b
         raise DataError("accuracy of no sample is not defined; give at least one")
     check_labels(model, split)
     heads = model.output_heads
+    words = _compiled_words(model, split.x) if rounded else None
+    if words is not None:
+        return float((words == heads.class_words(heads.columns(split.y))).double().mean())
     return heads.quality(heads.decided(predict(model, split.x, batch_size, rounded=rounded)), split.y)
+
+
+def _compiled_words(model: BaseModel, x: Tensor) -> Tensor | None:
+    """int64 (N,): the class words of samples, by compiled code; None where PyTorch is as fast or has to do it."""
+    heads = model.output_heads
+    if len(x) < 2 * _PROBE or not heads.all_in_class_word or device_of(model).type != "cpu":
+        return None
+    started = time.perf_counter()
+    first = heads.class_words(heads.decided(predict(model, x[:_PROBE])))
+    if (time.perf_counter() - started) * len(x) / _PROBE < PYTORCH_SECONDS:
+        return None
+    from difflut.compiled import compile
+
+    try:
+        engine = compile(model)
+    except DifflutError as error:  # what has no circuit may still be measured
+        LOGGER.info("not compiled: %s", error)
+        return None
+    codes = model.input_format.quantize(x.cpu()).numpy().reshape(len(x), -1)
+    words = torch.from_numpy(engine.classes(codes, threads=torch.get_num_threads()))
+    return words if not engine.missing and torch.equal(words[:_PROBE], first) else None
 
 
 def measure(model: BaseModel, split: Split, batch_size: int = 1000) -> dict[str, float]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import pytest
+import several_heads
 import torch
+from small_models import Chain, fitted
+from tools import require_tool
 from torch import Tensor
 
 from difflut.data import Split
 from difflut.encoders import Thermometer
 from difflut.errors import ConfigError
+from difflut.export.engine import native
+from difflut.export.engine.engine import Engine
 from difflut.functional import group_sum
 from difflut.heads import GroupSum
 from difflut.layers import LUTLayer
 from difflut.models import BaseModel
-from difflut.training import accuracy, predict, predict_scores
+from difflut.training import accuracy, evaluation, predict, predict_scores
 
 
 class Small(BaseModel):
@@ -90,3 +95,55 @@ def test_accuracy_is_the_exact_fraction(x: Tensor) -> None:
     y = model(x).argmax(dim=1)
     y[:10] = (y[:10] + 1) % 4
     assert accuracy(model, Split(x, y)) == 27 / 37
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """As if PyTorch always took long; how many samples each engine got, less those that its own check takes."""
+    require_tool("cc")
+    counts: list[int] = []
+    classes = Engine.classes
+    monkeypatch.setattr(evaluation, "PYTORCH_SECONDS", 0.0)
+    monkeypatch.setattr(
+        Engine, "classes", lambda self, codes, threads=1: counts.append(len(codes)) or classes(self, codes, threads)
+    )
+    return counts
+
+
+@pytest.mark.parametrize("floating", [False, True])
+@pytest.mark.parametrize("make", [Chain, several_heads.SeveralHeads, several_heads.Detector])
+def test_the_accuracy_of_many_samples_is_the_compiled_models(
+    make: type[BaseModel], floating: bool, compiled: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = several_heads.fitted(make()).train()
+    many = torch.randint(0, 256, (500, *model.input_shape), dtype=torch.uint8)
+    heads = model.output_heads
+    decided = heads.decided(predict(model, many))
+    labels = torch.where(torch.rand(500, 1) < 0.3, decided.roll(1, 0), decided)
+    split = Split(many / 255 if floating else many, labels if heads.targets > 1 else labels[:, 0])
+    found = accuracy(model, split)
+    assert compiled == [500]
+    assert model.training
+    monkeypatch.setattr(evaluation, "PYTORCH_SECONDS", 100.0)
+    assert found == pytest.approx(accuracy(model, split), abs=1e-12)
+    assert compiled == [500]
+    assert 0.3 < found < 1
+
+
+def test_pytorch_measures_what_compiled_code_does_not_give(
+    compiled: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = fitted(Chain())
+    many = torch.randint(0, 256, (500, 6), dtype=torch.uint8)
+    labels = predict(model, many).argmax(dim=1)
+    assert accuracy(model, Split(many[:300], labels[:300])) == 1  # few samples
+    assert accuracy(model, Split(many / 255, labels), rounded=False) == 1
+    assert compiled == []
+    wrong = Engine.classes
+    monkeypatch.setattr(Engine, "classes", lambda self, codes, threads=1: wrong(self, codes, threads) ^ 1)
+    assert accuracy(model, Split(many, labels)) == 1
+    monkeypatch.setenv("CC", "no-such-compiler")
+    native.load.cache_clear()
+    assert accuracy(model, Split(many, labels)) == 1
+    native.load.cache_clear()
+    assert compiled == [500, 500]
