@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from difflut import kernels
 from difflut.errors import ConfigError
-from difflut.layers import kernels
 
 
 def random_connections(in_width: int, nodes: int, n: int) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from difflut import kernels
 from difflut.nodes.base import Nodes, address_bits
 from difflut.nodes.relaxation import hard_lookup
 
@@ -68,6 +69,16 @@ class DWNStableNodes(DWNNodes):
     are the weights of the method's published training code.
     """
 
+    _NEAR, _FAR = 0.75, 0.25
+
     @staticmethod
     def _weights(distance: Tensor, n: int) -> Tensor:
-        return 0.5 * 0.75 ** (n - 1 - distance) * 0.25**distance
+        near, far = DWNStableNodes._NEAR, DWNStableNodes._FAR
+        return 0.5 * near ** (n - 1 - distance) * far**distance
+
+    @torch.no_grad()
+    def _slopes(self) -> Tensor:
+        """As of `DWNNodes`; here the weights are a product over the inputs, which can be gone through one by one."""
+        ours = type(self)._weights is DWNStableNodes._weights  # a subclass may have others
+        slopes = kernels.smooth_slopes(self.table, self._NEAR, self._FAR) if ours else None
+        return super()._slopes() if slopes is None else slopes

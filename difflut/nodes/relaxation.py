@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from difflut import kernels
 from difflut.nodes.base import address_bits, addresses
 
 BLOCK_VALUES = 1 << 18
@@ -104,6 +105,11 @@ class _Multilinear(torch.autograd.Function):
 class _HardLookup(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, table: Tensor, slopes: Tensor | None, threshold: float) -> Tensor:
+        ctx.shapes = inputs.shape, table.shape
+        found = kernels.look_up(inputs, table, threshold)
+        if found is not None:
+            ctx.save_for_backward(found[0], slopes)
+            return found[1]
         # An address has at most 8 bits; gather takes 64, so that a tile's addresses are widened while in the cache.
         address = inputs.new_empty(inputs.shape[0], inputs.shape[2], dtype=torch.uint8)
         output = inputs.new_empty(address.shape)
@@ -113,7 +119,6 @@ class _HardLookup(torch.autograd.Function):
             address[nodes, samples] = position
             output[nodes, samples] = bits[nodes].gather(1, position)
         ctx.save_for_backward(address, slopes)
-        ctx.shapes = inputs.shape, table.shape
         return output
 
     @staticmethod
@@ -122,6 +127,10 @@ class _HardLookup(torch.autograd.Function):
         (grad,) = grads
         address, slopes = ctx.saved_tensors
         inputs_shape, table_shape = ctx.shapes
+        wanted = slopes if ctx.needs_input_grad[0] else None
+        found = kernels.look_up_gradient(address, grad, wanted, inputs_shape[1], ctx.needs_input_grad[1])
+        if found is not None:
+            return *found, None, None
         grad_inputs = grad.new_empty(inputs_shape) if ctx.needs_input_grad[0] else None
         grad_table = grad.new_zeros(table_shape) if ctx.needs_input_grad[1] else None
         n = inputs_shape[1]

@@ -166,7 +166,7 @@ static void add_rows(uint64_t word, const float (*rows)[LANES], vec *sum) {
 static void tile_sums(const float *grad, int64_t ports, int64_t samples, const uint64_t *words,
                       const int64_t *candidates, int64_t offered, float (*sums)[LANES], vec *total) {
     const int64_t per_row = (samples + WORD - 1) / WORD;
-    _Alignas(64) float rows[WORD][LANES];
+    float rows[WORD][LANES] __attribute__((aligned(64)));
     memset(sums, 0, (size_t)offered * sizeof *sums);
     memset(total, 0, VECS * sizeof *total);
     memset(rows, 0, sizeof rows);
@@ -199,9 +199,10 @@ int64_t choice_gradient(const float *grad, int64_t ports, int64_t samples, const
                         const int64_t *candidates, int64_t per_block, int64_t offered, int64_t first, int64_t last,
                         float *weights) {
     const int64_t tiles = (per_block + LANES - 1) / LANES;
-    float(*sums)[LANES] = aligned_alloc(64, (size_t)offered * sizeof *sums);
-    if (!sums)
+    void *memory;
+    if (posix_memalign(&memory, 64, (size_t)offered * LANES * sizeof(float)))
         return 0;
+    float(*sums)[LANES] = memory;
     for (int64_t tile = first; tile < last; tile++) {
         const int64_t block = tile / tiles, row = tile % tiles * LANES, port = block * per_block + row;
         const int64_t rows = per_block - row < LANES ? per_block - row : LANES;
@@ -217,5 +218,95 @@ int64_t choice_gradient(const float *grad, int64_t ports, int64_t samples, const
         memset(to + there * offered, 0, (size_t)((rows - there) * offered) * sizeof *to);
     }
     free(sums);
+    return 1;
+}
+
+/* The addresses that the inputs of nodes, (nodes, n, samples), select, and whether the entry there is above a threshold,
+   0 or 1, both (nodes, samples). An input is a 1 where it is more than 1/2. */
+int64_t look_up(const float *inputs, const float *table, float threshold, int64_t n, int64_t samples, int64_t first,
+                int64_t last, uint8_t *addresses, float *outputs) {
+    enum { PART = 256 };
+    const int64_t entries = (int64_t)1 << n;
+    for (int64_t node = first; node < last; node++) {
+        const float *from = inputs + node * n * samples;
+        float bits[256];
+        for (int64_t a = 0; a < entries; a++)
+            bits[a] = table[node * entries + a] > threshold ? 1.0f : 0.0f;
+        for (int64_t start = 0; start < samples; start += PART) {
+            const int64_t count = samples - start < PART ? samples - start : PART;
+            int32_t address[PART] = {0};
+            for (int64_t i = 0; i < n; i++)
+                for (int64_t s = 0; s < count; s++)
+                    address[s] |= (from[i * samples + start + s] > 0.5f) << i;
+            uint8_t *kept = addresses + node * samples + start;
+            float *to = outputs + node * samples + start;
+            for (int64_t s = 0; s < count; s++)
+                kept[s] = (uint8_t)address[s];
+            for (int64_t s = 0; s < count; s++)
+                to[s] = bits[address[s]];
+        }
+    }
+    return 1;
+}
+
+/* The gradients of `look_up` from that of its outputs, (nodes, samples): towards the inputs slopes[i] at the address times
+   it, slopes being (nodes, n, entries) with strides; towards the table the sum at each address. Either may be NULL. */
+int64_t look_up_gradient(const uint8_t *addresses, const float *grad, const float *slopes, int64_t node_stride,
+                         int64_t input_stride, int64_t n, int64_t samples, int64_t first, int64_t last, float *inputs,
+                         float *table) {
+    const int64_t entries = (int64_t)1 << n;
+    for (int64_t node = first; node < last; node++) {
+        const uint8_t *address = addresses + node * samples;
+        const float *from = grad + node * samples;
+        for (int64_t i = 0; inputs && i < n; i++) {
+            const float *slope = slopes + node * node_stride + i * input_stride;
+            float *to = inputs + (node * n + i) * samples;
+            for (int64_t s = 0; s < samples; s++)
+                to[s] = slope[address[s]] * from[s];
+        }
+        if (table) {
+            float sums[256] = {0};
+            for (int64_t s = 0; s < samples; s++)
+                sums[address[s]] += from[s];
+            memcpy(table + node * entries, sums, (size_t)entries * sizeof *sums);
+        }
+    }
+    return 1;
+}
+
+/* One input of 8 tables, [address][table]: each pair of entries that differ in it, low and high, becomes
+   (near low + far high, far low + near high). */
+static void mix(const vec *from, vec *to, int64_t entries, int64_t input, float near, float far) {
+    const int64_t step = (int64_t)1 << input;
+    for (int64_t block = 0; block < entries; block += 2 * step)
+        for (int64_t a = block; a < block + step; a++) {
+            const vec low = from[a], high = from[a + step];
+            to[a] = near * low + far * high;
+            to[a + step] = far * low + near * high;
+        }
+}
+
+/* The slopes (nodes, n, entries) of tables (nodes, entries) along each input: half the difference of the entries that
+   differ in it, each other input being as it is with the weight `near` and flipped with `far`. */
+int64_t smooth_slopes(const float *table, int64_t nodes, int64_t n, float near, float far, int64_t first, int64_t last,
+                      float *slopes) {
+    const int64_t entries = (int64_t)1 << n;
+    vec before[256], after[256]; /* the inputs below i are mixed */
+    for (int64_t eight = first; eight < last; eight++) {
+        const int64_t node = 8 * eight, count = nodes - node < 8 ? nodes - node : 8;
+        memset(before, 0, sizeof before);
+        transpose(table + node * entries, entries, count, entries, (float *)before, 8);
+        for (int64_t i = 0; i < n; i++) {
+            mix(before, after, entries, i, -0.5f, 0.5f);
+            const int64_t step = (int64_t)1 << i;
+            for (int64_t a = 0; a < entries; a++)
+                if (a & step)
+                    after[a] = after[a ^ step];
+            for (int64_t j = i + 1; j < n; j++)
+                mix(after, after, entries, j, near, far);
+            transpose((float *)after, 8, entries, count, slopes + (node * n + i) * entries, n * entries);
+            mix(before, before, entries, i, near, far);
+        }
+    }
     return 1;
 }

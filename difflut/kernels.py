@@ -25,6 +25,7 @@ from difflut.progress import LOGGER
 VARIABLE = "DIFFLUT_NATIVE"  # 0: no kernels
 _LANES = 64  # ports of a tile in kernels.c
 _WORD = 64
+_TABLES = 8  # whose slopes are computed together
 
 
 def packed(columns: Tensor) -> Tensor | None:
@@ -77,6 +78,62 @@ def choice_gradient(grad: Tensor, columns: Tensor, candidates: Tensor, shape: to
     return weights if done else None
 
 
+def look_up(inputs: Tensor, table: Tensor, threshold: float) -> tuple[Tensor, Tensor] | None:
+    """The addresses, uint8 (nodes, N), that inputs, float32 (nodes, n, N), select, and float32 (nodes, N): 1 where the
+    entry there of a table, float32 (nodes, 2**n), is above the threshold, else 0.
+    """
+    library = _library()
+    if library is None or not _taken(inputs) or not _taken(table):
+        return None
+    nodes, n, samples = inputs.shape
+    addresses, outputs = torch.empty(nodes, samples, dtype=torch.uint8), torch.empty(nodes, samples)
+    given = _at(inputs), _at(table), ctypes.c_float(threshold), _size(n), _size(samples)
+    _in_parts(nodes, lambda *part: library.look_up(*given, *part, _at(addresses), _at(outputs)))
+    return addresses, outputs
+
+
+def look_up_gradient(
+    addresses: Tensor, grad: Tensor, slopes: Tensor | None, n: int, towards_table: bool
+) -> tuple[Tensor | None, Tensor | None] | None:
+    """The gradients of a lookup towards the inputs, (nodes, n, N), and towards the table, (nodes, 2**n), float32.
+
+    Args:
+        addresses: uint8 (nodes, N).
+        grad: that of the outputs, float32 (nodes, N).
+        slopes: float32 (nodes, n, 2**n), each input's entries side by side; None for no gradient towards the inputs.
+        n: inputs per node.
+        towards_table: whether there is to be one.
+    """
+    library = _library()
+    grad = grad.contiguous()
+    if library is None or not _taken(grad) or not _taken(addresses, torch.uint8):
+        return None
+    if slopes is not None and (slopes.dtype != torch.float32 or slopes.stride(2) != 1):
+        return None
+    nodes, samples = grad.shape
+    inputs = None if slopes is None else torch.empty(nodes, n, samples)
+    table = torch.empty(nodes, 1 << n) if towards_table else None
+    strides = (0, 0) if slopes is None else slopes.stride()[:2]
+    given = [_at(addresses), _at(grad), _at(slopes), *map(_size, (*strides, n, samples))]
+    _in_parts(nodes, lambda *part: library.look_up_gradient(*given, *part, _at(inputs), _at(table)))
+    return inputs, table
+
+
+def smooth_slopes(table: Tensor, near: float, far: float) -> Tensor | None:
+    """The slopes (nodes, n, 2**n) along each input of tables, float32 (nodes, 2**n): half the difference of the entries
+    that differ in it, each other input being as it is with the weight `near` and flipped with the weight `far`.
+    """
+    library = _library()
+    if library is None or not _taken(table):
+        return None
+    nodes, entries = table.shape
+    n = entries.bit_length() - 1
+    slopes = torch.empty(nodes, n, entries)
+    given = _at(table), _size(nodes), _size(n), ctypes.c_float(near), ctypes.c_float(far)
+    _in_parts(-(-nodes // _TABLES), lambda *part: library.smooth_slopes(*given, *part, _at(slopes)))
+    return slopes
+
+
 def _taken(tensor: Tensor, dtype: torch.dtype = torch.float32) -> bool:
     """Whether the kernels can read a tensor's memory as it is."""
     return (
@@ -101,8 +158,8 @@ def _loaded() -> ctypes.CDLL | None:
         return None
 
 
-def _at(tensor: Tensor) -> ctypes.c_void_p:
-    return ctypes.c_void_p(tensor.data_ptr())
+def _at(tensor: Tensor | None) -> ctypes.c_void_p:
+    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
 
 
 _size = ctypes.c_int64

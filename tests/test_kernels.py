@@ -10,7 +10,10 @@ import torch
 from tools import require_tool
 from torch import Tensor
 
-from difflut.layers import LearnableConnections, kernels
+from difflut import kernels
+from difflut.layers import LearnableConnections, LUTLayer
+from difflut.nodes import DWNStableNodes
+from difflut.nodes.relaxation import hard_lookup
 
 PORTS = [(20, 70, None, 1), (20, 70, 5, 1), (8, 1, None, 1), (130, 200, 40, 1), (12, 6, None, 3)]
 SAMPLES = [0, 1, 7, 64, 65, 130]
@@ -96,3 +99,60 @@ def test_other_bits_go_to_pytorch() -> None:
     module(columns).sum().backward()
     assert module.weight.grad is not None
     torch.testing.assert_close(module.weight.grad[0], (2 * columns.detach() - 1).sum(dim=1).expand(4, 5))
+
+
+@pytest.mark.parametrize("samples", [0, 1, 9, 300])
+@pytest.mark.parametrize("n", range(1, 9))
+def test_lookups(n: int, samples: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of entries at the threshold, inputs of 1/2 and others that are no bits, and gradients with gaps."""
+    inputs = (torch.rand(19, n, samples) * 4).round() / 4 * 1.5
+    table, slopes = torch.randint(-1, 2, (19, 1 << n)).float(), torch.randn(n, 19, 1 << n).transpose(0, 1)
+    grad = torch.randn(samples, 19).t()
+    results = []
+    for native_too in ("1", "0"):
+        monkeypatch.setenv(kernels.VARIABLE, native_too)
+        for threshold in (0.0, 0.5):
+            for wanted in ((True, True), (True, False), (False, True)):
+                given = [
+                    tensor.clone().requires_grad_(needed)
+                    for tensor, needed in zip((inputs, table), wanted, strict=True)
+                ]
+                outputs = hard_lookup(given[0], given[1], slopes if wanted[0] else None, threshold)
+                outputs.backward(grad)
+                results += [outputs.detach(), *[tensor.grad for tensor in given]]
+    half = len(results) // 2
+    torch.testing.assert_close(results[:half], results[half:], rtol=0, atol=0)
+
+
+class Steeper(DWNStableNodes):
+    """Nodes with weights of their own."""
+
+    @staticmethod
+    def _weights(distance: Tensor, n: int) -> Tensor:
+        return 2.0 ** -(distance + n)
+
+
+@pytest.mark.parametrize("family", [DWNStableNodes, Steeper])
+@pytest.mark.parametrize("n", range(1, 9))
+def test_slopes(n: int, family: type[DWNStableNodes], monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = family(11, n)
+    found = nodes._slopes()
+    monkeypatch.setenv(kernels.VARIABLE, "0")
+    torch.testing.assert_close(found, nodes._slopes(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", ["dwn", "dwn_stable", "hybrid"])
+@pytest.mark.parametrize("connections", ["random", "learnable"])
+def test_layers(family: str, connections: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two, one behind the other, with all that they train."""
+    first, second = LUTLayer(30, 20, 4, family, connections), LUTLayer(20, 12, 3, family)
+    bits = binary(30, 77).t()
+
+    def results(native_too: str) -> list[Tensor]:
+        monkeypatch.setenv(kernels.VARIABLE, native_too)
+        parameters = [*first.parameters(), *second.parameters()]
+        outputs = second(first(bits))
+        return [outputs.detach(), *torch.autograd.grad(outputs.square().sum(), parameters)]
+
+    for ours, expected in zip(results("1"), results("0"), strict=True):
+        torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-6 * float(expected.abs().max()))
