@@ -9,7 +9,7 @@ from difflut._version import __version__
 
 if TYPE_CHECKING:
     from difflut.compiled import compile
-    from difflut.door import export_model, prove, report, synthesise, verify
+    from difflut.door import export_model, play, prove, report, synthesise, verify
     from difflut.encoders import DistributiveThermometer, GaussianThermometer, Thermometer
     from difflut.export.builds.make import make_build
     from difflut.export.exchange.make import export_netlist
@@ -50,6 +50,7 @@ __all__ = [
     "load_model",
     "load_network",
     "make_build",
+    "play",
     "prove",
     "report",
     "search",
@@ -61,7 +62,7 @@ __all__ = [
 _MODULES = {
     "difflut.encoders": ("DistributiveThermometer", "GaussianThermometer", "Thermometer"),
     "difflut.compiled": ("compile",),
-    "difflut.door": ("export_model", "prove", "synthesise", "verify"),
+    "difflut.door": ("export_model", "play", "prove", "synthesise", "verify"),
     "difflut.export.builds.make": ("make_build",),
     "difflut.export.exchange.make": ("export_netlist",),
     "difflut.export.frontend.trace": ("trace",),

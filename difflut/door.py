@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, overload
 
 from torch import nn
@@ -32,6 +33,9 @@ from difflut.export.proof.report import ProofReport
 from difflut.models import zoo
 from difflut.models.base_model import BaseModel
 from difflut.models.wrappers import takes_wrapped, unwrap
+from difflut.playing.samples import chosen_samples, random_samples
+from difflut.playing.subject import of_build, of_model
+from difflut.playing.written import CircuitPage, write_page
 from difflut.progress import task
 from difflut.report.written import Page, write_report
 from difflut.stored_build import StoredBuild
@@ -97,7 +101,7 @@ def verify(
     """
     stored = stored_build(build)
     opened = open_build(stored.directory, model or stored.model)
-    split, name = _labelled(opened.model, data)
+    split, name = _labelled(opened.model.name, data)
     return verification.verify(
         stored.directory,
         data=split,
@@ -144,6 +148,37 @@ def report(
     """
     other = None if against is None else stored_build(against)
     return write_report(stored_build(build), out, against=other, images=images)
+
+
+def play(
+    subject: Subject,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    data: Samples | None = None,
+    data_name: str | None = None,
+    samples: int = 20,
+) -> CircuitPage:
+    """Write one self-contained HTML page in which a circuit runs: inputs are drawn or chosen, every bit is shown.
+
+    Args:
+        subject: a model, which is traced and not exported, or a build.
+        out: the page; by default build/NAME.html of a model, `work/circuit.html` in a build.
+        data: labelled samples to choose from; by default the images that the package ships for a zoo model, else
+            random codes.
+        data_name: what the samples are called.
+        samples: how many of them are in the page, at most.
+
+    Raises:
+        BundleError: a directory is no complete, unedited build.
+        TraceError: the model has no circuit.
+        ConfigError: the circuit is too large for a page, or the place lies in a build.
+        DataError: the samples are none of the model's.
+        WriteError: the file cannot be written.
+    """
+    found = of_model(unwrap(subject)) if isinstance(subject, nn.Module) else of_build(stored_build(subject).directory)
+    split, name = _labelled(found.name, data)
+    chosen = random_samples(found) if split is None else chosen_samples(found, split, data_name or name, samples)
+    return write_page(found, chosen, None if out is None else Path(out))
 
 
 @overload
@@ -207,10 +242,10 @@ def _exported(model: BaseModel) -> StoredBuild:
     return export_model(model)
 
 
-def _labelled(model: BaseModel, data: Samples | None) -> tuple[Split | None, str]:
-    """The labelled samples and what they are called."""
+def _labelled(model: str, data: Samples | None) -> tuple[Split | None, str]:
+    """The labelled samples for the model of a name and what they are called."""
     if data is None:
-        entry = zoo().get(model.name)
+        entry = zoo().get(model)
         return (mnist_test(), "MNIST") if entry is not None and entry.dataset == "mnist" else (None, "random codes")
     if isinstance(data, (str, os.PathLike)):
         data = load_npz(data)

@@ -2,7 +2,8 @@
 
 Whatever comes from a model, a build, a file name or an option is a value. Each function here makes one word, or one
 piece of text, of a language from a value, so that no character of it means anything else there, or refuses it. The HDL
-templates have the same functions as filters. HTML is not among them: the report's templates escape by themselves.
+templates have the same functions as filters. HTML is not among them, data
+of its scripts aside: templates of pages escape by themselves.
 """
 
 from __future__ import annotations
@@ -44,6 +45,12 @@ def json_text(value: Any) -> str:
     """A JSON value, indented, whose characters all print."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     return re.sub(r"[^\n -~]", lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text)
+
+
+def script_json(value: Any) -> str:
+    """A JSON value in an element `script` of HTML, which no text in it can end, all ASCII."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return re.sub("[<>&]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def yosys(command: str, *words: str) -> str:

@@ -33,6 +33,7 @@ _COMMANDS = (
     "prove",
     "synth",
     "report",
+    "play",
     "show",
     "trace-input",
 )

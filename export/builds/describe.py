@@ -141,7 +141,7 @@ def _output(model: BaseModel, outputs: Outputs, head: Head) -> OutputInfo:
     )
     return OutputInfo(
         classes=head.classes,
-        heads=tuple(_heads(model, head)),
+        heads=tuple(heads_of(model, head)),
         scores=ScoresPort(port="out_scores", classes=head.classes, width_bits=head.score_width_bits)
         if outputs.scores
         else None,
@@ -150,7 +150,7 @@ def _output(model: BaseModel, outputs: Outputs, head: Head) -> OutputInfo:
     )
 
 
-def _heads(model: BaseModel, head: Head) -> Iterator[HeadInfo]:
+def heads_of(model: BaseModel, head: Head) -> Iterator[HeadInfo]:
     """What the scores and the fields of the class word mean."""
     width, score, bit = head.class_width_bits, 0, 0
     for name, item in model.output_heads.by_name.items():

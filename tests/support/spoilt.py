@@ -317,6 +317,7 @@ def readers(kind: str) -> list[Sequence[object]]:
         ("synth", "net", "--flow", "vivado", "--no-run"),
         ("report", "net"),
         ("trace-input", "net", "--image", "codes.npy"),
+        ("play", "net"),
         ("verify", "net", "--replay", "codes.npz", "--simulator", "icarus"),
     ]
     if model:
@@ -750,6 +751,7 @@ def bases() -> dict[str, list[Sequence[object]]]:
             ("synth", "net", *MODEL),
         ],
         "report": [("report", "net")],
+        "play": [("play", "net", *data), ("play", "c.safetensors", *MODEL)],
         "show": [("show", "c.safetensors", *MODEL, "--node", "L1.0"), ("show", "net", "--node", "L1.0")],
         "trace-input": [("trace-input", "c.safetensors", *MODEL, "--image", "0", *data)],
     }

@@ -30,7 +30,8 @@ def custom(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", ["list", "train", "evaluate", "import", "export", "verify", "prove", "report", "show", "trace-input"]
+    "command",
+    ["list", "train", "evaluate", "import", "export", "verify", "prove", "report", "play", "show", "trace-input"],
 )
 def test_every_help_has_examples(capsys: pytest.CaptureFixture[str], command: str) -> None:
     status, out, _ = run(capsys, command, "--help")

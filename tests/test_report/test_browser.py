@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import html
-import json
-import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import browse
 from convolutions import Plan, Step, made
 from report_builds import complete
 from small_models import Chain, SmallImages
-from tools import require_chromium, require_package
+from tools import require_package
 
 from difflut.report import draw, read_facts, render
 
@@ -46,25 +44,12 @@ frame.addEventListener("load", () => {{
 </script></body>"""
 
 
-def browse(page: str, width: int, folder: Path) -> tuple[dict[str, Any], list[str], Path]:
+def look(page: str, width: int, folder: Path) -> tuple[dict[str, Any], list[str], Path]:
     """Load the page in a frame; return what it looks like, the console's messages, and a picture."""
-    chromium = require_chromium()
-    harness, picture = folder / f"harness{width}.html", folder / f"page{width}.png"
-    harness.write_text(HARNESS.format(width=width, page=html.escape(page, quote=True)), encoding="utf-8")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    options += ["--disable-background-networking", "--disable-component-update", "--enable-logging=stderr"]
-    options += [f"--user-data-dir={folder / f'profile{width}'}", f"--window-size={width + 40},1000"]
-    options += ["--virtual-time-budget=10000"]
-    run = subprocess.run(
-        [chromium, *options, "--dump-dom", harness.as_uri()], capture_output=True, text=True, timeout=120, check=True
-    )
-    console = re.findall(r"CONSOLE[^\n]*", run.stderr)
-    match = re.search(r'<pre id="result">(.*?)</pre>', run.stdout, re.DOTALL)
-    assert match is not None, run.stdout[-2000:]
-    subprocess.run(
-        [chromium, *options, f"--screenshot={picture}", harness.as_uri()], capture_output=True, timeout=120, check=True
-    )
-    return json.loads(html.unescape(match[1])), console, picture
+    picture = folder / f"page{width}.png"
+    harness = HARNESS.format(width=width, page=html.escape(page, quote=True))
+    seen, console = browse(harness, folder, width + 40, picture)
+    return seen, console, picture
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +72,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, int]
 @pytest.mark.parametrize("name", ["images", "chain", "stream"])
 def test_the_page_renders(pages: dict[str, tuple[str, int]], tmp_path: Path, name: str, width: int) -> None:
     page, figures = pages[name]
-    seen, console, picture = browse(page, width, tmp_path)
+    seen, console, picture = look(page, width, tmp_path)
     assert console == []
     assert seen["inner"] == width
     assert seen["scroll"] <= width, "something is wider than the page"
@@ -101,6 +86,6 @@ def test_the_page_renders(pages: dict[str, tuple[str, int]], tmp_path: Path, nam
 
 def test_the_check_can_fail(tmp_path: Path) -> None:
     page = "<!doctype html><title>x</title><h1>x</h1><p style='width:900px'>wide</p><script>nothing()</script>"
-    seen, console, _ = browse(page, 400, tmp_path)
+    seen, console, _ = look(page, 400, tmp_path)
     assert seen["scroll"] > 400
     assert any("nothing is not defined" in line for line in console)

@@ -233,6 +233,7 @@ def commands(folder: Path, model: str = "small_models:Chain") -> list[list[Any]]
         ["synth", folder, "--flow", "nextpnr", "--device", "LFE5U-85F"],
         ["synth", folder, "--flow", "vivado", "--no-run"],
         ["report", folder],
+        ["play", folder],
         ["show", folder, "--node", "L1.0"],
         ["trace-input", folder, "--image", codes],
     ]
@@ -280,12 +281,14 @@ def test_values_for_people_stay_values(
     folder = written(tmp_path / "net", build, content)
     monkeypatch.chdir(tmp_path)
     for command in commands(folder):
-        if not {"none", "vivado", "report", "show", "trace-input"} & set(command):
+        if not {"none", "vivado", "report", "play", "show", "trace-input"} & set(command):
             continue  # of a build whose names are in order the tools see these names alone
         status, _, err = run(capsys, *command)
         assert status == (0 if command[0] != "trace-input" else status) and "Traceback" not in err, (command, err)
     page = (folder / "work" / "report.html").read_text(encoding="utf-8")
     assert "<script" not in page and "&lt;script" in page
+    circuit = (folder / "work" / "circuit.html").read_text(encoding="utf-8")
+    assert circuit.count("<script") == circuit.count("</script") == 2  # those of the page itself
     assert not list(tmp_path.rglob("P"))
 
 
