@@ -14,6 +14,7 @@ SCRIPTS: list[tuple[str, list[str]]] = [
     ("RTL under Verilator", ["bench_rtl.py"]),
     ("Emission styles", ["emission_styles.py", "--style", "words", "--style", "scalars", "--style", "memories"]),
     ("Reference simulator", ["bench_simulate.py"]),
+    ("Compiled inference", ["bench_engine.py"]),
     ("Training step", ["bench_training.py"]),
     ("Training step of `cifar10_conv`", ["bench_cifar_step.py"]),
     ("Node families", ["bench_nodes.py"]),

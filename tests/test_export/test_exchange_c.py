@@ -151,6 +151,20 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
         assert not Path(name).exists()
 
 
+def test_the_example_of_the_documentation(tmp_path: Path) -> None:
+    require_tool("gcc")
+    page = Path(__file__).parents[2] / "docs" / "engine.md"
+    (tmp_path / "main.c").write_text(page.read_text().partition("```c\n")[2].partition("```")[0])
+    netlist = layered_netlist((40, 600), features=20, comparators=30, classes=2)
+    source, header = c_files(netlist, Outputs(), "mnist_fc_8k_dwn", "net.h")
+    (tmp_path / "net.c").write_bytes(source)
+    (tmp_path / "net.h").write_bytes(header)
+    subprocess.run(["gcc", *STRICT, "main.c", "net.c", "-o", "program"], cwd=tmp_path, check=True)
+    for code in codes_for(netlist, 4).astype(np.uint8):
+        done = subprocess.run([tmp_path / "program"], input=code.tobytes(), capture_output=True, check=True)
+        assert done.stdout.decode() == f"class {simulate(netlist, code[None]).classes[0]}\n"
+
+
 def test_a_model_of_several_heads_has_fields(tmp_path: Path) -> None:
     model = fitted_heads(SeveralHeads())
     made = difflut.export_netlist(model, tmp_path / "net.c", target="c", name="net")
