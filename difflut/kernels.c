@@ -64,51 +64,63 @@ static vec larger(vec a, vec b) {
     return (vec)(((ivec)a & mask) | ((ivec)b & ~mask));
 }
 
+static vec root(vec a) {
+#if defined(__AVX2__)
+    return (vec)_mm256_sqrt_ps((__m256)a);
+#else
+    for (int k = 0; k < 8; k++)
+        a[k] = __builtin_sqrtf(a[k]);
+    return a;
+#endif
+}
+
 static int any(ivec mask) {
     uint64_t part[4];
     memcpy(part, &mask, sizeof mask);
     return (part[0] | part[1] | part[2] | part[3]) != 0;
 }
 
-/* The place of the first largest value of each row; of a row with NaN that of the first NaN. */
-int64_t first_largest(const float *values, int64_t width, int64_t first, int64_t last, int64_t *places) {
+/* The place of the first largest of some values, or of the first NaN. */
+static int64_t largest_of(const float *x, int64_t width) {
     enum { BLOCK = 32 };
-    for (int64_t row = first; row < last; row++) {
-        const float *x = values + row * width;
-        vec best[4], value[4];
-        ivec unordered = {0};
-        int64_t j = 0;
-        for (int v = 0; v < 4; v++)
-            best[v] = x[0] - (vec){0};
-        for (; j + BLOCK <= width; j += BLOCK)
-            for (int v = 0; v < 4; v++) {
-                value[v] = load(x + j + 8 * v);
-                best[v] = larger(value[v], best[v]);
-                unordered |= value[v] != value[v];
-            }
-        int nan = any(unordered);
-        float largest = best[0][0];
-        for (int v = 0; v < 4; v++)
-            for (int k = 0; k < 8; k++)
-                largest = best[v][k] > largest ? best[v][k] : largest;
-        for (; j < width; j++) {
-            largest = x[j] > largest ? x[j] : largest;
-            nan |= x[j] != x[j];
+    vec best[4], value[4];
+    ivec unordered = {0};
+    int64_t j = 0, place = 0;
+    for (int v = 0; v < 4; v++)
+        best[v] = x[0] - (vec){0};
+    for (; j + BLOCK <= width; j += BLOCK)
+        for (int v = 0; v < 4; v++) {
+            value[v] = load(x + j + 8 * v);
+            best[v] = larger(value[v], best[v]);
+            unordered |= value[v] != value[v];
         }
-        int64_t place = 0;
-        if (nan) {
-            while (x[place] == x[place])
-                place++;
-        } else {
-            const vec wanted = largest - (vec){0};
-            while (place + BLOCK <= width && !any((load(x + place) == wanted) | (load(x + place + 8) == wanted) |
-                                                  (load(x + place + 16) == wanted) | (load(x + place + 24) == wanted)))
-                place += BLOCK;
-            while (x[place] != largest)
-                place++;
-        }
-        places[row] = place;
+    int nan = any(unordered);
+    float largest = best[0][0];
+    for (int v = 0; v < 4; v++)
+        for (int k = 0; k < 8; k++)
+            largest = best[v][k] > largest ? best[v][k] : largest;
+    for (; j < width; j++) {
+        largest = x[j] > largest ? x[j] : largest;
+        nan |= x[j] != x[j];
     }
+    if (nan) {
+        while (x[place] == x[place])
+            place++;
+        return place;
+    }
+    const vec wanted = largest - (vec){0};
+    while (place + BLOCK <= width && !any((load(x + place) == wanted) | (load(x + place + 8) == wanted) |
+                                          (load(x + place + 16) == wanted) | (load(x + place + 24) == wanted)))
+        place += BLOCK;
+    while (x[place] != largest)
+        place++;
+    return place;
+}
+
+/* That place in each row. */
+int64_t first_largest(const float *values, int64_t width, int64_t first, int64_t last, int64_t *places) {
+    for (int64_t row = first; row < last; row++)
+        places[row] = largest_of(values + row * width, width);
     return 1;
 }
 
@@ -150,7 +162,7 @@ static void transpose(const float *from, int64_t from_stride, int64_t rows, int6
 }
 
 /* sum += the rows that a word names. */
-static void add_rows(uint64_t word, const float (*rows)[LANES], vec *sum) {
+static inline void add_rows(uint64_t word, const float (*rows)[LANES], vec *sum) {
     vec s0 = sum[0], s1 = sum[1], s2 = sum[2], s3 = sum[3], s4 = sum[4], s5 = sum[5], s6 = sum[6], s7 = sum[7];
     while (word) {
         const float *row = rows[__builtin_ctzll(word)];
@@ -161,15 +173,16 @@ static void add_rows(uint64_t word, const float (*rows)[LANES], vec *sum) {
     sum[0] = s0, sum[1] = s1, sum[2] = s2, sum[3] = s3, sum[4] = s4, sum[5] = s5, sum[6] = s6, sum[7] = s7;
 }
 
-/* What a tile of ports sums for each candidate: sums[c][k], over the samples whose bit is 1, of the gradient of port k;
-   total[k], over all samples. */
+/* What a tile of ports has for each candidate: sums[c][k], over the samples, of the gradient of port k, with the sign of
+   the candidate's bit. */
 static void tile_sums(const float *grad, int64_t ports, int64_t samples, const uint64_t *words,
-                      const int64_t *candidates, int64_t offered, float (*sums)[LANES], vec *total) {
+                      const int64_t *candidates, int64_t offered, float (*sums)[LANES]) {
     const int64_t per_row = (samples + WORD - 1) / WORD;
     float rows[WORD][LANES] __attribute__((aligned(64)));
-    memset(sums, 0, (size_t)offered * sizeof *sums);
-    memset(total, 0, VECS * sizeof *total);
+    vec total[VECS] = {{0}};
     memset(rows, 0, sizeof rows);
+    if (!samples)
+        memset(sums, 0, (size_t)offered * sizeof *sums);
     for (int64_t w = 0; w < per_row; w++) {
         const int64_t count = samples - w * WORD < WORD ? samples - w * WORD : WORD;
         const uint64_t all = ~0ULL >> (WORD - count);
@@ -180,44 +193,80 @@ static void tile_sums(const float *grad, int64_t ports, int64_t samples, const u
             total[v] += here[v];
         for (int64_t c = 0; c < offered; c++) {
             const uint64_t ones = words[candidates[c] * per_row + w];
-            vec *sum = (vec *)sums[c];
+            vec *kept = (vec *)sums[c], sum[VECS] = {{0}};
             if (2 * __builtin_popcountll(ones) <= count) {
                 add_rows(ones, rows, sum);
             } else { /* fewer zeros than ones */
-                vec zeros[VECS] = {{0}};
-                add_rows(all & ~ones, rows, zeros);
+                add_rows(all & ~ones, rows, sum);
                 for (int v = 0; v < VECS; v++)
-                    sum[v] += here[v] - zeros[v];
+                    sum[v] = here[v] - sum[v];
             }
+            if (w)
+                for (int v = 0; v < VECS; v++)
+                    sum[v] += kept[v];
+            if (w == per_row - 1)
+                for (int v = 0; v < VECS; v++)
+                    sum[v] = 2 * sum[v] - total[v];
+            for (int v = 0; v < VECS; v++)
+                kept[v] = sum[v];
         }
     }
 }
 
-/* The gradient of the weights that choose among candidates, (blocks, per_block, offered): the sum over the samples of
-   the gradient of a port, (ports, samples), with the sign of a candidate's bit. For tiles of LANES ports of a block. */
-int64_t choice_gradient(const float *grad, int64_t ports, int64_t samples, const uint64_t *words,
-                        const int64_t *candidates, int64_t per_block, int64_t offered, int64_t first, int64_t last,
-                        float *weights) {
+/* One step of Adam (Kingma and Ba, ICLR 2015) for `count` weights. The rates are 1 - beta1, beta2, 1 - beta2, the learning
+   rate over the first moment's bias correction, one over the root of the second's, and epsilon. */
+static void adam(const float *grad, int64_t count, const float *given, float *weights, float *mean, float *square) {
+    float rates[6];
+    memcpy(rates, given, sizeof rates); /* which nothing that is stored can change */
+    int64_t j = 0;
+    for (; j + 8 <= count; j += 8) {
+        const vec g = load(grad + j), m = load(mean + j) + rates[0] * (g - load(mean + j));
+        const vec v = rates[1] * load(square + j) + rates[2] * g * g;
+        store(mean + j, m);
+        store(square + j, v);
+        store(weights + j, load(weights + j) - rates[3] * m / (root(v) * rates[4] + rates[5]));
+    }
+    for (; j < count; j++) {
+        mean[j] += rates[0] * (grad[j] - mean[j]);
+        square[j] = rates[1] * square[j] + rates[2] * grad[j] * grad[j];
+        weights[j] -= rates[3] * mean[j] / (__builtin_sqrtf(square[j]) * rates[4] + rates[5]);
+    }
+}
+
+/* The weights that choose among candidates are (blocks, per_block, offered). Their gradient is the sum over the samples of
+   that of a port, (ports, samples), with the sign of a candidate's bit. For tiles of LANES ports of a block: the gradient
+   alone, where there are no rates; else one step of Adam with it, and the places of the largest weights after it. */
+int64_t choose(const float *grad, int64_t ports, int64_t samples, const uint64_t *words, const int64_t *candidates,
+               int64_t per_block, int64_t offered, const float *rates, float *weights, float *mean, float *square,
+               int64_t *places, int64_t first, int64_t last) {
+    enum { TOGETHER = 16 }; /* rows: so few at a time that the cache holds them */
     const int64_t tiles = (per_block + LANES - 1) / LANES;
     void *memory;
-    if (posix_memalign(&memory, 64, (size_t)offered * LANES * sizeof(float)))
+    if (posix_memalign(&memory, 64, (size_t)offered * (LANES + TOGETHER) * sizeof(float)))
         return 0;
-    float(*sums)[LANES] = memory;
+    float(*sums)[LANES] = memory, *rows = sums[offered];
     for (int64_t tile = first; tile < last; tile++) {
         const int64_t block = tile / tiles, row = tile % tiles * LANES, port = block * per_block + row;
-        const int64_t rows = per_block - row < LANES ? per_block - row : LANES;
-        const int64_t there = ports - port < rows ? (ports > port ? ports - port : 0) : rows;
-        float *to = weights + port * offered;
-        vec total[VECS];
-        tile_sums(grad + port * samples, there, samples, words, candidates + block * offered, offered, sums, total);
-        for (int64_t c = 0; c < offered; c++)
-            for (int v = 0; v < VECS; v++)
-                store(sums[c] + 8 * v, 2 * load(sums[c] + 8 * v) - total[v]);
-        for (int64_t k = 0; k < there; k += 16) /* so few rows at a time that the CPU writes ahead */
-            transpose(sums[0] + k, LANES, offered, there - k < 16 ? there - k : 16, to + k * offered, offered);
-        memset(to + there * offered, 0, (size_t)((rows - there) * offered) * sizeof *to);
+        const int64_t all = per_block - row < LANES ? per_block - row : LANES;
+        const int64_t there = ports - port < all ? (ports > port ? ports - port : 0) : all;
+        tile_sums(grad + port * samples, there, samples, words, candidates + block * offered, offered, sums);
+        for (int64_t k = 0; k < there; k += TOGETHER) {
+            const int64_t count = there - k < TOGETHER ? there - k : TOGETHER, at = (port + k) * offered;
+            transpose(sums[0] + k, LANES, offered, count, rates ? rows : weights + at, offered);
+            for (int64_t i = 0; rates && i < count; i++) {
+                const int64_t to = at + i * offered;
+                adam(rows + i * offered, offered, rates, weights + to, mean + to, square + to);
+                places[port + k + i] = largest_of(weights + to, offered);
+            }
+        }
+        for (int64_t k = port + there; k < port + all; k++) { /* rows without a port */
+            if (rates)
+                places[k] = 0;
+            else
+                memset(weights + k * offered, 0, (size_t)offered * sizeof *weights);
+        }
     }
-    free(sums);
+    free(memory);
     return 1;
 }
 

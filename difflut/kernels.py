@@ -11,6 +11,7 @@ import ctypes
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def packed(columns: Tensor) -> Tensor | None:
     None, too, if any of them is neither 0 nor 1.
     """
     library = _library()
-    if library is None or not _taken(columns):
+    if library is None or not takes(columns):
         return None
     width, samples = columns.shape
     words = torch.empty(width, -(-samples // _WORD), dtype=torch.int64)
@@ -44,7 +45,7 @@ def packed(columns: Tensor) -> Tensor | None:
 def first_largest(values: Tensor) -> Tensor | None:
     """`values.argmax(-1)` of float32 (..., width): the place of the first largest value, or of the first NaN."""
     library = _library()
-    if library is None or not _taken(values) or not values.numel():
+    if library is None or not takes(values) or not values.numel():
         return None
     places = torch.empty(values.shape[:-1], dtype=torch.int64)
     width = values.shape[-1]
@@ -52,30 +53,68 @@ def first_largest(values: Tensor) -> Tensor | None:
     return places
 
 
-def choice_gradient(grad: Tensor, columns: Tensor, candidates: Tensor, shape: torch.Size) -> Tensor | None:
+def choice_gradient(grad: Tensor, words: Tensor, candidates: Tensor, shape: torch.Size) -> Tensor | None:
     """The gradient of the weights of `LearnableConnections`, float32 of `shape` (blocks, ports of a block, offered).
 
     Args:
         grad: that of the chosen bits, float32 (ports, N).
-        columns: the bits, float32 (in_width, N).
+        words: the bits, as `packed` gives them.
         candidates: int64 (blocks, offered).
     """
-    library = _library()
-    if library is None or not _taken(grad) or not _taken(candidates, torch.int64):
+    if not takes(grad) or not takes(candidates, torch.int64):
         return None
-    words = packed(columns)
-    if words is None:
-        return None
-    blocks, per_block, offered = shape
     weights = torch.empty(shape)
+    return weights if _choose(grad, words, candidates, weights) else None
+
+
+@dataclass(frozen=True)
+class AdamRates:
+    """What a step of Adam computes with; see `adam` in kernels.c."""
+
+    keep_mean: float
+    square: float
+    keep_square: float
+    step: float
+    root: float
+    epsilon: float
+
+
+def choice_update(
+    grad: Tensor, words: Tensor, candidates: Tensor, rates: AdamRates, weights: Tensor, mean: Tensor, square: Tensor
+) -> Tensor | None:
+    """A step of Adam with the gradient that `choice_gradient` has, which is not written out.
+
+    Args:
+        grad, words, candidates: as there.
+        rates: of this step.
+        weights, mean, square: the weights, (blocks, ports of a block, offered), and their moments, which change.
+
+    Returns:
+        int64 (blocks, ports of a block): the places of the largest weights now.
+    """
+    if not all(map(takes, (grad, weights, mean, square))) or not takes(candidates, torch.int64):
+        return None
+    places = torch.empty(weights.shape[:2], dtype=torch.int64)
+    values = (ctypes.c_float * 6)(*astuple(rates))
+    return places if _choose(grad, words, candidates, weights, values, mean, square, places) else None
+
+
+def _choose(
+    grad: Tensor,
+    words: Tensor,
+    candidates: Tensor,
+    weights: Tensor,
+    rates: ctypes.Array[ctypes.c_float] | None = None,
+    *state: Tensor,
+) -> bool:
+    library = _library()
+    if library is None:
+        return False
+    blocks, per_block, offered = weights.shape
     sizes = [_size(value) for value in (*grad.shape, per_block, offered)]
-    done = _in_parts(
-        blocks * -(-per_block // _LANES),
-        lambda *part: library.choice_gradient(
-            _at(grad), *sizes[:2], _at(words), _at(candidates), *sizes[2:], *part, _at(weights)
-        ),
-    )
-    return weights if done else None
+    given = _at(grad), *sizes[:2], _at(words), _at(candidates), *sizes[2:], rates, _at(weights)
+    to = [_at(tensor) for tensor in state] or [_at(None)] * 3
+    return _in_parts(blocks * -(-per_block // _LANES), lambda *part: library.choose(*given, *to, *part))
 
 
 def look_up(inputs: Tensor, table: Tensor, threshold: float) -> tuple[Tensor, Tensor] | None:
@@ -83,7 +122,7 @@ def look_up(inputs: Tensor, table: Tensor, threshold: float) -> tuple[Tensor, Te
     entry there of a table, float32 (nodes, 2**n), is above the threshold, else 0.
     """
     library = _library()
-    if library is None or not _taken(inputs) or not _taken(table):
+    if library is None or not takes(inputs) or not takes(table):
         return None
     nodes, n, samples = inputs.shape
     addresses, outputs = torch.empty(nodes, samples, dtype=torch.uint8), torch.empty(nodes, samples)
@@ -106,7 +145,7 @@ def look_up_gradient(
     """
     library = _library()
     grad = grad.contiguous()
-    if library is None or not _taken(grad) or not _taken(addresses, torch.uint8):
+    if library is None or not takes(grad) or not takes(addresses, torch.uint8):
         return None
     if slopes is not None and (slopes.dtype != torch.float32 or slopes.stride(2) != 1):
         return None
@@ -124,7 +163,7 @@ def smooth_slopes(table: Tensor, near: float, far: float) -> Tensor | None:
     that differ in it, each other input being as it is with the weight `near` and flipped with the weight `far`.
     """
     library = _library()
-    if library is None or not _taken(table):
+    if library is None or not takes(table):
         return None
     nodes, entries = table.shape
     n = entries.bit_length() - 1
@@ -134,7 +173,7 @@ def smooth_slopes(table: Tensor, near: float, far: float) -> Tensor | None:
     return slopes
 
 
-def _taken(tensor: Tensor, dtype: torch.dtype = torch.float32) -> bool:
+def takes(tensor: Tensor, dtype: torch.dtype = torch.float32) -> bool:
     """Whether the kernels can read a tensor's memory as it is."""
     return (
         type(tensor) in (Tensor, nn.Parameter)  # others may have no memory, as those of a graph that is captured

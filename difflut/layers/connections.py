@@ -91,6 +91,9 @@ class LearnableConnections(Connections):
     gradient stays one dense matrix product a block and costs k / in_width of the full one. There are enough blocks to
     offer each input bit about twice or more. The last block's surplus weights, if any, choose nothing.
 
+    Who updates the weights by itself may set `deferred` to a list while gradients are computed: in place of a gradient
+    of the weights it gets, for each call, what `choice_gradient` computes that from (grad, columns, words).
+
     Args:
         in_width: the number of input bits.
         ports: the number of choices, nodes * n.
@@ -121,44 +124,74 @@ class LearnableConnections(Connections):
         self.ports = ports
         self.register_buffer("candidates", chosen)
         self.weight = nn.Parameter(torch.rand(len(chosen), per_block, chosen.shape[1]))
+        self.deferred: list[tuple[Tensor, Tensor, Tensor]] | None = None
+        self._largest: tuple[int, Tensor] | None = None
+
+    def updated(self, largest: Tensor) -> None:
+        """Take the places of the largest weights, int64 (blocks, ports of a block), from who has just changed them, for
+        the next call, if the weights are still the same then.
+        """
+        torch.autograd.graph.increment_version(self.weight)
+        self._largest = self.weight._version, largest
 
     @torch.no_grad()
     def selected(self) -> Tensor:
-        best = kernels.first_largest(self.weight) if self.training else None
+        (version, best), self._largest = self._largest or (-1, None), None
+        if not self.training or version != self.weight._version:
+            best = kernels.first_largest(self.weight) if self.training else None
         if best is None:
             best = self.weight.argmax(dim=2)
         return self.candidates.gather(1, best).view(-1)[: self.ports]
 
     def forward(self, columns: Tensor) -> Tensor:
         output: Tensor = _Select.apply(  # type: ignore[no-untyped-call]
-            columns, self.weight, self.candidates, self.selected()
+            columns, self.weight, self.candidates, self.selected(), self
         )
         return output
 
 
 class _Select(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, columns: Tensor, weight: Tensor, candidates: Tensor, selected: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, columns: Tensor, weight: Tensor, candidates: Tensor, selected: Tensor, owner: LearnableConnections
+    ) -> Tensor:
+        ctx.owner = owner
         ctx.save_for_backward(columns, candidates, selected)
         ctx.weight_shape = weight.shape
         return columns.index_select(0, selected)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
         (grad,) = grads
         columns, candidates, selected = ctx.saved_tensors
         grad_columns = grad_weight = None
         if ctx.needs_input_grad[0]:
             grad_columns = torch.zeros_like(columns).index_add_(0, selected, grad)
         if ctx.needs_input_grad[1]:
-            grad_weight = kernels.choice_gradient(grad, columns, candidates, ctx.weight_shape)
-            if grad_weight is None:
-                grad_weight = _choice_gradient(grad, columns, candidates, ctx.weight_shape)
-        return grad_columns, grad_weight, None, None
+            grad, words = grad.contiguous(), kernels.packed(columns)
+            if words is not None and ctx.owner.deferred is not None:
+                ctx.owner.deferred.append((grad, columns, words))
+            else:
+                grad_weight = choice_gradient(grad, columns, words, candidates, ctx.weight_shape)
+        return grad_columns, grad_weight, None, None, None
 
 
-def _choice_gradient(grad: Tensor, columns: Tensor, candidates: Tensor, shape: torch.Size) -> Tensor:
-    """As `kernels.choice_gradient`, of any bits."""
+def choice_gradient(
+    grad: Tensor, columns: Tensor, words: Tensor | None, candidates: Tensor, shape: torch.Size
+) -> Tensor:
+    """The gradient of the weights of `LearnableConnections`; see `kernels.choice_gradient`.
+
+    Args:
+        grad: that of the chosen bits, (ports, N).
+        columns: the bits, (in_width, N), or what is in their place.
+        words: the bits as `kernels.packed` gives them; None if it does not.
+        candidates: int64 (blocks, offered).
+        shape: (blocks, ports of a block, offered).
+    """
+    if words is not None:
+        found = kernels.choice_gradient(grad, words, candidates, shape)
+        if found is not None:
+            return found
     blocks, ports_per_block, offered = shape
     signed = 2 * columns - 1
     choices = signed[None] if offered == len(columns) else signed[candidates]

@@ -25,6 +25,7 @@ from difflut.progress import LOGGER, Task, task
 from difflut.shown import Brief, quality
 from difflut.training.allocator import keep_freed_memory
 from difflut.training.augmentation import augment
+from difflut.training.choices import ChoiceUpdates
 from difflut.training.evaluation import accuracy, accuracy_unrounded, check_labels, count_correct, measure
 from difflut.training.place import claimed
 from difflut.training.processes import Processes
@@ -368,6 +369,7 @@ class _Run:
         # The batch's loss is the mean over its samples, so each part's mean counts with its share of the samples.
         share = torch.tensor((part.stop - part.start) / recipe.batch_size, device=device)
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        updates = ChoiceUpdates(model, self.optimizer, processes.count == 1)
         total = torch.zeros((), device=device)
         for step in range(steps):
             index = order[step * recipe.batch_size : (step + 1) * recipe.batch_size].to(device)
@@ -379,9 +381,10 @@ class _Run:
             loss = model.training_loss(model(x), fitting.y[index[part]])
             loss = loss + model.get_regularization_loss().to(device)
             self.optimizer.zero_grad()
-            loss.backward(share.to(loss.dtype))  # type: ignore[no-untyped-call]
+            with updates.deferred():
+                loss.backward(share.to(loss.dtype))  # type: ignore[no-untyped-call]
             processes.sum(parameter.grad for parameter in parameters)
-            self.optimizer.step()
+            updates.step()
             model.project()
             total += loss.detach() * share
             bar.advance()
