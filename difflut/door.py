@@ -166,12 +166,13 @@ def play(
         data: labelled samples to choose from; by default the images that the package ships for a zoo model, else
             random codes.
         data_name: what the samples are called.
-        samples: how many of them are in the page, at most.
+        samples: how many of them are in the page, at most; 1 to 1,000.
 
     Raises:
         BundleError: a directory is no complete, unedited build.
         TraceError: the model has no circuit.
-        ConfigError: the circuit is too large for a page, or the place lies in a build.
+        ConfigError: the circuit is too large for a page, the place lies in a build, or a page takes no such number of
+            samples.
         DataError: the samples are none of the model's.
         WriteError: the file cannot be written.
     """

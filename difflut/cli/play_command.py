@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from difflut.cli.common import (
-    FROM_1,
     data_options,
     json_option,
     labelled_test_samples,
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     metavar="N",
     default=20,
     show_default=True,
-    type=FROM_1,
+    type=click.IntRange(1, 1000),
     help="Test samples to choose from in the page.",
 )
 @click.option(

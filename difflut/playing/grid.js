@@ -28,7 +28,9 @@ class Grid {
       ...(note ? [element("p", { class: "note" }, note)] : []),
       element("div", { class: "stack" }, this.canvas, this.overlay),
     );
-    this.canvas.addEventListener("pointermove", (event) => events.hover(this.#at(event)));
+    this.canvas.addEventListener("pointermove", (event) => {
+      if (event.pointerType !== "touch") events.hover(this.#at(event)); // a finger that moves scrolls
+    });
     this.canvas.addEventListener("pointerleave", () => events.hover(null));
     this.canvas.addEventListener("click", (event) => this.#choose(this.#find(event)));
     this.canvas.addEventListener("keydown", (event) => this.#key(event));

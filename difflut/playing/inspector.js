@@ -11,7 +11,12 @@ class Inspector {
       { type: "button", class: "close", "aria-label": "close", onclick: () => choose(null) },
       "×",
     );
-    this.node = element("aside", { class: "inspector", "aria-label": "One node" }, this.close, this.content);
+    this.node = element(
+      "aside",
+      { class: "inspector", "aria-label": "One node", "aria-live": "polite" },
+      this.close,
+      this.content,
+    );
     this.show(null, false);
   }
 
@@ -24,7 +29,7 @@ class Inspector {
       return;
     }
     const value = this.wiring.value(ref);
-    const title = element("h2", {}, this.wiring.name(ref));
+    const title = element("h2", { tabindex: -1 }, this.wiring.name(ref));
     const output = element(
       "p",
       { class: "output" },
@@ -81,12 +86,10 @@ class Inspector {
   #link(ref) {
     const value = this.wiring.value(ref);
     const bit = element("span", { class: `bit b${value}` }, String(value));
-    return element(
-      "button",
-      { type: "button", class: "link", onclick: () => this.choose(ref) },
-      bit,
-      " ",
-      this.wiring.name(ref),
-    );
+    const follow = () => {
+      this.choose(ref);
+      this.content.querySelector("h2").focus({ preventScroll: true }); // the button is gone
+    };
+    return element("button", { type: "button", class: "link", onclick: follow }, bit, " ", this.wiring.name(ref));
   }
 }

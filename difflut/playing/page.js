@@ -1,5 +1,8 @@
 // Puts the page together: input, results, one grid for each part of the circuit, the inspector.
 
+// Samples that are run when the page opens.
+const MOST_CHECKED = 100;
+
 class Page {
   constructor(data) {
     this.data = data;
@@ -75,18 +78,18 @@ class Page {
 
   /** Run all samples, and compare with the scores of the reference simulator. */
   #check() {
-    const { names, words } = this.data.samples;
+    const words = this.data.samples.words.slice(0, MOST_CHECKED);
     const count = this.circuit.scores.length;
-    const wrong = names.filter((_, sample) => {
+    const wrong = words.filter((word, sample) => {
       const found = this.circuit.run(this.#codes(sample));
       return (
-        found.word !== words[sample] ||
+        found.word !== word ||
         found.scores.some((score, place) => score !== this.samples.scores[sample * count + place])
       );
     });
     const verdict = wrong.length
-      ? `✗ ${wrong.length} of ${names.length} samples DIFFER`
-      : `✓ all ${names.length} samples give the same scores and class`;
+      ? `✗ ${wrong.length} of ${words.length} samples DIFFER`
+      : `✓ all ${words.length} samples give the same scores and class`;
     return element(
       "p",
       { class: wrong.length ? "no" : "yes" },

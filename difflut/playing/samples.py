@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from difflut import reading
-from difflut.errors import DataError
+from difflut.errors import ConfigError, DataError
 from difflut.export.circuit.simulate import simulate
 from difflut.playing.packed import packed
 from difflut.playing.subject import Subject
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from difflut.data import Split
 
 RANDOM = 4  # without data
+MOST = 1000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -69,9 +70,12 @@ def chosen_samples(subject: Subject, split: Split, name: str, count: int) -> Sam
         count: at most so many.
 
     Raises:
+        ConfigError: a page takes no such number of samples.
         DataError: they are none of the circuit's.
         CodesError: a code is out of range.
     """
+    if not 1 <= count <= MOST:
+        raise ConfigError(f"samples: got {count}; a page takes 1 to {MOST}")
     targets = split.y.numpy()
     one_class = targets.ndim == 1 and targets.dtype.kind == "i" and [head.kind for head in subject.heads] == ["classes"]
     places = _in_turn(targets)[:count] if one_class else np.arange(min(count, len(targets)))

@@ -83,6 +83,8 @@ def test_from_python(made: Path, tmp_path: Path) -> None:
     assert value["samples"]["names"][0].startswith("mine, test sample ")
     difflut.play(made / "net", tmp_path / "b.html", data=(x, y), data_name="mine", samples=5)
     assert data_of(tmp_path / "b.html") == value  # the same circuit
+    with pytest.raises(ConfigError, match=r"samples: got 0; a page takes 1 to 1000"):
+        difflut.play(model, tmp_path / "c.html", data=(x, y), samples=0)
     with pytest.raises(ConfigError, match=r"got a int; expected a model, a build of export_model"):
         difflut.play(3)  # type: ignore[arg-type]
 

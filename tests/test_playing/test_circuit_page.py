@@ -171,13 +171,13 @@ LOOK = """async function ask(page, moves) {
 
 
 def test_inputs_change_and_nodes_are_shown(subjects: dict[str, Subject], tmp_path: Path) -> None:
-    moves = {"heads": "table", "pictures": "image"}
-    levels = {"heads": [3, 5], "pictures": [0, 2]}  # T - 1 of each label, which has no bar
+    moves = {"heads": "table", "pictures": "image", "weighted": "table"}
+    levels = {"heads": [3, 5], "pictures": [0, 2], "weighted": []}  # T - 1 of each label, which has no bar
     pages = [page_of(subjects[name]) for name in moves]
     results, console = visit(pages, list(moves.values()), LOOK, tmp_path, WIDTHS)
     assert console == []
     for number, seen in enumerate(results):
-        width, name = WIDTHS[number // 2], list(moves)[number % 2]
+        width, name = WIDTHS[number // len(moves)], list(moves)[number % len(moves)]
         codes = changed_codes(subjects[name], seen)
         assert (
             seen["values"] == np.delete(simulate(subjects[name].circuit, codes[None]).scores[0], levels[name]).tolist()
@@ -192,6 +192,44 @@ def test_inputs_change_and_nodes_are_shown(subjects: dict[str, Subject], tmp_pat
             assert looked["name"] == f"L{layer}.{node}"
             lut = int(np.flatnonzero((body.lut_layer == layer) & (body.lut_node == node))[0])
             check_node(subjects[name], codes, lut, looked)
+
+
+WIRES = """async function ask(page) {
+  const { wiring, circuit } = page.page;
+  const seen = { links: 0, wrong: 0, counted: 0, titles: page.page.grids.at(-1).sheets.map((sheet) => sheet.title) };
+  const among = (refs, wanted) => refs.some((ref) => refKey(ref) === refKey(wanted));
+  const refKey = (ref) => `${ref.part}/${wiring.index(ref)}`;
+  circuit.parts.forEach((part, place) => {
+    for (let index = 0; index < circuit.values[place].length; index++) {
+      const ref = wiring.at(place, index), lut = wiring.lut(ref);
+      if (ref.net < 2 || (lut < 0 && !wiring.readsCodes(place))) continue;
+      const { nets, scores } = wiring.readers(ref), inputs = wiring.inputs(ref);
+      for (const [, times] of scores) seen.counted += times;
+      for (const reader of nets) seen.wrong += !among(wiring.inputs(reader), ref);
+      inputs.forEach((input, number) => {
+        seen.links++;
+        const net = part.fanins(lut)[number];
+        seen.wrong += wiring.value(input) !== circuit.values[place][ref.position * part.nets + net];
+        seen.wrong += input.part >= 0 && !among(wiring.readers(input).nets, ref);
+      });
+    }
+  });
+  return seen;
+}"""
+
+
+def test_who_is_connected_with_whom(subjects: dict[str, Subject], tmp_path: Path) -> None:
+    """What a node reads has the bits that it is computed from, and names it among its readers; and the other way."""
+    results, console = visit([page_of(subject) for subject in subjects.values()], [0] * len(subjects), WIRES, tmp_path)
+    assert console == []
+    for subject, seen in zip(subjects.values(), results, strict=True):
+        circuit = subject.circuit
+        kernels = zip(circuit.maps[1:], circuit.layers, strict=False)
+        links = sum(size.pixels * len(layer.kernel.lut_fanin) for size, layer in kernels) + len(circuit.body.lut_fanin)
+        assert (seen["wrong"], seen["links"]) == (0, links)
+        assert seen["counted"] == (circuit.body.head.nets >= FIRST_NET).sum()
+    labels = ["T − 1 of 0", "label 0", "T − 1 of 1", "label 1"]
+    assert results[list(subjects).index("heads")]["titles"] == ["class 0", "class 1", "class 2", *labels, "number 0"]
 
 
 def changed_codes(subject: Subject, seen: dict[str, Any]) -> Codes:
