@@ -40,13 +40,16 @@ THREADS = click.IntRange(1, max(64, os.cpu_count() or 1))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Where the checkpoint goes.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 @click.option("--seed", type=SEED, help="Of initialisation, order, held-out samples; the recipe's by default.")
-@click.option("--epochs", type=click.IntRange(1, 1_000_000), help="Instead of the recipe's.")
+@click.option("--epochs", type=click.IntRange(0, 1_000_000), help="Instead of the recipe's; 0 with sweeps only.")
 @click.option("--batch-size", type=FROM_1, help="Instead of the recipe's; shared by all processes.")
 @click.option("--learning-rate", type=POSITIVE, help="Peak, instead of the recipe's.")
 @click.option("--connection-epochs", type=FROM_0, help="Epochs that learn connections, instead of the recipe's.")
 @click.option("--validation", type=FROM_1, help="Held-out training samples, instead of the recipe's.")
 @click.option("--max-shift", type=FROM_0, help="Pixels that images are shifted by, instead of the recipe's.")
 @click.option("--flip/--no-flip", default=None, help="Mirror images at random or not, instead of the recipe's.")
+@click.option("--sweeps", type=FROM_0, help="Of coordinate descent after the epochs, instead of the recipe's.")
+@click.option("--sweep-copies", type=FROM_1, help="Of the samples that a sweep sees, instead of the recipe's.")
+@click.option("--sweep-inputs", type=FROM_0, help="Of a node that a sweep may move, instead of the recipe's.")
 @click.option(
     "--threads",
     type=THREADS,

@@ -16,7 +16,7 @@ from difflut.training import Recipe
 if TYPE_CHECKING:
     from optuna import Trial
 
-VERSION = 1  # of the choices; a journal of others cannot be gone on with
+VERSION = 2  # of the choices; a journal of others cannot be gone on with
 MOST_LUTS = 8000  # where no budget says
 MOST_WEIGHTS = 1 << 25  # that choose connections: a step of more takes a CPU core seconds
 _LATER_CANDIDATES = 64
@@ -24,6 +24,8 @@ _LATER_CANDIDATES = 64
 _MANY_FEATURES = ("1:1", "2:2", "3:2", "3:3", "5:3")
 _FEW_FEATURES = ("3:2", "3:4", "7:3", "7:5", "15:6", "31:8")
 _FEW = 64
+# Of the passes over the samples, how many are sweeps (`difflut.training.descent`). They train no layer but the last.
+_SWEEPS = {"none": 0.0, "third": 1 / 3, "all": 1.0}
 _LUTS_A_NODE = 1.7  # of the last layer, with its share of the head: a guess, from which `sized` goes on
 _NEAR, _STEPS = 0.04, 3
 
@@ -77,13 +79,14 @@ class Space:
             "encoder": trial.suggest_categorical("encoder", self.encoders),
             "candidates": trial.suggest_categorical("candidates", self.candidates),
             "later": trial.suggest_categorical("later", ("random", "learned")),
+            "sweeps": trial.suggest_categorical("sweeps", tuple(_SWEEPS)),
             "learning_rate": trial.suggest_float("learning_rate", 3e-3, 5e-2, log=True),
             "shift": trial.suggest_int("shift", 0, int(self.problem.shifts)),
             "tau": trial.suggest_float("tau", 0.15, 1.5, log=True),
         }
 
     def first(self) -> list[dict[str, Any]]:
-        """Points that a search starts with: one learned layer."""
+        """Points that a search starts with: one layer, by sweeps alone."""
         common = {
             "luts": self.start,
             "layers": 1,
@@ -91,7 +94,8 @@ class Space:
             "inputs": self.inputs[-1],
             "candidates": "all",
         }
-        common |= {"later": "random", "learning_rate": 1e-2, "shift": int(self.problem.shifts), "tau": 0.5}
+        common |= {"later": "random", "sweeps": "all", "learning_rate": 1e-2, "tau": 0.5}
+        common |= {"shift": int(self.problem.shifts)}
         return [{**common, "encoder": encoder} for encoder in self.encoders[:2]]
 
     def sized(
@@ -119,7 +123,9 @@ class Space:
         problem = self.problem
         bits, grid_bits = _parts(point["encoder"])
         in_width, n = problem.features * bits, point["inputs"]
-        chosen: list[dict[str, Any]] = [_connections(point["candidates"], in_width, widths[0] * n)]
+        by_sweeps = self._sweeps(point) == problem.epochs
+        first = "random" if by_sweeps else point["candidates"]
+        chosen: list[dict[str, Any]] = [_connections(first, in_width, widths[0] * n)]
         for before, width in pairwise(widths):
             kind = str(_LATER_CANDIDATES) if point["later"] == "learned" else "random"
             chosen.append(_connections(kind, before, width * n))
@@ -137,11 +143,17 @@ class Space:
             input_bits=problem.input_bits,
         )
 
+    def _sweeps(self, point: dict[str, Any]) -> int:
+        passes = self.problem.epochs
+        most = passes if point["layers"] == 1 else passes - 1
+        return min(round(_SWEEPS[str(point["sweeps"])] * passes), most)
+
     def recipe(self, point: dict[str, Any]) -> Recipe:
         """How the model of a point is trained."""
-        problem = self.problem
+        problem, sweeps = self.problem, self._sweeps(point)
         return Recipe(
-            epochs=problem.epochs,
+            epochs=problem.epochs - sweeps,
+            sweeps=sweeps,
             batch_size=problem.batch_size,
             learning_rate=point["learning_rate"],
             max_shift=point["shift"],
@@ -153,8 +165,7 @@ class Space:
 def words(model: FullyConnected) -> str:
     """A candidate's structure for people."""
     encoder = model.encoder
-    learned = "learned" if model.layer_connections[0] else "random"
-    return f"{' -> '.join(map(str, model.widths))} nodes, {learned}; {encoder.bits} bits on {encoder.grid_bits}"
+    return f"{' -> '.join(map(str, model.widths))} nodes; {encoder.bits} bits on {encoder.grid_bits}"
 
 
 def _parts(encoder: str) -> tuple[int, int]:

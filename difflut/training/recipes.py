@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Adam with a one-cycle learning rate (linear warm-up, cosine decay) on cross-entropy.
+    """Adam with a one-cycle learning rate (linear warm-up, cosine decay) on cross-entropy; then, if asked for, sweeps
+    of coordinate descent over the last LUT layer (`difflut.training.descent`).
 
     Attributes:
-        epochs: passes over the training samples.
+        epochs: passes over the training samples; may be 0 with sweeps.
         batch_size: samples a step; an incomplete last batch of an epoch is left out.
         learning_rate: the peak learning rate.
         warmup_epochs: epochs of linear warm-up.
@@ -28,6 +29,10 @@ class Recipe:
         max_shift: images are shifted by up to this many pixels in each direction at random (0: not at all).
         flip: images are mirrored left to right with probability 1/2.
         validation: how many training samples are held out to choose the best epoch.
+        sweeps: passes over the nodes of the last LUT layer, after the epochs; without epochs they start with nodes
+            that are always 0.
+        sweep_copies: how often a sweep sees each training sample, each time shifted and mirrored anew.
+        sweep_inputs: how many inputs of a node a sweep tries to connect to other bits.
         seed: of initialisation, order, held-out samples, shifts and mirroring.
     """
 
@@ -40,11 +45,18 @@ class Recipe:
     max_shift: int = 0
     flip: bool = False
     validation: int = 5000
+    sweeps: int = 0
+    sweep_copies: int = 1
+    sweep_inputs: int = 3
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 1 or not self.learning_rate > 0 or self.validation < 1:
-            raise ConfigError(f"recipe {self}: epochs, batch_size, learning_rate and validation must be positive")
+        if self.batch_size < 1 or not self.learning_rate > 0 or self.validation < 1 or self.sweep_copies < 1:
+            raise ConfigError(f"recipe {self}: batch_size, learning_rate, validation and sweep_copies must be positive")
+        if self.epochs < 0 or self.sweeps < 0 or self.sweep_inputs < 0 or not self.epochs + self.sweeps:
+            raise ConfigError(
+                f"recipe {self}: epochs, sweeps and sweep_inputs must be 0 or more, and epochs or sweeps positive"
+            )
         if not all(0 <= value < math.inf for value in (self.learning_rate, self.warmup_epochs, self.final_fraction)):
             raise ConfigError(
                 f"recipe {self}: learning_rate, warmup_epochs and final_fraction must be finite and not negative"
@@ -55,6 +67,11 @@ class Recipe:
             raise ConfigError(f"recipe: connection_epochs is {self.connection_epochs}; it must be 0 or more, or None")
         if self.max_shift < 0:
             raise ConfigError(f"recipe: max_shift is {self.max_shift}; it must be 0 or more pixels")
+
+    @property
+    def passes(self) -> int:
+        """Epochs and sweeps."""
+        return self.epochs + self.sweeps
 
     def with_(self, **changes: object) -> Recipe:
         """A copy with some fields replaced."""

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from difflut.data import Dataset, Split, dataset_of
@@ -26,11 +27,15 @@ from difflut.shown import Brief, quality
 from difflut.training.allocator import keep_freed_memory
 from difflut.training.augmentation import augment
 from difflut.training.choices import ChoiceUpdates
+from difflut.training.descent import End
 from difflut.training.evaluation import accuracy, accuracy_unrounded, check_labels, count_correct, measure
 from difflut.training.place import claimed
 from difflut.training.processes import Processes
 from difflut.training.recipes import Recipe
 from difflut.training.thresholds import choose_thresholds
+
+_TRIED = 100  # samples that show how a model ends
+_SWEPT = 1000  # samples at a time whose bits a sweep reads
 
 AfterEpoch = Callable[[list[dict[str, float]]], None]
 
@@ -195,9 +200,10 @@ def _trained(
     if not any(p.requires_grad for p in model.parameters()):
         raise ConfigError(f"model {model.name!r} has no trainable parameters; train a fresh one, or unfreeze() it")
     processes.on_first(lambda: check_circuit(model))
+    end = End.of(model, fitting.x[:_TRIED].to(device)) if recipe.sweeps else None
     with ExitStack() as held:
         processes.on_first(lambda: held.enter_context(claimed(out)))
-        run = _Run(model, recipe, data.name, out, processes, after_epoch)
+        run = _Run(model, recipe, data.name, out, processes, after_epoch, end)
         run.resume()
         run.fit(fitting.to(device), held_out.to(device), progress)
         yield run
@@ -223,7 +229,9 @@ class _Run:
         out: Path,
         processes: Processes,
         after_epoch: AfterEpoch | None,
+        end: End | None,
     ) -> None:
+        self.end = end
         self.model, self.recipe, self.data_name, self.out, self.processes = model, recipe, data_name, out, processes
         self.after_epoch = after_epoch or (lambda history: None)
         self.resume_path = out.with_name(out.name + ".resume")
@@ -236,8 +244,16 @@ class _Run:
         self.peak_rates = [float(group["lr"]) for group in optimizer.param_groups]
         return optimizer
 
+    def _freeze_before(self, epoch: int) -> None:
+        """Fix what is not learned in `epoch` (from 0): the connections, and drop the parameters that chose them; the
+        last layer, of which sweeps choose all.
+        """
+        self._freeze_connections_before(epoch)
+        if self.end is not None and epoch >= self.recipe.epochs and not self.end.frozen:
+            self.end.freeze(blank=not self.recipe.epochs)
+            self.optimizer.state.clear()  # no step follows
+
     def _freeze_connections_before(self, epoch: int) -> None:
-        """Fix the connections, and drop the parameters that chose them, if they are not learned in `epoch` (from 0)."""
         last = self.recipe.connection_epochs
         learning = [layer for _, layer in self.model.lut_layers() if layer.learnable is not None]
         if last is None or epoch < last or not learning:
@@ -262,7 +278,7 @@ class _Run:
                     f"{self.resume_path}: belongs to model {state['model']!r} on {state['data']} with the recipe "
                     f"{state['recipe']!s:.500}; delete it or choose another --out"
                 )
-            self._freeze_connections_before(len(state["history"]) - 1)
+            self._freeze_before(len(state["history"]) - 1)
             self.model.load_state_dict(state["parameters"])
             self._resume_optimizer(state["optimizer"]["state"])
             self.history = [_epoch_of(row) for row in state["history"]]
@@ -319,15 +335,19 @@ class _Run:
             self.after_epoch(self.history)
         with task(
             f"training {self.model.name}",
-            recipe.epochs * steps,
+            recipe.passes * steps,
             "steps",
             done=len(self.history) * steps,
             hidden=not progress or processes.rank > 0,
         ) as bar:
-            for epoch in range(len(self.history), recipe.epochs):
+            for epoch in range(len(self.history), recipe.passes):
                 started = time.perf_counter()
-                self._freeze_connections_before(epoch)
-                loss = self._epoch(fitting, epoch, steps, bar)
+                self._freeze_before(epoch)
+                if epoch < recipe.epochs:
+                    loss = self._epoch(fitting, epoch, steps, bar)
+                else:
+                    loss = self._sweep(fitting, epoch)
+                    bar.advance(steps)
                 processes.copy_from_first(self.model.buffers())  # such as running means, which each part moves
                 reached = self._held_out_quality(held_out)
                 self.history.append(
@@ -343,7 +363,7 @@ class _Run:
                 processes.on_first(self.save_state)
                 best, now = (quality(value, self.model.output_heads.measure) for value in (self.best[1], reached))
                 bar.words = f"loss {loss:.4f}, held out {now}, best {best}"
-                LOGGER.info("epoch %d of %d: %s", epoch + 1, recipe.epochs, bar.words)
+                LOGGER.info("epoch %d of %d: %s", epoch + 1, recipe.passes, bar.words)
                 self.after_epoch(self.history)
 
     def _held_out_quality(self, held_out: Split) -> float:
@@ -390,6 +410,18 @@ class _Run:
             bar.advance()
         processes.sum([total])
         return float(total) / steps
+
+    def _sweep(self, fitting: Split, epoch: int) -> float:
+        """A sweep over the last layer, on samples changed as an epoch's are; the loss after it."""
+        assert self.end is not None  # `_trained` finds it for a recipe with sweeps
+        generator = _generator(self.recipe.seed, epoch)
+        chance = np.random.default_rng(generator.initial_seed())
+        read, labels = [], fitting.y.reshape(len(fitting)).long().cpu()
+        for _ in range(self.recipe.sweep_copies):
+            for x in torch.split(fitting.x, _SWEPT):
+                read.append(self.end.bits(self.model, augment(x, self.recipe, generator)))
+        copies = labels.repeat(self.recipe.sweep_copies)
+        return self.end.improve(np.concatenate(read), copies, self.recipe.sweep_inputs, chance)
 
     def chosen(self) -> BaseModel:
         """The best epoch's model; its info says nothing of test samples."""

@@ -43,6 +43,7 @@ PortBits = Annotated[int, Meta(ge=1, le=1 << 28)]
 Divisor = Annotated[float, Meta(gt=0, le=1e300)]
 Offset = Annotated[float, Meta(ge=-1e300, le=1e300)]
 Amount = Annotated[float, Meta(ge=0, le=1e12)]
+NotEmpty = Meta(min_length=1)
 
 
 class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -371,7 +372,7 @@ class PipelineInfo(Record, frozen=True):
 class StageInfo(Record, frozen=True):
     """One register-to-register stage; `register_bits` stand at its end, 0 if it ends at a port without a register."""
 
-    levels: tuple[Word, ...]
+    levels: Annotated[tuple[Word, ...], NotEmpty]
     delay_ns: Amount
     register_bits: Count
 
@@ -403,7 +404,7 @@ class TimingInfo(Record, frozen=True):
 
     estimate: Text
     fmax_mhz: Amount
-    stages: tuple[StageInfo, ...]
+    stages: Annotated[tuple[StageInfo, ...], NotEmpty]
     critical_path: PathInfo
     wrapper: tuple[WrapperPathInfo, ...] = ()
 
@@ -501,7 +502,7 @@ class BuildInfo(Record, frozen=True):
     initiation_interval: Cycles
     schedule: WholeSamples | Pixels
     netlist: NetlistInfo
-    parts: tuple[PartInfo, ...]
+    parts: Annotated[tuple[PartInfo, ...], NotEmpty]
     passes: tuple[PassInfo, ...]
     versions: dict[Word, Word]
     clock_enable: bool = False
@@ -565,7 +566,7 @@ def from_bytes(content: bytes) -> BuildInfo:
         info = msgspec.convert(raw, BuildInfo)
         find_family(info.fpga)
         parse_outputs(info.outputs, info.output.classes)
-        _check_input(info.input)
+        _check_input(info)
         if info.names is not None:
             info.names.check(math.prod(info.input.shape), info.output.classes)
     except (msgspec.DecodeError, ConfigError, RecursionError, UnicodeDecodeError) as error:
@@ -575,11 +576,19 @@ def from_bytes(content: bytes) -> BuildInfo:
     return info
 
 
-def _check_input(given: InputInfo) -> None:
-    """Raise ConfigError unless there is such an input format, for samples of that shape."""
+def _check_input(info: BuildInfo) -> None:
+    """Raise ConfigError unless there is such an input format, for samples of that shape, which enter in such parts."""
+    given, schedule = info.input, info.schedule
     features = math.prod(given.shape)
     if given.format.features not in (None, features):
         raise ConfigError(
             f"divisor and offset are of {given.format.features} features; a sample of shape {list(given.shape)} has "
             f"{features}"
+        )
+    pixels = schedule.pixels or 1
+    columns = schedule.columns(given.shape)
+    if features * schedule.pixels_per_cycle != given.features * pixels or pixels % columns:
+        raise ConfigError(
+            f"{given.features} codes enter in a cycle, {schedule.pixels_per_cycle} of {pixels} pixels; a sample of "
+            f"shape {list(given.shape)} has {features} codes"
         )

@@ -11,6 +11,9 @@ from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.netlist import CONST1, FIRST_NET, IntArray, Netlist, NetlistBuilder
 from difflut.export.circuit.rules import check
 from difflut.export.circuit.windows import as_map, windows
+from difflut.export.errors import NetlistError
+
+MOST_LUTS = 1 << 23  # about a gigabyte while it is made
 
 
 def unroll(circuit: Circuit) -> Netlist:
@@ -18,11 +21,17 @@ def unroll(circuit: Circuit) -> Netlist:
     the body as it is.
 
     Raises:
-        NetlistError: the circuit breaks its specification.
+        NetlistError: the circuit breaks its specification, or has more than `MOST_LUTS` at all positions.
     """
     check(circuit)
     if not circuit.layers:
         return circuit.body
+    luts = sum(layer.kernel.luts * size.pixels for layer, size in zip(circuit.layers, circuit.maps[1:], strict=True))
+    if max(luts, circuit.maps[0].bits) > MOST_LUTS:
+        raise NetlistError(
+            f"unrolled, {circuit.name} has {luts:,} LUTs behind {circuit.maps[0].bits:,} bits of its image; at most "
+            f"{MOST_LUTS:,} of each are put side by side"
+        )
     builder = NetlistBuilder(circuit.name, circuit.input)
     pixels = np.arange(circuit.size.bits, dtype=np.int64).reshape(circuit.size)[circuit.compare_channel]
     maps = [builder.add_comparators(pixels, circuit.compare_threshold[:, None, None])]
