@@ -79,7 +79,7 @@ class TableInput {
       row.text.textContent = this.naming.number(feature, code);
       row.slider.setAttribute("aria-valuetext", `${row.text.textContent}, code ${code}`);
       const passed = all.filter((bound) => code >= bound).length;
-      row.passed.textContent = `code ${code}, ${passed} of ${all.length} thresholds passed`;
+      row.passed.textContent = `code ${code}, ${passed} of ${all.length} thresholds`;
     }
   }
 }
