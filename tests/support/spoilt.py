@@ -666,7 +666,7 @@ def resume_file() -> bytes:
     model.fit_encoder(split.x)
     model.train()
     with tempfile.TemporaryDirectory() as folder:
-        run = _Run(model, recipe, Dataset("d", split, split).name, Path(folder) / "c", Processes(), None)
+        run = _Run(model, recipe, Dataset("d", split, split).name, Path(folder) / "c", Processes(), None, None)
         run.history = [{"epoch": 1, "loss": 0.5, "validation_accuracy": 0.5, "seconds": 0.1}]
         run.best = (1, 0.5, model.checkpoint_bytes(frozen=True))
         run.save_state()
@@ -743,6 +743,7 @@ def bases() -> dict[str, list[Sequence[object]]]:
         "estimate": [("estimate", MODEL[1])],
         "import": [("import", "n.npz", "--out", "new", "--input-bits", "8", "--divisor", "255")],
         "export": [("export", "c.safetensors", *MODEL, "--out", "new")],
+        "compile": [("compile", "c.safetensors", *MODEL)],
         "verify": [("verify", "net", *MODEL, *data, "--simulator", "none")],
         "prove": [("prove", "net")],
         "synth": [
