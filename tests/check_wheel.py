@@ -35,6 +35,7 @@ for name in difflut.list_models():
 from difflut.report import draw, read_facts, render
 facts = read_facts(Path("mnist_bitflip_0"))
 assert "<svg" in render(facts, draw(facts))
+assert "class Circuit" in difflut.play("mnist_bitflip_0", "circuit.html").path.read_text()
 assert {file.name for file in (site / "difflut" / "sim" / "fst").glob("*.h")} == {"lz4.h", "zlib.h"}
 """
 
