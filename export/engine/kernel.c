@@ -14,7 +14,7 @@
 #define VEC 16
 #endif
 
-enum { SAMPLES = 512, ROW = SAMPLES / 8, VECS = ROW / VEC, TILE = 16, CHUNK = 128, FEW = 4, GROUP = 8, AHEAD = 8 };
+enum { SAMPLES = 512, ROW = SAMPLES / 8, VECS = ROW / VEC, TILE = 16, CHUNK = 256, FEW = 4, GROUP = 8, AHEAD = 8 };
 /* Kinds of runs: below 16 a function of two inputs, LOOKUP + n a table of n inputs, COUNT a score. */
 enum { LOOKUP = 13, COUNT = 22 };
 
@@ -389,7 +389,7 @@ static void encode_one(const program *p, const uint8_t *codes, uint8_t *values) 
   case LOOKUP + n:                                                                              \
     for (int64_t j = 0; j < count; j++, operand += 1 + n, table += 1 << (n - 3)) {          \
       unsigned address = 0;                                                              \
-      for (int k = 0; k < n; k++) address |= (unsigned)values[operand[1 + k]] << k;      \
+      for (int k = n; k > 0; k--) address = 2 * address + values[operand[k]];            \
       values[operand[0]] = table[address >> 3] >> (address & 7) & 1;                     \
     }                                                                                    \
     break;

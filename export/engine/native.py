@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from functools import lru_cache
 from importlib import resources
 
 from difflut import native
 from difflut.export.engine.program import Program
+from difflut.export.errors import ToolError
 
 _NUMBERS = ("code_bytes", "row_bytes", "sign", "comparators", "runs", "scores", "decisions")
 # The struct of kernel.c, which takes arrays as they are in a program.
@@ -47,9 +49,12 @@ def load() -> ctypes.CDLL:
     """The library; its function is `difflut_run`.
 
     Raises:
-        ToolError: there is no C compiler, or it cannot compile the kernel; says so in one line.
+        ToolError: there is no C compiler, or it cannot compile the kernel, or the machine is none that the kernel is
+            for; says so in one line.
         WriteError: there is no place for temporary files.
     """
+    if sys.byteorder != "little":
+        raise ToolError(f"the compiled engine is for little-endian machines; this one is {sys.byteorder}-endian")
     library = native.load("kernel", resources.files(__package__).joinpath("kernel.c").read_text(encoding="utf-8"))
     library.difflut_run.restype = None
     library.difflut_run.argtypes = [

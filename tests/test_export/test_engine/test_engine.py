@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -204,6 +205,12 @@ def test_without_a_compiler_simulate_computes(fresh: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", str(fresh))
     with pytest.raises(ToolError, match="no C compiler: none of cc, gcc, clang is there"):
         native.load()
+
+
+def test_a_big_endian_machine_computes_in_numpy(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "byteorder", "big")
+    missing = Engine(layered_netlist((10,), features=4, comparators=9)).missing
+    assert missing == "the compiled engine is for little-endian machines; this one is big-endian"
 
 
 def test_a_compiler_that_fails_says_why(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
