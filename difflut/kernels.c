@@ -359,3 +359,67 @@ int64_t smooth_slopes(const float *table, int64_t nodes, int64_t n, float near, 
     }
     return 1;
 }
+
+/* One row of windows of `max_pool`. */
+static inline void pool_row(const float *restrict from, int64_t width, int64_t rows, int64_t columns, int64_t count,
+                            float *restrict to) {
+    for (int64_t x = 0; x < count; x++) {
+        float best = from[x * columns];
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = 0; j < columns; j++) {
+                const float value = from[i * width + x * columns + j];
+                best = value > best || value != value ? value : best;
+            }
+        to[x] = best;
+    }
+}
+
+/* One row of windows of `max_pool_gradient`. */
+static inline void pool_row_gradient(const float *restrict from, const float *restrict outputs,
+                                     const float *restrict grad, int64_t width, int64_t rows, int64_t columns,
+                                     int64_t count, float *restrict result) {
+    for (int64_t x = 0; x < count; x++) {
+        float left = grad[x]; /* what no earlier value of the window has got */
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = 0; j < columns; j++) {
+                float part;
+                int32_t bits; /* not a branch, which the CPU could not foretell */
+                memcpy(&bits, &left, sizeof bits);
+                bits &= -(from[i * width + x * columns + j] == outputs[x]);
+                memcpy(&part, &bits, sizeof part);
+                result[i * width + x * columns + j] = part;
+                left -= part;
+            }
+    }
+}
+
+/* The largest value of each window of planes (planes, height, width); the windows, of rows x columns, do not overlap, and
+   what does not fill one is left out. */
+int64_t max_pool(const float *values, int64_t height, int64_t width, int64_t rows, int64_t columns, int64_t first,
+                 int64_t last, float *outputs) {
+    const int64_t down = height / rows, right = width / columns;
+    for (int64_t row = first * down; row < last * down; row++) {
+        const float *from = values + (row / down * height + row % down * rows) * width;
+        if (rows == 2 && columns == 2) /* the usual window, as a case of its own for the compiler */
+            pool_row(from, width, 2, 2, right, outputs + row * right);
+        else
+            pool_row(from, width, rows, columns, right, outputs + row * right);
+    }
+    return 1;
+}
+
+/* The gradient of `max_pool`, which goes to the first largest value of each window, from that of its outputs. */
+int64_t max_pool_gradient(const float *values, const float *outputs, const float *grad, int64_t height, int64_t width,
+                          int64_t rows, int64_t columns, int64_t first, int64_t last, float *result) {
+    const int64_t down = height / rows, right = width / columns;
+    if (height % rows || width % columns)
+        memset(result + first * height * width, 0, (size_t)((last - first) * height * width) * sizeof *result);
+    for (int64_t row = first * down; row < last * down; row++) {
+        const int64_t from = (row / down * height + row % down * rows) * width, to = row * right;
+        if (rows == 2 && columns == 2)
+            pool_row_gradient(values + from, outputs + to, grad + to, width, 2, 2, right, result + from);
+        else
+            pool_row_gradient(values + from, outputs + to, grad + to, width, rows, columns, right, result + from);
+    }
+    return 1;
+}

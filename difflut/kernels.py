@@ -8,6 +8,7 @@ samples: they differ from PyTorch's in their rounding, and are the same for any 
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -171,6 +172,32 @@ def smooth_slopes(table: Tensor, near: float, far: float) -> Tensor | None:
     given = _at(table), _size(nodes), _size(n), ctypes.c_float(near), ctypes.c_float(far)
     _in_parts(-(-nodes // _TABLES), lambda *part: library.smooth_slopes(*given, *part, _at(slopes)))
     return slopes
+
+
+def max_pool(planes: Tensor, window: tuple[int, int]) -> Tensor | None:
+    """The largest value of each window, (A, B, H', W'), of float32 (A, B, H, W).
+
+    The windows do not overlap, and borders that fill none are left out.
+    """
+    library = _library()
+    if library is None or not takes(planes):
+        return None
+    (*count, height, width), (rows, columns) = planes.shape, window
+    outputs = torch.empty(*count, height // rows, width // columns)
+    sizes = [_size(value) for value in (height, width, rows, columns)]
+    _in_parts(math.prod(count), lambda *part: library.max_pool(_at(planes), *sizes, *part, _at(outputs)))
+    return outputs
+
+
+def max_pool_gradient(planes: Tensor, outputs: Tensor, grad: Tensor, window: tuple[int, int]) -> Tensor | None:
+    """The gradient of `max_pool`, which goes to the first largest value of each window, from that of its outputs."""
+    library = _library()
+    if library is None or not all(map(takes, (planes, outputs, grad))):
+        return None
+    (*count, height, width), result = planes.shape, torch.empty(planes.shape)
+    given = [*map(_at, (planes, outputs, grad)), *map(_size, (height, width, *window))]
+    _in_parts(math.prod(count), lambda *part: library.max_pool_gradient(*given, *part, _at(result)))
+    return result
 
 
 def takes(tensor: Tensor, dtype: torch.dtype = torch.float32) -> bool:

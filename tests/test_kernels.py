@@ -11,7 +11,7 @@ from tools import require_tool
 from torch import Tensor
 
 from difflut import kernels
-from difflut.layers import LearnableConnections, LUTLayer
+from difflut.layers import LearnableConnections, LUTLayer, or_pool
 from difflut.nodes import DWNStableNodes
 from difflut.nodes.relaxation import hard_lookup
 
@@ -156,3 +156,20 @@ def test_layers(family: str, connections: str, monkeypatch: pytest.MonkeyPatch) 
 
     for ours, expected in zip(results("1"), results("0"), strict=True):
         torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-6 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("window", [(2, 2), (3, 2), (1, 1)])
+@pytest.mark.parametrize("layout", [(0, 1, 2, 3), (1, 0, 2, 3), (0, 1, 3, 2)])
+def test_pooling(window: tuple[int, int], layout: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of bits, so with many equal values, and of others; images that fill their windows or not, however they lie."""
+    images = torch.cat([torch.rand(3, 2, 6, 13).round(), torch.rand(1, 2, 6, 13)]).permute(layout)
+    results = []
+    for native_too in ("1", "0"):
+        monkeypatch.setenv(kernels.VARIABLE, native_too)
+        given = images.clone().permute(layout).requires_grad_()
+        outputs = or_pool(given, window)
+        (grad,) = torch.autograd.grad(
+            outputs, given, torch.randn(outputs.shape, generator=torch.Generator().manual_seed(0))
+        )
+        results.append((outputs, grad))
+    torch.testing.assert_close(results[0], results[1], rtol=0, atol=0)

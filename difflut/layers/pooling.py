@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from difflut import kernels
 from difflut.errors import ConfigError, InputShapeError
 from difflut.functional import convolve
 from difflut.layers.windows import Pair, pair, positions
@@ -65,25 +66,39 @@ class _MaxPool(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, bits: Tensor, window: Pair, size: Pair) -> Tensor:
+        planes = _planes(bits)
+        found = kernels.max_pool(planes, window)
+        if found is not None:
+            ctx.save_for_backward(planes, found)
+            ctx.options = window, size, planes is bits
+            return found if planes is bits else found.transpose(0, 1)
         parts = _parts(bits, window, size)
         largest = parts[0].clone()
         for part in parts[1:]:
             torch.maximum(largest, part, out=largest)
         ctx.save_for_backward(bits, largest)
-        ctx.options = window, size
+        ctx.options = window, size, True
         return largest
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         bits, largest = ctx.saved_tensors
-        window, size = ctx.options
-        left = grads[0].clone()  # what no earlier element of the window has got
-        result = torch.zeros_like(bits)
-        for part, out in zip(_parts(bits, window, size), _parts(result, window, size), strict=True):
-            torch.mul(left, part == largest, out=out)
-            left -= out
-        return result, None, None
+        window, size, samples_first = ctx.options
+        grad = grads[0] if samples_first else grads[0].transpose(0, 1)
+        result = kernels.max_pool_gradient(bits, largest, grad.contiguous(), window)
+        if result is None:
+            left = grad.clone()  # what no earlier element of the window has got
+            result = torch.zeros_like(bits)
+            for part, out in zip(_parts(bits, window, size), _parts(result, window, size), strict=True):
+                torch.mul(left, part == largest, out=out)
+                left -= out
+        return result if samples_first else result.transpose(0, 1), None, None
+
+
+def _planes(images: Tensor) -> Tensor:
+    """Images (N, C, H, W) as they lie in memory: with channels first behind a convolution."""
+    return images if images.is_contiguous() else images.transpose(0, 1)
 
 
 def _parts(images: Tensor, window: Pair, size: Pair) -> list[Tensor]:

@@ -37,12 +37,11 @@ def random_shift(images: Tensor, limit: int, generator: torch.Generator) -> Tens
         return images
     count, height, width = images.shape[0], images.shape[-2], images.shape[-1]
     offsets = torch.randint(0, 2 * limit + 1, (2, count, 1), generator=generator).to(images.device)
-    rows = offsets[0] + torch.arange(height, device=images.device)
-    columns = offsets[1] + torch.arange(width, device=images.device)
     padded = nn.functional.pad(images, (limit, limit, limit, limit))
-    sample = torch.arange(count, device=images.device)[:, None, None]
-    moved = padded[sample, ..., rows[:, :, None], columns[:, None, :]]  # (N, H, W), then C if there is one
-    return moved.movedim(-1, 1) if images.ndim == 4 else moved
+    places = padded.unfold(-2, height, 1).unfold(-2, width, 1)  # (N, C if there is one, offsets down, right, H, W)
+    if images.ndim == 4:
+        places = places.permute(0, 2, 3, 1, 4, 5)
+    return places[torch.arange(count, device=images.device), offsets[0, :, 0], offsets[1, :, 0]]
 
 
 def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
