@@ -1,6 +1,8 @@
 """`difflut.compile` and its command: models, builds and circuits, and what is said without a compiler."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +79,10 @@ def test_a_build_and_its_circuit(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "is a build, which has its circuit; leave the options about the model out" in err
     with pytest.raises(BundleError):
         difflut.compile(tmp_path / "nothing")
+    program = (
+        "import sys, difflut; difflut.compile(sys.argv[1])([[1, 2, 3, 4, 5, 6]]); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program, str(build)], check=True)
 
 
 def test_what_is_not_what_the_model_does_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
