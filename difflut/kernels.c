@@ -270,23 +270,27 @@ int64_t choose(const float *grad, int64_t ports, int64_t samples, const uint64_t
     return 1;
 }
 
-/* The addresses that the inputs of nodes, (nodes, n, samples), select, and whether the entry there is above a threshold,
-   0 or 1, both (nodes, samples). An input is a 1 where it is more than 1/2. */
-int64_t look_up(const float *inputs, const float *table, float threshold, int64_t n, int64_t samples, int64_t first,
-                int64_t last, uint8_t *addresses, float *outputs) {
+/* The row of an input: of columns that connections, (nodes, n), name, or of (nodes, n) rows in their order. */
+static inline int64_t row_of(const int64_t *connections, int64_t port) { return connections ? connections[port] : port; }
+
+/* The addresses that the inputs of nodes select, of rows of samples (see `row_of`), and whether the entry there is above a
+   threshold, 0 or 1, both (nodes, samples). An input is a 1 where it is more than 1/2. */
+int64_t look_up(const float *rows, const int64_t *connections, const float *table, float threshold, int64_t n,
+                int64_t samples, uint8_t *addresses, float *outputs, int64_t first, int64_t last) {
     enum { PART = 256 };
     const int64_t entries = (int64_t)1 << n;
     for (int64_t node = first; node < last; node++) {
-        const float *from = inputs + node * n * samples;
         float bits[256];
         for (int64_t a = 0; a < entries; a++)
             bits[a] = table[node * entries + a] > threshold ? 1.0f : 0.0f;
         for (int64_t start = 0; start < samples; start += PART) {
             const int64_t count = samples - start < PART ? samples - start : PART;
             int32_t address[PART] = {0};
-            for (int64_t i = 0; i < n; i++)
+            for (int64_t i = 0; i < n; i++) {
+                const float *from = rows + row_of(connections, node * n + i) * samples + start;
                 for (int64_t s = 0; s < count; s++)
-                    address[s] |= (from[i * samples + start + s] > 0.5f) << i;
+                    address[s] |= (from[s] > 0.5f) << i;
+            }
             uint8_t *kept = addresses + node * samples + start;
             float *to = outputs + node * samples + start;
             for (int64_t s = 0; s < count; s++)
@@ -298,27 +302,37 @@ int64_t look_up(const float *inputs, const float *table, float threshold, int64_
     return 1;
 }
 
-/* The gradients of `look_up` from that of its outputs, (nodes, samples): towards the inputs slopes[i] at the address times
-   it, slopes being (nodes, n, entries) with strides; towards the table the sum at each address. Either may be NULL. */
-int64_t look_up_gradient(const uint8_t *addresses, const float *grad, const float *slopes, int64_t node_stride,
-                         int64_t input_stride, int64_t n, int64_t samples, int64_t first, int64_t last, float *inputs,
-                         float *table) {
-    const int64_t entries = (int64_t)1 << n;
+/* The gradient of `look_up` towards the rows from that of its outputs, (nodes, samples), for some nodes and samples:
+   slopes[i] at the address times it, slopes being (nodes, n, entries) with strides; added up where there are connections. */
+int64_t row_gradient(const uint8_t *addresses, const float *grad, const float *slopes, int64_t node_stride,
+                     int64_t input_stride, int64_t n, int64_t samples, const int64_t *connections, float *rows,
+                     int64_t first, int64_t last, int64_t start, int64_t stop) {
     for (int64_t node = first; node < last; node++) {
         const uint8_t *address = addresses + node * samples;
         const float *from = grad + node * samples;
-        for (int64_t i = 0; inputs && i < n; i++) {
+        for (int64_t i = 0; i < n; i++) {
             const float *slope = slopes + node * node_stride + i * input_stride;
-            float *to = inputs + (node * n + i) * samples;
-            for (int64_t s = 0; s < samples; s++)
-                to[s] = slope[address[s]] * from[s];
+            float *to = rows + row_of(connections, node * n + i) * samples;
+            if (connections)
+                for (int64_t s = start; s < stop; s++)
+                    to[s] += slope[address[s]] * from[s];
+            else
+                for (int64_t s = start; s < stop; s++)
+                    to[s] = slope[address[s]] * from[s];
         }
-        if (table) {
-            float sums[256] = {0};
-            for (int64_t s = 0; s < samples; s++)
-                sums[address[s]] += from[s];
-            memcpy(table + node * entries, sums, (size_t)entries * sizeof *sums);
-        }
+    }
+    return 1;
+}
+
+/* The gradient of `look_up` towards the tables, (nodes, entries): the sum of that of the outputs at each address. */
+int64_t table_gradient(const uint8_t *addresses, const float *grad, int64_t n, int64_t samples, float *table,
+                       int64_t first, int64_t last) {
+    const int64_t entries = (int64_t)1 << n;
+    for (int64_t node = first; node < last; node++) {
+        float sums[256] = {0};
+        for (int64_t s = 0; s < samples; s++)
+            sums[addresses[node * samples + s]] += grad[node * samples + s];
+        memcpy(table + node * entries, sums, (size_t)entries * sizeof *sums);
     }
     return 1;
 }

@@ -30,6 +30,11 @@ _WORD = 64
 _TABLES = 8  # whose slopes are computed together
 
 
+def available() -> bool:
+    """Whether there are kernels."""
+    return _library() is not None
+
+
 def packed(columns: Tensor) -> Tensor | None:
     """The bits of columns, float32 (in_width, N), as int64 (in_width, words): bit s of word w is sample 64 w + s.
 
@@ -118,45 +123,64 @@ def _choose(
     return _in_parts(blocks * -(-per_block // _LANES), lambda *part: library.choose(*given, *to, *part))
 
 
-def look_up(inputs: Tensor, table: Tensor, threshold: float) -> tuple[Tensor, Tensor] | None:
-    """The addresses, uint8 (nodes, N), that inputs, float32 (nodes, n, N), select, and float32 (nodes, N): 1 where the
-    entry there of a table, float32 (nodes, 2**n), is above the threshold, else 0.
+def look_up(rows: Tensor, connections: Tensor | None, table: Tensor, threshold: float) -> tuple[Tensor, Tensor] | None:
+    """The addresses, uint8 (nodes, N), that inputs select, and float32 (nodes, N): 1 where the entry there of a table,
+    float32 (nodes, 2**n), is above the threshold, else 0.
+
+    Args:
+        rows: of the inputs, float32 (nodes, n, N); with connections those that they name, (in_width, N).
+        connections: int64 (nodes, n).
     """
     library = _library()
-    if library is None or not takes(inputs) or not takes(table):
+    fixed = connections is None or takes(connections, torch.int64)
+    if library is None or not takes(rows) or not takes(table) or not fixed:
         return None
-    nodes, n, samples = inputs.shape
+    (nodes, entries), samples = table.shape, rows.shape[-1]
     addresses, outputs = torch.empty(nodes, samples, dtype=torch.uint8), torch.empty(nodes, samples)
-    given = _at(inputs), _at(table), ctypes.c_float(threshold), _size(n), _size(samples)
-    _in_parts(nodes, lambda *part: library.look_up(*given, *part, _at(addresses), _at(outputs)))
+    sizes = _size(entries.bit_length() - 1), _size(samples)
+    given = _at(rows), _at(connections), _at(table), ctypes.c_float(threshold), *sizes
+    _in_parts(nodes, lambda *part: library.look_up(*given, _at(addresses), _at(outputs), *part))
     return addresses, outputs
 
 
-def look_up_gradient(
-    addresses: Tensor, grad: Tensor, slopes: Tensor | None, n: int, towards_table: bool
-) -> tuple[Tensor | None, Tensor | None] | None:
-    """The gradients of a lookup towards the inputs, (nodes, n, N), and towards the table, (nodes, 2**n), float32.
+def row_gradient(
+    addresses: Tensor, grad: Tensor, slopes: Tensor, connections: Tensor | None, shape: torch.Size
+) -> Tensor | None:
+    """The gradient of `look_up` towards the rows, float32 of their shape.
 
     Args:
         addresses: uint8 (nodes, N).
         grad: that of the outputs, float32 (nodes, N).
-        slopes: float32 (nodes, n, 2**n), each input's entries side by side; None for no gradient towards the inputs.
-        n: inputs per node.
-        towards_table: whether there is to be one.
+        slopes: float32 (nodes, n, 2**n), each input's entries side by side.
+        connections: as there.
+        shape: of the rows.
     """
     library = _library()
-    grad = grad.contiguous()
+    fits = slopes.dtype == torch.float32 and slopes.stride(2) == 1
+    if library is None or not takes(grad) or not takes(addresses, torch.uint8) or not fits:
+        return None
+    nodes, samples = (_size(value) for value in grad.shape)
+    rows = torch.empty(shape) if connections is None else torch.zeros(shape)
+    strides = [_size(value) for value in slopes.stride()[:2]]
+    sizes = _size(slopes.shape[1]), samples
+    given = _at(addresses), _at(grad), _at(slopes), *strides, *sizes, _at(connections), _at(rows)
+    if connections is None:
+        _in_parts(nodes.value, lambda *part: library.row_gradient(*given, *part, _size(0), samples))
+    else:  # nodes may add to the same row
+        _in_parts(samples.value, lambda *part: library.row_gradient(*given, _size(0), nodes, *part))
+    return rows
+
+
+def table_gradient(addresses: Tensor, grad: Tensor, n: int) -> Tensor | None:
+    """The gradient of `look_up` towards the tables, float32 (nodes, 2**n), from that of the outputs, (nodes, N)."""
+    library = _library()
     if library is None or not takes(grad) or not takes(addresses, torch.uint8):
         return None
-    if slopes is not None and (slopes.dtype != torch.float32 or slopes.stride(2) != 1):
-        return None
     nodes, samples = grad.shape
-    inputs = None if slopes is None else torch.empty(nodes, n, samples)
-    table = torch.empty(nodes, 1 << n) if towards_table else None
-    strides = (0, 0) if slopes is None else slopes.stride()[:2]
-    given = [_at(addresses), _at(grad), _at(slopes), *map(_size, (*strides, n, samples))]
-    _in_parts(nodes, lambda *part: library.look_up_gradient(*given, *part, _at(inputs), _at(table)))
-    return inputs, table
+    table = torch.empty(nodes, 1 << n)
+    given = _at(addresses), _at(grad), _size(n), _size(samples), _at(table)
+    _in_parts(nodes, lambda *part: library.table_gradient(*given, *part))
+    return table
 
 
 def smooth_slopes(table: Tensor, near: float, far: float) -> Tensor | None:

@@ -143,8 +143,10 @@ def test_slopes(n: int, family: type[DWNStableNodes], monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("family", ["dwn", "dwn_stable", "hybrid"])
 @pytest.mark.parametrize("connections", ["random", "learnable"])
-def test_layers(family: str, connections: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("threads", [1, 3])
+def test_layers(family: str, connections: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two, one behind the other, with all that they train."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     first, second = LUTLayer(30, 20, 4, family, connections), LUTLayer(20, 12, 3, family)
     bits = binary(30, 77).t()
 
@@ -173,3 +175,22 @@ def test_pooling(window: tuple[int, int], layout: tuple[int, ...], monkeypatch: 
         )
         results.append((outputs, grad))
     torch.testing.assert_close(results[0], results[1], rtol=0, atol=0)
+
+
+class Doubled(DWNStableNodes):
+    """Nodes with a forward of their own."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return 2 * super().forward(inputs)
+
+
+def test_nodes_may_have_a_forward_of_their_own() -> None:
+    bits = binary(30, 7).t()
+    assert float(LUTLayer(30, 20, 4, Doubled)(bits).detach().max()) == 2
+
+
+def test_hooks_of_nodes_are_called() -> None:
+    layer, seen = LUTLayer(30, 20, 4), []
+    layer.nodes.register_forward_hook(lambda *call: seen.append(call[2].shape))
+    layer(binary(30, 7).t())
+    assert seen == [(20, 7)]

@@ -149,7 +149,10 @@ class LUTLayer(nn.Module):
             outputs: Tensor = lut_lookup(bits.bool(), self.connections, self.truth_tables())
             return outputs
         columns = bits.t().to(torch.get_default_dtype()).contiguous()
-        relaxed: Tensor = self.nodes(self.wiring(columns).view(self.out_width, self.n, bits.shape[0]))
+        wired = self.nodes.wired(columns, self.connections) if type(self.wiring) is FixedConnections else None
+        relaxed: Tensor = (
+            self.nodes(self.wiring(columns).view(self.out_width, self.n, bits.shape[0])) if wired is None else wired
+        )
         return stabilize_gradient(flip_bits(relaxed, self.config.bit_flip).t(), self.config.gradient)
 
     def extra_repr(self) -> str:

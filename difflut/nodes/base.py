@@ -35,6 +35,13 @@ class Nodes(nn.Module):
         """Outputs for training, floating (nodes, N), from the gathered inputs, floating (nodes, n, N)."""
         raise NotImplementedError
 
+    def wired(self, columns: Tensor, connections: Tensor) -> Tensor | None:
+        """`forward` of the inputs that connections, int64 (nodes, n), select among columns, floating (in_width, N).
+
+        None where the family has no faster way than to select them first.
+        """
+        return None
+
     def table_values(self) -> Tensor:
         """The real number behind each table entry, floating (nodes, 2**n), in [-1, 1]; the bit is 1 where positive.
 

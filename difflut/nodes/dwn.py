@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from difflut import kernels
 from difflut.nodes.base import Nodes, address_bits
-from difflut.nodes.relaxation import hard_lookup
+from difflut.nodes.relaxation import hard_lookup, wired_lookup
 
 
 class DWNNodes(Nodes):
@@ -44,6 +44,12 @@ class DWNNodes(Nodes):
 
     def forward(self, inputs: Tensor) -> Tensor:
         return hard_lookup(inputs, self.table, self._slopes() if inputs.requires_grad else None, threshold=0.0)
+
+    def wired(self, columns: Tensor, connections: Tensor) -> Tensor | None:
+        ours = type(self).forward is DWNNodes.forward and not self._forward_hooks and not self._forward_pre_hooks
+        if not ours or not kernels.available() or not all(map(kernels.takes, (columns, self.table))):
+            return None
+        return wired_lookup(columns, connections, self.table, self._slopes() if columns.requires_grad else None)
 
     @torch.no_grad()
     def _slopes(self) -> Tensor:

@@ -45,6 +45,15 @@ def hard_lookup(inputs: Tensor, table: Tensor, slopes: Tensor | None, threshold:
     return output
 
 
+def wired_lookup(columns: Tensor, connections: Tensor, table: Tensor, slopes: Tensor | None) -> Tensor:
+    """`hard_lookup`, above 0, of the inputs that connections, int64 (nodes, n), select among columns (in_width, N).
+
+    Only where `kernels.takes` all of them.
+    """
+    output: Tensor = _WiredLookup.apply(columns, connections, table, slopes)  # type: ignore[no-untyped-call]
+    return output
+
+
 @torch.no_grad()
 def differences(table: Tensor) -> Tensor:
     """(nodes, n, 2**n): [:, i, a] is the entry at a with bit i set, less the one at a with bit i clear.
@@ -106,7 +115,7 @@ class _HardLookup(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, table: Tensor, slopes: Tensor | None, threshold: float) -> Tensor:
         ctx.shapes = inputs.shape, table.shape
-        found = kernels.look_up(inputs, table, threshold)
+        found = kernels.look_up(inputs, None, table, threshold)
         if found is not None:
             ctx.save_for_backward(found[0], slopes)
             return found[1]
@@ -127,13 +136,17 @@ class _HardLookup(torch.autograd.Function):
         (grad,) = grads
         address, slopes = ctx.saved_tensors
         inputs_shape, table_shape = ctx.shapes
-        wanted = slopes if ctx.needs_input_grad[0] else None
-        found = kernels.look_up_gradient(address, grad, wanted, inputs_shape[1], ctx.needs_input_grad[1])
-        if found is not None:
-            return *found, None, None
-        grad_inputs = grad.new_empty(inputs_shape) if ctx.needs_input_grad[0] else None
-        grad_table = grad.new_zeros(table_shape) if ctx.needs_input_grad[1] else None
-        n = inputs_shape[1]
+        n, dense = inputs_shape[1], grad.contiguous()
+        grad_inputs = grad_table = None
+        inputs_too, table_too = ctx.needs_input_grad[:2]
+        if inputs_too:
+            grad_inputs = kernels.row_gradient(address, dense, slopes, None, inputs_shape)
+        if table_too:
+            grad_table = kernels.table_gradient(address, dense, n)
+        if (grad_inputs is not None or not inputs_too) and (grad_table is not None or not table_too):
+            return grad_inputs, grad_table, None, None
+        grad_inputs = grad.new_empty(inputs_shape) if inputs_too else None
+        grad_table = grad.new_zeros(table_shape) if table_too else None
         for nodes, samples in _tiles(inputs_shape, grad.device):
             position, part = address[nodes, samples].long(), grad[nodes, samples]
             if grad_inputs is not None:
@@ -142,6 +155,27 @@ class _HardLookup(torch.autograd.Function):
             if grad_table is not None:
                 grad_table[nodes].scatter_add_(1, position, part)
         return grad_inputs, grad_table, None, None
+
+
+class _WiredLookup(torch.autograd.Function):
+    """The inputs of all nodes, several times as many as the columns, are never written out."""
+
+    @staticmethod
+    def forward(ctx: Any, columns: Tensor, connections: Tensor, table: Tensor, slopes: Tensor | None) -> Tensor:
+        found = kernels.look_up(columns, connections, table, 0.0)
+        assert found is not None  # see `wired_lookup`
+        address, output = found
+        ctx.save_for_backward(address, connections, slopes)
+        ctx.shape = columns.shape
+        return output
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, None, Tensor | None, None]:
+        address, connections, slopes = ctx.saved_tensors
+        grad, columns_too = grads[0].contiguous(), ctx.needs_input_grad[0]
+        grad_columns = kernels.row_gradient(address, grad, slopes, connections, ctx.shape) if columns_too else None
+        return grad_columns, None, kernels.table_gradient(address, grad, connections.shape[1]), None
 
 
 def _tiles(shape: Sequence[int], device: torch.device) -> list[tuple[slice, slice]]:
