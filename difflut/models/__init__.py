@@ -17,6 +17,7 @@ from difflut.models.checkpoint import CheckpointHeader, read_header
 from difflut.models.cifar10 import CIFAR10Conv
 from difflut.models.comparison import COMPARISON_MODELS, MNISTComparison
 from difflut.models.convolutions import ConvolutionNetwork
+from difflut.models.front import FRONT_MODELS
 from difflut.models.fully_connected import FullyConnected
 from difflut.models.given import GivenNetwork
 from difflut.models.mnist import MNISTDWNSmall, MNISTFullyConnected, MNISTLinearSmall
@@ -74,6 +75,7 @@ MODELS: Registry[ZooEntry] = Registry(
             MNISTLinearSmall, "mnist", "2 x 4,000 linear LUT nodes, 6 inputs, first layer learned"
         ),
         **{name: ZooEntry(make, "mnist", description) for name, (make, description) in COMPARISON_MODELS.items()},
+        **{name: ZooEntry(*entry) for name, entry in FRONT_MODELS.items()},
     },
 )
 

@@ -143,6 +143,7 @@ def _measured(facts: Facts) -> list[Drawn]:
     if len(rtl.labels):
         caption = "Confusion matrix: samples by label and the class that the RTL gave"
         names = facts.info.names.classes if facts.info.names else ()
+        names = names if len(names) == classes else ()  # a label has two scores and one name
         drawn.append(
             add(
                 "confusion",

@@ -89,18 +89,18 @@ static void vote(const Problem *p, const uint8_t *table, const uint8_t *address,
     for (int64_t i = 0; i < p->samples; i++) own[i] *= factors[table[address[i]]];
 }
 
-/* One pass over the nodes in `order`. inputs [nodes][inputs] and tables [nodes][1 << inputs] are changed;
+/* The `count` nodes in `order`, one after the other. inputs [nodes][inputs] and tables [nodes][1 << inputs] are changed;
    odds [classes][samples] are exp(logit) up to a factor of each sample, and follow. Of node order[t], `moves` inputs
    are tried, those in places[t][0..moves-1]. Returns 0, or 1 without memory. */
-int descend(const Problem *p, int64_t *inputs, uint8_t *tables, float *odds, const int64_t *order, const int64_t *places,
-            int64_t moves, const float *starts) {
+int descend(const Problem *p, int64_t *inputs, uint8_t *tables, float *odds, int64_t count,
+            const int64_t *order, const int64_t *places, int64_t moves, const float *starts) {
     const int64_t entries = (int64_t)1 << p->inputs;
     uint8_t *address = malloc(p->samples);
     float *change = malloc(sizeof(float) * p->samples), *weight = malloc(sizeof(float) * p->samples);
     int64_t *kept = malloc(sizeof(int64_t) * p->samples);
     float *sums = malloc(sizeof(float) * entries * (p->width + 1)), *cost = malloc(sizeof(float) * p->width);
     const int short_of_memory = !address || !change || !weight || !kept || !sums || !cost;
-    for (int64_t t = 0; t < p->nodes && !short_of_memory; t++) {
+    for (int64_t t = 0; t < count && !short_of_memory; t++) {
         const int64_t node = order[t], class = node / (p->nodes / p->classes);
         int64_t *own_inputs = inputs + node * p->inputs;
         uint8_t *table = tables + node * entries;
@@ -109,9 +109,9 @@ int descend(const Problem *p, int64_t *inputs, uint8_t *tables, float *odds, con
         vote(p, table, address, expf(-p->step), own);
         const float mean = changes(p, odds, class, change);
         if (moves && mean > 0) {
-            const int64_t count = thinned(p, change, mean, starts[t], kept, weight);
+            const int64_t drawn = thinned(p, change, mean, starts[t], kept, weight);
             for (int64_t m = 0; m < moves; m++)
-                move(p, own_inputs, places[t * p->inputs + m], count, kept, weight, sums, cost);
+                move(p, own_inputs, places[t * p->inputs + m], drawn, kept, weight, sums, cost);
             addresses(p, own_inputs, address);
         }
         double gain[256] = {0};

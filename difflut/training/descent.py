@@ -37,6 +37,7 @@ from difflut.nodes import FixedNodes
 from difflut.progress import LOGGER
 
 RARE = 0.002  # bits that differ from their usual value in fewer samples are not chosen
+_AT_ONCE = 32  # nodes between two looks at an interrupt
 THINNING = 8.0  # inputs are chosen on about this fraction of the samples, drawn by how much a vote changes their loss
 
 Bits = npt.NDArray[np.uint8]
@@ -70,7 +71,13 @@ class Nodes:
 
 
 def sweep(
-    nodes: Nodes, columns: Bits, labels: npt.NDArray[np.int64], tau: float, moves: int, chance: np.random.Generator
+    nodes: Nodes,
+    columns: Bits,
+    labels: npt.NDArray[np.int64],
+    tau: float,
+    moves: int,
+    chance: np.random.Generator,
+    advance: Callable[[int], None] = lambda nodes: None,
 ) -> None:
     """Choose each node's table anew, in random order, and with `moves` the bits that so many of its inputs read.
 
@@ -81,6 +88,7 @@ def sweep(
         tau: votes count 1 / tau in a logit.
         moves: from 0 to n.
         chance: draws the order, which inputs are tried, and on which samples they are chosen.
+        advance: is told how many more nodes have been chosen.
     """
     samples = columns.shape[1]
     if not samples:
@@ -90,12 +98,18 @@ def sweep(
     rare[nodes.inputs] = False
     useful = np.flatnonzero(~rare)
     part = Nodes(np.searchsorted(useful, nodes.inputs), nodes.tables, nodes.classes)
-    _sweep(part, np.ascontiguousarray(columns[useful]), labels, tau, moves, chance)
+    _sweep(part, columns if len(useful) == len(columns) else columns[useful], labels, tau, moves, chance, advance)
     nodes.inputs[:] = useful[part.inputs]
 
 
 def _sweep(
-    nodes: Nodes, columns: Bits, labels: npt.NDArray[np.int64], tau: float, moves: int, chance: np.random.Generator
+    nodes: Nodes,
+    columns: Bits,
+    labels: npt.NDArray[np.int64],
+    tau: float,
+    moves: int,
+    chance: np.random.Generator,
+    advance: Callable[[int], None],
 ) -> None:
     count, n = nodes.inputs.shape
     order = chance.permutation(count)
@@ -103,10 +117,15 @@ def _sweep(
     starts = np.asarray(chance.random(count), dtype=np.float32)
     logits = np.float32(1 / tau) * nodes.votes(columns)
     odds = np.ascontiguousarray(np.exp(logits - logits.max(axis=0)), dtype=np.float32)
-    if _compiled_sweep(nodes, columns, labels, tau, moves, odds, (order, places, starts)):
-        return
-    for node, at, start in zip(order, places, starts, strict=True):
-        _choose(nodes, node, columns, labels, 1 / tau, at[:moves], start, odds)
+    choose = _compiled(nodes, columns, labels, tau, moves, odds)
+    for first in range(0, count, _AT_ONCE):
+        part = slice(first, first + _AT_ONCE)
+        if choose is not None:
+            choose(order[part], places[part], starts[part])
+        else:
+            for node, at, start in zip(order[part], places[part], starts[part], strict=True):
+                _choose(nodes, node, columns, labels, 1 / tau, at[:moves], start, odds)
+        advance(len(order[part]))
 
 
 def _addresses(columns: Bits, inputs: npt.NDArray[np.int64]) -> Bits:
@@ -204,12 +223,13 @@ class End:
         if blank:
             self._nodes().tables.zero_()
 
-    def improve(self, bits: Bits, labels: Tensor, moves: int, chance: np.random.Generator) -> float:
+    def improve(
+        self, columns: Bits, labels: Tensor, moves: int, chance: np.random.Generator, advance: Callable[[int], None]
+    ) -> float:
         """A sweep over the frozen layer; the mean loss on the samples after it."""
         tables, connections = self._nodes().tables, self.layer.connections
-        columns = np.ascontiguousarray(bits.T)
         nodes = Nodes(connections.cpu().numpy().copy(), tables.cpu().numpy().astype(np.uint8), self.head.classes)
-        sweep(nodes, columns, labels.numpy(), self.head.tau, min(moves, self.layer.n), chance)
+        sweep(nodes, columns, labels.numpy(), self.head.tau, min(moves, self.layer.n), chance, advance)
         tables.copy_(torch.from_numpy(nodes.tables))
         connections.copy_(torch.from_numpy(nodes.inputs))
         logits = torch.from_numpy(nodes.votes(columns).T / self.head.tau)
@@ -268,28 +288,29 @@ def _loaded() -> ctypes.CDLL | None:
         return None
 
 
-def _compiled_sweep(
+def _compiled(
     nodes: Nodes,
     columns: Bits,
     labels: npt.NDArray[np.int64],
     tau: float,
     moves: int,
     odds: npt.NDArray[np.float32],
-    drawn: tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]],
-) -> bool:
-    """Whether compiled code did it."""
+) -> Callable[[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]], None] | None:
+    """What chooses nodes, given their numbers, places and starts; None without a compiler."""
     library = _library()
     if library is None:
-        return False
-    rows = np.ascontiguousarray(columns.T)
-    labels = np.ascontiguousarray(labels, dtype=np.int64)
+        return None
+    rows, labels = np.ascontiguousarray(columns.T), np.ascontiguousarray(labels, dtype=np.int64)
     count, n = nodes.inputs.shape
-    at = [array.ctypes.data for array in (rows, columns, labels)]
-    problem = _Problem(len(rows), rows.shape[1], count, n, nodes.classes, *at, 1 / tau, THINNING)
-    order, places, starts = (np.ascontiguousarray(array) for array in drawn)
-    changed = (nodes.inputs, nodes.tables, odds, order, places)
-    arguments = [ctypes.c_void_p(array.ctypes.data) for array in changed]
-    start_at = ctypes.c_void_p(starts.ctypes.data)
-    if library.descend(ctypes.byref(problem), *arguments, ctypes.c_int64(moves), start_at):
-        raise MemoryError(f"coordinate descent on {len(rows):,} samples of {rows.shape[1]:,} bits")
-    return True
+    read = (rows, columns, labels)  # `choose` holds them: the problem has their addresses alone
+    problem = _Problem(*rows.shape, count, n, nodes.classes, *(array.ctypes.data for array in read), 1 / tau, THINNING)
+
+    def choose(*drawn: npt.NDArray[Any]) -> None:
+        order, places, starts = (np.ascontiguousarray(array) for array in drawn)
+        arrays = [ctypes.c_void_p(array.ctypes.data) for array in (nodes.inputs, nodes.tables, odds, order, places)]
+        numbers, start_at = ctypes.c_int64(len(order)), ctypes.c_void_p(starts.ctypes.data)
+        if library.descend(ctypes.byref(problem), *arrays[:3], numbers, *arrays[3:], ctypes.c_int64(moves), start_at):
+            raise MemoryError("a sweep over {:,} samples of {:,} bits".format(*read[0].shape))
+
+    assert all(array.flags.c_contiguous for array in (nodes.inputs, nodes.tables, odds, columns))
+    return choose

@@ -119,6 +119,8 @@ def _compiled_words(model: BaseModel, x: Tensor) -> Tensor | None:
     heads = model.output_heads
     if len(x) < 2 * _PROBE or not heads.all_in_class_word or device_of(model).type != "cpu":
         return None
+    if any(module._forward_hooks or module._forward_pre_hooks for module in model.modules()):
+        return None  # whatever they do is to be measured
     started = time.perf_counter()
     first = heads.class_words(heads.decided(predict(model, x[:_PROBE])))
     if (time.perf_counter() - started) * len(x) / _PROBE < PYTORCH_SECONDS:

@@ -85,6 +85,12 @@ RECIPES: Registry[Recipe] = Registry(
         "cifar10_conv": Recipe(epochs=25, connection_epochs=6, max_shift=2, flip=True),
         "mnist_fc_8k_dwn": Recipe(epochs=25, connection_epochs=10, max_shift=1),
         "mnist_fc_8k_linear": Recipe(epochs=30, learning_rate=5e-3, max_shift=1),
+        # The front: sweeps alone, the more copies the more nodes there are to fit what is accidental.
+        **{
+            name: Recipe(epochs=0, sweeps=6, sweep_copies=2, max_shift=1)
+            for name in ("mnist_96", "mnist_97", "mnist_97_5", "mnist_98")
+        },
+        "mnist_98_5": Recipe(epochs=0, sweeps=3, sweep_copies=4, sweep_inputs=2, max_shift=1),
         # One recipe for each family of `difflut.models.comparison`: its members differ in one training aid only.
         **{f"mnist_bitflip_{percent}": Recipe(epochs=8, max_shift=1) for percent in (0, 5, 10, 20)},
         **{

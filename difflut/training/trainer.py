@@ -346,8 +346,7 @@ class _Run:
                 if epoch < recipe.epochs:
                     loss = self._epoch(fitting, epoch, steps, bar)
                 else:
-                    loss = self._sweep(fitting, epoch)
-                    bar.advance(steps)
+                    loss = self._sweep(fitting, epoch, steps, bar)
                 processes.copy_from_first(self.model.buffers())  # such as running means, which each part moves
                 reached = self._held_out_quality(held_out)
                 self.history.append(
@@ -411,17 +410,26 @@ class _Run:
         processes.sum([total])
         return float(total) / steps
 
-    def _sweep(self, fitting: Split, epoch: int) -> float:
+    def _sweep(self, fitting: Split, epoch: int, steps: int, bar: Task) -> float:
         """A sweep over the last layer, on samples changed as an epoch's are; the loss after it."""
-        assert self.end is not None  # `_trained` finds it for a recipe with sweeps
-        generator = _generator(self.recipe.seed, epoch)
+        end, recipe = self.end, self.recipe
+        assert end is not None  # `_trained` finds it for a recipe with sweeps
+        start, chosen, nodes = bar.done, 0, end.layer.out_width
+
+        def advance(more: int) -> None:
+            nonlocal chosen
+            chosen += more
+            bar.advance(start + steps * chosen // nodes - bar.done)
+
+        generator = _generator(recipe.seed, epoch)
         chance = np.random.default_rng(generator.initial_seed())
-        read, labels = [], fitting.y.reshape(len(fitting)).long().cpu()
-        for _ in range(self.recipe.sweep_copies):
+        labels = fitting.y.reshape(len(fitting)).long().cpu().repeat(recipe.sweep_copies)
+        columns, place = np.empty((end.layer.in_width, len(labels)), np.uint8), 0
+        for _ in range(recipe.sweep_copies):
             for x in torch.split(fitting.x, _SWEPT):
-                read.append(self.end.bits(self.model, augment(x, self.recipe, generator)))
-        copies = labels.repeat(self.recipe.sweep_copies)
-        return self.end.improve(np.concatenate(read), copies, self.recipe.sweep_inputs, chance)
+                columns[:, place : place + len(x)] = end.bits(self.model, augment(x, recipe, generator)).T
+                place += len(x)
+        return end.improve(columns, labels, recipe.sweep_inputs, chance, advance)
 
     def chosen(self) -> BaseModel:
         """The best epoch's model; its info says nothing of test samples."""

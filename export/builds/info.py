@@ -83,7 +83,7 @@ class InputInfo(Record, frozen=True):
     """
 
     port: Identifier
-    shape: tuple[Size, ...]
+    shape: Annotated[tuple[Size, ...], NotEmpty]
     features: Size
     width_bits: Annotated[int, Meta(ge=1, le=31)]
     signed: bool
@@ -568,7 +568,8 @@ def from_bytes(content: bytes) -> BuildInfo:
         parse_outputs(info.outputs, info.output.classes)
         _check_input(info)
         if info.names is not None:
-            info.names.check(math.prod(info.input.shape), info.output.classes)
+            results = sum(head.results for head in info.output.heads)
+            info.names.check(math.prod(info.input.shape), results)
     except (msgspec.DecodeError, ConfigError, RecursionError, UnicodeDecodeError) as error:
         raise ValueRefused(f"{MANIFEST}: cannot be read: {one_line(error)}") from error
     if digest != description_digest(raw):

@@ -267,7 +267,13 @@ class _Tracer:
             return Codes(torch.arange(self.model.input_size).reshape(1, *self.model.input_shape))
         if spec.target in self.program.state_dict:
             return self.program.state_dict[spec.target].detach().cpu()
-        return self.program.constants[spec.target].detach().cpu()
+        constant = self.program.constants[spec.target]
+        if not isinstance(constant, torch.Tensor):
+            raise TraceError(
+                f"model {self.model.name!r}: its forward uses a {type(constant).__name__}, which no circuit has; what "
+                "it computes in eval mode must follow from its input and its tensors alone"
+            )
+        return constant.detach().cpu()
 
     def _finish(self, outputs: Any) -> None:
         """Record the heads."""

@@ -6,6 +6,7 @@ import json
 from importlib.resources import files
 from pathlib import Path
 
+import front
 import numpy as np
 import pytest
 import torch
@@ -17,6 +18,7 @@ import difflut
 from difflut.cli import cli
 from difflut.data import mnist_test
 from difflut.errors import CheckpointError, ConfigError, UnknownNameError
+from difflut.export.builds.make import make_build
 from difflut.export.circuit.simulate import simulate
 from difflut.export.frontend.trace import trace
 from difflut.export.passes.pipelines import run as run_passes
@@ -33,6 +35,7 @@ from difflut.models import (
     pretrained_info,
     zoo,
 )
+from difflut.models.front import FRONT_MODELS
 from difflut.training import accuracy, predict_scores, recipe_for
 
 NAMES = ["mnist_fc_8k_dwn", "mnist_fc_8k_linear"]
@@ -188,7 +191,7 @@ def test_pretrained_models_are_frozen(pretrained: dict[str, BaseModel], name: st
     assert model.count_parameters()["trainable"] == 0
     assert model.info["validation_accuracy"] > 0
     recorded = model.info["recipe"]
-    assert 1 <= model.info["best_epoch"] <= recorded["epochs"]
+    assert 1 <= model.info["best_epoch"] <= recorded["epochs"] + recorded.get("sweeps", 0)
     codes = random_codes(model, 20)
     assert torch.equal(load_model(name)(codes), model(codes))
     assert pretrained_info(name) == model.info
@@ -214,6 +217,35 @@ def test_comparison_models_are_trained_alike_with_three_seeds(name: str) -> None
         assert record["validation_accuracy"] == max(record["history"]["validation_accuracy"])
         assert record["history"]["validation_accuracy"][record["best_epoch"] - 1] == record["validation_accuracy"]
     assert isinstance(get_model(name), MNISTComparison)
+
+
+# The front
+
+
+@pytest.mark.parametrize("name", FRONT_MODELS)
+def test_front_models_reach_their_names_with_three_seeds(name: str) -> None:
+    records = read_results()[name]
+    assert sorted(records) == ["0", "1", "2"]
+    for seed, record in records.items():
+        assert recipe_for(name).with_(seed=int(seed)) == type(recipe_for(name))(**record["recipe"])
+        assert len(record["history"]["epoch"]) == recipe_for(name).passes
+        assert record["history"]["validation_accuracy"][record["best_epoch"] - 1] == record["validation_accuracy"]
+    named = float(name.partition("_")[2].replace("_", ".")) / 100
+    assert sum(record["test_accuracy"] for record in records.values()) / 3 >= named
+
+
+@pytest.mark.parametrize("name", FRONT_MODELS)
+def test_front_models_are_within_the_luts_that_are_measured(name: str, pretrained: dict[str, BaseModel]) -> None:
+    info = make_build(pretrained[name], fpga="xcup", outputs="class").info
+    measured = front.read()[f"{name}.0"]
+    assert info.estimated_luts == pytest.approx(measured["luts"], rel=0.05)
+    assert info.latency_cycles == measured["cycles"]
+    encoder = sum(part.estimated_luts or 0 for part in info.parts if part.kind == "encoder")
+    assert (encoder == 0) == (pretrained[name].encoder.bits == 1) == (measured["parts"]["encoder"] == 0)
+
+
+def test_the_front_is_documented_as_it_is_measured() -> None:
+    assert front.stale() == []
 
 
 def test_the_results_are_of_the_shipped_weights() -> None:

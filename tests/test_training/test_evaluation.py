@@ -130,6 +130,17 @@ def test_the_accuracy_of_many_samples_is_the_compiled_models(
     assert 0.3 < found < 1
 
 
+def test_what_hooks_do_is_measured(compiled: list[int]) -> None:
+    model = several_heads.fitted(Chain())
+    many = torch.randint(0, 256, (500, *model.input_shape), dtype=torch.uint8)
+    split = Split(many, predict(model, many).argmax(1))
+    handle = model.lut_layers()[-1][1].register_forward_hook(lambda _, __, bits: ~bits)
+    assert accuracy(model, split) < 0.9
+    handle.remove()
+    assert accuracy(model, split) == 1
+    assert compiled == [500]
+
+
 def test_pytorch_measures_what_compiled_code_does_not_give(
     compiled: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

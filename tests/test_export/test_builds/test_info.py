@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import several_heads
 from convolutions import LONG, made
 from small_models import Chain, fitted
 
+from difflut.data_names import DataNames
 from difflut.export.builds.info import FORMAT_VERSION, BuildInfo, from_bytes, to_bytes
 from difflut.export.builds.make import make_build
 from difflut.export.builds.writing import description_digest
@@ -129,3 +131,11 @@ def test_an_edit_by_hand_is_refused(described: BuildInfo) -> None:
     raw["latency_cycles"] += 1
     with pytest.raises(BundleError, match="was edited"):
         from_bytes(json.dumps(raw).encode())
+
+
+def test_names_of_classes_are_counted_by_result() -> None:
+    model = several_heads.fitted(several_heads.Detector())  # one label, which has two scores
+    assert model.num_classes == 1
+    model.names = DataNames(classes=("broken",))
+    info = from_bytes(to_bytes(make_build(model).info))
+    assert info.names is not None and info.names.classes == ("broken",) and info.output.classes == 2

@@ -156,6 +156,15 @@ def test_arithmetic_is_refused_with_operator_and_line(attribute: str, function: 
     assert "test_trace.py" in message
 
 
+def test_a_forward_that_draws_is_refused() -> None:
+    model = fitted(Chain())
+    chance = torch.Generator()
+    layer = model.lut_layers()[0][1]
+    layer.register_forward_hook(lambda _, __, bits: bits ^ (torch.rand(bits.shape, generator=chance) < 0.5))
+    with pytest.raises(TraceError, match="uses a Generator, which no circuit has"):
+        trace(model)
+
+
 MEAN, STD = torch.tensor([0.4, 0.5, 0.1, 0.9, 0.3, 0.7]), torch.tensor([0.2, 0.3, 0.01, 3.0, 0.25, 1.0])
 
 
