@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from tiny_training import Tiny, run, tiny_data
+from tools import require_tool
 from torch import Tensor
 
 from difflut.errors import ConfigError
@@ -39,12 +40,17 @@ def loss(nodes: Nodes, bits: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64
     return float(torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels)))
 
 
+def require_compiled() -> None:
+    require_tool("cc")
+    assert descent._library() is not None
+
+
 @pytest.fixture(params=["compiled", "numpy"])
 def by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "numpy":
         monkeypatch.setattr(descent, "_library", lambda: None)
-    elif descent._library() is None:
-        pytest.skip("there is no C compiler")
+    else:
+        require_compiled()
     return str(request.param)
 
 
@@ -77,8 +83,7 @@ def test_a_sweep_over_one_node_a_class_finds_the_best(by: str, moves: int, monke
 
 @pytest.mark.parametrize("n", [1, 2, 6, 8])
 def test_compiled_and_numpy_choose_the_same(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    if descent._library() is None:
-        pytest.skip("there is no C compiler")
+    require_compiled()
     monkeypatch.setattr(descent, "THINNING", 1e-9)  # which samples are drawn may hang on the last bit of a float
     results = []
     for library in (descent._library(), None):
