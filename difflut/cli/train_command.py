@@ -13,6 +13,7 @@ from difflut.cli.common import (
     FROM_1,
     POSITIVE,
     SEED,
+    Finite,
     chosen_device,
     data_options,
     json_option,
@@ -50,6 +51,7 @@ THREADS = click.IntRange(1, max(64, os.cpu_count() or 1))
 @click.option("--sweeps", type=FROM_0, help="Of coordinate descent after the epochs, instead of the recipe's.")
 @click.option("--sweep-copies", type=FROM_1, help="Of the samples that a sweep sees, instead of the recipe's.")
 @click.option("--sweep-inputs", type=FROM_0, help="Of a node that a sweep may move, instead of the recipe's.")
+@click.option("--sweep-price", type=Finite(min=0), help="Of a comparator that no node reads, instead of the recipe's.")
 @click.option(
     "--threads",
     type=THREADS,

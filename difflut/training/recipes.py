@@ -33,6 +33,8 @@ class Recipe:
             that are always 0.
         sweep_copies: how often a sweep sees each training sample, each time shifted and mirrored anew.
         sweep_inputs: how many inputs of a node a sweep tries to connect to other bits.
+        sweep_price: what a comparator that no node reads yet must be worth to a sweep, in parts of the loss divided by
+            the number of nodes.
         seed: of initialisation, order, held-out samples, shifts and mirroring.
     """
 
@@ -48,6 +50,7 @@ class Recipe:
     sweeps: int = 0
     sweep_copies: int = 1
     sweep_inputs: int = 3
+    sweep_price: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -57,9 +60,11 @@ class Recipe:
             raise ConfigError(
                 f"recipe {self}: epochs, sweeps and sweep_inputs must be 0 or more, and epochs or sweeps positive"
             )
-        if not all(0 <= value < math.inf for value in (self.learning_rate, self.warmup_epochs, self.final_fraction)):
+        numbers = (self.learning_rate, self.warmup_epochs, self.final_fraction, self.sweep_price)
+        if not all(0 <= value < math.inf for value in numbers):
             raise ConfigError(
-                f"recipe {self}: learning_rate, warmup_epochs and final_fraction must be finite and not negative"
+                f"recipe {self}: learning_rate, warmup_epochs, final_fraction and sweep_price must be finite and not "
+                "negative"
             )
         if not 0 <= self.seed < 1 << 63:
             raise ConfigError(f"recipe: seed is {self.seed}; it must be from 0 to 2**63 - 1")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from difflut.data import Dataset, Split, dataset_of
@@ -26,8 +27,9 @@ from difflut.progress import LOGGER, Task, task
 from difflut.shown import Brief, quality
 from difflut.training.allocator import keep_freed_memory
 from difflut.training.augmentation import augment
+from difflut.training.bit_matrix import BitMatrix
 from difflut.training.choices import ChoiceUpdates
-from difflut.training.descent import End
+from difflut.training.end import End
 from difflut.training.evaluation import accuracy, accuracy_unrounded, check_labels, count_correct, measure
 from difflut.training.place import claimed
 from difflut.training.processes import Processes
@@ -35,7 +37,7 @@ from difflut.training.recipes import Recipe
 from difflut.training.thresholds import choose_thresholds
 
 _TRIED = 100  # samples that show how a model ends
-_SWEPT = 1000  # samples at a time whose bits a sweep reads
+_SWEPT = 1024  # samples at a time whose bits a sweep reads
 
 AfterEpoch = Callable[[list[dict[str, float]]], None]
 
@@ -423,13 +425,16 @@ class _Run:
 
         generator = _generator(recipe.seed, epoch)
         chance = np.random.default_rng(generator.initial_seed())
+        count = recipe.sweep_copies * len(fitting)
         labels = fitting.y.reshape(len(fitting)).long().cpu().repeat(recipe.sweep_copies)
-        columns, place = np.empty((end.layer.in_width, len(labels)), np.uint8), 0
-        for _ in range(recipe.sweep_copies):
-            for x in torch.split(fitting.x, _SWEPT):
-                columns[:, place : place + len(x)] = end.bits(self.model, augment(x, recipe, generator)).T
-                place += len(x)
-        return end.improve(columns, labels, recipe.sweep_inputs, chance, advance)
+
+        def parts() -> Iterator[npt.NDArray[np.uint8]]:
+            for index in torch.split(torch.arange(count, device=fitting.x.device) % len(fitting), _SWEPT):
+                yield end.bits(self.model, augment(fitting.x[index], recipe, generator))
+
+        bits = BitMatrix.of(parts(), count, end.layer.in_width)
+        prices = np.float32(recipe.sweep_price) * end.costly(self.model)
+        return end.improve(bits, labels, recipe.sweep_inputs, prices, chance, advance)
 
     def chosen(self) -> BaseModel:
         """The best epoch's model; its info says nothing of test samples."""
