@@ -380,7 +380,7 @@ class StageInfo(Record, frozen=True):
 class PathInfo(Record, frozen=True):
     """The longest path: the number of its stage, and from its end back to where it starts."""
 
-    stage: Count
+    stage: Positive
     path: tuple[Text, ...]
 
 
@@ -567,6 +567,7 @@ def from_bytes(content: bytes) -> BuildInfo:
         find_family(info.fpga)
         parse_outputs(info.outputs, info.output.classes)
         _check_input(info)
+        _check_timing(info.timing)
         if info.names is not None:
             results = sum(head.results for head in info.output.heads)
             info.names.check(math.prod(info.input.shape), results)
@@ -575,6 +576,14 @@ def from_bytes(content: bytes) -> BuildInfo:
     if digest != description_digest(raw):
         raise ValueRefused(f"{MANIFEST}: was edited: its content does not have the digest that it names")
     return info
+
+
+def _check_timing(timing: TimingInfo | None) -> None:
+    """Raise ConfigError unless the longest path lies in one of the stages."""
+    if timing is not None and timing.critical_path.stage > len(timing.stages):
+        raise ConfigError(
+            f"timing.critical_path.stage is {timing.critical_path.stage}; the core has {len(timing.stages)} stages"
+        )
 
 
 def _check_input(info: BuildInfo) -> None:

@@ -126,6 +126,16 @@ def test_other_content(content: bytes, message: str) -> None:
         from_bytes(content)
 
 
+@pytest.mark.parametrize("beyond", [-1, 0, 1])
+def test_the_longest_path_lies_in_a_stage(described: BuildInfo, beyond: int) -> None:
+    if described.timing is None:
+        return  # delays of a folded body are not estimated
+    stage = len(described.timing.stages) + 1 if beyond > 0 else beyond
+    place = ("timing", "critical_path", "stage")
+    with pytest.raises(BundleError, match=r"critical_path\.stage"):
+        from_bytes(changed(to_bytes(described), place, lambda inner, key: inner.update({key: stage})))
+
+
 def test_an_edit_by_hand_is_refused(described: BuildInfo) -> None:
     raw = json.loads(to_bytes(described))
     raw["latency_cycles"] += 1
