@@ -220,7 +220,7 @@ def _options(info: BuildInfo) -> dict[str, str]:
         "registers after": ", ".join(pipeline.registers_after) if pipeline else None,
         "input shape": " × ".join(map(str, ports.shape)),
         "input code": f"{ports.width_bits} bits, {'signed' if ports.signed else 'unsigned'}; {ports.format.meaning}",
-        "difflut": info.versions.get("difflut"),
+        "difflut": info.versions.difflut,
     }
     for key, value in model.trained.items():
         if key not in _RECORDED:

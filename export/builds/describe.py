@@ -35,6 +35,7 @@ from difflut.export.builds.info import (
     StageInfo,
     TimingInfo,
     TopPort,
+    Versions,
     WholeSamples,
     WrapperPathInfo,
 )
@@ -108,7 +109,7 @@ def describe(
             )
             for report in passes
         ),
-        versions={"difflut": __version__},
+        versions=Versions(difflut=__version__),
         names=model.names,
         pipeline=_pipeline(pipeline, planned),
         timing=_timing(planned, wrapped),

@@ -465,6 +465,12 @@ class AxiStreamInfo(Record, frozen=True):
     word_values: Size | None = None
 
 
+class Versions(Record, frozen=True):
+    """Of the tools that made a build."""
+
+    difflut: Word
+
+
 class BuildInfo(Record, frozen=True):
     """`build.json`.
 
@@ -504,7 +510,7 @@ class BuildInfo(Record, frozen=True):
     netlist: NetlistInfo
     parts: Annotated[tuple[PartInfo, ...], NotEmpty]
     passes: tuple[PassInfo, ...]
-    versions: dict[Word, Word]
+    versions: Versions
     clock_enable: bool = False
     names: DataNames | None = None
     pipeline: PipelineInfo | None = None

@@ -4,7 +4,9 @@
     python tests/support/record_exports.py compare FILE       make the exports again and name each file that differs
     python tests/support/record_exports.py check FILE         verify each export on random codes and prove it
 
-`check` takes hours; FILE keeps the verdicts, and a second run goes on where it was cut.
+`check` takes hours; FILE keeps each verdict with the digest of the build that it is of, so that a second run goes on
+where one was cut, and a later one checks what has changed since. `exports_checked.json` beside this is such
+a FILE.
 
 `--only TEXT` takes the exports whose name contains TEXT, such as mnist_bitflip_0, xcup, axi-stream or folded=32.
 Exports go through the command line, so that the script outlives a redesign of what lies behind it. `--keep DIR` leaves
@@ -53,15 +55,22 @@ def digests(arguments: list[str], folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def checked(arguments: list[str], folder: Path) -> dict[str, str]:
-    """Export into a folder; how `verify` on random codes and `prove` end on it: exit status and last line."""
+def checked(arguments: list[str], folder: Path, known: dict[str, str]) -> dict[str, str]:
+    """Export into a folder; its digest and how `verify` on random codes and `prove` end on it, unless that is known."""
     digests(arguments, folder)
-    said = {}
+    said = {"digest": json.loads((folder / "build.json").read_text(encoding="utf-8"))["digest"]}
+    if known.get("digest") == said["digest"] and not faults(known):
+        return known
     for name, options in (("verify", ["--random-only"]), ("prove", [])):
         command = [sys.executable, "-m", "difflut", name, str(folder), *options]
         ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         said[name] = f"exit status {ended.returncode}: {(ended.stdout.splitlines() or ['nothing said'])[-1]}"
     return said
+
+
+def faults(said: dict[str, str]) -> list[str]:
+    """What a check found wrong."""
+    return [f"{name}: {said[name]}" for name in ("verify", "prove") if not said[name].startswith("exit status 0")]
 
 
 def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
@@ -81,21 +90,21 @@ def main(action: str, file: Path, only: str, keep: Path | None) -> None:
     """Record, compare or check."""
     chosen = [(name, arguments) for name, arguments in cases() if only in name]
     known = json.loads(file.read_text(encoding="utf-8")) if action == "compare" or file.exists() else {}
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, dict[str, str]] = dict(known) if action == "check" else {}
     bad = 0
-    with tempfile.TemporaryDirectory(prefix="difflut-exports-") as scratch:
-        for name, arguments in chosen:
+    for name, arguments in chosen:
+        with tempfile.TemporaryDirectory(prefix="difflut-exports-") as scratch:
             folder = (keep or Path(scratch)) / name.replace(" ", "_")
             if action == "check":
-                found[name] = known.get(name) or checked(arguments, folder)
-                words = [f"{of}: {said}" for of, said in found[name].items() if not said.startswith("exit status 0")]
+                found[name] = checked(arguments, folder, known.get(name, {}))
+                words = faults(found[name])
             else:
                 found[name] = digests(arguments, folder)
                 words = differences(known.get(name, {}), found[name]) if action == "compare" else []
-            if action != "compare":
-                file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-            bad += bool(words)
-            click.echo(f"{name}: {'; '.join(words) or 'as it should be'}")
+        if action != "compare":
+            file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        bad += bool(words)
+        click.echo(f"{name}: {'; '.join(words) or 'as it should be'}")
     click.echo(f"{len(chosen)} exports, {bad} of them not as they should be")
     sys.exit(1 if bad or not chosen else 0)
 
