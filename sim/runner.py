@@ -318,6 +318,7 @@ def _cocotb_environment(cocotb: Cocotb, bench: Bench[Any]) -> dict[str, str]:
         "COCOTB_TOPLEVEL": bench.top,
         "TOPLEVEL_LANG": "verilog",
         "COCOTB_ANSI_OUTPUT": "0",
+        "COCOTB_REWRITE_ASSERTION_FILES": "",  # to rewrite none: it starts pytest with all its plugins
     }
 
 

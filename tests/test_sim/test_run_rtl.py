@@ -227,7 +227,19 @@ def test_bad_arguments(tmp_path: Path, change: dict[str, Any], message: str | No
 
 
 def test_the_package_imports_neither_cocotb_nor_torch() -> None:
-    code = "import sys, difflut.sim; print([m for m in ('cocotb', 'cocotb_tools', 'torch') if m in sys.modules])"
+    code = (
+        "import sys; from difflut.sim import run_axi, run_rtl; "
+        "print([m for m in ('cocotb', 'cocotb_tools', 'torch') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_what_every_simulation_imports_is_little() -> None:
+    code = (
+        "import sys, difflut.sim.interface, difflut.sim.vectors, difflut.sim.axi_vectors; "
+        "print([m for m in ('difflut.sim.runner', 'difflut.hdl_templates', 'jinja2') if m in sys.modules])"
+    )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 
