@@ -7,10 +7,13 @@ import importlib
 import io
 import os
 import re
+import runpy
+import shlex
 import subprocess
 import sys
 import tokenize
 import typing
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from command_line import run
 from tools import require_icarus, require_package, require_verilator
 
 from difflut.cli import cli
@@ -228,29 +232,77 @@ def test_the_site_builds(tmp_path: Path) -> None:
     assert sorted(listed) == sorted(pages), "mkdocs.yml lists every page once"
 
 
-@pytest.mark.parametrize("page", ["tutorial.md", "tabular.md"])
-def test_the_tutorials_run(tmp_path: Path, page: str) -> None:
-    """Its files are saved and its commands are given, in order, in an empty directory."""
+# What is smaller in a tutorial where its commands are tried in little time.
+SMALLER = {
+    "tutorial.md": {"output_width, 300": "output_width, 60", "(300, 200": "(60, 40", "--epochs 60": "--epochs 2"},
+    "tabular.md": {"nodes=100": "nodes=40", "--epochs 20": "--epochs 2"},
+}
+
+
+def tutorial(page: str, smaller: Mapping[str, str] | None = None) -> tuple[dict[str, str], list[str]]:
+    """The files that a tutorial saves, and its blocks of shell after the first, which installs difflut."""
     for package in ("sklearn", "pyosys", "pysat", "verilator"):
         require_package(package, "dev")
-    (require_icarus if "icarus" in (ROOT / "docs" / page).read_text() else require_verilator)()
     text = (ROOT / "docs" / page).read_text()
+    (require_icarus if "icarus" in text else require_verilator)()
+    for old, new in (smaller or {}).items():
+        assert old in text
+        text = text.replace(old, new)
     names = re.findall(r"[Ss]ave this as `([\w.]+)`", text)
     sources = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(names) == len(sources) == 2
-    for name, source in zip(names, sources, strict=True):
-        (tmp_path / name).write_text(source)
     install, *commands = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     assert install.startswith("pip install 'difflut[")
+    return dict(zip(names, sources, strict=True)), commands
+
+
+def check_printed(block: str, printed: str) -> None:
+    """What a tutorial promises of a block's output."""
+    if "difflut verify" in block:
+        assert "agrees bit for bit" in printed
+        assert "proved" in printed
+    if "difflut show" in block:  # in the words of the table
+        assert re.search(r"= a  .+ >= -?[\d.]+", printed)
+        assert re.search(r"blood sugar +[\d.]+ mg/dl", printed) and "scores: slow: " in printed
+
+
+@pytest.mark.parametrize("page", SMALLER)
+def test_the_commands_of_the_tutorials_run(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of them, in order, in an empty directory; in this process, and with smaller networks."""
+    files, blocks = tutorial(page, SMALLER[page])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for name, source in files.items():
+        (tmp_path / name).write_text(source)
+        monkeypatch.setitem(sys.modules, Path(name).stem, sys)  # which ends with the test
+        del sys.modules[Path(name).stem]
+    for block in blocks:
+        printed = ""
+        for program, *arguments in (shlex.split(line) for line in block.splitlines()):
+            if program == "python":
+                runpy.run_path(*arguments)
+                continue
+            assert program == "difflut"
+            status, out, err = run(capsys, *arguments)
+            assert status == 0, f"{arguments}\n{out}\n{err}"
+            printed += out
+        check_printed(block, printed)
+    assert page != "tutorial.md" or list(tmp_path.glob("build/digits/work/nextpnr-*/digits.bit"))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("page", SMALLER)
+def test_the_tutorials_run(tmp_path: Path, page: str) -> None:
+    """Its files are saved and its commands are given, in order, in an empty directory."""
+    files, blocks = tutorial(page)
+    for name, source in files.items():
+        (tmp_path / name).write_text(source)
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    for block in commands:
+    for block in blocks:
         done = subprocess.run(
             ["bash", "-euxc", block], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-        if "difflut verify" in block:
-            assert "agrees bit for bit" in done.stdout
-            assert "proved" in done.stdout
-        if "difflut show" in block:  # in the words of the table
-            assert re.search(r"= a  .+ >= -?[\d.]+", done.stdout)
-            assert re.search(r"blood sugar +[\d.]+ mg/dl", done.stdout) and "scores: slow: " in done.stdout
+        check_printed(block, done.stdout)
