@@ -15,6 +15,7 @@
 #endif
 
 enum { SAMPLES = 512, ROW = SAMPLES / 8, VECS = ROW / VEC, TILE = 16, CHUNK = 256, FEW = 4, GROUP = 8, AHEAD = 8 };
+enum { NODES = VEC == 64 ? 2 : 1 }; /* whose functions of two inputs are stored before they are read */
 /* Kinds of runs: below 16 a function of two inputs, LOOKUP + n a table of n inputs, COUNT a score. */
 enum { LOOKUP = 13, COUNT = 22 };
 
@@ -71,9 +72,10 @@ INLINE void interleave(bytes *to, const bytes *from) {
 INLINE bytes load(const uint8_t *codes, int64_t apart) {
 #define PART(i) _mm_loadu_si128((const __m128i *)(codes + (i) * apart))
 #if VEC == 64
-  __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(PART(0)), PART(1), 1);
-  __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(PART(2)), PART(3), 1);
-  return (bytes)_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+  __m512i all = _mm512_castsi128_si512(PART(0)); /* by masks: inserting takes the transposition's port */
+  all = _mm512_mask_broadcast_i32x4(all, 0x00f0, PART(1));
+  all = _mm512_mask_broadcast_i32x4(all, 0x0f00, PART(2));
+  return (bytes)_mm512_mask_broadcast_i32x4(all, 0xf000, PART(3));
 #elif VEC == 32
   return (bytes)_mm256_inserti128_si256(_mm256_castsi128_si256(PART(0)), PART(1), 1);
 #else
@@ -105,10 +107,23 @@ static void transpose_some(const uint8_t *codes, int64_t stride, int samples, in
   transpose(copy[0], TILE, columns);
 }
 
-/* The highest bit of each byte, each 0 or 255. */
-INLINE void store_bits(uint8_t *to, bytes from) {
+/* Which bytes compare so: a bit for each with AVX-512, else a byte, 0 or 255. */
 #if VEC == 64
-  uint64_t bits = _mm512_movepi8_mask((__m512i)from);
+typedef __mmask64 mask;
+#define AT_LEAST(a, b) _mm512_cmpge_epu8_mask((__m512i)(a), (__m512i)(b))
+#define ABOVE(a, b) _mm512_cmpgt_epu8_mask((__m512i)(a), (__m512i)(b))
+#define EQUAL(a, b) _mm512_cmpeq_epu8_mask((__m512i)(a), (__m512i)(b))
+#else
+typedef bytes mask;
+#define AT_LEAST(a, b) (mask)((a) >= (b))
+#define ABOVE(a, b) (mask)((a) > (b))
+#define EQUAL(a, b) (mask)((a) == (b))
+#endif
+
+/* A bit for each byte. */
+INLINE void store_bits(uint8_t *to, mask from) {
+#if VEC == 64
+  uint64_t bits = from;
 #elif VEC == 32
   uint32_t bits = (uint32_t)_mm256_movemask_epi8((__m256i)from);
 #elif defined(__SSE2__) && !defined(PLAIN)
@@ -128,15 +143,15 @@ INLINE bytes splat(uint32_t value) { return (bytes){0} + (uint8_t)value; }
 /* Which codes reach a threshold: of little-endian columns the last byte decides first. */
 INLINE void compare(const uint8_t *columns, int code_bytes, uint32_t sign, uint32_t threshold, uint8_t *to) {
   for (int start = 0; start < CHUNK; start += VEC) {
-    bytes reached = splat(255);
+    mask reached = {0};
     for (int i = 0; i < code_bytes; i++) {
       bytes code, bound = splat(threshold >> (8 * i));
       memcpy(&code, columns + i * CHUNK + start, VEC);
       if (i == code_bytes - 1) code ^= splat(sign);
       if (i == 0)
-        reached = (bytes)(code >= bound);
+        reached = AT_LEAST(code, bound);
       else
-        reached = (bytes)(code > bound) | ((bytes)(code == bound) & reached);
+        reached = ABOVE(code, bound) | (EQUAL(code, bound) & reached);
     }
     store_bits(to + start / 8, reached);
   }
@@ -176,9 +191,18 @@ static void encode(const program *p, const uint8_t *codes, int64_t stride, int s
 
 /* ---- nodes ---- */
 
+/* Codes of the samples that follow, which are fetched as nodes are computed. */
+typedef struct {
+  const char *at;
+  int64_t step; /* a node */
+} coming;
+
+#define FETCH() __builtin_prefetch(next.at), next.at += next.step
+
 #define RUN_TWO(kind, expression)                                                      \
   case kind:                                                                           \
     for (int64_t i = 0; i < count; i++, operand += 3) {                                \
+      FETCH();                                                                         \
       __builtin_prefetch(rows + operand[1 + 3 * AHEAD]);                               \
       __builtin_prefetch(rows + operand[2 + 3 * AHEAD]);                               \
       for (int v = 0; v < VECS; v++) {                                                 \
@@ -190,7 +214,7 @@ static void encode(const program *p, const uint8_t *codes, int64_t stride, int s
     return operand;
 
 /* A run of one function; bit a + 2 * b of its kind is its value. */
-static const int32_t *run_two(int32_t kind, int64_t count, const int32_t *operand, row *rows) {
+static const int32_t *run_two(int32_t kind, int64_t count, const int32_t *operand, row *rows, coming next) {
   const vec zero = {0};
   switch (kind) {
     RUN_TWO(0, zero)
@@ -226,7 +250,7 @@ INLINE void functions(vec a, vec b, vec *to) {
 }
 
 /* Table = low polynomial ^ input & high polynomial, from the last input down to input 2. */
-#define POLY2(j) (*(const vec *)(of_two + 8 * leaf[j]))
+#define POLY2(j) (*(const vec *)(of_two + 8 * (size_t)leaf[j]))
 #define POLY3(j) (POLY2(j) ^ (x[2] & POLY2((j) + 1)))
 #define POLY4(j) (POLY3(j) ^ (x[3] & POLY3((j) + 2)))
 #define POLY5(j) (POLY4(j) ^ (x[4] & POLY4((j) + 4)))
@@ -234,24 +258,36 @@ INLINE void functions(vec a, vec b, vec *to) {
 #define POLY7(j) (POLY6(j) ^ (x[6] & POLY6((j) + 16)))
 #define POLY8(j) (POLY7(j) ^ (x[7] & POLY7((j) + 32)))
 
-#define RUN_LOOKUP(n)                                                                                   \
-  static const int32_t *run_##n(int64_t count, const int32_t *operand, const uint8_t *leaf, row *rows) { \
-    row two[16];                                                                                         \
-    memset(two, 0, sizeof(row)), memset(two + 15, 255, sizeof(row));                                     \
-    for (int64_t i = 0; i < count; i++, operand += 1 + n, leaf += 1 << (n - 2)) {                        \
-      vec result[VECS];                                                                                  \
-      for (int k = 1; k <= n; k++) __builtin_prefetch(rows + operand[k + (1 + n) * AHEAD]);              \
-      for (int v = 0; v < VECS; v++)                                                                     \
-        functions(rows[operand[1]].part[v], rows[operand[2]].part[v], &two[0].part[v]);                  \
-      for (int v = 0; v < VECS; v++) {                                                                   \
-        const char *of_two = (const char *)&two[0].part[v];                                              \
-        vec x[n];                                                                                        \
-        for (int k = 2; k < n; k++) x[k] = rows[operand[1 + k]].part[v];                                 \
-        result[v] = POLY##n(0);                                                                          \
-      }                                                                                                  \
-      for (int v = 0; v < VECS; v++) rows[operand[0]].part[v] = result[v];                               \
-    }                                                                                                    \
-    return operand;                                                                                      \
+#define LOOK_UP_NODES(n, nodes)                                                                  \
+  do {                                                                                           \
+    for (int j = 0; j < nodes; j++) {                                                            \
+      const int32_t *own = operand + j * (1 + n);                                                \
+      FETCH();                                                                                   \
+      for (int k = 1; k <= n; k++) __builtin_prefetch(rows + own[k + (1 + n) * AHEAD]);          \
+      for (int v = 0; v < VECS; v++)                                                             \
+        functions(rows[own[1]].part[v], rows[own[2]].part[v], &two[j][0].part[v]);               \
+    }                                                                                            \
+    for (int j = 0; j < nodes; j++, operand += 1 + n, leaf += 1 << (n - 2)) {                    \
+      vec result[VECS];                                                                          \
+      for (int v = 0; v < VECS; v++) {                                                           \
+        const char *of_two = (const char *)&two[j][0].part[v];                                   \
+        vec x[n];                                                                                \
+        for (int k = 2; k < n; k++) x[k] = rows[operand[1 + k]].part[v];                         \
+        result[v] = POLY##n(0);                                                                  \
+      }                                                                                          \
+      for (int v = 0; v < VECS; v++) rows[operand[0]].part[v] = result[v];                       \
+    }                                                                                            \
+  } while (0)
+
+#define RUN_LOOKUP(n)                                                                            \
+  static const int32_t *run_##n(int64_t count, const int32_t *operand, const uint8_t *leaf,      \
+                                row *rows, coming next) {                                        \
+    row two[NODES][16];                                                                           \
+    int64_t i = 0;                                                                               \
+    for (int j = 0; j < NODES; j++) memset(two[j], 0, sizeof(row)), memset(two[j] + 15, 255, sizeof(row)); \
+    for (; i + NODES <= count; i += NODES) LOOK_UP_NODES(n, NODES);                                 \
+    for (; i < count; i++) LOOK_UP_NODES(n, 1);                                                  \
+    return operand;                                                                              \
   }
 RUN_LOOKUP(3)
 RUN_LOOKUP(4)
@@ -308,26 +344,27 @@ static void count_ones(row *rows, const int32_t *some, int64_t count, row *to) {
     }
 }
 
-static void evaluate(const program *p, row *rows) {
+static void evaluate(const program *p, row *rows, coming next) {
   const int32_t *operand = p->operands;
   const uint8_t *leaf = p->leaves;
   for (int64_t i = 0; i < p->runs; i++) {
     int32_t kind = p->run_kind[i];
     int64_t count = p->run_count[i];
     switch (kind) {
-      case LOOKUP + 3: operand = run_3(count, operand, leaf, rows); break;
-      case LOOKUP + 4: operand = run_4(count, operand, leaf, rows); break;
-      case LOOKUP + 5: operand = run_5(count, operand, leaf, rows); break;
-      case LOOKUP + 6: operand = run_6(count, operand, leaf, rows); break;
-      case LOOKUP + 7: operand = run_7(count, operand, leaf, rows); break;
-      case LOOKUP + 8: operand = run_8(count, operand, leaf, rows); break;
+      case LOOKUP + 3: operand = run_3(count, operand, leaf, rows, next); break;
+      case LOOKUP + 4: operand = run_4(count, operand, leaf, rows, next); break;
+      case LOOKUP + 5: operand = run_5(count, operand, leaf, rows, next); break;
+      case LOOKUP + 6: operand = run_6(count, operand, leaf, rows, next); break;
+      case LOOKUP + 7: operand = run_7(count, operand, leaf, rows, next); break;
+      case LOOKUP + 8: operand = run_8(count, operand, leaf, rows, next); break;
       case COUNT:
         count_ones(rows, operand + 1, count, rows + operand[0]);
         operand += 1 + count;
         continue;
-      default: operand = run_two(kind, count, operand, rows); continue;
+      default: operand = run_two(kind, count, operand, rows, next);
     }
-    leaf += count << (kind - LOOKUP - 2);
+    if (kind > LOOKUP + 2) leaf += count << (kind - LOOKUP - 2);
+    next.at += count * next.step;
   }
 }
 
@@ -439,12 +476,15 @@ static void decide_one(const program *p, const uint8_t *values, int64_t *scores,
    memory for all rows of the program, at a multiple of 64. */
 void difflut_run(const program *p, const uint8_t *codes, int64_t stride, int64_t samples, row *rows, int64_t *scores,
                  int64_t *classes) {
+  int64_t nodes = 1;
+  for (int64_t i = 0; i < p->runs; i++) nodes += p->run_kind[i] == COUNT ? 0 : p->run_count[i];
   while (samples > FEW) {
     int some = samples < SAMPLES ? (int)samples : SAMPLES;
+    int64_t following = samples - some < SAMPLES ? samples - some : SAMPLES;
     memset(rows, 0, sizeof(row));
     memset(rows + 1, 255, sizeof(row));
     encode(p, codes, stride, some, rows);
-    evaluate(p, rows);
+    evaluate(p, rows, (coming){(const char *)codes + some * stride, following * stride / nodes});
     decide(p, rows, some, scores, classes);
     samples -= some, codes += some * stride, classes += some;
     if (scores) scores += some * p->scores;
