@@ -7,6 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
+# The files of the longest tests run first: at the end, no worker waits for one of them.
+LONG = ("test_docs.py", "test_make_stream.py", "test_notebook.py", "test_runtime.py", "test_snippets.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONG)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def simulator_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

@@ -26,7 +26,7 @@ from difflut.export.circuit.netlist import CodesError
 from difflut.export.flows.shell import make_shell
 from difflut.export.schedule.forms import Streaming
 from difflut.files import write_atomically
-from difflut.models import BaseModel, get_model
+from difflut.models import BaseModel, CIFAR10Conv, get_model
 from difflut.sim import ProtocolError, RtlInterface, compare, run_rtl
 from difflut.training import predict_scores
 
@@ -183,10 +183,14 @@ def test_wrong_figures_are_found(tmp_path: Path, changes: dict[str, int], messag
     assert str(caught.value) == message
 
 
-def test_zoo_model_on_20_images(tmp_path: Path) -> None:
-    """Random images: none of CIFAR-10 comes with the package."""
+@pytest.mark.parametrize("size", ["a tenth", pytest.param("whole", marks=pytest.mark.full)])
+def test_zoo_model_on_20_images(tmp_path: Path, size: str) -> None:
+    """Random images: none of CIFAR-10 comes with the package. A tenth of the nodes has the same ports and stages."""
     require_verilator()
-    model = get_model("cifar10_conv", pretrained=True)
+    if size == "whole":
+        model = get_model("cifar10_conv", pretrained=True)
+    else:
+        model = fitted(CIFAR10Conv(kernels=(8, 12), widths=(400,)), samples=20)
     streamed = make_build(model, form="streaming")
     store.write(streamed, tmp_path / "net")
     codes = random_codes(model, 20, seed=6)
