@@ -8,7 +8,7 @@ SAMPLES ?= 1000
 BUILD := build/$(MODEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help sim test test-full lint types wheel bench bench-hw docs system clean
+.PHONY: help sim test pytest test-full lint types wheel bench bench-hw docs system clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -18,9 +18,10 @@ sim: $(VENV)/.sim  ## export the pretrained model, build it with Verilator, comp
 	$(BIN)/difflut verify $(BUILD) --samples $(SAMPLES)
 
 test: $(VENV)/.dev lint types  ## everything that CI checks
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not full"
-	$(MAKE) --no-print-directory wheel
-	$(MAKE) --no-print-directory sim SAMPLES=200 BUILD=build/ci
+	$(MAKE) --no-print-directory -j 2 pytest wheel sim SAMPLES=200 BUILD=build/ci
+
+pytest: $(VENV)/.dev
+	OMP_NUM_THREADS=1 MAKEFLAGS= $(BIN)/python -m pytest -n 2 --dist worksteal -m "not full"
 
 test-full: $(VENV)/.dev  ## the long tests, all 10,000 images of both models among them
 	$(BIN)/python -m pytest -m full
