@@ -45,6 +45,60 @@ def _refuse_nan(x: Tensor) -> None:
         raise DataError("the model's input contains NaN; replace missing values before calling the model")
 
 
+@torch.library.custom_op("difflut::filter_codes", mutates_args=())
+def filter_codes(x: Tensor, weights: Tensor, divisor: Tensor, offset: Tensor, lowest: int, highest: int) -> Tensor:
+    """Integer sums of the codes in the window around each pixel: a cross-correlation, as `conv2d` is.
+
+    The codes are those nearest to the numbers, as for `nearest_numbers`; beyond the border they are 0.
+
+    Args:
+        x: float32 (N, C, H, W).
+        weights: integer (sums, C, rows, columns), rows and columns odd.
+        divisor, offset: float32 (1,); code c stands for offset + c / divisor.
+        lowest, highest: the codes that there are.
+
+    Returns:
+        float32 (N, sums, H, W), integers: sum k at pixel (y, x) is the sum over c, i and j of `weights[k, c, i, j]`
+        times the code of channel c at pixel (y + i - rows // 2, x + j - columns // 2).
+
+    Raises:
+        DataError: if `x` contains NaN.
+        ConfigError: if a sum may be `MOST_SUM` or more, so that float32 would not have all of them.
+    """
+    _refuse_nan(x)
+    check_sums(weights, max(-lowest, highest))
+    codes = ((x - offset) * divisor).round().clamp(lowest, highest).to(torch.int32)
+    rows, columns = weights.shape[2:]
+    down, right = rows // 2, columns // 2
+    height, width = x.shape[2:]
+    padded = functional.pad(codes, (right, right, down, down))
+    sums = codes.new_zeros(len(x), len(weights), height, width)
+    factors = weights.tolist()
+    for number, channel, i, j in weights.nonzero().tolist():
+        part = padded[:, channel, i : i + height, j : j + width]
+        sums[:, number].add_(part, alpha=factors[number][channel][i][j])
+    return sums.to(torch.float32)
+
+
+@filter_codes.register_fake
+def _(x: Tensor, weights: Tensor, divisor: Tensor, offset: Tensor, lowest: int, highest: int) -> Tensor:
+    return x.new_empty((x.shape[0], weights.shape[0], *x.shape[2:]), dtype=torch.float32)
+
+
+MOST_SUM = 1 << 24  # from where on float32 has not every integer
+
+
+def check_sums(weights: Tensor, largest: int) -> None:
+    """Raise ConfigError if a sum of codes up to `largest` with `weights`, integer (sums, ...), may be `MOST_SUM`."""
+    for number, one in enumerate(weights.flatten(1).tolist()):
+        most = sum(map(abs, one)) * largest
+        if most >= MOST_SUM:
+            raise ConfigError(
+                f"filter: sum {number} may be {most:,} with codes up to {largest:,}; expected less than {MOST_SUM:,}, "
+                "as float32 has no larger integers without gaps: use smaller weights or narrower input codes"
+            )
+
+
 @torch.library.custom_op("difflut::encode", mutates_args=())
 def encode(x: Tensor, thresholds: Tensor) -> Tensor:
     """Compare every feature with its thresholds.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from difflut.encoders.base import Encoder
 from difflut.encoders.codes import Binary, CodeEncoder, Gray, OneHot, SignMagnitude
+from difflut.encoders.filters import KERNELS, Filter
 from difflut.encoders.thermometer import DistributiveThermometer, GaussianThermometer, Logarithmic, Thermometer
 from difflut.registry import Registry
 
@@ -24,10 +25,12 @@ ENCODERS: Registry[type[Encoder]] = Registry(
 
 __all__ = [
     "ENCODERS",
+    "KERNELS",
     "Binary",
     "CodeEncoder",
     "DistributiveThermometer",
     "Encoder",
+    "Filter",
     "GaussianThermometer",
     "Gray",
     "Logarithmic",

@@ -54,7 +54,8 @@ class OpenedCircuit(Brief):
         if FIRST_NET <= net < netlist.first_lut_net:
             cell = net - FIRST_NET
             feature, threshold = int(netlist.compare_feature[cell]), int(netlist.compare_threshold[cell])
-            return self.wording.comparison(feature, threshold)
+            if feature < netlist.input.features:
+                return self.wording.comparison(feature, threshold)
         return net_name(netlist, net, self.shape)
 
 

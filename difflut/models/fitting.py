@@ -157,7 +157,8 @@ def _called_with(model: BaseModel, numbers: Tensor, wanted: list[Encoder]) -> di
     def meet(encoder: Encoder, x: Tensor) -> Tensor:
         if x.ndim != 2:
             raise InputShapeError(f"{type(encoder).__name__}: got numbers of shape {tuple(x.shape)}")
-        met.setdefault(encoder, x.float())
+        if encoder in wanted:
+            met.setdefault(encoder, x.float())
         if len(met) == len(wanted):
             raise _AllMet
         return x.new_zeros(len(x), x.shape[1] * encoder.bits, dtype=torch.bool)
@@ -168,20 +169,22 @@ def _called_with(model: BaseModel, numbers: Tensor, wanted: list[Encoder]) -> di
         except AttributeError:
             return _NotBuilt()
 
+    # Others that are not fitted give nothing either, or what comes behind them would not be met.
+    replaced = [encoder for encoder in encoders(model).values() if encoder in wanted or not encoder.fitted]
     modes = {module: module.training for module in model.modules()}
     model.eval()
     kind = type(model)
     try:
         if not model.fitted:
             model.__class__ = type(kind.__name__, (kind,), {"__getattr__": attribute})
-        for encoder in wanted:  # as an attribute, which goes before the class's method
+        for encoder in replaced:  # as an attribute, which goes before the class's method
             object.__setattr__(encoder, "forward", lambda x, encoder=encoder: meet(encoder, x))
         model._forward_impl(numbers)
     except (_AllMet, Exception):  # noqa: BLE001, S110 (before the layers are built a model's own code raises anything)
         pass
     finally:
         model.__class__ = kind
-        for encoder in wanted:
+        for encoder in replaced:
             object.__delattr__(encoder, "forward")
         for module, training in modes.items():
             module.training = training

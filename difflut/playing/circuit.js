@@ -17,6 +17,8 @@ function unpack(text) {
 class Part {
   constructor(data) {
     this.compareFeature = unpack(data.compare_feature);
+    // Which bit of the code a comparator is, counted from 1; 0, or nothing at all, where it compares the whole code.
+    this.compareBit = unpack(data.compare_bit);
     this.compareThreshold = unpack(data.compare_threshold);
     this.inputs = unpack(data.lut_inputs);
     this.fanin = unpack(data.lut_fanin);
@@ -40,11 +42,13 @@ class Part {
 
   /** Compute all nets from the values of the features, into `values` from `base` on. */
   run(features, values, base) {
-    const { compareFeature, compareThreshold, inputs, fanin, tables, tableOffsets } = this;
+    const { compareFeature, compareBit, compareThreshold, inputs, fanin, tables, tableOffsets } = this;
     values[base] = 0;
     values[base + 1] = 1;
     for (let i = 0; i < this.comparators; i++) {
-      values[base + 2 + i] = features[compareFeature[i]] >= compareThreshold[i] ? 1 : 0;
+      const code = features[compareFeature[i]];
+      const bit = compareBit[i] ? (code >> (compareBit[i] - 1)) & 1 : code >= compareThreshold[i];
+      values[base + 2 + i] = bit ? 1 : 0;
     }
     for (let lut = 0, feed = 0; lut < this.luts; lut++) {
       let address = 0;

@@ -103,7 +103,8 @@ class Grids {
     if (net < 2) return `always ${net}`;
     const colour = part.compareFeature[net - 2];
     const names = { 1: [""], 3: ["red ", "green ", "blue "] }[this.circuit.maps[0][0]];
-    return `${names ? names[colour] : `colour ${colour} `}≥ ${part.compareThreshold[net - 2]}`;
+    const bit = part.compareBit[net - 2];
+    return `${names ? names[colour] : `colour ${colour} `}${bit ? `bit ${bit - 1}` : `≥ ${part.compareThreshold[net - 2]}`}`;
   }
 
   /** The LUTs of the body, a grid for each layer of the model. */

@@ -43,8 +43,9 @@ class Inspector {
     const lut = this.wiring.lut(ref);
     if (ref.part < 0) return [];
     if (lut < 0) {
-      const { feature, code, threshold } = this.wiring.comparison(ref);
-      const words = `code ${code} of ${this.naming.feature(feature)} ${code >= threshold ? "≥" : "<"} ${threshold}`;
+      const { feature, code, threshold, bit } = this.wiring.comparison(ref);
+      const whole = `code ${code} of ${this.naming.feature(feature)} ${code >= threshold ? "≥" : "<"} ${threshold}`;
+      const words = bit ? `${this.naming.comparison(feature, threshold, bit)}, code ${code}` : whole;
       return [element("h3", {}, "A comparator"), element("p", {}, words)];
     }
     const rows = this.wiring.inputs(ref).map((input, place) => element("li", {}, `input ${place} `, this.#link(input)));

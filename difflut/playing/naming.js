@@ -28,7 +28,8 @@ class Naming {
     return `${text} ${unit}`.trimEnd();
   }
 
-  comparison(feature, threshold) {
+  comparison(feature, threshold, bit) {
+    if (bit) return `bit ${bit - 1} of ${this.feature(feature)}`;
     const bound = this.data.named && this.data.features.length ? this.number(feature, threshold - 0.5) : threshold;
     return `${this.feature(feature)} ≥ ${bound}`;
   }

@@ -77,8 +77,10 @@ def _layer_value(layer: WindowLayer) -> dict[str, Any]:
 
 
 def _part_value(part: Netlist) -> dict[str, Any]:
+    feature, bit = part.input.features_and_bits(part.compare_feature)
     arrays: dict[str, npt.NDArray[Any]] = {
-        "compare_feature": part.compare_feature,
+        "compare_feature": feature,
+        "compare_bit": bit + 1 if bool((bit >= 0).any()) else bit[:0],
         "compare_threshold": part.compare_threshold,
         "lut_inputs": part.lut_inputs,
         "lut_fanin": part.lut_fanin,

@@ -10,7 +10,7 @@ class TableInput {
       for (let position = 0; position < wiring.circuit.positions[place]; position++) {
         for (let cell = 0; cell < part.comparators; cell++) {
           const ref = { part: place, position, net: 2 + cell };
-          this.thresholds[wiring.comparison(ref).feature].push(part.compareThreshold[cell]);
+          if (!part.compareBit[cell]) this.thresholds[wiring.comparison(ref).feature].push(part.compareThreshold[cell]);
         }
       }
     });

@@ -64,14 +64,15 @@ class Wiring {
     return ref.part < 0 ? -1 : ref.net - this.circuit.parts[ref.part].firstLut;
   }
 
-  /** Of a comparator its feature, its code and its threshold. */
+  /** Of a comparator its feature, its code, its threshold, and its bit, counted from 1, if it is one. */
   comparison(ref) {
     const part = this.circuit.parts[ref.part];
     const cell = ref.net - 2;
     const own = part.compareFeature[cell];
     const layer = this.circuit.layers[ref.part];
     const feature = layer ? this.circuit.windowed(layer, ref.part, ref.position, own) : own;
-    return { feature, code: this.circuit.codes[feature], threshold: part.compareThreshold[cell] };
+    const bit = part.compareBit[cell];
+    return { feature, code: this.circuit.codes[feature], threshold: part.compareThreshold[cell], bit };
   }
 
   inputs(ref) {
@@ -146,8 +147,8 @@ class Wiring {
     const lut = this.lut(ref);
     const part = this.circuit.parts[ref.part];
     if (lut < 0) {
-      const { feature, threshold } = this.comparison(ref);
-      return this.naming.comparison(feature, threshold);
+      const { feature, threshold, bit } = this.comparison(ref);
+      return this.naming.comparison(feature, threshold, bit);
     }
     const own = part.layer[lut] > 0 ? `L${part.layer[lut]}.${part.node[lut]}` : `LUT ${lut} of the export`;
     if (ref.part === this.last) return own;

@@ -152,7 +152,7 @@ def read_facts(directory: Path) -> Facts:
         family=find_family(info.fpga),
         parts=tuple(part for part in info.parts if part.estimated_luts is not None),
         stages=_stages(info.timing),
-        comparisons=np.bincount(encoded.compare_feature, minlength=encoded.input.features),
+        comparisons=np.bincount(_features(encoded), minlength=encoded.input.features),
         records=fresh,
         measured=measured,
         proof=proof if proof and proof["digest"] == digest else None,
@@ -219,5 +219,10 @@ def readers(netlist: Netlist) -> Counts:
         netlist.head.nets, minlength=netlist.nets
     )
     return np.bincount(
-        netlist.compare_feature, weights=read[FIRST_NET : netlist.first_lut_net], minlength=netlist.input.features
+        _features(netlist), weights=read[FIRST_NET : netlist.first_lut_net], minlength=netlist.input.features
     ).astype(np.int64)
+
+
+def _features(netlist: Netlist) -> Counts:
+    """int64 (C,): the feature that each comparator reads, all of its code or a bit of it."""
+    return netlist.input.features_and_bits(netlist.compare_feature)[0]

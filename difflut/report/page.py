@@ -18,6 +18,7 @@ from markupsafe import Markup
 from difflut._version import __version__
 from difflut.export.builds.evidence import ESTIMATED, ROUTED
 from difflut.export.builds.info import PassInfo
+from difflut.export.circuit.netlist import IntArray, Netlist
 from difflut.export.families.family import Family
 from difflut.export.families.registry import FAMILIES
 from difflut.export.schedule.estimate import ENCODER, GROUP_SUM, LAYER, SELECTION
@@ -81,7 +82,7 @@ def draw(facts: Facts) -> list[Drawn]:
             "thresholds",
             "reads",
             f"Where the thresholds lie, codes {form.lowest} to {form.highest}",
-            figures.thresholds(facts.encoded.compare_threshold, form.lowest, form.highest),
+            figures.thresholds(_thresholds(facts.encoded), form.lowest, form.highest),
         ),
         Drawn(
             "luts",
@@ -103,6 +104,11 @@ def draw(facts: Facts) -> list[Drawn]:
         )
         drawn.append(Drawn("stages", "speed", caption, figures.stage_delays(facts.stages)))
     return drawn + _measured(facts)
+
+
+def _thresholds(encoded: Netlist) -> IntArray:
+    """What codes are compared with; bits of codes have no threshold."""
+    return encoded.compare_threshold[encoded.compare_feature < encoded.input.features]
 
 
 def _reads_whole(facts: Facts) -> list[Drawn]:
@@ -415,8 +421,10 @@ def _reads(facts: Facts) -> str:
     features = len(facts.comparisons)
     if facts.maps:
         colours = ", ".join(f"{count} of colour {colour}" for colour, count in enumerate(facts.comparisons.tolist()))
+        compared = len(_thresholds(facts.encoded))
+        what = "comparisons" if compared == facts.encoded.comparators else "comparisons and bits"
         return (
-            f"{facts.encoded.comparators:,} comparisons of a pixel's {features} code{'s' if features > 1 else ''} "
+            f"{facts.encoded.comparators:,} {what} of a pixel's {features} code{'s' if features > 1 else ''} "
             f"({colours}), the same ones for every pixel: they are the bits of map 0."
         )
     each = facts.netlist.comparators / max(1, read)

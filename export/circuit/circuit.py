@@ -47,7 +47,8 @@ class EncodedImage(Brief):
 
     Attributes:
         size: colours, rows and columns of an image.
-        compare_channel: int32 (channels,), the colour that each channel of map 0 compares.
+        compare_channel: int32 (channels,), the colour that each channel of map 0 compares, or the number of a bit of it
+            (see `Netlist`; the features are the colours of one pixel).
         compare_threshold: int32 (channels,), what it compares with.
     """
 
@@ -116,7 +117,9 @@ class Circuit(Brief):
 
     **Maps.** Map 0 is the encoded image: its channel e at pixel (y, x) is 1 exactly when the code of colour
     `image.compare_channel[e]` there is >= `image.compare_threshold[e]`; a threshold beyond the codes' range makes a
-    constant. Map m >= 1 is what `layers[m-1]` makes of its source, a map with a smaller number. `maps` gives all sizes.
+    constant. A number beyond the colours is a bit of one, as in a netlist: behind an integer filter map 0 is the bits
+    of all codes, and the kernel of a first layer compares sums of the codes in its window. Map m >= 1 is what
+    `layers[m-1]` makes of its source, a map with a smaller number. `maps` gives all sizes.
 
     **Body.** Behind layers, `body` is a `Netlist` on features of one bit, unsigned. The bits of all maps are numbered:
     map after map, in a map channel after channel, in a channel row after row. Feature f is the bit with the number
@@ -175,6 +178,11 @@ class Circuit(Brief):
     def compare_threshold(self) -> IntArray:
         """int32 (channels of map 0,): see `EncodedImage`."""
         return self._encoded().compare_threshold
+
+    @property
+    def pixel_format(self) -> InputFormat:
+        """The codes of one pixel."""
+        return replace(self.input, features=self._encoded().size.channels)
 
     def _encoded(self) -> EncodedImage:
         if self.image is None:

@@ -29,7 +29,9 @@ def net_name(netlist: Netlist, net: int, shape: Sequence[int] = ()) -> str:
         return f"constant {int(net == CONST1)}"
     if net < netlist.first_lut_net:
         cell = net - FIRST_NET
-        return f"{input_name(int(netlist.compare_feature[cell]), shape)} >= {netlist.compare_threshold[cell]}"
+        feature, bit = (int(part) for part in netlist.input.features_and_bits(netlist.compare_feature[cell]))
+        name = input_name(feature, shape)
+        return f"bit {bit} of {name}" if bit >= 0 else f"{name} >= {netlist.compare_threshold[cell]}"
     lut = net - netlist.first_lut_net
     layer = int(netlist.lut_layer[lut])
     return f"L{layer}.{netlist.lut_node[lut]}" if layer > 0 else f"LUT {lut} of the export"

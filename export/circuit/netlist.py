@@ -58,6 +58,27 @@ class InputFormat(Brief, CodeRange):
     width_bits: int
     signed: bool = False
 
+    @property
+    def numbers(self) -> int:
+        """How many numbers stand for a feature or a bit of one; see `number`."""
+        return self.features * (1 if self._is_bit else 1 + self.width_bits)
+
+    @property
+    def _is_bit(self) -> bool:
+        return self.width_bits == 1 and not self.signed
+
+    def number(self, features: npt.ArrayLike, bits: npt.ArrayLike) -> OffsetArray:
+        """int64: what a comparator calls a bit of a feature's code; an unsigned code of one bit is that bit."""
+        feature = np.asarray(features, np.int64)
+        return feature if self._is_bit else self.features + feature * self.width_bits + np.asarray(bits, np.int64)
+
+    def features_and_bits(self, numbers: npt.ArrayLike) -> tuple[OffsetArray, OffsetArray]:
+        """The features and bits, int64, that numbers stand for; the bit of a whole feature is -1."""
+        number = np.asarray(numbers, np.int64)
+        feature, bit = np.divmod(number - self.features, self.width_bits)
+        whole = number < self.features
+        return np.where(whole, number, feature), np.where(whole, -1, bit)
+
     def check_codes(self, codes: npt.ArrayLike) -> npt.NDArray[Any]:
         """`codes` as an integer array (N, features) within range, else `CodesError`; the data is not copied."""
         array = np.asarray(codes)
@@ -151,6 +172,9 @@ class Netlist(Brief):
 
     **Comparators.** Net 2+i is 1 exactly when the code of feature `compare_feature[i]` is >= `compare_threshold[i]`.
     A threshold lies in (input.lowest, input.highest]: a comparison that is always true or always false is a constant.
+    Features are numbered from 0 to F - 1. The number F + f * input.width_bits + k stands for bit k of the code of
+    feature f, two's complement if it is signed; its only threshold is 1, so that the comparator is the bit. Unsigned
+    codes of one bit have no such numbers.
 
     **LUTs.** LUT j has n = `lut_offsets[j+1] - lut_offsets[j]` inputs, 1 <= n <= 8, driven by the nets
     `lut_fanin[lut_offsets[j]:lut_offsets[j+1]]`; input i gives bit i of the table address (LSB first). Its output
@@ -355,6 +379,17 @@ class NetlistBuilder:
         self._thresholds.append(threshold[real][first].astype(np.int32))
         self._next += len(first)
         return nets.reshape(shape)
+
+    def add_bits(self, features: npt.ArrayLike, bits: npt.ArrayLike) -> IntArray:
+        """Add comparators that are bits of codes, no bit twice, and return their nets, int32, in the given shape."""
+        if self._nodes:
+            raise NetlistError(f"netlist {self.name!r}: bits were added after a LUT layer; add them before the first")
+        number = self.input.number(features, bits)
+        self._features.append(number.reshape(-1).astype(np.int32))
+        self._thresholds.append(np.ones(number.size, np.int32))
+        nets = np.arange(self._next, self._next + number.size, dtype=np.int32)
+        self._next += number.size
+        return nets.reshape(number.shape)
 
     def add_layer(self, fanin: npt.ArrayLike, tables: npt.NDArray[np.bool_], *, of_model: bool = True) -> IntArray:
         """Add a layer of LUTs and return their nets, int32 (nodes,).

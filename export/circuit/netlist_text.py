@@ -11,6 +11,8 @@ whole texts.
     score 1: 3
     end
 
+A comparator that is a bit of a code, bit 7 of feature 3, is written `compare x3[7] >= 1`.
+
 Behind the scores there may be a line `decisions 2 1`, among how many scores each decision is taken; without it there is
 one, among all scores.
 
@@ -28,14 +30,14 @@ from itertools import chain, pairwise
 
 import numpy as np
 
-from difflut.export.circuit.netlist import FIRST_NET, MAX_INPUTS, Head, InputFormat, Netlist
+from difflut.export.circuit.netlist import FIRST_NET, MAX_INPUTS, Head, InputFormat, IntArray, Netlist
 
 HEADER = "difflut netlist 1"
 END = "end"
 
 _NAME = re.compile(r'name (".*")', re.ASCII)
 _INPUT = re.compile(r"input (\d+) features, (\d+) bits (un)?signed", re.ASCII)
-_COMPARE = re.compile(r"(\d+): compare x(-?\d+) >= (-?\d+) stage (-?\d+)", re.ASCII)
+_COMPARE = re.compile(r"(\d+): compare x(-?\d+)(?:\[(\d+)\])? >= (-?\d+) stage (-?\d+)", re.ASCII)
 _LUT = re.compile(r"(\d+): lut (-?\d+(?: -?\d+)*) table ([0-9a-f]+) stage (-?\d+) from (-?\d+)\.(-?\d+)", re.ASCII)
 _SCORE = re.compile(r"score (\d+):((?: -?\d+)*)", re.ASCII)
 _DECISIONS = re.compile(r"decisions((?: -?\d+)*)", re.ASCII)
@@ -55,11 +57,25 @@ def _head_lines(netlist: Netlist) -> Iterator[str]:
 
 
 def _compare_lines(netlist: Netlist) -> Iterator[str]:
-    cells = zip(
-        netlist.compare_feature.tolist(), netlist.compare_threshold.tolist(), netlist.stage.tolist(), strict=False
-    )
+    compared = compared_words(netlist.input, netlist.compare_feature)
+    cells = zip(compared, netlist.compare_threshold.tolist(), netlist.stage.tolist(), strict=False)
     for net, (feature, threshold, stage) in enumerate(cells, FIRST_NET):
         yield f"{net}: compare x{feature} >= {threshold} stage {stage}"
+
+
+def compared_words(form: InputFormat, numbers: IntArray) -> Iterator[str]:
+    """What comparators of some numbers compare: `3`, a feature, or `3[7]`, a bit of its code."""
+    for feature, bit in zip(*(part.tolist() for part in form.features_and_bits(numbers)), strict=True):
+        yield str(feature) if bit < 0 else f"{feature}[{bit}]"
+
+
+def compared_number(form: InputFormat, feature: str, bit: str | None) -> int:
+    """The number that stands for what `compared_words` gives in words."""
+    if bit is None:
+        return int(feature)
+    if not 0 <= int(bit) < form.width_bits:
+        raise Problem(f"bit {bit} of a code of {form.width_bits} bits; expected 0 to {form.width_bits - 1}")
+    return int(form.number(int(feature), int(bit)))
 
 
 def _lut_lines(netlist: Netlist) -> Iterator[str]:
@@ -153,11 +169,11 @@ class NetlistReader:
         if int(net) != expected:
             raise Problem(f"expected net {expected}, as nets are numbered in the order of the lines")
 
-    def _comparator(self, net: str, feature: str, threshold: str, stage: str) -> None:
+    def _comparator(self, net: str, feature: str, bit: str | None, threshold: str, stage: str) -> None:
         if self._layer:
             raise Problem("a comparator follows a LUT; expected all comparators first")
         self._check_net(net)
-        self._feature.append(int(feature))
+        self._feature.append(compared_number(self._input, feature, bit))
         self._threshold.append(int(threshold))
         self._stage.append(int(stage))
 

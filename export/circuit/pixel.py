@@ -15,9 +15,12 @@ def pixel_netlist(circuit: Circuit, pixels: int = 1) -> Netlist:
     """
     form, colours = circuit.input, circuit.size.channels
     builder = NetlistBuilder(f"{circuit.name}_pixel", InputFormat(pixels * colours, form.width_bits, form.signed))
-    features = (colours * np.arange(pixels)[:, None] + circuit.compare_channel).reshape(-1)
-    nets = builder.add_comparators(features, np.tile(circuit.compare_threshold, pixels))
-    return builder.finish(nets[:, None])
+    colour, bit = circuit.pixel_format.features_and_bits(circuit.compare_channel)
+    features, whole = colours * np.arange(pixels)[:, None] + colour, bit < 0
+    nets = np.zeros(features.shape, np.int32)
+    nets[:, whole] = builder.add_comparators(features[:, whole], circuit.compare_threshold[whole])
+    nets[:, ~whole] = builder.add_bits(features[:, ~whole], bit[~whole])
+    return builder.finish(nets.reshape(-1, 1))
 
 
 def compared(circuit: Circuit, pixels: int = 1) -> Netlist:

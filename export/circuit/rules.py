@@ -114,19 +114,25 @@ def _array_lengths(netlist: Netlist) -> str | None:
 
 
 def _compare_feature(netlist: Netlist) -> str | None:
-    bad = (netlist.compare_feature < 0) | (netlist.compare_feature >= netlist.input.features)
+    bad = (netlist.compare_feature < 0) | (netlist.compare_feature >= netlist.input.numbers)
     cell = _first(bad)
     if cell is None:
         return None
     return (
         f"{_cell(netlist, cell)} reads feature {netlist.compare_feature[cell]}; "
-        f"expected 0 to {netlist.input.features - 1}{_more(bad)}"
+        f"expected 0 to {netlist.input.features - 1}, or up to {netlist.input.numbers - 1} a bit{_more(bad)}"
     )
 
 
 def _compare_threshold(netlist: Netlist) -> str | None:
     lowest, highest = netlist.input.lowest, netlist.input.highest
-    bad = (netlist.compare_threshold <= lowest) | (netlist.compare_threshold > highest)
+    of_bit = netlist.compare_feature >= netlist.input.features
+    bad = of_bit & (netlist.compare_threshold != 1)
+    cell = _first(bad)
+    if cell is not None:
+        given = netlist.compare_threshold[cell]
+        return f"{_cell(netlist, cell)} compares a bit with {given}; expected 1{_more(bad)}"
+    bad = ~of_bit & ((netlist.compare_threshold <= lowest) | (netlist.compare_threshold > highest))
     cell = _first(bad)
     if cell is None:
         return None
@@ -272,8 +278,14 @@ def _image(circuit: Circuit) -> str | None:
         return f"the encoded image has {circuit.image.map_size.bits} bits; expected at most {MAX_MAP_BITS}"
     if channel.shape != threshold.shape or not channel.size:
         return f"{channel.shape} channels and {threshold.shape} thresholds; expected one each, at least 1"
-    if int(channel.min()) < 0 or int(channel.max()) >= size.channels:
-        return f"comparisons read colours {channel.min()} to {channel.max()}; expected 0 to {size.channels - 1}"
+    form = circuit.pixel_format
+    if int(channel.min()) < 0 or int(channel.max()) >= form.numbers:
+        return (
+            f"comparisons read colours {channel.min()} to {channel.max()}; expected 0 to {size.channels - 1}, or up to "
+            f"{form.numbers - 1} a bit"
+        )
+    if bool((threshold[channel >= size.channels] != 1).any()):
+        return "bits of colours are compared with other numbers than 1; expected 1"
     return None
 
 

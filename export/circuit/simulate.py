@@ -84,7 +84,8 @@ def decide(head: Head, scores: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 def simulate_maps(circuit: Circuit, codes: Codes) -> Iterator[npt.NDArray[np.uint8]]:
     """Yield map 0, 1, ... of images with checked codes: uint8 (N, channels, rows, columns), 0 or 1."""
-    images = codes.reshape(len(codes), *circuit.size)[:, circuit.compare_channel]
+    colour, bit = circuit.pixel_format.features_and_bits(circuit.compare_channel)
+    images = _values(codes.reshape(len(codes), *circuit.size)[:, colour], bit[:, None, None])
     maps = [(images >= circuit.compare_threshold[:, None, None]).astype(np.uint8)]
     yield maps[0]
     for layer, size in zip(circuit.layers, circuit.maps[1:], strict=True):
@@ -166,11 +167,18 @@ def _compare(netlist: Netlist, codes: Codes, out: WordArray) -> None:
     small = np.min_scalar_type(-1 - netlist.input.highest if netlist.input.signed else netlist.input.highest)
     by_feature = np.ascontiguousarray(codes.T, dtype=small)
     thresholds = netlist.compare_threshold.astype(small)
+    feature, bit = netlist.input.features_and_bits(netlist.compare_feature)
     step = max(1, SCRATCH_WORDS * 8 // max(1, by_feature[:1].nbytes * 2))
     for start in range(0, netlist.comparators, step):
         some = slice(start, start + step)
-        bits = by_feature[netlist.compare_feature[some]] >= thresholds[some, None]
-        out[some] = pack(bits)
+        out[some] = pack(_values(by_feature[feature[some]], bit[some, None]) >= thresholds[some, None])
+
+
+def _values(codes: Codes, bits: IndexArray) -> Codes:
+    """Codes, or where `bits` is from 0 on that bit of them; both of one shape in the end."""
+    if not bool((bits >= 0).any()):
+        return codes
+    return np.where(bits < 0, codes, codes >> np.maximum(bits, 0).astype(codes.dtype) & codes.dtype.type(1))
 
 
 def _evaluate(group: _LutGroup, values: WordArray) -> None:

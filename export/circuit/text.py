@@ -12,6 +12,8 @@ geometry, one line a part, and the text of each netlist:
     body bits 16 17 20:
     ...
 
+A channel that is a bit of a colour is written `colour 0[7] >= 1`.
+
 The parser also takes empty lines and lines that start with `#`. It checks syntax only;
 `difflut.export.circuit.rules.check` checks the circuit.
 """
@@ -26,14 +28,22 @@ import numpy as np
 
 from difflut.export.circuit.circuit import Circuit, EncodedImage, MapSize, WindowLayer, as_circuit
 from difflut.export.circuit.netlist import InputFormat, Netlist, OffsetArray
-from difflut.export.circuit.netlist_text import END, NetlistReader, Problem, netlist_lines, parse_name
+from difflut.export.circuit.netlist_text import (
+    END,
+    NetlistReader,
+    Problem,
+    compared_number,
+    compared_words,
+    netlist_lines,
+    parse_name,
+)
 from difflut.export.circuit.netlist_text import HEADER as NETLIST_HEADER
 from difflut.export.errors import NetlistSyntaxError
 
 HEADER = "difflut circuit 2"
 
 _IMAGE = re.compile(r"image (\d+) colours, (\d+) rows, (\d+) columns, (\d+) bits (un)?signed", re.ASCII)
-_COMPARE = re.compile(r"channel (\d+): colour (\d+) >= (-?\d+)", re.ASCII)
+_COMPARE = re.compile(r"channel (\d+): colour (\d+)(?:\[(\d+)\])? >= (-?\d+)", re.ASCII)
 _LAYER = re.compile(
     r"layer (\d+): map (\d+), window (\d+) (\d+), stride (\d+) (\d+), padding (\d+) (\d+), kernel:", re.ASCII
 )
@@ -53,7 +63,8 @@ def _circuit_lines(circuit: Circuit, image: EncodedImage) -> Iterator[str]:
     yield f"name {json.dumps(circuit.name)}"
     sign = "signed" if form.signed else "unsigned"
     yield f"image {size.channels} colours, {size.rows} rows, {size.columns} columns, {form.width_bits} bits {sign}"
-    compared = zip(image.compare_channel.tolist(), image.compare_threshold.tolist(), strict=True)
+    words = compared_words(circuit.pixel_format, image.compare_channel)
+    compared = zip(words, image.compare_threshold.tolist(), strict=True)
     for place, (colour, level) in enumerate(compared):
         yield f"channel {place}: colour {colour} >= {level}"
     for number, layer in enumerate(circuit.layers, 1):
@@ -129,7 +140,9 @@ class _Reader:
     def _part(self, line: str) -> None:
         if match := _COMPARE.fullmatch(line):
             self._check_number("channel", int(match[1]), len(self._compared))
-            self._compared.append((np.int32(int(match[2])), np.int32(int(match[3]))))
+            form = InputFormat(self._size.channels, self._form.width_bits, self._form.signed)
+            channel = compared_number(form, match[2], match[3])
+            self._compared.append((np.int32(channel), np.int32(int(match[4]))))
         elif match := _LAYER.fullmatch(line):
             number, source, *pairs = map(int, match.groups())
             self._check_number("layer", number, len(self._layers) + 1)

@@ -33,17 +33,27 @@ def unroll(circuit: Circuit) -> Netlist:
             f"{MOST_LUTS:,} of each are put side by side"
         )
     builder = NetlistBuilder(circuit.name, circuit.input)
-    pixels = np.arange(circuit.size.bits, dtype=np.int64).reshape(circuit.size)[circuit.compare_channel]
-    maps = [builder.add_comparators(pixels, circuit.compare_threshold[:, None, None])]
+    maps = [_encode(builder, circuit)]
     for layer, size in zip(circuit.layers, circuit.maps[1:], strict=True):
         fed = windows(maps[layer.source][None], layer.window, layer.stride, layer.padding)[0]
-        maps.append(as_map(_instantiate(builder, layer.kernel, fed)[None, :, layer.kernel.head.nets], size)[0])
+        maps.append(as_map(instantiate(builder, layer.kernel, fed)[None, :, layer.kernel.head.nets], size)[0])
     bits = np.concatenate([nets.reshape(-1) for nets in maps])
-    nets = _instantiate(builder, circuit.body, bits[circuit.body_bits][None])[0]
+    nets = instantiate(builder, circuit.body, bits[circuit.body_bits][None])[0]
     return builder.finish(replace(circuit.body.head, nets=nets[circuit.body.head.nets]))
 
 
-def _instantiate(builder: NetlistBuilder, part: Netlist, fed: IntArray) -> IntArray:
+def _encode(builder: NetlistBuilder, circuit: Circuit) -> IntArray:
+    """Add the comparators of map 0; their nets, int32 (channels, rows, columns)."""
+    colour, bit = circuit.pixel_format.features_and_bits(circuit.compare_channel)
+    pixels = np.arange(circuit.size.bits, dtype=np.int64).reshape(circuit.size)
+    nets = np.zeros(circuit.maps[0], np.int32)
+    whole = bit < 0
+    nets[whole] = builder.add_comparators(pixels[colour[whole]], circuit.compare_threshold[whole, None, None])
+    nets[~whole] = builder.add_bits(pixels[colour[~whole]], bit[~whole, None, None])
+    return nets
+
+
+def instantiate(builder: NetlistBuilder, part: Netlist, fed: IntArray) -> IntArray:
     """Add copies of a netlist on features of one bit; int32 (copies, nets of the part): where its nets went.
 
     Args:

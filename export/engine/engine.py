@@ -15,7 +15,7 @@ from difflut.export.circuit.rules import check
 from difflut.export.circuit.simulate import Codes, Outputs, simulate
 from difflut.export.circuit.unroll import unroll
 from difflut.export.engine import native
-from difflut.export.engine.program import Longs, code_dtype, program_of
+from difflut.export.engine.program import Longs, bits_as_features, code_dtype, program_of
 from difflut.export.errors import ToolError
 from difflut.files import WriteError
 from difflut.shown import Brief
@@ -51,7 +51,8 @@ class Engine(Brief):
         except (ToolError, WriteError) as error:
             self.missing = str(error)
             return
-        self._program = program_of(unroll(self.circuit))
+        netlist, self._bits = bits_as_features(unroll(self.circuit))
+        self._program = program_of(netlist)
         self._struct = native.Struct.of(self._program)
 
     def __call__(self, codes: npt.ArrayLike, threads: int = 1) -> Outputs:
@@ -108,13 +109,25 @@ class Engine(Brief):
         return classes
 
     def _compute(self, codes: Codes, scores: Longs | None, classes: Longs) -> None:
-        if codes.dtype == self._program.dtype and (codes.strides[1] == codes.itemsize or codes.shape[1] == 1):
+        known = codes.dtype == self._program.dtype and not len(self._bits)
+        if known and (codes.strides[1] == codes.itemsize or codes.shape[1] == 1):
             self._call(codes, scores, classes)
             return
         for start in range(0, len(codes), _CONVERTED):
             some = slice(start, start + _CONVERTED)
-            converted = np.ascontiguousarray(codes[some], self._program.dtype)
+            converted = self._converted(codes[some])
             self._call(converted, None if scores is None else scores[some], classes[some])
+
+    def _converted(self, codes: Codes) -> Codes:
+        """Codes of the kernel's type, and behind them the bits of codes that it reads."""
+        if not len(self._bits):
+            return np.ascontiguousarray(codes, self._program.dtype)
+        features = codes.shape[1]
+        converted = np.empty((len(codes), features + len(self._bits)), self._program.dtype)
+        converted[:, :features] = codes
+        feature, bit = self.circuit.input.features_and_bits(self._bits)
+        converted[:, features:] = converted[:, feature] >> bit.astype(converted.dtype) & converted.dtype.type(1)
+        return converted
 
     def _call(self, codes: Codes, scores: Longs | None, classes: Longs) -> None:
         try:

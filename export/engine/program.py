@@ -8,7 +8,7 @@ two operations where a multiplexer takes three, and one on machines with operati
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -81,8 +81,20 @@ def code_dtype(form: InputFormat) -> np.dtype[np.integer]:
     return np.dtype(f"<{'i' if form.signed else 'u'}{octets}")
 
 
+def bits_as_features(netlist: Netlist) -> tuple[Netlist, Longs]:
+    """The netlist with the bits of codes that it compares as further features, and their numbers, int64."""
+    features = netlist.input.features
+    of_bit = netlist.compare_feature >= features
+    bits, place = np.unique(netlist.compare_feature[of_bit].astype(np.int64), return_inverse=True)
+    if not len(bits):
+        return netlist, bits
+    compared = netlist.compare_feature.copy()
+    compared[of_bit] = features + place
+    return netlist.with_(input=replace(netlist.input, features=features + len(bits)), compare_feature=compared), bits
+
+
 def program_of(netlist: Netlist) -> Program:
-    """The program of a netlist that `difflut.export.circuit.rules.check` accepts."""
+    """The program of a netlist that `difflut.export.circuit.rules.check` accepts and that compares no bits of codes."""
     dtype, head = code_dtype(netlist.input), netlist.head
     when, counted = _times(netlist)
     row, rows = _rows(netlist, when, counted)

@@ -58,6 +58,7 @@ def c_files(netlist: Netlist, outputs: Outputs, name: str, header: str) -> tuple
         "fields": _fields(head),
         "field_bits": head.class_width_bits,
         "arrays": _arrays(netlist, program),
+        "bits": bool((netlist.compare_feature >= form.features).any()),
         "operand_type": _operand_type(program),
         "runs": len(kinds),
         "pairs": bool((kinds < 16).any()),
@@ -77,8 +78,11 @@ def _fields(head: Head) -> list[_Field]:
 def _arrays(netlist: Netlist, program: Program) -> list[_Array]:
     """All constants; C has no arrays of nothing."""
     operands = _without_rows_of_scores(program)
+    feature, bit = netlist.input.features_and_bits(netlist.compare_feature)
+    shifts = np.where(bit < 0, 0, bit + 1) if bool((bit >= 0).any()) else bit[:0]
     arrays = [
-        _Array(_unsigned(int(netlist.compare_feature.max(initial=0)).bit_length()), "compare_feature", []),
+        _Array(_unsigned(int(feature.max(initial=0)).bit_length()), "compare_feature", []),
+        _Array("uint8_t", "compare_bit", []),
         _Array(_type(8 * program.dtype.itemsize, netlist.input.signed), "compare_threshold", []),
         _Array("uint8_t", "run_kind", []),
         _Array(_unsigned(int(program.run_count.max()).bit_length()), "run_count", []),
@@ -86,7 +90,7 @@ def _arrays(netlist: Netlist, program: Program) -> list[_Array]:
         _Array("uint8_t", "tables", []),
     ]
     given: list[npt.NDArray[np.integer]] = [
-        *(netlist.compare_feature, netlist.compare_threshold),
+        *(feature, shifts, netlist.compare_threshold),
         *(program.run_kind, program.run_count, operands, program.tables),
     ]
     return [array._replace(numbers=some.tolist()) for array, some in zip(arrays, given, strict=True) if len(some)]

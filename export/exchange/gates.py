@@ -56,9 +56,11 @@ class Gates:
         """The net here of each net of a netlist."""
         form, width = netlist.input, netlist.input.width_bits
         nets = [CONST0, CONST1]
-        for feature, threshold in zip(
-            netlist.compare_feature.tolist(), netlist.compare_threshold.tolist(), strict=True
-        ):
+        features, bits = (part.tolist() for part in form.features_and_bits(netlist.compare_feature))
+        for feature, single, threshold in zip(features, bits, netlist.compare_threshold.tolist(), strict=True):
+            if single >= 0:
+                nets.append(2 + feature * width + single)
+                continue
             code = [2 + feature * width + bit for bit in range(width)]
             bound = threshold - form.lowest  # of codes that begin with 0, as flipping the sign makes them
             if form.signed:

@@ -51,7 +51,8 @@ def make_shell(build: Build) -> Shell:
     """The shell of a build with the plain interface."""
     info = build.info
     width, features = info.input.width_bits, info.input.features
-    read = np.unique(compared(build.circuit, info.schedule.pixels_per_cycle).compare_feature)
+    taken = compared(build.circuit, info.schedule.pixels_per_cycle)
+    read = np.unique(taken.input.features_and_bits(taken.compare_feature)[0])
     outputs, top = info.output.ports, info.name
     in_bits = max(width * len(read), 1)
     module = f"{top}_shell"

@@ -20,11 +20,42 @@ Tables = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Comparisons:
-    """Bits code[feature] >= threshold.
+class Sums:
+    """Integer sums of codes in the window around each pixel; codes beyond the border are 0.
 
     Attributes:
-        features, thresholds: int64 (bits,), where a threshold may lie beyond the codes' range.
+        source: int64 (channels, rows, columns), the features of the image.
+        weights: int64 (sums, channels, rows, columns), rows and columns odd; a pixel is in the middle of its window.
+        first: the number of sum 0 at pixel (0, 0) among the features; sum by sum, row by row the others follow.
+    """
+
+    source: Ids
+    weights: Ids
+    first: int
+
+    @property
+    def size(self) -> MapSize:
+        """Sums, rows and columns of pixels."""
+        return MapSize(len(self.weights), *self.source.shape[1:])
+
+    @property
+    def window(self) -> Pair:
+        """Rows and columns of the window."""
+        return self.weights.shape[2], self.weights.shape[3]
+
+    @property
+    def padding(self) -> Pair:
+        """Rows and columns beyond the border that windows reach."""
+        return self.window[0] // 2, self.window[1] // 2
+
+
+@dataclass(frozen=True, eq=False)
+class Comparisons:
+    """Bits code[feature] >= threshold, or of a sum in place of a code.
+
+    Attributes:
+        features, thresholds: int64 (bits,), where a threshold may lie beyond the range of the codes or of the sum. The
+            features from the number of the codes' on are `Sums`.
         first_id: the id of the first bit.
     """
 
@@ -87,6 +118,7 @@ class Recording:
         name: of the model.
         input: its codes.
         shape: of one sample.
+        sums: what integer filters give.
         comparisons: the first bits of all.
         layers: look-ups and convolutions in the order of the forward; each reads bits before its own only.
         groups: for each score int64 (group size,), the ids that it counts.
@@ -97,11 +129,18 @@ class Recording:
     name: str
     input: InputFormat
     shape: tuple[int, ...]
+    sums: list[Sums] = field(default_factory=list)
     comparisons: list[Comparisons] = field(default_factory=list)
     layers: list[Lookups | Convolution] = field(default_factory=list)
     groups: list[Ids] = field(default_factory=list)
     decisions: tuple[int, ...] | None = None
     next_id: int = FIRST_NET
+
+    def add_sums(self, source: Ids, weights: Ids) -> Ids:
+        """Record sums, arguments as in `Sums`; their numbers among the features, int64 (sums, rows, columns)."""
+        first = self.sums[-1].first + self.sums[-1].size.bits if self.sums else self.input.features
+        self.sums.append(Sums(source, weights, first))
+        return first + np.arange(self.sums[-1].size.bits).reshape(self.sums[-1].size)
 
     def compare(self, features: npt.ArrayLike, thresholds: npt.ArrayLike) -> Ids:
         """Record comparisons, before all layers; their ids, in the shape that features and thresholds have together."""

@@ -33,7 +33,7 @@ from difflut.export.frontend.recording import Ids, Recording, refusal
 from difflut.export.frontend.remedies import line_at_fault, module_at_fault, remedy
 from difflut.export.frontend.unrolled import build_netlist
 from difflut.export.frontend.windowed import build_circuit
-from difflut.functional import graph_steps
+from difflut.functional import MOST_SUM, graph_steps
 from difflut.models.base_model import BaseModel, device_of
 from difflut.models.wrappers import takes_wrapped
 
@@ -318,6 +318,7 @@ class _Tracer:
             return None
         primitives: dict[Any, Callable[..., Any]] = {
             torch.ops.difflut.nearest_numbers: self._nearest_numbers,
+            torch.ops.difflut.filter_codes: self._filter_codes,
             torch.ops.difflut.encode: self._encode,
             torch.ops.difflut.lut_lookup: self._lut_lookup,
             torch.ops.difflut.lut_graph: self._lut_graph,
@@ -352,9 +353,35 @@ class _Tracer:
             raise self._refuse(node, [x], ": numbers are rounded to the codes of the model's input format only")
         return x
 
+    def _filter_codes(
+        self, node: fx.Node, x: Any, weights: Any, divisor: Any, offset: Any, lowest: Any, highest: Any
+    ) -> Codes:
+        form = self.format
+        known = isinstance(x, Codes) and not x.steps and isinstance(weights, Tensor) and not self._has_sums(x)
+        if not known or len(x.ids) != 1 or not _same(form.tensors(x.ids), (divisor, offset)):
+            raise self._refuse(node, [x], ": a filter takes input numbers of one sample and the model's input format")
+        codes = form.all_codes()
+        if not torch.equal(((form.values(codes) - offset) * divisor).round().long(), codes):
+            why = ": float32 does not tell the numbers of all input codes apart; use a format with a smaller offset"
+            raise self._refuse(node, [x], why)
+        ids = self.recording.add_sums(x.ids[0].numpy(), weights.long().numpy())
+        return Codes(_tensor(ids)[None])
+
+    def _has_sums(self, numbers: Codes) -> bool:
+        return bool((numbers.ids >= self.recording.input.features).any())
+
     def _encode(self, node: fx.Node, x: Any, thresholds: Any) -> Bits:
         if not isinstance(x, Codes) or not isinstance(thresholds, Tensor):
             raise self._refuse(node, [x], ": an encoder takes input numbers and fixed thresholds")
+        if self._has_sums(x):
+            if x.steps:
+                raise self._refuse(
+                    node, [x], ": sums of a filter are encoded as they are; scale the thresholds instead"
+                )
+            of_codes = (x.ids < self.recording.input.features)[:, :, None]
+            of_sums = thresholds.double().clamp(-MOST_SUM, MOST_SUM).floor().long() + 1
+            levels = torch.where(of_codes, code_thresholds(self.format, thresholds), of_sums)
+            return Bits(_tensor(self.recording.compare(x.ids[:, :, None].numpy(), levels.numpy())))
         try:
             if x.steps or self.format.per_feature:
                 levels, falls = code_levels(self.format, x, thresholds)

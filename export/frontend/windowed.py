@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from difflut.export.circuit.circuit import Circuit, EncodedImage, MapSize, WindowLayer
+from difflut.export.circuit.filter_kernel import filter_kernel
 from difflut.export.circuit.netlist import CONST1, FIRST_NET, Head, InputFormat, Netlist, NetlistBuilder
 from difflut.export.circuit.rules import check
 from difflut.export.errors import TraceError
@@ -34,12 +37,15 @@ class _Maps:
                 "columns) or (rows, columns)"
             )
         self.size = MapSize(*(1,) * (3 - len(shape)), *shape)
+        self.filtered = self.size._replace(
+            channels=self.size.channels + sum(some.size.channels for some in recording.sums)
+        )
         self.kernels = [layer for layer in recording.layers if isinstance(layer, Convolution)]
         self.lookups = [layer for layer in recording.layers if isinstance(layer, Lookups)]
         none = np.full(FIRST_NET, -1, np.int64)  # of the constants
         self.feature = np.concatenate([none, *(some.features for some in recording.comparisons)])
         self.threshold = np.concatenate([none, *(some.thresholds for some in recording.comparisons)])
-        self.encoded: dict[tuple[int, int], int] = {}  # colour, threshold -> channel of map 0
+        self.encoded: dict[tuple[int, int], int] = {}  # colour or sum, threshold -> channel of the encoded image
 
     def circuit(self) -> Circuit:
         sources = [self._source(kernel) for kernel in self.kernels]
@@ -51,30 +57,61 @@ class _Maps:
         read = [lookup.fanin.reshape(-1) for lookup in self.lookups]
         number, body_bits = self._body_bits(np.unique(np.concatenate([*read, *self.recording.groups])))
         form = self.recording.input
-        encoded = np.array(list(self.encoded), np.int64)
-        # Beyond the codes' range every threshold means the same, and it must fit int32.
-        levels = encoded[:, 1].clip(form.lowest, form.highest + 1)
-        channels = [len(encoded), *(kernel.result.channels for kernel in self.kernels)]
+        image, front = self._image()
+        channels = [len(self.encoded), *(kernel.result.channels for kernel in self.kernels)]
+        layers = [
+            self._layer(place, source + len(front), read_channels, channels[source])
+            for place, (source, read_channels) in enumerate(sources, 1)
+        ]
         return Circuit(
             name=self.recording.name,
             input=form,
-            image=EncodedImage(self.size, encoded[:, 0].astype(np.int32), levels.astype(np.int32)),
-            layers=tuple(
-                self._layer(place, source, read_channels, channels[source])
-                for place, (source, read_channels) in enumerate(sources, 1)
-            ),
+            image=image,
+            layers=(*front, *layers),
             body=self._body(number, body_bits),
-            body_bits=body_bits,
+            body_bits=body_bits + (image.map_size.bits if front else 0),
+        )
+
+    def _image(self) -> tuple[EncodedImage, list[WindowLayer]]:
+        """The encoded image; behind filters that is what a first layer makes of the bits of all codes, map 0."""
+        form, colours = self.recording.input, self.size.channels
+        encoded = np.array(list(self.encoded), np.int64)
+        if not self.recording.sums:
+            # Beyond the codes' range every threshold means the same, and it must fit int32.
+            levels = encoded[:, 1].clip(form.lowest, form.highest + 1)
+            return EncodedImage(self.size, encoded[:, 0].astype(np.int32), levels.astype(np.int32)), []
+        pixel = replace(form, features=colours)
+        bits = pixel.number(np.arange(colours)[:, None], np.arange(form.width_bits)).reshape(-1).astype(np.int32)
+        weights = self._weights()
+        window = weights.shape[2], weights.shape[3]
+        kernel = filter_kernel(f"{self.recording.name}_filter", pixel, weights, list(self.encoded))
+        front = WindowLayer(0, kernel, window, (1, 1), (window[0] // 2, window[1] // 2))
+        return EncodedImage(self.size, bits, np.ones(len(bits), np.int32)), [front]
+
+    def _weights(self) -> Ids:
+        """int64 (colours and sums, colours, rows, columns): what each channel of the filtered image is a sum of."""
+        colours = self.size.channels
+        for sums in self.recording.sums:
+            if not np.array_equal(sums.source.reshape(-1), np.arange(self.size.bits)) or len(sums.source) != colours:
+                raise TraceError(
+                    f"model {self.recording.name!r}: a filter does not read the image as it is; in a stream it takes "
+                    "all pixels and colours in their order: leave them so, or export it with --conv unrolled"
+                )
+        window = [max(sums.window[axis] for sums in self.recording.sums) for axis in (0, 1)]
+        parts = [np.eye(colours, dtype=np.int64)[:, :, None, None], *(sums.weights for sums in self.recording.sums)]
+        margins = [[(side - part.shape[2 + axis]) // 2 for axis, side in enumerate(window)] for part in parts]
+        return np.concatenate(
+            [np.pad(part, ((0, 0), (0, 0), (y, y), (x, x))) for part, (y, x) in zip(parts, margins, strict=True)]
         )
 
     def _source(self, kernel: Convolution) -> tuple[int, Ids]:
-        """The number of the map that a convolution reads, and which of its channels."""
+        """The number of the map that a convolution reads, 0 for the encoded image, and which of its channels."""
         if len(kernel.source) != 1:
             raise self._refusal(kernel, ": a convolution in a stream reads the map of one image")
         ids = kernel.source[0]
         if ids.min() >= FIRST_NET and ids.max() < len(self.feature):
             feature, threshold = self.feature[ids], self.threshold[ids]
-            colours = _channels(feature, self.size)
+            colours = _channels(feature, self.filtered)
             if colours is not None and (threshold == threshold[:, :1, :1]).all():
                 found = zip(colours.tolist(), threshold[:, 0, 0].tolist(), strict=True)
                 return 0, np.array([self._channel(colour, level) for colour, level in found])
@@ -92,12 +129,12 @@ class _Maps:
         return refusal(self.recording.name, kernel.operator, "bits", why, kernel.place)
 
     def _channel(self, colour: int, threshold: int) -> int:
-        """The channel of map 0 that compares a colour with a threshold."""
+        """The channel of the encoded image that compares a colour, or a sum, with a threshold."""
         return self.encoded.setdefault((colour, threshold), len(self.encoded))
 
     def _body_bits(self, read: Ids) -> tuple[Ids, Ids]:
-        """For each id the number of its bit among the bits of all maps, -1 for others; the numbers of the ids
-        `read`.
+        """For each id the number of its bit among the bits of all maps from the encoded image on, -1 for others; the
+        numbers of the ids `read`.
         """
         pixels = self.size.pixels
         number = np.full(self.recording.next_id, -1, np.int64)

@@ -21,7 +21,11 @@ def add_netlist(graph: Graph, netlist: Netlist, time: int) -> list[int]:
     form = netlist.input
     width = form.width_bits
     nodes = [FALSE, TRUE]
-    for feature, threshold in zip(netlist.compare_feature.tolist(), netlist.compare_threshold.tolist(), strict=True):
+    features, bits = (part.tolist() for part in form.features_and_bits(netlist.compare_feature))
+    for feature, single, threshold in zip(features, bits, netlist.compare_threshold.tolist(), strict=True):
+        if single >= 0:
+            nodes.append(graph.input((CODES, feature * width + single, time)))
+            continue
         code = [graph.input((CODES, feature * width + bit, time)) for bit in range(width)]
         if form.signed:
             code[-1] = graph.not_(code[-1])
@@ -36,7 +40,7 @@ def add_netlist(graph: Graph, netlist: Netlist, time: int) -> list[int]:
 
 
 def comparison_tables(netlist: Netlist) -> Words:
-    """What `code >= threshold` is for every code, straight from the definition, uint64 (C, words).
+    """What `code >= threshold`, or a bit, is for every code, straight from the definition, uint64 (C, words).
 
     Bit c of a row is the value for the code whose bits are those of c.
     """
@@ -45,7 +49,8 @@ def comparison_tables(netlist: Netlist) -> Words:
     code = np.where(pattern > form.highest, pattern - (1 << form.width_bits), pattern)
     if len(code) < 64:
         code = np.tile(code, 64 // len(code))
-    return pack(code >= netlist.compare_threshold[:, None])
+    bit = form.features_and_bits(netlist.compare_feature)[1][:, None]
+    return pack(np.where(bit < 0, code >= netlist.compare_threshold[:, None], code >> np.maximum(bit, 0) & 1))
 
 
 def sample_codes(netlist: Netlist, samples: int, seed: int = 0) -> Codes:
@@ -57,9 +62,8 @@ def sample_codes(netlist: Netlist, samples: int, seed: int = 0) -> Codes:
     random = np.random.default_rng(seed)
     form, features = netlist.input, netlist.input.features
     quarter = -(-samples // 4)
-    edges = np.unique(
-        np.concatenate([[form.lowest, form.highest], netlist.compare_threshold, netlist.compare_threshold - 1])
-    ).astype(np.int32)
+    thresholds = netlist.compare_threshold[netlist.compare_feature < features]
+    edges = np.unique(np.concatenate([[form.lowest, form.highest], thresholds, thresholds - 1])).astype(np.int32)
 
     def ends(rows: int) -> npt.NDArray[np.int32]:
         ones = random.random((rows, features), np.float32) < random.random((rows, 1))

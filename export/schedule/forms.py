@@ -54,7 +54,7 @@ class Planned:
     @property
     def comparators(self) -> int:
         """Comparators that are built."""
-        return self.circuit.body.comparators
+        return int(np.count_nonzero(self.circuit.body.compare_feature < self.circuit.input.features))  # others are bits
 
     @property
     def luts(self) -> int:
@@ -64,7 +64,7 @@ class Planned:
     @property
     def features_read(self) -> int:
         """Codes of a sample that the circuit reads."""
-        return len(features_read(self.circuit.body))
+        return len(np.unique(self.circuit.input.features_and_bits(features_read(self.circuit.body))[0]))
 
     def codes_port(self) -> tuple[int, str]:
         """How many codes the port `in_codes` has in a cycle, and which, for people."""
@@ -89,7 +89,8 @@ class Streamed(Planned):
     @property
     def comparators(self) -> int:
         """As `Planned.comparators`."""
-        return self.schedule.words[0].pixels * len(self.circuit.compare_channel)
+        compared = np.count_nonzero(self.circuit.compare_channel < self.circuit.size.channels)  # others are bits
+        return self.schedule.words[0].pixels * int(compared)
 
     @property
     def luts(self) -> int:
@@ -99,7 +100,8 @@ class Streamed(Planned):
     @property
     def features_read(self) -> int:
         """As `Planned.features_read`."""
-        return len(np.unique(self.circuit.compare_channel)) * self.circuit.size.pixels
+        colours = self.circuit.pixel_format.features_and_bits(self.circuit.compare_channel)[0]
+        return len(np.unique(colours)) * self.circuit.size.pixels
 
     def codes_port(self) -> tuple[int, str]:
         """As `Planned.codes_port`."""

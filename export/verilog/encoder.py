@@ -40,7 +40,7 @@ def write_encoder(writer: ModuleWriter, netlist: Netlist, family: Family, wires:
         ],
         comparators=bits,
         form=form,
-        features_read=len(np.unique(netlist.compare_feature)),
+        features_read=len(np.unique(form.features_and_bits(netlist.compare_feature)[0])),
         now=now is not None,
         registered=registered is not None,
         **_context(plan_encoder(netlist, family)),

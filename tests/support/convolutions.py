@@ -9,7 +9,9 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from difflut.encoders import Filter
 from difflut.heads import GroupSum
+from difflut.input_format import InputFormat
 from difflut.layers import ConvLUTLayer, LayerConfig, LUTLayer, OrPool
 from difflut.models import BaseModel
 from difflut.models.cifar10 import ChannelThermometer
@@ -32,7 +34,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """A convolutional model: the image, its steps, which of the maps (0: the encoded image) the dense part reads."""
+    """A convolutional model: the image, its steps, which of the maps (0: the encoded image) the dense part reads.
+
+    With `kernels` the encoded image has further channels, of integer filters.
+    """
 
     shape: tuple[int, int, int]
     steps: tuple[Step, ...]
@@ -41,6 +46,7 @@ class Plan:
     widths: tuple[int, ...] = (12,)
     seed: int = 0
     options: dict[str, Any] = field(default_factory=dict)
+    kernels: tuple[Any, ...] = ()
 
 
 class Stack(BaseModel):
@@ -52,11 +58,15 @@ class Stack(BaseModel):
         super().__init__("stack", colours * rows * columns, 2, input_shape=plan.shape, **plan.options)
         self.plan = plan
         self.encoder = ChannelThermometer(plan.bits, colours)
+        if plan.kernels:
+            self.filter = Filter(plan.kernels, colours)
+            self.edges = ChannelThermometer(plan.bits, self.filter.sums)
 
     def _build_layers(self) -> None:
         plan = self.plan
         self.steps, self.dense = nn.ModuleList(), nn.ModuleList()
-        channels, size = plan.shape[0] * plan.bits, plan.shape[1:]
+        sums = self.filter.sums if plan.kernels else 0
+        channels, size = (plan.shape[0] + sums) * plan.bits, plan.shape[1:]
         sizes = [channels * size[0] * size[1]]
         for step in plan.steps:
             if step.kernels:
@@ -77,7 +87,9 @@ class Stack(BaseModel):
         self.head = GroupSum(2)
 
     def _forward_impl(self, x: Tensor) -> Tensor:
-        bits = self.encoder(x.flatten(1)).reshape(*x.shape, self.plan.bits).permute(0, 1, 4, 2, 3).flatten(1, 2)
+        bits = self._bits(self.encoder, x)
+        if self.plan.kernels:
+            bits = torch.cat([bits, self._bits(self.edges, self.filter(x, self.input_format))], dim=1)
         maps = [bits]
         for step in self.steps:
             maps.append(step(maps[-1]))
@@ -85,6 +97,10 @@ class Stack(BaseModel):
         for layer in self.dense:
             bits = layer(bits)
         return self.head(bits)
+
+    def _bits(self, encoder: ChannelThermometer, numbers: Tensor) -> Tensor:
+        bits = encoder(numbers.flatten(1)).reshape(*numbers.shape, self.plan.bits)
+        return bits.permute(0, 1, 4, 2, 3).flatten(1, 2)
 
 
 LONG = Plan((1, 4, 4), (Step(3, (3, 3), padding=(1, 1)),), widths=(40, 30))
@@ -109,6 +125,24 @@ def made(plan: Plan) -> BaseModel:
     form = model.input_format
     codes = torch.randint(form.lowest, form.highest + 1, (64, *plan.shape), dtype=torch.int32)
     return model.fit_encoder(codes).eval()
+
+
+# Filters of both signs, over one colour and over all; borders, more rows than columns; asymmetric, so that no axes can
+# be exchanged unnoticed.
+FILTERED = Plan(
+    (2, 5, 4),
+    (Step(3, (3, 3), padding=(1, 1)), Step(0, (2, 2), (2, 2))),
+    bits=2,
+    read=(0, 2),
+    kernels=("sobel_x", [[[1, 0, -3]], [[0, 2, 5]]]),
+    options={"input_format": InputFormat(4, False, 4.0)},
+)
+SIGNED_FILTER = Plan(
+    (1, 3, 6),
+    (Step(3, (3, 3), padding=(1, 1)),),
+    kernels=([[2, 0, 0], [0, -1, 0], [1, 0, 4]],),
+    options={"input_format": InputFormat(3, True, 2.0)},
+)
 
 
 @st.composite

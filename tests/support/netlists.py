@@ -31,9 +31,9 @@ def input_formats(draw: st.DrawFn, max_features: int = 4, max_width_bits: int = 
 def netlists(draw: st.DrawFn, max_inputs: int = 8, max_layers: int = 5, max_nodes: int = 5) -> Netlist:
     """Well-formed netlists, all in stage 0.
 
-    Any LUT may read any earlier net, constants and one net several times included; comparators may be equal or
-    unread, layers have different numbers of inputs, groups unequal sizes, and the head may count a net twice and take
-    several decisions.
+    Any LUT may read any earlier net, constants and one net several times included; comparators may be equal, bits of
+    codes or unread, layers have different numbers of inputs, groups unequal sizes, and the head may count a net twice
+    and take several decisions.
     """
     form = draw(input_formats())
     builder = NetlistBuilder(draw(st.sampled_from(["toy", "a b", 'quo"te', "größe"])), form)
@@ -43,13 +43,16 @@ def netlists(draw: st.DrawFn, max_inputs: int = 8, max_layers: int = 5, max_node
         features = draw(st.lists(st.integers(0, form.features - 1), min_size=count, max_size=count))
         thresholds = draw(st.lists(st.integers(form.lowest, form.highest + 1), min_size=count, max_size=count))
         nets = max(nets, 1 + int(builder.add_comparators(features, thresholds).max()))
+    bits = draw(st.sets(st.integers(0, form.features * form.width_bits - 1), max_size=4))
+    if bits:
+        nets = 1 + int(builder.add_bits(*np.divmod(sorted(bits), form.width_bits)).max())
     for _ in range(draw(st.integers(0, max_layers))):
         n = draw(st.integers(1, max_inputs))
         nodes = draw(st.integers(1, max_nodes))
         fanin = draw(st.lists(st.integers(0, nets - 1), min_size=nodes * n, max_size=nodes * n))
         tables = [draw(st.integers(0, 2 ** (1 << n) - 1)) for _ in range(nodes)]
-        bits = np.array([[table >> address & 1 for address in range(1 << n)] for table in tables], np.bool_)
-        nets = 1 + int(builder.add_layer(np.reshape(fanin, (nodes, n)), bits).max())
+        entries = np.array([[table >> address & 1 for address in range(1 << n)] for table in tables], np.bool_)
+        nets = 1 + int(builder.add_layer(np.reshape(fanin, (nodes, n)), entries).max())
     sizes = draw(st.lists(st.integers(1, 9), min_size=1, max_size=4))
     groups = [draw(_group(size, nets)) for size in sizes]
     return builder.finish(Head(np.cumsum([0, *sizes]), np.concatenate(groups), draw(decisions(len(sizes)))))
@@ -85,7 +88,8 @@ def codes_for(netlist: Netlist, samples: int, seed: int = 0) -> Codes:
     form = netlist.input
     shape = (samples, form.features)
     anywhere = rng.integers(form.lowest, form.highest + 1, shape)
-    edges = np.concatenate([[form.lowest, form.highest], netlist.compare_threshold, netlist.compare_threshold - 1])
+    thresholds = netlist.compare_threshold[netlist.compare_feature < form.features]
+    edges = np.concatenate([[form.lowest, form.highest], thresholds, thresholds - 1])
     return np.where(rng.random(shape) < 0.5, anywhere, rng.choice(edges, shape))
 
 

@@ -33,7 +33,7 @@ class EncoderPlan:
     output is bit `address` of `cell_tables[j]`. Cells are ordered by `cell_level`: a cell of level 0 reads only code
     bits, any other cell at least one cell of the level below and none of its own level or above.
 
-    **Outputs.** Comparator i of the netlist is the signal `outputs[i]`.
+    **Outputs.** Comparator i of the netlist is the signal `outputs[i]`; one that is a bit of a code is that bit.
 
     **Partners.** Cells j and `partner[j]` share one dual-output LUT: they have the same level and read at most
     `lut_inputs` - 1 signals together. -1 where cell j has a LUT to itself.
@@ -159,8 +159,9 @@ def _prices(family: Family) -> list[Prices]:
 def _plan(netlist: Netlist, family: Family, prices: Prices) -> EncoderPlan:
     width, signed = netlist.input.width_bits, netlist.input.signed
     by_feature: dict[int, list[int]] = {}
-    above_lowest = netlist.compare_threshold.astype(np.int64) - netlist.input.lowest
-    for feature, threshold in zip(netlist.compare_feature.tolist(), above_lowest.tolist(), strict=True):
+    whole = netlist.compare_feature < netlist.input.features
+    above_lowest = netlist.compare_threshold[whole].astype(np.int64) - netlist.input.lowest
+    for feature, threshold in zip(netlist.compare_feature[whole].tolist(), above_lowest.tolist(), strict=True):
         by_feature.setdefault(feature, []).append(threshold)
     thresholds = {feature: tuple(sorted(set(found))) for feature, found in sorted(by_feature.items())}
     circuits = {feature: encoder_cells.cheapest(width, found, family, prices) for feature, found in thresholds.items()}
@@ -229,8 +230,9 @@ def _place(
     flat = np.repeat(starts[order] - offsets[:-1], lengths[order]) + np.arange(len(fanin))
     renumbered_pairs = np.where(pairing >= 0, new[pairing], -1) if len(new) else pairing
     above_lowest = netlist.compare_threshold.astype(np.int64) - netlist.input.lowest
-    compare = zip(netlist.compare_feature.tolist(), above_lowest.tolist(), strict=True)
-    outputs_flat = np.array([signal_of[key] for key in compare], np.int64)
+    owner, bit = netlist.input.features_and_bits(netlist.compare_feature)
+    compare = zip(owner.tolist(), bit.tolist(), above_lowest.tolist(), strict=True)
+    outputs_flat = np.array([signal_of[f, t] if b < 0 else f * width + b for f, b, t in compare], np.int64)
     return EncoderPlan(
         netlist.input,
         family,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from convolutions import Plan, Stack, Step, made, plans
+from convolutions import FILTERED, SIGNED_FILTER, Plan, Stack, Step, made, plans
 from hypothesis import example, given, settings
 from small_models import Custom, SmallImages, fitted, random_codes
 from tools import require_prover
@@ -53,6 +53,8 @@ def assert_all_forms_agree(model: BaseModel, samples: int = 70) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(plan=plans())
+@example(plan=FILTERED)
+@example(plan=SIGNED_FILTER)
 @example(plan=Plan((1, 1, 1), (Step(1, (1, 1), padding=(0, 1)), Step(0, (1, 1), (2, 2)), Step(1, (1, 1))), bits=2))
 def test_random_networks(plan: Plan) -> None:
     assert_all_forms_agree(made(plan))
@@ -77,6 +79,7 @@ PROVED = [
     Plan((1, 4, 5), (Step(3, (3, 3), padding=(1, 1), n=4), Step(0, (2, 2), (2, 2))), bits=2),
     Plan((2, 5, 3), (Step(4, (3, 2), (2, 1), (1, 0), groups=2, depth=2, n=2), Step(2, (2, 1))), read=(0, 1, 2)),
     Plan((1, 5, 5), (Step(2, (5, 5), padding=(2, 2), depth=2), Step(3, (1, 1), (2, 2)))),
+    FILTERED,
 ]
 
 

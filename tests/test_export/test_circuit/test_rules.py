@@ -47,8 +47,17 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
         {"compare_threshold": [1, 2, 3]},
         "compare_threshold has shape (3,); expected (2,) for 2 comparators and 4 LUTs",
     ),
-    ("compare-feature", {"compare_feature": [0, 4]}, "comparator 1 (net 3) reads feature 4; expected 0 to 3"),
-    ("compare-feature", {"compare_feature": [-1, 0]}, "comparator 0 (net 2) reads feature -1; expected 0 to 3"),
+    (
+        "compare-feature",
+        {"compare_feature": [0, 36]},
+        "comparator 1 (net 3) reads feature 36; expected 0 to 3, or up to 35 a bit",
+    ),
+    (
+        "compare-feature",
+        {"compare_feature": [-1, 0]},
+        "comparator 0 (net 2) reads feature -1; expected 0 to 3, or up to 35 a bit",
+    ),
+    ("compare-threshold", {"compare_feature": [0, 4]}, "comparator 1 (net 3) compares a bit with 17; expected 1"),
     (
         "compare-threshold",
         {"compare_threshold": [0, 256]},
@@ -177,7 +186,12 @@ BROKEN_CIRCUITS: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("image", {"input": InputFormat(7, 4)}, "the input has 7 features; expected (1, 2, 3), colours, rows, columns"),
     ("image", image(compare_threshold=[1, 2]), "(1,) channels and (2,) thresholds; expected one each, at least 1"),
-    ("image", image(compare_channel=[1]), "comparisons read colours 1 to 1; expected 0 to 0"),
+    ("image", image(compare_channel=[5]), "comparisons read colours 5 to 5; expected 0 to 0, or up to 4 a bit"),
+    (
+        "image",
+        image(compare_channel=[1], compare_threshold=[2]),
+        "bits of colours are compared with other numbers than 1; expected 1",
+    ),
     ("layers", layer(source=1), "layer 1 reads map 1; expected 0 to 0"),
     ("layers", layer(source=-1), "layer 1 reads map -1; expected 0 to 0"),
     (

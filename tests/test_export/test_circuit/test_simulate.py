@@ -17,7 +17,11 @@ def interpret(netlist: Netlist, code: list[int]) -> tuple[list[int], list[int], 
     """Nets, scores and class of one sample, cell by cell."""
     nets = [0, 1]
     for feature, threshold in zip(netlist.compare_feature, netlist.compare_threshold, strict=True):
-        nets.append(int(code[feature] >= threshold))
+        if feature < netlist.input.features:
+            nets.append(int(code[feature] >= threshold))
+        else:
+            of, bit = divmod(int(feature) - netlist.input.features, netlist.input.width_bits)
+            nets.append(int(code[of]) % 2 ** (bit + 1) // 2**bit)
     for lut in range(netlist.luts):
         address = 0
         for position, net in enumerate(netlist.fanin(lut)):

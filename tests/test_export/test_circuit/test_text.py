@@ -54,6 +54,18 @@ def test_round_trip(netlist: Netlist) -> None:
     assert to_text(from_text(text)) == text
 
 
+def test_bits_of_codes() -> None:
+    builder = NetlistBuilder("bits", InputFormat(2, 3, signed=True))
+    nets = builder.add_bits([0, 1], [2, 0])
+    text = to_text(builder.finish(nets[:, None]))
+    assert "2: compare x0[2] >= 1 stage 0\n3: compare x1[0] >= 1 stage 0\n" in text
+    assert from_text(text).body.compare_feature.tolist() == [2 + 2, 2 + 3]
+    with pytest.raises(NetlistSyntaxError) as caught:
+        from_text(text.replace("x0[2]", "x0[3]"))
+    given = "got '2: compare x0[3] >= 1 stage 0'"
+    assert str(caught.value) == f"line 4: bit 3 of a code of 3 bits; expected 0 to 2; {given}"
+
+
 def test_signed_input_and_invented_luts_round_trip() -> None:
     netlist = golden().with_(input=InputFormat(4, 12, signed=True), lut_layer=[-1] * 3, lut_node=[-1] * 3)
     netlist = netlist.with_(compare_threshold=[-2047, 5])

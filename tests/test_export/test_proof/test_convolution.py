@@ -8,13 +8,14 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from axi_builds import rtl
-from convolutions import Plan, Step, made
+from convolutions import FILTERED, Plan, Step, made
 from tools import require_prover
 
 from difflut.export.builds import store
@@ -53,7 +54,7 @@ SIGNED = Plan(
 )
 
 # Plans and how many pixels a cycle their circuits take; of the last one's map 1 the rows end within a word.
-BUILDS = ((TWO, 1), (SIGNED, 1), (SIGNED, 2))
+BUILDS = ((TWO, 1), (SIGNED, 1), (SIGNED, 2), (FILTERED, 2))
 
 
 @cache
@@ -168,8 +169,14 @@ def with_colour(image: EncodedImage) -> EncodedImage:
     return replace(image, compare_channel=channels)
 
 
-@pytest.mark.parametrize("number", range(len(BUILDS)))
-@pytest.mark.parametrize("change", [with_threshold, with_colour])
+def with_bit(image: EncodedImage) -> EncodedImage:
+    """Two bits of a code exchanged."""
+    channels = image.compare_channel.copy()
+    channels[:2] = channels[1::-1]
+    return replace(image, compare_channel=channels)
+
+
+@pytest.mark.parametrize(("number", "change"), [*product(range(3), [with_threshold, with_colour]), (3, with_bit)])
 def test_a_wrong_comparison_has_a_counterexample(number: int, change: Callable[[EncodedImage], EncodedImage]) -> None:
     """The encoder of another circuit."""
     require_prover()

@@ -59,8 +59,9 @@ def assert_right(netlist: Netlist, family: Family, codes: np.ndarray) -> Encoder
     np.testing.assert_array_equal(plan.output_levels, signal_level[plan.outputs] + 1)
     used = {*plan.cell_fanin.tolist(), *plan.outputs.tolist()}
     assert used.issuperset(range(plan.first_cell, plan.first_cell + plan.cells))
-    expected = codes[:, netlist.compare_feature] >= netlist.compare_threshold
-    np.testing.assert_array_equal(compute(plan, codes), expected)
+    feature, bit = netlist.input.features_and_bits(netlist.compare_feature)
+    whole = codes[:, feature] >= netlist.compare_threshold
+    np.testing.assert_array_equal(compute(plan, codes), np.where(bit < 0, whole, codes[:, feature] >> bit.clip(0) & 1))
     return plan
 
 

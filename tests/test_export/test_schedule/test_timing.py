@@ -117,6 +117,8 @@ def test_every_possible_stage_agrees_with_a_plain_recursion(netlist: Netlist, na
                 return delays.register_delay_ns
             if net < netlist.first_lut_net:
                 cell = net - FIRST_NET
+                if not depths[cell]:  # a wire
+                    return delays.register_delay_ns
                 hop = delays.net_ns(on_port[netlist.compare_feature[cell]], paths.luts)
                 between = max(depths[cell] - 1, 0) * delays.net_ns(1, paths.luts)
                 return delays.register_delay_ns + hop + depths[cell] * delays.lut_delay_ns + between
