@@ -103,7 +103,7 @@ def printed(folder: Path, kind: str, samples: int) -> tuple[list[int], list[int]
     store.write(made, folder / "net")
     codes = np.random.default_rng(0).integers(0, 8, (samples, *made.info.input.shape))
     beats = pack_samples(folder / "net", codes)
-    command = [sys.executable, str(SUPPORT / "litex_soc.py"), str(folder / "net"), str(folder)]
+    command = [sys.executable, "-B", str(SUPPORT / "litex_soc.py"), str(folder / "net"), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     bench = TESTBENCH.replace("STEPS", steps(made, json.loads(done.stdout), beats))
