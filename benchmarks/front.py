@@ -6,13 +6,14 @@
 
 Each checkpoint is exported for xcup with the class as its output and synthesised by Yosys; its accuracy is that of its
 training, on all test samples. `--route` also places and routes models on an LFE5U-25F, three seeds of the placer. What
-was measured is kept in benchmarks/front.json and is not measured again. `--check` writes nothing and fails if the
-document differs.
+was measured is kept in benchmarks/front.json and is not measured again, unless the folder has another checkpoint of the
+name. `--check` writes nothing and fails if the document differs.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import statistics
 import sys
@@ -57,6 +58,11 @@ def keep(results: Results, key: str, found: dict[str, Any]) -> None:
     write_atomically(RESULTS, f"{{\n{lines}\n}}\n".encode())
 
 
+def digest(checkpoint: Path) -> str:
+    """The start of its SHA-256."""
+    return hashlib.sha256(checkpoint.read_bytes()).hexdigest()[:16]
+
+
 def measure(checkpoint: Path) -> dict[str, Any]:
     """LUTs by part, flip-flops and the exporter's estimates of one checkpoint."""
     model = difflut.load_model(str(checkpoint))
@@ -67,6 +73,7 @@ def measure(checkpoint: Path) -> dict[str, Any]:
         luts = {name: usage.luts for name, usage in synthesis.parts.items()}
         known = {part: luts.get(part, 0) for part in PARTS if part != "nodes"}
         return {
+            "checkpoint": digest(checkpoint),
             "test_accuracy": model.info["test_accuracy"],
             "test_samples": model.info["test_samples"],
             "luts": synthesis.total.luts,
@@ -87,6 +94,7 @@ def route(checkpoint: Path) -> dict[str, Any]:
         build = difflut.export_model(model, Path(folder) / "build", fpga="ecp5", outputs="class")
         routed = difflut.synthesise(build, "nextpnr", device=DEVICE, seeds=(1, 2, 3))
         return {
+            "checkpoint": digest(checkpoint),
             "mhz": [placement.mhz for placement in routed.placements],
             "luts": routed.total.luts,
             "flip_flops": routed.total.flip_flops,
@@ -229,12 +237,14 @@ def main() -> None:
     if options.zoo is not None:
         for checkpoint in sorted(options.zoo.glob("*.safetensors")):
             name = checkpoint.stem.rpartition(".")[0]
-            if name in FRONT_MODELS and checkpoint.stem not in results:
+            known = results.get(checkpoint.stem, {}).get("checkpoint")
+            if name in FRONT_MODELS and known != digest(checkpoint):
                 keep(results, checkpoint.stem, measure(checkpoint))
                 print(checkpoint.stem, results[checkpoint.stem]["luts"], "LUTs", flush=True)
         for name in options.route:
-            if f"route {name}" not in results:
-                keep(results, f"route {name}", route(options.zoo / f"{name}.0.safetensors"))
+            checkpoint = options.zoo / f"{name}.0.safetensors"
+            if results.get(f"route {name}", {}).get("checkpoint") != digest(checkpoint):
+                keep(results, f"route {name}", route(checkpoint))
                 print(name, results[f"route {name}"]["mhz"], "MHz", flush=True)
     for name, content in blocks(results).items():
         replace_block(DOCUMENT, name, content)

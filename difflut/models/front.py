@@ -8,31 +8,51 @@ bits of a code.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from difflut.models.base_model import BaseModel
 from difflut.models.mnist import MNISTFullyConnected
 
-# By name: the data set, nodes, thermometer bits (and bits of their grid), temperature of the group sum.
+
+@dataclass(frozen=True)
+class _Point:
+    """One layer.
+
+    Attributes:
+        nodes: with six inputs each.
+        tau: temperature of the group sum.
+        bits, grid_bits, encoder: see `FullyConnected`.
+        dataset: of 28 x 28 pixels and ten classes.
+    """
+
+    nodes: int
+    tau: float
+    bits: int = 1
+    grid_bits: int = 1
+    encoder: str = "distributive"
+    dataset: str = "mnist"
+
+    def make(self, name: str, *, num_classes: int = 10) -> BaseModel:
+        options: dict[str, Any] = {"bits": self.bits, "grid_bits": self.grid_bits, "encoder": self.encoder}
+        return MNISTFullyConnected(name, (self.nodes,), tau=self.tau, num_classes=num_classes, **options)
+
+
 _POINTS = {
-    "mnist_96": ("mnist", 250, 1, 2.5),
-    "mnist_97": ("mnist", 370, 1, 2.5),
-    "mnist_97_5": ("mnist", 500, 1, 2.5),
-    "mnist_98": ("mnist", 820, 2, 3.5),
-    "mnist_98_5": ("mnist", 2500, 2, 6.0),
+    "mnist_96": _Point(250, 2.5),
+    "mnist_97": _Point(370, 2.5),
+    "mnist_97_5": _Point(500, 2.5),
+    "mnist_98": _Point(820, 3.5, bits=2, grid_bits=2),
+    "mnist_98_5": _Point(2500, 6.0, bits=2, grid_bits=2),
 }
-
-
-def _front(name: str, nodes: int, bits: int, tau: float, *, num_classes: int = 10) -> BaseModel:
-    return MNISTFullyConnected(name, (nodes,), bits=bits, grid_bits=bits, tau=tau, num_classes=num_classes)
-
 
 # Each model's maker, data set and one line about it.
 FRONT_MODELS: dict[str, tuple[Callable[..., BaseModel], str, str]] = {
     name: (
-        partial(_front, name, nodes, bits, tau),
-        dataset,
-        f"{nodes:,} nodes, 6 inputs, {bits} threshold{'s' if bits > 1 else ''} a pixel; swept",
+        partial(point.make, name),
+        point.dataset,
+        f"{point.nodes:,} nodes, 6 inputs, {point.bits} threshold{'s' if point.bits > 1 else ''} a pixel; swept",
     )
-    for name, (dataset, nodes, bits, tau) in _POINTS.items()
+    for name, point in _POINTS.items()
 }

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from difflut.encoders import DistributiveThermometer
+from difflut.encoders import ENCODERS
+from difflut.encoders.thermometer import GridEncoder
 from difflut.errors import ConfigError
 from difflut.heads import GroupSum
 from difflut.input_format import InputFormat
@@ -40,6 +41,8 @@ class FullyConnected(BaseModel):
         family: the node family of every layer.
         n: inputs per node.
         bits: thermometer bits per feature.
+        encoder: where thresholds are, a name of `ENCODERS` that makes a `GridEncoder`: "distributive" (quantiles),
+            "thermometer" (equal distances), ...
         grid_bits: thresholds are multiples of 2**(width_bits - grid_bits) in the input's codes; None for thresholds
             anywhere. With bits=1 and grid_bits=1 the one bit is the code's top bit, which costs no hardware.
         tau: temperature of the group sum.
@@ -63,6 +66,7 @@ class FullyConnected(BaseModel):
         n: int = 6,
         bits: int = 3,
         grid_bits: int | None = None,
+        encoder: str = "distributive",
         tau: float = 10.0,
         connections: Sequence[dict[str, Any]] = (),
         input_format: InputFormat | None = None,
@@ -81,7 +85,12 @@ class FullyConnected(BaseModel):
         )
         self.widths, self.family, self.n = divisible(widths, num_classes), family, n
         self.layer_connections = connections
-        self.encoder = DistributiveThermometer(bits, grid_bits=grid_bits)
+        made = ENCODERS.find(encoder)
+        if not issubclass(made, GridEncoder):
+            raise ConfigError(
+                f"model {name!r}: encoder {encoder!r} is no thermometer; give one whose thresholds lie on a grid"
+            )
+        self.encoder = made(bits, grid_bits=grid_bits)
         self.layers = nn.ModuleList()
         self.head = GroupSum(num_classes, tau)
 

@@ -43,7 +43,10 @@ typedef struct {
 } Work;
 
 /* Memory from the begin of a cache line on, which a block would straddle elsewhere. */
-static void *whole_lines(size_t bytes) { return aligned_alloc(64, (bytes + 63) / 64 * 64); }
+static void *whole_lines(size_t bytes) {
+    void *memory;
+    return posix_memalign(&memory, 64, bytes) ? NULL : memory;
+}
 
 static int64_t words_of(const Problem *p) { return p->samples / 64; }
 

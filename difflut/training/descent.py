@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,8 @@ from difflut.training.descent_library import library
 
 RARE = 0.002  # bits that differ from their usual value in fewer samples are not chosen
 _AT_ONCE = 32  # nodes between two looks at an interrupt
-THINNING = 8.0  # inputs are chosen on about this fraction of the samples, drawn by how much a vote changes their loss
+# Inputs are chosen on samples drawn by how much a vote changes their loss: one of so many, and at most so many.
+THINNING, DRAWN = 8.0, 20_000
 
 Bits = npt.NDArray[np.uint8]
 
@@ -68,26 +69,37 @@ class Nodes:
         return np.bincount(reading.ravel(), minlength=width).astype(np.int64)
 
 
+@dataclass(frozen=True)
+class Options:
+    """How a sweep chooses.
+
+    Attributes:
+        tau: votes count 1 / tau in a logit.
+        moves: how many inputs of each node may be moved to another bit, from 0 to n.
+        prices: float32 (width,): what an input must be worth to read a bit that no node reads yet, in parts of the loss
+            divided by the number of nodes.
+    """
+
+    tau: float
+    moves: int
+    prices: npt.NDArray[np.float32]
+
+
 def sweep(
     nodes: Nodes,
     bits: BitMatrix,
     labels: npt.NDArray[np.int64],
-    tau: float,
-    moves: int,
-    prices: npt.NDArray[np.float32],
+    options: Options,
     chance: np.random.Generator,
     advance: Callable[[int], None] = lambda nodes: None,
 ) -> None:
-    """Choose each node's table anew, in random order, and with `moves` the bits that so many of its inputs read.
+    """Choose each node's table anew, in random order, and the bits that some of its inputs read.
 
     Args:
         nodes: they are changed.
         bits: of the samples to be right on.
         labels: (samples,), classes.
-        tau: votes count 1 / tau in a logit.
-        moves: from 0 to n.
-        prices: float32 (width,): what an input must be worth to read a bit that no node reads yet, in parts of the loss
-            divided by the number of nodes.
+        options: how.
         chance: draws the order, which inputs are tried, and on which samples they are chosen.
         advance: is told how many more nodes have been chosen.
     """
@@ -97,7 +109,7 @@ def sweep(
     rare[nodes.inputs] = False
     useful = np.flatnonzero(~rare)
     part = Nodes(np.searchsorted(useful, nodes.inputs), nodes.tables, nodes.classes)
-    _sweep(part, bits.take(useful), labels, tau, moves, prices[useful], chance, advance)
+    _sweep(part, bits.take(useful), labels, replace(options, prices=options.prices[useful]), chance, advance)
     nodes.inputs[:] = useful[part.inputs]
 
 
@@ -105,29 +117,28 @@ def _sweep(
     nodes: Nodes,
     bits: BitMatrix,
     labels: npt.NDArray[np.int64],
-    tau: float,
-    moves: int,
-    prices: npt.NDArray[np.float32],
+    options: Options,
     chance: np.random.Generator,
     advance: Callable[[int], None],
 ) -> None:
     count, n = nodes.inputs.shape
     order = chance.permutation(count)
-    places = np.argsort(chance.random((count, n)), axis=1)[:, :moves]
+    places = np.argsort(chance.random((count, n)), axis=1)[:, : options.moves]
     starts = np.asarray(chance.random(count), dtype=np.float32)
-    logits = np.float32(1 / tau) * nodes.votes(bits)
+    logits = np.float32(1 / options.tau) * nodes.votes(bits)
     odds = np.zeros((nodes.classes, bits.slots), np.float32)
     odds[:, : bits.samples] = np.exp(logits - logits.max(axis=0))
     compiled = library()
     own: _Compiled | _Reference
     if compiled is not None:
-        own = _Compiled(compiled, nodes, bits, labels, 1 / tau, odds, by_row=moves > 0)
+        own = _Compiled(compiled, nodes, bits, labels, options, odds)
     else:
-        own = _Reference(nodes, bits, labels, 1 / tau, odds)
+        own = _Reference(nodes, bits, labels, options, odds)
     for first in range(0, count, _AT_ONCE):
         part = slice(first, first + _AT_ONCE)
         likely = odds[labels, np.arange(bits.samples)] / odds[:, : bits.samples].sum(axis=0)
-        own.choose(order[part], places[part], starts[part], prices * np.float32(-np.log(likely).sum() / count))
+        prices = options.prices * np.float32(-np.log(likely).sum() / count)
+        own.choose(order[part], places[part], starts[part], prices)
         advance(len(order[part]))
 
 
@@ -145,7 +156,7 @@ class _Reference:
         nodes: they are changed.
         bits: of the samples.
         labels: (samples,).
-        step: what one vote adds to a logit.
+        options: of the sweep; the prices are given later.
         odds: float32 (classes, slots): exp(logit) up to a factor of each sample; they follow.
     """
 
@@ -154,10 +165,10 @@ class _Reference:
         nodes: Nodes,
         bits: BitMatrix,
         labels: npt.NDArray[np.int64],
-        step: float,
+        options: Options,
         odds: npt.NDArray[np.float32],
     ) -> None:
-        self.nodes, self.columns, self.labels, self.step = nodes, bits.unpacked(), labels, step
+        self.nodes, self.columns, self.labels, self.options = nodes, bits.unpacked(), labels, options
         self.odds, self.uses = odds[:, : bits.samples], nodes.uses(bits.width)
 
     def choose(
@@ -174,7 +185,7 @@ class _Reference:
     def _choose(
         self, node: int, places: npt.NDArray[np.int64], start: np.float32, prices: npt.NDArray[np.float32]
     ) -> None:
-        nodes, odds, step = self.nodes, self.odds, self.step
+        nodes, odds, step = self.nodes, self.odds, 1 / self.options.tau
         inputs, table, own = nodes.inputs[node], nodes.tables[node], nodes.class_of[node]
         odds[own] *= np.exp(-step * table[_addresses(self.columns, inputs)])
         chance = odds[own] / odds.sum(axis=0)
@@ -192,12 +203,16 @@ class _Reference:
         odds[own] *= np.exp(step * table[met])
 
 
+def _thinning(samples: int) -> float:
+    return max(THINNING, samples / DRAWN)
+
+
 def _drawn(change: npt.NDArray[Any], start: np.float32) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], float]:
     """Systematic sampling in proportion to the size of the change: each sample as often as it has whole units of it,
     its sign, and the unit.
     """
     size = np.abs(change)
-    unit = THINNING * float(size.mean())
+    unit = _thinning(len(change)) * float(size.mean())
     place = np.floor(np.cumsum(size / unit) + start).astype(np.int64)
     kept = np.repeat(np.arange(len(change)), np.diff(place, prepend=0))
     return kept, np.sign(change[kept]).astype(np.int64), unit
@@ -236,8 +251,7 @@ class _Compiled:
 
     Args:
         compiled: descent.c.
-        nodes, bits, labels, step, odds: as of `_Reference`.
-        by_row: whether inputs are moved, which needs the bits by sample, too.
+        nodes, bits, labels, options, odds: as of `_Reference`.
     """
 
     def __init__(
@@ -246,15 +260,13 @@ class _Compiled:
         nodes: Nodes,
         bits: BitMatrix,
         labels: npt.NDArray[np.int64],
-        step: float,
+        options: Options,
         odds: npt.NDArray[np.float32],
-        *,
-        by_row: bool,
     ) -> None:
-        self.compiled, self.nodes, self.bits, self.step, self.odds = compiled, nodes, bits, step, odds
+        self.compiled, self.nodes, self.bits, self.options, self.odds = compiled, nodes, bits, options, odds
         of_class = (labels[:, None] == np.arange(nodes.classes)).astype(np.uint8)
         self.labels = BitMatrix.of([of_class], len(labels), nodes.classes).columns
-        self.rows = bits.rows() if by_row else np.zeros(0, np.uint64)
+        self.rows = bits.rows() if options.moves else np.zeros(0, np.uint64)
         self.uses = nodes.uses(bits.width)
 
     def choose(
@@ -267,8 +279,8 @@ class _Compiled:
         """As `_Reference.choose`."""
         nodes, bits = self.nodes, self.bits
         read = (self.rows, bits.columns, self.labels, prices)
-        thinning = THINNING * bits.slots / bits.samples
-        problem = _problem(nodes, bits, *(array.ctypes.data for array in read), self.step, thinning)
+        numbers = 1 / self.options.tau, _thinning(bits.samples) * bits.slots / bits.samples
+        problem = _problem(nodes, bits, *(array.ctypes.data for array in read), *numbers)
         changed = [_address(array) for array in (nodes.inputs, nodes.tables, self.odds, self.uses)]
         drawn = [np.ascontiguousarray(array) for array in (order, places, starts)]
         first, second, third = map(_address, drawn)

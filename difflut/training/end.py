@@ -18,7 +18,8 @@ from difflut.layers import LUTLayer
 from difflut.models.base_model import BaseModel
 from difflut.nodes import FixedNodes
 from difflut.training.bit_matrix import BitMatrix
-from difflut.training.descent import Bits, Nodes, sweep
+from difflut.training.descent import Bits, Nodes, Options, sweep
+from difflut.training.recipes import Recipe
 
 
 @dataclass(frozen=True)
@@ -65,15 +66,14 @@ class End:
         self,
         bits: BitMatrix,
         labels: Tensor,
-        moves: int,
-        prices: npt.NDArray[np.float32],
+        options: Options,
         chance: np.random.Generator,
         advance: Callable[[int], None],
     ) -> float:
         """A sweep over the frozen layer, see `descent.sweep`; the mean loss on the samples after it."""
         tables, connections = self._nodes().tables, self.layer.connections
         nodes = Nodes(connections.cpu().numpy().copy(), tables.cpu().numpy().astype(np.uint8), self.head.classes)
-        sweep(nodes, bits, labels.numpy(), self.head.tau, min(moves, self.layer.n), prices, chance, advance)
+        sweep(nodes, bits, labels.numpy(), options, chance, advance)
         tables.copy_(torch.from_numpy(nodes.tables))
         connections.copy_(torch.from_numpy(nodes.inputs))
         logits = torch.from_numpy(nodes.votes(bits).T / np.float32(self.head.tau))
@@ -95,6 +95,11 @@ class End:
         finally:
             handle.remove()
         return read[0].to("cpu", torch.uint8).numpy()
+
+    def options(self, model: BaseModel, recipe: Recipe) -> Options:
+        """How a recipe's sweeps choose."""
+        prices = np.float32(recipe.sweep_price) * self.costly(model)
+        return Options(self.head.tau, min(recipe.sweep_inputs, self.layer.n), prices)
 
     def costly(self, model: BaseModel) -> npt.NDArray[np.bool_]:
         """bool (in_width,): which bits take hardware. A comparison that is the top bit of a code takes none."""

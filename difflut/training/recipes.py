@@ -49,7 +49,7 @@ class Recipe:
     validation: int = 5000
     sweeps: int = 0
     sweep_copies: int = 1
-    sweep_inputs: int = 3
+    sweep_inputs: int = 6
     sweep_price: float = 0.0
     seed: int = 0
 
@@ -92,7 +92,7 @@ RECIPES: Registry[Recipe] = Registry(
         "mnist_fc_8k_linear": Recipe(epochs=30, learning_rate=5e-3, max_shift=1),
         # The front: sweeps alone, the more copies the more nodes there are to fit what is accidental.
         **{
-            name: Recipe(epochs=0, sweeps=6, sweep_copies=2, max_shift=1)
+            name: Recipe(epochs=0, sweeps=6, sweep_copies=2, sweep_inputs=3, max_shift=1)
             for name in ("mnist_96", "mnist_97", "mnist_97_5", "mnist_98")
         },
         "mnist_98_5": Recipe(epochs=0, sweeps=3, sweep_copies=4, sweep_inputs=2, max_shift=1),

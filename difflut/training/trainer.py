@@ -433,8 +433,7 @@ class _Run:
                 yield end.bits(self.model, augment(fitting.x[index], recipe, generator))
 
         bits = BitMatrix.of(parts(), count, end.layer.in_width)
-        prices = np.float32(recipe.sweep_price) * end.costly(self.model)
-        return end.improve(bits, labels, recipe.sweep_inputs, prices, chance, advance)
+        return end.improve(bits, labels, end.options(self.model, recipe), chance, advance)
 
     def chosen(self) -> BaseModel:
         """The best epoch's model; its info says nothing of test samples."""

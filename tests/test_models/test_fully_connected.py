@@ -51,9 +51,17 @@ def test_one_threshold_on_a_grid_of_one_bit_costs_no_lut() -> None:
     assert parts["encoder"] == 0
 
 
+def test_thresholds_at_equal_distances() -> None:
+    model = FullyConnected("net", (2,), 2, (4,), bits=3, grid_bits=2, encoder="thermometer")
+    model.fit_encoder(torch.tensor([[0, 0], [255, 255], [1, 1]], dtype=torch.uint8))
+    codes = (255 * model.encoder.thresholds).ceil()
+    assert codes.tolist() == [[64, 128, 192]] * 2
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"encoder": "gray"}, "encoder 'gray' is no thermometer"),
         ({"widths": ()}, "0 LUT layers and input shape (4,); expected from 1 to 64 layers"),
         ({"widths": (0,)}, "a width is 0; expected an integer from 1 to 67108864"),
         ({"widths": (2.0,)}, "a width is 2.0; expected an integer from 1 to 67108864"),

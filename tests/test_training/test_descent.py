@@ -24,7 +24,7 @@ from difflut.models.checkpoint import read_header
 from difflut.models.mnist import MNISTFullyConnected
 from difflut.training import Recipe, descent
 from difflut.training.bit_matrix import BitMatrix
-from difflut.training.descent import Nodes, sweep
+from difflut.training.descent import Nodes, Options, sweep
 from difflut.training.descent_library import library
 from difflut.training.end import End
 
@@ -81,7 +81,7 @@ def test_a_sweep_over_one_node_a_class_finds_the_best(by: str, moves: int, monke
 
     start = nodes.inputs[0].copy()
     only_first = Nodes(nodes.inputs.copy(), nodes.tables.copy(), 2)
-    sweep(only_first, bits, labels, 1.5, moves, free(bits), Order())  # type: ignore[arg-type]
+    sweep(only_first, bits, labels, Options(1.5, moves, free(bits)), Order())  # type: ignore[arg-type]
     found = Nodes(np.stack([only_first.inputs[0], others[1]]), np.stack([only_first.tables[0], others[0]]), 2)
     tries = []
     for first in range(5) if moves else [start[0]]:
@@ -103,7 +103,13 @@ def test_compiled_and_numpy_choose_the_same(n: int, monkeypatch: pytest.MonkeyPa
         nodes, bits, labels = made(n)
         before = loss(nodes, bits, labels, 2.0)
         for seed in range(2):
-            sweep(nodes, bits, labels, 2.0, min(n, 3), free(bits), np.random.default_rng(seed))
+            sweep(
+                nodes,
+                bits,
+                labels,
+                Options(2.0, min(n, 3), free(bits) + np.float32(0.01)),
+                np.random.default_rng(seed),
+            )
         results.append((nodes, loss(nodes, bits, labels, 2.0)))
         assert results[-1][1] < before
     (compiled, reached), (reference, expected) = results
@@ -115,7 +121,7 @@ def test_each_table_alone_never_makes_the_loss_larger(by: str) -> None:
     nodes, bits, labels = made(3, nodes=30)
     losses = []
     for seed in range(4):
-        sweep(nodes, bits, labels, 2.0, 0, free(bits), np.random.default_rng(seed))
+        sweep(nodes, bits, labels, Options(2.0, 0, free(bits)), np.random.default_rng(seed))
         losses.append(loss(nodes, bits, labels, 2.0))
     assert losses == sorted(losses, reverse=True)
 
@@ -128,7 +134,7 @@ def test_no_node_reads_a_bit_twice_or_one_that_never_differs(by: str) -> None:
     nodes.inputs[nodes.inputs == 5] = 8
     nodes.inputs[:] = [row if len(set(row)) == 4 else [0, 1, 2, 3] for row in nodes.inputs.tolist()]
     for seed in range(3):
-        sweep(nodes, bits, labels, 2.0, 4, free(bits), np.random.default_rng(seed))
+        sweep(nodes, bits, labels, Options(2.0, 4, free(bits)), np.random.default_rng(seed))
     assert all(len(set(row)) == 4 for row in nodes.inputs.tolist())
     assert not (nodes.inputs == 5).any()
     assert len(np.unique(nodes.inputs)) > 4
@@ -140,7 +146,7 @@ def test_a_price_leaves_fewer_bits_to_read(by: str) -> None:
         nodes, bits, labels = made(3, nodes=12, width=60, samples=600)
         nodes.tables[:] = 0
         for seed in range(3):
-            sweep(nodes, bits, labels, 2.0, 3, free(bits) + np.float32(price), np.random.default_rng(seed))
+            sweep(nodes, bits, labels, Options(2.0, 3, free(bits) + np.float32(price)), np.random.default_rng(seed))
         read.append(int((nodes.uses(60) > 0).sum()))
     assert read[0] > read[1] > read[2] == 3
 
@@ -148,10 +154,9 @@ def test_a_price_leaves_fewer_bits_to_read(by: str) -> None:
 def test_bits_without_a_price_are_taken_instead(by: str) -> None:
     nodes, bits, labels = made(3, nodes=12, width=60, samples=600)
     nodes.tables[:] = 0
+    prices = np.where(np.arange(60) < 30, np.float32(1e3), np.float32(0))
     for seed in range(3):
-        sweep(
-            nodes, bits, labels, 2.0, 3, np.where(np.arange(60) < 30, np.float32(1e3), 0), np.random.default_rng(seed)
-        )
+        sweep(nodes, bits, labels, Options(2.0, 3, prices), np.random.default_rng(seed))
     assert not nodes.uses(60)[:30].any()
     assert (nodes.uses(60) > 0).sum() > 3
 
@@ -172,7 +177,7 @@ def test_few_samples(by: str, samples: int) -> None:
     nodes, bits, labels = made(3, samples=300)
     before = nodes.tables.copy()
     few = packed(bits.unpacked()[:, :samples].T)
-    sweep(nodes, few, labels[:samples], 2.0, 3, free(few), np.random.default_rng(0))
+    sweep(nodes, few, labels[:samples], Options(2.0, 3, free(few)), np.random.default_rng(0))
     assert (nodes.tables != before).sum() <= samples * len(nodes.tables)
     assert nodes.inputs.min() >= 0 and nodes.inputs.max() < 12
 
@@ -246,7 +251,14 @@ def test_a_model_that_does_not_end_in_votes_is_refused(tmp_path: Path, make: typ
 
 
 @pytest.mark.parametrize(
-    "changes", [{"sweeps": 0}, {"sweeps": -1}, {"sweep_copies": 0}, {"sweep_inputs": -1}, {"sweep_price": -1.0}]
+    "changes",
+    [
+        {"sweeps": 0},
+        {"sweeps": -1},
+        {"sweep_copies": 0},
+        {"sweep_inputs": -1},
+        {"sweep_price": -1.0},
+    ],
 )
 def test_recipes_without_passes(changes: dict[str, int]) -> None:
     with pytest.raises(ConfigError):

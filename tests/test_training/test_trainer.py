@@ -85,7 +85,7 @@ def test_result_and_checkpoint(tmp_path: Path, unbroken: tuple[bytes, TrainingRe
             "validation": 40,
             "sweeps": 0,
             "sweep_copies": 1,
-            "sweep_inputs": 3,
+            "sweep_inputs": 6,
             "sweep_price": 0.0,
             "seed": 3,
         },
@@ -222,7 +222,7 @@ def test_resume_file_of_another_recipe(tmp_path: Path, resume_file: Path) -> Non
     recipe = (
         "{'epochs': 4, 'batch_size': 20, 'learning_rate': 0.05, 'warmup_epochs': 0.5, 'final_fraction': 0.01, "
         "'connection_epochs': None, 'max_shift': 1, 'flip': False, 'validation': 40, 'sweeps': 0, 'sweep_copies': 1, "
-        "'sweep_inputs': 3, 'sweep_price': 0.0, 'seed': 3}"
+        "'sweep_inputs': 6, 'sweep_price': 0.0, 'seed': 3}"
     )
     assert str(caught.value) == (
         f"{resume_file}: belongs to model 'tiny' on brightness with the recipe {recipe}; delete it or choose another "
