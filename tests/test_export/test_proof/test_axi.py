@@ -256,7 +256,9 @@ def test_every_mutant_of_a_wrapper(framing: str) -> None:
     for part in ("", "_frames", "_results", *(["_registers"] if framing == "frames" else [])):
         name = f"{top}{part}.v"
         for mutant in mutants(files[name]):
-            what = first_open({**files, name: mutant.text}, made).partition(":")[0]
+            faulty = {**files, name: mutant.text}
+            own = [part.removeprefix("_")] if part else []
+            what = (first_open(faulty, made, own) or first_open(faulty, made)).partition(":")[0]
             caught[what] += 1
             line = mutant.text.split("\n")[mutant.line - 1].strip()
             if not what and (part, mutant.operator, line) not in EQUIVALENT:
