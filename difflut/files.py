@@ -53,6 +53,14 @@ def write_atomically(path: Path, content: bytes) -> None:
         ) from error
 
 
+def check_printable(directory: Path, error: type[DifflutError]) -> None:
+    """Raise `error` for a directory whose path scripts, tables and pages cannot hold."""
+    if not str(directory).isprintable():
+        raise error(
+            f"{str(directory)!r}: has a line end or another character that does not print; choose another directory"
+        )
+
+
 def _is_written_to(path: Path) -> bool:
     """Whether a path is a named pipe or a character device, not a file to be replaced; raises for what is neither."""
     try:

@@ -63,6 +63,19 @@ def _check_end(size: int, most: int, *, complete: bool) -> None:
         raise ValueError("it is cut off")
 
 
+@contextmanager
+def utf8_name(path: str | os.PathLike[str]) -> Iterator[str]:
+    """A name of a file, for libraries that take no other than UTF-8: its own, else that of a descriptor."""
+    name = os.fspath(path)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        with open(path, "rb") as file:
+            yield f"/dev/fd/{file.fileno()}"
+    else:
+        yield name
+
+
 def read_npy(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
     """The array of numbers in a .npy file; objects, records, texts and dates are refused."""
     with _told(), open(path, "rb") as file:

@@ -21,7 +21,7 @@ from torch.serialization import safe_globals
 from torch.torch_version import TorchVersion
 
 from difflut.errors import NetworkFileError
-from difflut.reading import parse_json, read_npz
+from difflut.reading import parse_json, read_npz, utf8_name
 
 _PICKLED = """{path}: holds pickled Python objects ({found}), which could run any code and are never loaded. Where you \
 trust the file, save what a network is made of:
@@ -156,7 +156,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _safetensors(path: Path) -> dict[str, Tensor]:
     try:
-        with safe_open(os.fspath(path), framework="pt") as file:
+        with utf8_name(path) as name, safe_open(name, framework="pt") as file:
             if "difflut" in (file.metadata() or {}):
                 raise NetworkFileError(f"{path}: is a checkpoint of difflut already; use it as it is")
             return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no iterator)

@@ -234,7 +234,7 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
             f"{path}: no such file; expected a checkpoint written by save_checkpoint or `difflut train`"
         )
     try:
-        with safe_open(os.fspath(path), framework="pt") as file:
+        with reading.utf8_name(path) as name, safe_open(name, framework="pt") as file:
             yield file
     except (SafetensorError, OSError) as error:
         raise CheckpointError(

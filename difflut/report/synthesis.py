@@ -182,7 +182,8 @@ def _place(part: str) -> tuple[bool, bool, list[int | str]]:
     last = part in _LAST
     key: list[int | str] = [_LAST.index(part)] if last else []
     if not last:
-        key = [int(piece) if piece.isdigit() else piece for piece in re.split(r"(\d+)", part)]
+        # Up to nine digits: texts of other tools may have more than Python reads as a number.
+        key = [int(piece) if piece.isdecimal() else piece for piece in re.split(r"(\d{1,9})", part)]
     return last, part != "encoder", key
 
 

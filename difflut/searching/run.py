@@ -20,6 +20,7 @@ import torch
 from difflut.data import Dataset, dataset_of, load_npz
 from difflut.errors import ConfigError, DataError, DifflutError
 from difflut.export.families.generic import GENERIC
+from difflut.files import check_printable
 from difflut.models import load_model
 from difflut.progress import Task, row, task
 from difflut.report.figures import require_matplotlib
@@ -144,6 +145,7 @@ def search(
     budget = Budget(max_luts, min_accuracy, fpga, max_cycles)
     if (trials is not None and trials < 1) or (hours is not None and not 0 < hours < math.inf) or jobs < 1:
         raise ConfigError(f"trials {trials}, hours {hours} and jobs {jobs} must be positive")
+    check_printable(Path(out), ConfigError)
     require_optuna()
     require_matplotlib()
     found = load_npz(data) if isinstance(data, (str, os.PathLike)) else dataset_of(data)

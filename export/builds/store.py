@@ -28,6 +28,7 @@ from difflut.export.circuit.circuit import Circuit
 from difflut.export.circuit.rules import check
 from difflut.export.circuit.text import from_text
 from difflut.export.errors import BundleError
+from difflut.files import check_printable
 from difflut.locks import locked
 from difflut.shown import Brief
 
@@ -133,7 +134,7 @@ def write(build: Build, directory: Path) -> None:
             build has names that none may have.
         WriteError: it cannot be written; an existing build is then left as it was.
     """
-    _check_place(directory)
+    check_printable(directory, BundleError)
     try:
         from_bytes(build.manifest_bytes)  # what is written can be read
         check_file_names(build.info.files)
@@ -176,7 +177,7 @@ def read(directory: str | os.PathLike[str]) -> Build:
             a value is none that a build may have; if anything in the directory is a link or no regular file.
     """
     folder = Path(directory)
-    _check_place(folder)
+    check_printable(folder, BundleError)
     if not folder.is_dir():
         raise BundleError(f"{folder}: no such directory; expected one made by `difflut export`")
     if os.path.lexists(folder / EXCHANGE_FOLDER):
@@ -210,13 +211,6 @@ def _read_file(path: Path, digest: str) -> bytes:
             "of editing the build"
         )
     return content
-
-
-def _check_place(directory: Path) -> None:
-    if not str(directory).isprintable():
-        raise BundleError(
-            f"{str(directory)!r}: has a line end or another character that does not print; choose another directory"
-        )
 
 
 def _read_manifest(folder: Path) -> bytes:

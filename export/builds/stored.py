@@ -59,7 +59,7 @@ PROOF_REPORT = {
     "digest": str,
     "date": str,
     "ok": bool,
-    "claims": [{"subject": str, "statement": str, "verdict": str, "detail?": str}],
+    "claims": [{"subject": str, "statement": str, "verdict": str, "detail": str}],
 }
 VERIFICATION = {
     "digest": str,

@@ -252,6 +252,14 @@ def test_project() -> None:
 # Saving and loading
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are Unicode there")
+def test_a_file_name_that_is_not_utf8(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff.safetensors")
+    model = fitted()
+    model.save_checkpoint(path)
+    assert torch.equal(Toy().load_checkpoint(path)(images()), model.eval()(images()))
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("frozen", [True, False])
 def test_round_trip(tmp_path: Path, family: str, frozen: bool) -> None:

@@ -104,6 +104,24 @@ def test_everything_there(built: tuple[Path, Build]) -> None:
     ]
 
 
+def test_parts_whose_names_have_odd_numbers(copy: tuple[Path, Build]) -> None:
+    folder, build = copy
+    names = ["encoder", "stage²", "stage٣", "stage" + "9" * 5000]
+    content = synthesis(build)
+    write_report(folder, "yosys-ecp5", {**content, "parts": dict.fromkeys(names, content["parts"]["top"])})
+    (found,) = read_facts(folder).syntheses
+    assert sorted(found.parts) == sorted(names) and next(iter(found.parts)) == "encoder"
+
+
+@pytest.mark.parametrize("field", ["subject", "statement", "verdict", "detail"])
+def test_a_proof_without_a_field_is_none(copy: tuple[Path, Build], field: str) -> None:
+    folder, build = copy
+    claim = {"subject": "s", "statement": "s", "verdict": "proved", "detail": ""}
+    del claim[field]
+    write_report(folder, "proof", {"digest": build.digest, "date": "2026-01-03", "claims": [claim], "ok": True})
+    assert read_facts(folder).proof is None
+
+
 def test_nothing_there(tmp_path: Path) -> None:
     export(fitted(Chain()), tmp_path / "net")
     facts = read_facts(tmp_path / "net")

@@ -158,6 +158,9 @@ def test_another_search_in_its_place_is_refused(found: SearchResult, tmp_path: P
     (tmp_path / "mine").touch()
     with pytest.raises(ConfigError, match="holds something else than a search"):
         search(blobs(), tmp_path, max_luts=60, trials=3, **TINY)
+    with pytest.raises(ConfigError, match="choose another directory"):
+        search(blobs(), tmp_path / "a\nb", max_luts=60, trials=3, **TINY)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
 KILLED = """
