@@ -1,8 +1,9 @@
-"""Compiled kernels of the training step on a CPU: the same results as PyTorch's operators, in a fraction of the time.
+"""Compiled kernels of the training step: the same results as PyTorch's operators, in a fraction of the time.
 
-Each function gives None where it does not apply, for what its caller then does with PyTorch, which is the reference:
-without a compiler, on another device, of another dtype, while a graph is captured. Sums are in the order of the
-samples: they differ from PyTorch's in their rounding, and are the same for any number of threads.
+Those for a CPU are in kernels.c; `difflut.gpu` has those for a GPU. Each function gives None where it does not apply,
+for what its caller then does with PyTorch, which is the reference: without a compiler, on another device, of another
+dtype, while a graph is captured. Sums are in the order of the samples: they differ from PyTorch's in their rounding,
+and are the same for any number of threads.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from difflut import native
+from difflut import gpu, native
 from difflut.export.errors import ToolError
 from difflut.files import WriteError
 from difflut.progress import LOGGER
@@ -30,9 +31,9 @@ _WORD = 64
 _TABLES = 8  # whose slopes are computed together
 
 
-def available() -> bool:
-    """Whether there are kernels."""
-    return _library() is not None
+def wires(columns: Tensor, table: Tensor) -> bool:
+    """Whether `look_up` takes columns and tables, and connections between them."""
+    return _on_gpu(columns, table) or (takes(columns) and takes(table) and _library() is not None)
 
 
 def packed(columns: Tensor) -> Tensor | None:
@@ -59,15 +60,20 @@ def first_largest(values: Tensor) -> Tensor | None:
     return places
 
 
-def choice_gradient(grad: Tensor, words: Tensor, candidates: Tensor, shape: torch.Size) -> Tensor | None:
+def choice_gradient(
+    grad: Tensor, columns: Tensor, words: Tensor | None, candidates: Tensor, shape: torch.Size
+) -> Tensor | None:
     """The gradient of the weights of `LearnableConnections`, float32 of `shape` (blocks, ports of a block, offered).
 
     Args:
         grad: that of the chosen bits, float32 (ports, N).
-        words: the bits, as `packed` gives them.
+        columns: the bits, float32 (in_width, N).
+        words: the bits, as `packed` gives them; None if it does not.
         candidates: int64 (blocks, offered).
     """
-    if not takes(grad) or not takes(candidates, torch.int64):
+    if _on_gpu(grad, columns):
+        return gpu.choice_gradient(grad, columns, candidates, shape)
+    if words is None or not takes(grad) or not takes(candidates, torch.int64):
         return None
     weights = torch.empty(shape)
     return weights if _choose(grad, words, candidates, weights) else None
@@ -131,6 +137,8 @@ def look_up(rows: Tensor, connections: Tensor | None, table: Tensor, threshold: 
         rows: of the inputs, float32 (nodes, n, N); with connections those that they name, (in_width, N).
         connections: int64 (nodes, n).
     """
+    if _on_gpu(rows, table):
+        return gpu.look_up(rows, connections, table, threshold)
     library = _library()
     fixed = connections is None or takes(connections, torch.int64)
     if library is None or not takes(rows) or not takes(table) or not fixed:
@@ -155,8 +163,10 @@ def row_gradient(
         connections: as there.
         shape: of the rows.
     """
-    library = _library()
     fits = slopes.dtype == torch.float32 and slopes.stride(2) == 1
+    if _on_gpu(grad) and fits:
+        return gpu.row_gradient(addresses, grad, slopes, connections, shape)
+    library = _library()
     if library is None or not takes(grad) or not takes(addresses, torch.uint8) or not fits:
         return None
     nodes, samples = (_size(value) for value in grad.shape)
@@ -173,6 +183,8 @@ def row_gradient(
 
 def table_gradient(addresses: Tensor, grad: Tensor, n: int) -> Tensor | None:
     """The gradient of `look_up` towards the tables, float32 (nodes, 2**n), from that of the outputs, (nodes, N)."""
+    if _on_gpu(grad):
+        return gpu.table_gradient(addresses, grad, n)
     library = _library()
     if library is None or not takes(grad) or not takes(addresses, torch.uint8):
         return None
@@ -233,6 +245,10 @@ def takes(tensor: Tensor, dtype: torch.dtype = torch.float32) -> bool:
         and tensor.is_contiguous()
         and not torch.compiler.is_compiling()
     )
+
+
+def _on_gpu(*tensors: Tensor) -> bool:
+    return os.environ.get(VARIABLE) != "0" and all(map(gpu.takes, tensors))
 
 
 def _library() -> ctypes.CDLL | None:

@@ -188,10 +188,9 @@ def choice_gradient(
         candidates: int64 (blocks, offered).
         shape: (blocks, ports of a block, offered).
     """
-    if words is not None:
-        found = kernels.choice_gradient(grad, words, candidates, shape)
-        if found is not None:
-            return found
+    found = kernels.choice_gradient(grad, columns, words, candidates, shape)
+    if found is not None:
+        return found
     blocks, ports_per_block, offered = shape
     signed = 2 * columns - 1
     choices = signed[None] if offered == len(columns) else signed[candidates]

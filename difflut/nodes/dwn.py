@@ -47,7 +47,7 @@ class DWNNodes(Nodes):
 
     def wired(self, columns: Tensor, connections: Tensor) -> Tensor | None:
         ours = type(self).forward is DWNNodes.forward and not self._forward_hooks and not self._forward_pre_hooks
-        if not ours or not kernels.available() or not all(map(kernels.takes, (columns, self.table))):
+        if not ours or not kernels.wires(columns, self.table):
             return None
         return wired_lookup(columns, connections, self.table, self._slopes() if columns.requires_grad else None)
 

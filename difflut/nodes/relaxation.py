@@ -48,7 +48,7 @@ def hard_lookup(inputs: Tensor, table: Tensor, slopes: Tensor | None, threshold:
 def wired_lookup(columns: Tensor, connections: Tensor, table: Tensor, slopes: Tensor | None) -> Tensor:
     """`hard_lookup`, above 0, of the inputs that connections, int64 (nodes, n), select among columns (in_width, N).
 
-    Only where `kernels.takes` all of them.
+    Only where `kernels.wires` them.
     """
     output: Tensor = _WiredLookup.apply(columns, connections, table, slopes)  # type: ignore[no-untyped-call]
     return output
