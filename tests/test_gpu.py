@@ -11,6 +11,7 @@ import torch
 from tools import require_package
 from torch import Tensor
 
+import difflut
 from difflut import gpu, kernels
 from difflut.layers import LearnableConnections, LUTLayer
 from difflut.nodes import DWNNodes
@@ -23,11 +24,16 @@ SAMPLES = [0, 33, 600]
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Tensors on a CPU count as a GPU's, and no kernels are loaded yet."""
     monkeypatch.setenv(gpu.INTERPRETER, "1")
-    monkeypatch.delitem(sys.modules, "difflut.gpu_kernels", raising=False)
-    gpu._kernels.cache_clear()
     torch.manual_seed(0)
+    forget()
     yield
+    forget()
+
+
+def forget() -> None:
+    """Triton decides as a kernel's module is imported whether it will be interpreted."""
     sys.modules.pop("difflut.gpu_kernels", None)
+    vars(difflut).pop("gpu_kernels", None)
     gpu._kernels.cache_clear()
 
 
