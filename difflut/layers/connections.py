@@ -51,6 +51,25 @@ def fixed_connections(kind: str, in_width: int, nodes: int, n: int, groups: int 
     return torch.cat([make(width, nodes // groups, n) + group * width for group in range(groups)])
 
 
+def channel_candidates(channels: int, area: int, kernels: int, ports: int, chosen: int, candidates: int) -> Tensor:
+    """int64 (kernels * ports, candidates): bits of a window for each port of each kernel, of a few channels a kernel.
+
+    Every channel is read by about equally many kernels, see `random_connections`; the bits of a port differ.
+
+    Args:
+        channels: of the map.
+        area: elements of the window; bit c * area + e is element e of channel c.
+        kernels: how many.
+        ports: of a kernel.
+        chosen: channels that a kernel reads.
+        candidates: bits of a port, at most chosen * area.
+    """
+    read = random_connections(channels, kernels, chosen)
+    places = torch.stack([torch.randperm(chosen * area)[:candidates] for _ in range(kernels * ports)])
+    channel, element = places // area, places % area
+    return read.repeat_interleave(ports, dim=0).gather(1, channel) * area + element
+
+
 class Connections(nn.Module):
     """Which input bit feeds each of `ports` node inputs.
 
@@ -121,9 +140,24 @@ class LearnableConnections(Connections):
             chosen = torch.stack([torch.randperm(in_width)[:candidates] for _ in range(blocks)])
         else:
             chosen = torch.arange(in_width).view(groups, in_width // groups)
+        self._choose_among(chosen, per_block, ports)
+
+    @classmethod
+    def among(cls, candidates: Tensor) -> LearnableConnections:
+        """Those of ports that have candidates of their own.
+
+        Args:
+            candidates: int64 (ports, k), the input bits among which each port chooses.
+        """
+        made = cls.__new__(cls)
+        nn.Module.__init__(made)
+        made._choose_among(candidates, 1, len(candidates))
+        return made
+
+    def _choose_among(self, candidates: Tensor, per_block: int, ports: int) -> None:
         self.ports = ports
-        self.register_buffer("candidates", chosen)
-        self.weight = nn.Parameter(torch.rand(len(chosen), per_block, chosen.shape[1]))
+        self.register_buffer("candidates", candidates)
+        self.weight = nn.Parameter(torch.rand(len(candidates), per_block, candidates.shape[1]))
         self.deferred: list[tuple[Tensor, Tensor, Tensor]] | None = None
         self._largest: tuple[int, Tensor] | None = None
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from difflut.errors import ConfigError, InputShapeError
 from difflut.functional import convolve
 from difflut.layers.config import LayerConfig
+from difflut.layers.connections import FixedConnections, LearnableConnections, channel_candidates
 from difflut.layers.gradients import stabilize_gradient
 from difflut.layers.lut_layer import LUTLayer
 from difflut.layers.windows import Pair, from_columns, pair, positions, window_columns
@@ -31,6 +32,9 @@ class ConvLUTLayer(nn.Module):
         padding: rows and columns of zeros on each side of the image.
         groups: into how many equal parts channels and kernels are split; a kernel reads its part's channels only.
         depth: levels of a kernel's tree.
+        channels_per_kernel: of how many channels, drawn at random so that all are read about equally often, a kernel
+            reads bits; None for any. With learnable connections each input of its first level then chooses among
+            `candidates` bits of their windows, drawn for that input; all of them by default.
         config: the nodes' options. Bit flips and regularisers act on every level, gradient stabilisation on the
             layer's output, where a sample is one image.
     """
@@ -45,6 +49,7 @@ class ConvLUTLayer(nn.Module):
         padding: int | Pair = 0,
         groups: int = 1,
         depth: int = 1,
+        channels_per_kernel: int | None = None,
         config: LayerConfig | None = None,
     ) -> None:
         super().__init__()
@@ -71,8 +76,38 @@ class ConvLUTLayer(nn.Module):
         for level in reversed(range(depth)):
             nodes = kernels * n**level
             options = further if self.levels else first
+            if channels_per_kernel is not None and not self.levels:
+                options = replace(first, candidates=None)
             self.levels.append(LUTLayer(width, nodes, groups=groups, **options.keywords()))
             width = nodes
+        self.channels_per_kernel = channels_per_kernel
+        if channels_per_kernel is not None:
+            self._read_channels(channels_per_kernel)
+
+    def _read_channels(self, chosen: int) -> None:
+        """Connect the first level to so many channels a kernel."""
+        name, first = type(self).__name__, self.levels[0]
+        assert isinstance(first, LUTLayer)
+        if self.groups != 1 or self.config.connections not in ("learnable", "random"):
+            raise ConfigError(
+                f"{name}: channels_per_kernel is for random or learnable connections in one group; got "
+                f"{self.config.connections} ones in {self.groups} group{'s' if self.groups != 1 else ''}"
+            )
+        if not 1 <= chosen <= self.in_channels:
+            raise ConfigError(f"{name}: channels_per_kernel is {chosen}; it must be from 1 to {self.in_channels}")
+        area = self.kernel_size[0] * self.kernel_size[1]
+        candidates = chosen * area if self.config.candidates is None else self.config.candidates
+        if not 1 <= candidates <= chosen * area:
+            raise ConfigError(
+                f"{name}: candidates is {candidates}; it must be from 1 to {chosen * area}, the bits of {chosen} "
+                "channels"
+            )
+        ports = first.out_width * first.n // self.kernels
+        learned = self.config.connections == "learnable"
+        among = channel_candidates(self.in_channels, area, self.kernels, ports, chosen, candidates if learned else 1)
+        first.wiring = (
+            LearnableConnections.among(among) if learned else FixedConnections(among.view(first.out_width, first.n))
+        )
 
     @property
     def depth(self) -> int:

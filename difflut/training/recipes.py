@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from difflut.models.base_model import BaseModel
 
 
+BORDERS = ("zeros", "reflect")
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Adam with a one-cycle learning rate (linear warm-up, cosine decay) on cross-entropy; then, if asked for, sweeps
@@ -27,7 +30,15 @@ class Recipe:
         connection_epochs: after this many epochs learnable connections stay as they are and only the nodes go on
             learning, which makes a step several times cheaper; None: they are learned to the end.
         max_shift: images are shifted by up to this many pixels in each direction at random (0: not at all).
+        border: what comes in where images are shifted: "zeros", or "reflect", the image mirrored at its outermost
+            pixels.
         flip: images are mirrored left to right with probability 1/2.
+        input_flips: the probability that a bit of an encoder is its complement, in each step anew.
+        weight_decay: by which share of the learning rate all parameters shrink in a step, apart from the gradient.
+            Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019 (AdamW).
+        average: the decay of a moving average of the parameters, a step's share being 1 - average; the held-out samples
+            and the checkpoint see the averages. 0: the parameters as they are. Source: Polyak and Juditsky,
+            "Acceleration of Stochastic Approximation by Averaging", SIAM J. Control and Optimization 30, 1992.
         validation: how many training samples are held out to choose the best epoch.
         sweeps: passes over the nodes of the last LUT layer, after the epochs; without epochs they start with nodes
             that are always 0.
@@ -45,7 +56,11 @@ class Recipe:
     final_fraction: float = 0.01
     connection_epochs: int | None = None
     max_shift: int = 0
+    border: str = "zeros"
     flip: bool = False
+    input_flips: float = 0.0
+    weight_decay: float = 0.0
+    average: float = 0.0
     validation: int = 5000
     sweeps: int = 0
     sweep_copies: int = 1
@@ -70,6 +85,16 @@ class Recipe:
             raise ConfigError(f"recipe: seed is {self.seed}; it must be from 0 to 2**63 - 1")
         if self.connection_epochs is not None and self.connection_epochs < 0:
             raise ConfigError(f"recipe: connection_epochs is {self.connection_epochs}; it must be 0 or more, or None")
+        if self.border not in BORDERS:
+            raise ConfigError(f"recipe: border is {self.border!r}; it must be {' or '.join(BORDERS)}")
+        for name, most, words in (
+            ("input_flips", 0.5, "0.5"),
+            ("weight_decay", 1.0, "1"),
+            ("average", math.nextafter(1, 0), "less than 1"),
+        ):
+            value = getattr(self, name)
+            if not 0 <= value <= most:
+                raise ConfigError(f"recipe: {name} is {value}; it must be from 0 to {words}")
         if self.max_shift < 0:
             raise ConfigError(f"recipe: max_shift is {self.max_shift}; it must be 0 or more pixels")
 

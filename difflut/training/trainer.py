@@ -6,7 +6,7 @@ import io
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,7 +26,7 @@ from difflut.models.wrappers import unwrap
 from difflut.progress import LOGGER, Task, task
 from difflut.shown import Brief, quality
 from difflut.training.allocator import keep_freed_memory
-from difflut.training.augmentation import augment
+from difflut.training.augmentation import augment, flip_input_bits
 from difflut.training.bit_matrix import BitMatrix
 from difflut.training.choices import ChoiceUpdates
 from difflut.training.end import End
@@ -238,6 +238,7 @@ class _Run:
         self.after_epoch = after_epoch or (lambda history: None)
         self.resume_path = out.with_name(out.name + ".resume")
         self.optimizer = self._new_optimizer()
+        self.averages = self._parameters() if recipe.average and recipe.epochs else {}
         self.history: list[dict[str, float]] = []
         self.best: tuple[int, float, bytes] = (0, -math.inf, b"")
 
@@ -251,6 +252,9 @@ class _Run:
         last layer, of which sweeps choose all.
         """
         self._freeze_connections_before(epoch)
+        if epoch >= self.recipe.epochs and self.averages:
+            self._set_parameters(self.averages)
+            self.averages = {}
         if self.end is not None and epoch >= self.recipe.epochs and not self.end.frozen:
             self.end.freeze(blank=not self.recipe.epochs)
             self.optimizer.state.clear()  # no step follows
@@ -262,9 +266,31 @@ class _Run:
             return
         for layer in learning:
             layer.freeze_connections()
+        left = dict(self.model.named_parameters())
+        self.averages = {name: value for name, value in self.averages.items() if name in left}
         moments = self.optimizer.state
         self.optimizer = self._new_optimizer()
         self.optimizer.state.update({p: moments[p] for p in self.model.parameters() if p in moments})
+
+    def _parameters(self) -> dict[str, torch.Tensor]:
+        """Copies of the parameters that are trained."""
+        return {name: p.detach().clone() for name, p in self.model.named_parameters() if p.requires_grad}
+
+    @torch.no_grad()
+    def _set_parameters(self, values: Mapping[str, torch.Tensor]) -> None:
+        for name, parameter in self.model.named_parameters():
+            if name in values:
+                parameter.copy_(values[name])
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """While the model has the averages of its parameters in their place, if the recipe wants them."""
+        kept = self._parameters() if self.averages else {}
+        self._set_parameters(self.averages)
+        try:
+            yield
+        finally:
+            self._set_parameters(kept)
 
     def resume(self) -> None:
         """Go on from the resume file, if there is one."""
@@ -283,6 +309,7 @@ class _Run:
             self._freeze_before(len(state["history"]) - 1)
             self.model.load_state_dict(state["parameters"])
             self._resume_optimizer(state["optimizer"]["state"])
+            self._resume_averages(state["averages"])
             self.history = [_epoch_of(row) for row in state["history"]]
             checkpoint = state["best_checkpoint"].numpy().tobytes()
             self.best = (int(state["best_epoch"]), float(state["best_accuracy"]), checkpoint)
@@ -299,6 +326,12 @@ class _Run:
         for parameter, values in self.optimizer.state.items():
             if not all(value is None or value.shape in (parameter.shape, ()) for value in values.values()):
                 raise ValueError("the optimizer's state is that of other parameters")
+
+    def _resume_averages(self, averages: dict[str, torch.Tensor]) -> None:
+        shapes = {name: value.shape for name, value in self.averages.items()}
+        if averages and {name: value.shape for name, value in averages.items()} != shapes:
+            raise ValueError("the averages are those of other parameters")
+        self.averages = {name: value.to(self.averages[name]) for name, value in averages.items()}
 
     def _read_resume_file(self) -> bytes | None:
         try:
@@ -320,6 +353,7 @@ class _Run:
                 **dict(zip(("recipe", "model", "data"), self._identity(), strict=True)),
                 "parameters": self.model.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
+                "averages": self.averages,
                 "history": self.history,
                 "best_epoch": epoch,
                 "best_accuracy": best_accuracy,
@@ -350,7 +384,9 @@ class _Run:
                 else:
                     loss = self._sweep(fitting, epoch, steps, bar)
                 processes.copy_from_first(self.model.buffers())  # such as running means, which each part moves
-                reached = self._held_out_quality(held_out)
+                with self._averaged():
+                    reached = self._held_out_quality(held_out)
+                    chosen = self.model.checkpoint_bytes(frozen=True) if reached > self.best[1] else None
                 self.history.append(
                     {
                         "epoch": epoch + 1,
@@ -359,8 +395,8 @@ class _Run:
                         "seconds": time.perf_counter() - started,
                     }
                 )
-                if reached > self.best[1]:
-                    self.best = (epoch + 1, reached, self.model.checkpoint_bytes(frozen=True))
+                if chosen is not None:
+                    self.best = (epoch + 1, reached, chosen)
                 processes.on_first(self.save_state)
                 best, now = (quality(value, self.model.output_heads.measure) for value in (self.best[1], reached))
                 bar.words = f"loss {loss:.4f}, held out {now}, best {best}"
@@ -399,18 +435,39 @@ class _Run:
             fraction = schedule((epoch + step / steps) / recipe.epochs, recipe)
             for group, peak in zip(self.optimizer.param_groups, self.peak_rates, strict=True):
                 group["lr"] = peak * fraction
-            loss = model.training_loss(model(x), fitting.y[index[part]])
+            with flip_input_bits(model, recipe.input_flips):
+                logits = model(x)
+            loss = model.training_loss(logits, fitting.y[index[part]])
             loss = loss + model.get_regularization_loss().to(device)
             self.optimizer.zero_grad()
             with updates.deferred():
                 loss.backward(share.to(loss.dtype))  # type: ignore[no-untyped-call]
             processes.sum(parameter.grad for parameter in parameters)
+            self._decay(parameters)
             updates.step()
             model.project()
+            self._average()
             total += loss.detach() * share
             bar.advance()
         processes.sum([total])
         return float(total) / steps
+
+    @torch.no_grad()
+    def _decay(self, parameters: Sequence[torch.Tensor]) -> None:
+        """The recipe's weight decay, at the rates of the step that follows."""
+        if self.recipe.weight_decay:
+            wanted = set(parameters)
+            for group in self.optimizer.param_groups:
+                for parameter in wanted.intersection(group["params"]):
+                    parameter.mul_(1 - group["lr"] * self.recipe.weight_decay)
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the averages by a step."""
+        if self.averages:
+            for name, parameter in self.model.named_parameters():
+                if name in self.averages:
+                    self.averages[name].lerp_(parameter, 1 - self.recipe.average)
 
     def _sweep(self, fitting: Split, epoch: int, steps: int, bar: Task) -> float:
         """A sweep over the last layer, on samples changed as an epoch's are; the loss after it."""
