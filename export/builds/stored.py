@@ -2,7 +2,7 @@
 
 A shape says what is expected: a type (`float` takes whole numbers too), a list with the shape of its entries, an object
 with the shape of each field (fields whose name ends in `?` may be missing, others may be there besides), `Each` for
-objects with any names, a tuple for one of several.
+objects with any names that print, a tuple for one of several.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 MOST_BYTES = 64 << 20
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
 class Each:
-    """An object of any names whose values all have one shape."""
+    """An object of any names, which print and are not long, whose values all have one shape."""
 
     shape: Any
 
@@ -90,9 +91,7 @@ def fits(value: Any, shape: Any) -> bool:
     if isinstance(shape, list):
         return isinstance(value, list) and all(fits(entry, shape[0]) for entry in value)
     if isinstance(shape, Each):
-        return isinstance(value, dict) and all(
-            fits(key, str) and fits(each, shape.shape) for key, each in value.items()
-        )
+        return isinstance(value, dict) and all(_is_name(key) and fits(each, shape.shape) for key, each in value.items())
     if isinstance(shape, Mapping):
         return isinstance(value, dict) and all(_has(value, field, each) for field, each in shape.items())
     if shape is float:
@@ -102,6 +101,10 @@ def fits(value: Any, shape: Any) -> bool:
     if shape is str:
         return isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value)
     return value is None if shape is None else type(value) is shape
+
+
+def _is_name(key: str) -> bool:
+    return len(key) <= _LONGEST_NAME and key.isprintable()
 
 
 def _has(value: Mapping[str, Any], field: str, shape: Any) -> bool:

@@ -106,11 +106,14 @@ def test_everything_there(built: tuple[Path, Build]) -> None:
 
 def test_parts_whose_names_have_odd_numbers(copy: tuple[Path, Build]) -> None:
     folder, build = copy
-    names = ["encoder", "stage²", "stage٣", "stage" + "9" * 5000]
+    names = ["encoder", "stage²", "stage٣", "stage" + "9" * 190]
     content = synthesis(build)
     write_report(folder, "yosys-ecp5", {**content, "parts": dict.fromkeys(names, content["parts"]["top"])})
     (found,) = read_facts(folder).syntheses
     assert sorted(found.parts) == sorted(names) and next(iter(found.parts)) == "encoder"
+    for name in ("x\x1b[2J", "9" * 5000, "\ud800"):
+        write_report(folder, "yosys-ecp5", {**content, "parts": {name: content["parts"]["top"]}})
+        assert read_facts(folder).syntheses == ()
 
 
 @pytest.mark.parametrize("field", ["subject", "statement", "verdict", "detail"])
