@@ -41,9 +41,9 @@ class _Point:
 
 _POINTS = {
     "mnist_96": _Point(250, 2.5),
-    "mnist_97": _Point(370, 2.5),
+    "mnist_97": _Point(340, 2.5),
     "mnist_97_5": _Point(500, 2.5),
-    "mnist_98": _Point(820, 3.5, bits=2, grid_bits=2),
+    "mnist_98": _Point(820, 3.5, bits=3, grid_bits=2, encoder="thermometer"),
     "mnist_98_5": _Point(2500, 6.0, bits=2, grid_bits=2),
 }
 
