@@ -19,7 +19,7 @@ def every_code(netlist: Netlist) -> np.ndarray:
 
 @st.composite
 def altered(draw: st.DrawFn, netlist: Netlist) -> Netlist:
-    """One table bit, connection, threshold or counted net is another."""
+    """One table bit, connection, threshold, bit of a code or counted net is another."""
     kinds = ["head"] + ["table", "connection"] * bool(netlist.luts) + ["threshold"] * bool(netlist.comparators)
     kind = draw(st.sampled_from(kinds))
     if kind == "table":
@@ -35,7 +35,12 @@ def altered(draw: st.DrawFn, netlist: Netlist) -> Netlist:
     if kind == "threshold":
         thresholds = netlist.compare_threshold.copy()
         cell = draw(st.integers(0, len(thresholds) - 1))
-        thresholds[cell] = draw(st.integers(netlist.input.lowest + 1, netlist.input.highest))
+        form = netlist.input
+        if netlist.compare_feature[cell] >= form.features:
+            numbers = netlist.compare_feature.copy()
+            numbers[cell] = form.features + draw(st.integers(0, form.features * form.width_bits - 1))
+            return netlist.with_(compare_feature=numbers)
+        thresholds[cell] = draw(st.integers(form.lowest + 1, form.highest))
         return netlist.with_(compare_threshold=thresholds)
     nets = netlist.head.nets.copy()
     nets[draw(st.integers(0, len(nets) - 1))] = draw(st.integers(0, netlist.nets - 1))

@@ -225,8 +225,9 @@ def test_resume_file_of_another_recipe(tmp_path: Path, resume_file: Path) -> Non
         run(tmp_path / "tiny", RECIPE.with_(seed=9))
     recipe = (
         "{'epochs': 4, 'batch_size': 20, 'learning_rate': 0.05, 'warmup_epochs': 0.5, 'final_fraction': 0.01, "
-        "'connection_epochs': None, 'max_shift': 1, 'flip': False, 'validation': 40, 'sweeps': 0, 'sweep_copies': 1, "
-        "'sweep_inputs': 6, 'sweep_price': 0.0, 'seed': 3}"
+        "'connection_epochs': None, 'max_shift': 1, 'border': 'zeros', 'flip': False, 'input_flips': 0.0, "
+        "'weight_decay': 0.0, 'average': 0.0, 'validation': 40, 'sweeps': 0, 'sweep_copies': 1, 'sweep_inputs': 6, "
+        "'sweep_price': 0.0, 'seed': 3}"
     )
     assert str(caught.value) == (
         f"{resume_file}: belongs to model 'tiny' on brightness with the recipe {recipe}; delete it or choose another "

@@ -29,6 +29,12 @@ def sat() -> None:
     require_package("pysat", "prove")
 
 
+def apart(netlist: Netlist) -> Netlist:
+    """Each counted net is a score of its own: sums may agree where nets do not, which a proof of a pass leaves open."""
+    nets = netlist.head.nets
+    return netlist.with_(head=Head(np.arange(len(nets) + 1), nets, [len(nets)]))
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_proof_of_a_pass_is_never_wrong(data: st.DataObject) -> None:
@@ -39,7 +45,7 @@ def test_a_proof_of_a_pass_is_never_wrong(data: st.DataObject) -> None:
     outcome = prove_pass(before, after, "altered")
     assert (outcome.claim.verdict == "refuted") == (not equal)
     assert (outcome.counterexample is not None) == (not equal)
-    if equal and (before.head.nets == after.head.nets).all():
+    if np.array_equal(simulate(apart(before), codes).scores, simulate(apart(after), codes).scores):
         assert outcome.claim.verdict == "proved"
 
 
