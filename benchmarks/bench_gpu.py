@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from difflut import GroupSum, LUTLayer, gpu
-from difflut.kernels import VARIABLE
+from difflut.native import VARIABLE
 from difflut.nodes import DWNNodes
 
 BITS, CLASSES, TAU, WARM_UP = 2352, 10, 10.0, 5

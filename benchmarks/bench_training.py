@@ -99,7 +99,7 @@ def steps_of(model: BaseModel, x: Tensor, recipe: Recipe, kernels: str) -> Calla
     """A function that takes one step, with the kernels ("1") or without ("0"), and gives its CPU seconds."""
     import torch
 
-    from difflut.kernels import VARIABLE
+    from difflut.native import VARIABLE
     from difflut.training.augmentation import augment
     from difflut.training.choices import ChoiceUpdates
 

@@ -21,11 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from difflut import gpu, native
-from difflut.export.errors import ToolError
-from difflut.files import WriteError
-from difflut.progress import LOGGER
 
-VARIABLE = "DIFFLUT_NATIVE"  # 0: no kernels
+_SOURCE = Path(__file__).with_suffix(".c")
 _LANES = 64  # ports of a tile in kernels.c
 _WORD = 64
 _TABLES = 8  # whose slopes are computed together
@@ -248,20 +245,11 @@ def takes(tensor: Tensor, dtype: torch.dtype = torch.float32) -> bool:
 
 
 def _on_gpu(*tensors: Tensor) -> bool:
-    return os.environ.get(VARIABLE) != "0" and all(map(gpu.takes, tensors))
+    return os.environ.get(native.VARIABLE) != "0" and all(map(gpu.takes, tensors))
 
 
 def _library() -> ctypes.CDLL | None:
-    return None if os.environ.get(VARIABLE) == "0" else _loaded()
-
-
-@lru_cache(maxsize=1)
-def _loaded() -> ctypes.CDLL | None:
-    try:
-        return native.load("kernels", Path(__file__).with_suffix(".c").read_text(encoding="utf-8"))
-    except (ToolError, WriteError) as error:
-        LOGGER.info("training goes on without compiled kernels, which takes about twice the time: %s", error)
-        return None
+    return native.optional(_SOURCE, "training goes on without compiled kernels, which takes about twice the time")
 
 
 def _at(tensor: Tensor | None) -> ctypes.c_void_p:

@@ -12,18 +12,40 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from difflut.errors import DifflutError
 from difflut.export.errors import ToolError
-from difflut.files import scratch, tools_folder
+from difflut.files import WriteError, scratch, tools_folder
 from difflut.locks import locked
+from difflut.progress import LOGGER
 
+VARIABLE = "DIFFLUT_NATIVE"  # 0: nothing that is optional is compiled
 COMPILERS = ("cc", "gcc", "clang")
 _FLAGS = ("-std=gnu99", "-O3", "-shared", "-fPIC")
 _OF_THIS_MACHINE = "-march=native"  # not every compiler knows it
 _SECONDS = 120
 _CPU = Path("/proc/cpuinfo")
+
+
+def optional(source: Path, without: str) -> ctypes.CDLL | None:
+    """The library of a C file, as `load` gives it; None where it cannot be made, or where `VARIABLE` is 0.
+
+    Args:
+        source: the file; its stem is the library's name.
+        without: what goes on without it and at what price, for the log.
+    """
+    return None if os.environ.get(VARIABLE) == "0" else _loaded(source, without)
+
+
+@cache
+def _loaded(source: Path, without: str) -> ctypes.CDLL | None:
+    try:
+        return load(source.stem, source.read_text(encoding="utf-8"))
+    except (ToolError, WriteError) as error:
+        LOGGER.info("%s: %s", without, error)
+        return None
 
 
 def load(name: str, source: str) -> ctypes.CDLL:

@@ -12,7 +12,7 @@ from tools import require_package
 from torch import Tensor
 
 import difflut
-from difflut import gpu, kernels
+from difflut import gpu, kernels, native
 from difflut.layers import LearnableConnections, LUTLayer
 from difflut.nodes import DWNNodes
 from difflut.nodes.relaxation import hard_lookup, wired_lookup
@@ -54,7 +54,7 @@ def both(
     ours = results()
     assert calls
     calls.clear()
-    monkeypatch.setenv(kernels.VARIABLE, "0")
+    monkeypatch.setenv(native.VARIABLE, "0")
     expected = results()
     assert not calls
     for found, wanted in zip(ours, expected, strict=True):

@@ -10,7 +10,7 @@ import torch
 from tools import require_tool
 from torch import Tensor
 
-from difflut import kernels
+from difflut import kernels, native
 from difflut.layers import LearnableConnections, LUTLayer, or_pool
 from difflut.nodes import DWNStableNodes
 from difflut.nodes.relaxation import hard_lookup
@@ -22,7 +22,7 @@ SAMPLES = [0, 1, 7, 64, 65, 130]
 @pytest.fixture(autouse=True)
 def with_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     require_tool("cc")
-    monkeypatch.delenv(kernels.VARIABLE, raising=False)
+    monkeypatch.delenv(native.VARIABLE, raising=False)
     torch.manual_seed(0)
 
 
@@ -71,7 +71,7 @@ def test_choices(
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
 
     def results(native_too: str) -> tuple[Tensor | None, ...]:
-        monkeypatch.setenv(kernels.VARIABLE, native_too)
+        monkeypatch.setenv(native.VARIABLE, native_too)
         columns = bits.clone().requires_grad_()
         module.zero_grad()
         outputs = module(columns)
@@ -86,11 +86,11 @@ def test_choices(
 
 def test_without_a_compiler_pytorch_does_it(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setenv("CC", "no-such-compiler")
-    kernels._loaded.cache_clear()
+    native._loaded.cache_clear()
     caplog.set_level(logging.INFO, logger="difflut")
     assert kernels.packed(binary(9, 3)) is None
     assert "CC=no-such-compiler is no program" in caplog.text
-    kernels._loaded.cache_clear()
+    native._loaded.cache_clear()
 
 
 def test_other_bits_go_to_pytorch() -> None:
@@ -110,7 +110,7 @@ def test_lookups(n: int, samples: int, monkeypatch: pytest.MonkeyPatch) -> None:
     grad = torch.randn(samples, 19).t()
     results = []
     for native_too in ("1", "0"):
-        monkeypatch.setenv(kernels.VARIABLE, native_too)
+        monkeypatch.setenv(native.VARIABLE, native_too)
         for threshold in (0.0, 0.5):
             for wanted in ((True, True), (True, False), (False, True)):
                 given = [
@@ -137,7 +137,7 @@ class Steeper(DWNStableNodes):
 def test_slopes(n: int, family: type[DWNStableNodes], monkeypatch: pytest.MonkeyPatch) -> None:
     nodes = family(11, n)
     found = nodes._slopes()
-    monkeypatch.setenv(kernels.VARIABLE, "0")
+    monkeypatch.setenv(native.VARIABLE, "0")
     torch.testing.assert_close(found, nodes._slopes(), rtol=1e-5, atol=1e-6)
 
 
@@ -151,7 +151,7 @@ def test_layers(family: str, connections: str, threads: int, monkeypatch: pytest
     bits = binary(30, 77).t()
 
     def results(native_too: str) -> list[Tensor]:
-        monkeypatch.setenv(kernels.VARIABLE, native_too)
+        monkeypatch.setenv(native.VARIABLE, native_too)
         parameters = [*first.parameters(), *second.parameters()]
         outputs = second(first(bits))
         return [outputs.detach(), *torch.autograd.grad(outputs.square().sum(), parameters)]
@@ -167,7 +167,7 @@ def test_pooling(window: tuple[int, int], layout: tuple[int, ...], monkeypatch: 
     images = torch.cat([torch.rand(3, 2, 6, 13).round(), torch.rand(1, 2, 6, 13)]).permute(layout)
     results = []
     for native_too in ("1", "0"):
-        monkeypatch.setenv(kernels.VARIABLE, native_too)
+        monkeypatch.setenv(native.VARIABLE, native_too)
         given = images.clone().permute(layout).requires_grad_()
         outputs = or_pool(given, window)
         (grad,) = torch.autograd.grad(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tools import require_tool
 
-from difflut.kernels import VARIABLE
+from difflut.native import VARIABLE
 from difflut.training.bit_matrix import BitMatrix, transposed
 from difflut.training.descent_library import library
 

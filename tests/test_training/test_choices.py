@@ -11,7 +11,7 @@ import torch
 from tools import require_tool
 from torch import Tensor, nn
 
-from difflut import kernels
+from difflut import native
 from difflut.models import FullyConnected
 from difflut.training.choices import ChoiceUpdates
 
@@ -21,7 +21,7 @@ Make = Callable[[nn.Module], torch.optim.Optimizer]
 @pytest.fixture(autouse=True)
 def with_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     require_tool("cc")
-    monkeypatch.delenv(kernels.VARIABLE, raising=False)
+    monkeypatch.delenv(native.VARIABLE, raising=False)
 
 
 def network(**options: Any) -> FullyConnected:

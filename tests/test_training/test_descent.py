@@ -18,10 +18,10 @@ from difflut.errors import ConfigError
 from difflut.export.builds.make import make_build
 from difflut.export.circuit.simulate import simulate
 from difflut.heads import GroupSum
-from difflut.kernels import VARIABLE
 from difflut.models import load_model
 from difflut.models.checkpoint import read_header
 from difflut.models.mnist import MNISTFullyConnected
+from difflut.native import VARIABLE
 from difflut.training import Recipe, descent
 from difflut.training.bit_matrix import BitMatrix
 from difflut.training.descent import Nodes, Options, sweep
