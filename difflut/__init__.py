@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from difflut.heads import Bits, GroupSum, NumberSum, ThresholdSum
     from difflut.importers import from_netlist, from_tables, load_network
     from difflut.input_format import InputFormat
-    from difflut.layers import ConvLUTLayer, LayerConfig, LUTLayer, OrPool
+    from difflut.layers import ConvLUTLayer, LayerConfig, LUTLayer, MajorityPool, OrPool
     from difflut.models import BaseModel, get_model, list_models, load_model
     from difflut.searching import search
     from difflut.sizing import estimate
@@ -33,6 +33,7 @@ __all__ = [
     "InputFormat",
     "LUTLayer",
     "LayerConfig",
+    "MajorityPool",
     "NumberSum",
     "OrPool",
     "StoredBuild",
@@ -69,7 +70,7 @@ _MODULES = {
     "difflut.heads": ("Bits", "GroupSum", "NumberSum", "ThresholdSum"),
     "difflut.importers": ("from_netlist", "from_tables", "load_network"),
     "difflut.input_format": ("InputFormat",),
-    "difflut.layers": ("ConvLUTLayer", "LUTLayer", "LayerConfig", "OrPool"),
+    "difflut.layers": ("ConvLUTLayer", "LUTLayer", "LayerConfig", "MajorityPool", "OrPool"),
     "difflut.models": ("BaseModel", "get_model", "list_models", "load_model"),
     "difflut.searching": ("search",),
     "difflut.sizing": ("estimate",),

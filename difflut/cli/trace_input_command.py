@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from difflut.cli.common import data_options, json_option, labelled_test_samples, model_option, print_json
+from difflut.cli.chosen_sample import chosen_sample
+from difflut.cli.common import data_options, json_option, model_option, print_json
 from difflut.cli.completion import ModelName
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from difflut.inspect.circuits import OpenedCircuit
     from difflut.inspect.input_trace import InputTrace
 
@@ -67,7 +65,7 @@ def command(
             raise ConfigError(f"--out {out}: unknown picture format {out.suffix!r}; use {' or '.join(FORMATS)}")
     check_output("--out", out)
     circuit = open_circuit(source, model_class)
-    codes, label, words = _sample(circuit, image, data_dir, dataset, data_note, download)
+    codes, label, words = chosen_sample(circuit, circuit.model_name, image, data_dir, dataset, data_note, download)
     trace = trace_input(circuit, codes)
     if out is not None:
         from difflut.report.svg import save
@@ -88,24 +86,6 @@ def command(
         if out is not None:
             click.echo(f"  picture: {out}")
     sys.exit(0 if trace.ok else 1)
-
-
-def _sample(
-    circuit: OpenedCircuit, image: str, data_dir: Path | None, dataset: str | None, note: str | None, download: bool
-) -> tuple[npt.NDArray[np.int64], int | None, str]:
-    """The codes, the label if it is known, and what the sample is in words."""
-    from difflut.errors import ConfigError
-    from difflut.inspect.input_trace import load_codes, quantised
-
-    if not image.lstrip("-").isdigit():
-        path = Path(image)
-        return load_codes(path, circuit), None, path.name
-    split, name = labelled_test_samples(circuit.model_name, data_dir, dataset, note, download)
-    index = int(image)
-    if not 0 <= index < len(split):
-        raise ConfigError(f"--image {image}: {name} has the test samples 0 to {len(split) - 1}")
-    codes = quantised(split.x[index].numpy(), circuit, f"{name}, test sample {index}")
-    return codes, int(split.y[index]), f"{name}, test sample {index}"
 
 
 def _show(circuit: OpenedCircuit, trace: InputTrace, words: str, label: int | None) -> None:

@@ -6,9 +6,10 @@ must give the same scores.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +19,26 @@ from difflut.data_names import Wording
 from difflut.errors import ConfigError, DataError
 from difflut.export.circuit.netlist import FIRST_NET
 from difflut.export.circuit.simulate import simulate, simulate_nets
+from difflut.input_format import InputFormat
 from difflut.inspect.circuits import OpenedCircuit
 from difflut.shown import Brief
 
+if TYPE_CHECKING:
+    from difflut.models.base_model import BaseModel
+
 Bits = npt.NDArray[np.bool_]
+
+
+class TakesSamples(Protocol):
+    """Whatever has samples of a shape, in a format."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample."""
+
+    @property
+    def input_format(self) -> InputFormat:
+        """Of its codes."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -118,7 +135,7 @@ def trace_input(circuit: OpenedCircuit, codes: npt.NDArray[Any]) -> InputTrace:
         scores=tuple(outputs.scores[0].tolist()),
         predicted=int(outputs.classes[0]),
         emitted_agrees=bool((emitted.scores == outputs.scores).all()),
-        pytorch_agrees=_pytorch_agrees(circuit, row, outputs.scores[0], int(outputs.classes[0])),
+        pytorch_agrees=pytorch_agrees(circuit.model, row, outputs.scores[0], int(outputs.classes[0])),
         inputs=_inputs(circuit.wording, codes.reshape(-1).tolist()),
         class_name=circuit.wording.class_name(int(outputs.classes[0])),
     )
@@ -130,21 +147,22 @@ def _inputs(wording: Wording, codes: list[int]) -> tuple[tuple[str, str, int], .
     return tuple((wording.feature(k), wording.number(k, code), code) for k, code in enumerate(codes))
 
 
-def _pytorch_agrees(
-    circuit: OpenedCircuit, row: npt.NDArray[Any], scores: npt.NDArray[np.int64], predicted: int
+def pytorch_agrees(
+    model: BaseModel | None, row: npt.NDArray[Any], scores: npt.NDArray[np.int64], predicted: int
 ) -> bool | None:
-    if circuit.model is None:
+    """Whether a model gives these scores, int64 (classes,), and class for the codes (1, features); None of no model."""
+    if model is None:
         return None
     import torch
 
     from difflut.training import predict_scores
 
-    codes = torch.from_numpy(row.astype(np.int32)).reshape(1, *circuit.shape)
-    expected, classes = predict_scores(circuit.model, codes)
+    codes = torch.from_numpy(row.astype(np.int32)).reshape(1, *model.input_shape)
+    expected, classes = predict_scores(model, codes)
     return bool((expected[0].numpy() == scores).all()) and int(classes[0]) == predicted
 
 
-def load_codes(path: Path, circuit: OpenedCircuit) -> npt.NDArray[np.int64]:
+def load_codes(path: Path, circuit: TakesSamples) -> npt.NDArray[np.int64]:
     """The codes of a sample in a file: .npy with codes or numbers, or .png with 8-bit pixels of the model's size.
 
     Raises:
@@ -160,16 +178,16 @@ def load_codes(path: Path, circuit: OpenedCircuit) -> npt.NDArray[np.int64]:
     return quantised(values, circuit, str(path))
 
 
-def quantised(values: npt.NDArray[Any], circuit: OpenedCircuit, where: str) -> npt.NDArray[np.int64]:
+def quantised(values: npt.NDArray[Any], circuit: TakesSamples, where: str) -> npt.NDArray[np.int64]:
     """The codes int (features,) of one sample: integers are codes, numbers become the nearest codes within range.
 
     Raises:
         DataError: not one sample of the circuit, or not finite; names `where` it came from.
     """
-    form = circuit.traced.input
-    if values.size != form.features or values.dtype.kind not in "iuf":
+    form, features = circuit.input_format, math.prod(circuit.shape)
+    if values.size != features or values.dtype.kind not in "iuf":
         raise DataError(
-            f"{where}: holds {values.dtype} {values.shape}; expected one sample of {form.features} features, shape "
+            f"{where}: holds {values.dtype} {values.shape}; expected one sample of {features} features, shape "
             f"{circuit.shape}"
         )
     if values.dtype.kind != "f":
@@ -189,15 +207,15 @@ def _read_npy(path: Path) -> npt.NDArray[Any]:
         raise DataError(f"{path}: cannot be read ({error}); expected an array of one sample") from error
 
 
-def _read_png(path: Path, circuit: OpenedCircuit) -> npt.NDArray[Any]:
+def _read_png(path: Path, circuit: TakesSamples) -> npt.NDArray[Any]:
     try:
         from PIL import Image
     except ImportError as error:
         raise ConfigError(f"{path}: reading .png needs Pillow ({error}): pip install 'difflut[report]'") from error
-    shape, form = circuit.shape, circuit.traced.input
+    shape, form = circuit.shape, circuit.input_format
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[0] != 3) or (form.width_bits, form.signed) != (8, False):
         raise ConfigError(
-            f"{path}: the model takes {form.features} codes of shape {shape}, no image of 8-bit pixels; give a .npy "
+            f"{path}: the model takes {math.prod(shape)} codes of shape {shape}, no image of 8-bit pixels; give a .npy "
             "file"
         )
     try:

@@ -33,8 +33,28 @@ def consecutive_connections(in_width: int, nodes: int, n: int) -> Tensor:
     return torch.arange(in_width).view(nodes, n)
 
 
+def butterfly_connections(in_width: int, nodes: int, n: int) -> Tensor:
+    """int64 (nodes, n): the butterflies of a fast Fourier transform of radix n, each input bit used equally often.
+
+    The bits lie in n rows, one behind the other, and a node reads a column, so that its bits are in_width / n apart;
+    neighbouring nodes read the same column. Where each layer has as many nodes as bits, n^k of them, every node of the
+    k-th layer depends on every bit. The wiring is the same in each layer: constant geometry, Pease, "An Adaptation of
+    the Fast Fourier Transform for Parallel Processing", Journal of the ACM 15 (2), 1968.
+
+    Of other widths the columns are read in turn until all nodes have n bits: two bits are used equally often or once
+    more. A node reads a bit twice only if there are fewer bits than n.
+    """
+    columns = -(-in_width // n)
+    bits = torch.arange(columns * n).view(n, columns).t().flatten()
+    bits = bits[bits < in_width]
+    first = torch.arange(nodes) * n % in_width
+    # Nodes in the order of their columns: those of equal bits are read apart by the next layer.
+    return bits[(first.sort(stable=True).values[:, None] + torch.arange(n)) % in_width]
+
+
 # The kinds of connections; None for those that are learned.
 CONNECTIONS: dict[str, Callable[[int, int, int], Tensor] | None] = {
+    "butterfly": butterfly_connections,
     "consecutive": consecutive_connections,
     "learnable": None,
     "random": random_connections,

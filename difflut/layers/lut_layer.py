@@ -32,7 +32,8 @@ class LUTLayer(nn.Module):
         n: inputs per node, 1 to 8.
         family: the node family, a name of `FAMILIES` or a class of `Nodes`.
         connections: "random" (each input bit is used about equally often), "learnable" (trained, see
-            `LearnableConnections`) or "consecutive" (node j reads the bits from j*n on).
+            `LearnableConnections`), "butterfly" (as in a fast Fourier transform, see `butterfly_connections`) or
+            "consecutive" (node j reads the bits from j*n on).
         candidates: for learnable connections, how many input bits each node may choose from; None for all.
         groups: into how many equal consecutive parts bits and nodes are split; a node reads bits of its part only.
         node_options: further arguments of the family.

@@ -1,4 +1,4 @@
-"""OR pooling: the maximum over windows, which on bits is their OR."""
+"""Pooling of maps of bits, and its plainest form: the maximum over windows, which on bits is their OR."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class _MaxPool(torch.autograd.Function):
             ctx.save_for_backward(planes, found)
             ctx.options = window, size, planes is bits
             return found if planes is bits else found.transpose(0, 1)
-        parts = _parts(bits, window, size)
+        parts = window_parts(bits, window, window, size)
         largest = parts[0].clone()
         for part in parts[1:]:
             torch.maximum(largest, part, out=largest)
@@ -90,7 +90,8 @@ class _MaxPool(torch.autograd.Function):
         if result is None:
             left = grad.clone()  # what no earlier element of the window has got
             result = torch.zeros_like(bits)
-            for part, out in zip(_parts(bits, window, size), _parts(result, window, size), strict=True):
+            layout = window, window, size
+            for part, out in zip(window_parts(bits, *layout), window_parts(result, *layout), strict=True):
                 torch.mul(left, part == largest, out=out)
                 left -= out
         return result if samples_first else result.transpose(0, 1), None, None
@@ -101,10 +102,11 @@ def _planes(images: Tensor) -> Tensor:
     return images if images.is_contiguous() else images.transpose(0, 1)
 
 
-def _parts(images: Tensor, window: Pair, size: Pair) -> list[Tensor]:
-    """Element (i, j) of all windows, as views (N, C, H', W'), row by row."""
+def window_parts(maps: Tensor, window: Pair, stride: Pair, size: Pair) -> list[Tensor]:
+    """Element (i, j) of all windows of maps (N, C, H, W), as views (N, C, H', W') of `size`, row by row."""
+    (rows, columns), (down, right) = size, stride
     return [
-        images[..., i : size[0] * window[0] : window[0], j : size[1] * window[1] : window[1]]
+        maps[..., i : i + rows * down : down, j : j + columns * right : right]
         for i, j in itertools.product(*map(range, window))
     ]
 
@@ -117,16 +119,24 @@ def _tree_level(channels: int, width: int) -> Tensor:
     return (one + width * torch.arange(channels)[:, None, None]).view(channels * nodes, n)
 
 
-class OrPool(nn.Module):
-    """`or_pool` as a module: max pooling while training, OR tables in eval mode."""
+class Pooling(nn.Module):
+    """A reduction of each window and channel of a map to one bit: its sizes and their checks; `forward` is the form's.
+
+    Args:
+        kernel_size, stride, padding: as of `or_pool`.
+
+    Raises:
+        ConfigError: a size is out of range, or the padding is more than half of the window.
+    """
 
     def __init__(self, kernel_size: int | Pair = 2, stride: int | Pair | None = None, padding: int | Pair = 0) -> None:
         super().__init__()
-        self.kernel_size = pair("OrPool", "kernel_size", kernel_size, 1)
-        self.stride = self.kernel_size if stride is None else pair("OrPool", "stride", stride, 1)
-        self.padding = pair("OrPool", "padding", padding, 0)
+        name = type(self).__name__
+        self.kernel_size = pair(name, "kernel_size", kernel_size, 1)
+        self.stride = self.kernel_size if stride is None else pair(name, "stride", stride, 1)
+        self.padding = pair(name, "padding", padding, 0)
         if any(2 * border > size for border, size in zip(self.padding, self.kernel_size, strict=True)):
-            raise ConfigError(f"OrPool: padding {self.padding} is more than half of the window {self.kernel_size}")
+            raise ConfigError(f"{name}: padding {self.padding} is more than half of the window {self.kernel_size}")
 
     def output_size(self, height: int, width: int) -> Pair:
         """(H', W') for images of H x W.
@@ -134,13 +144,23 @@ class OrPool(nn.Module):
         Raises:
             InputShapeError: if the padded image is smaller than a window.
         """
-        return positions("OrPool", (height, width), self.kernel_size, self.stride, self.padding)
+        return positions(type(self).__name__, (height, width), self.kernel_size, self.stride, self.padding)
 
     def forward(self, bits: Tensor) -> Tensor:
         """(N, C, H', W') from bits (N, C, H, W); bool in eval mode, floating while training."""
-        bits = bits.to(torch.get_default_dtype()) if self.training else bits.bool()
-        return or_pool(bits, self.kernel_size, self.stride, self.padding)
+        return self.reduce(bits.to(torch.get_default_dtype()) if self.training else bits.bool())
+
+    def reduce(self, bits: Tensor) -> Tensor:
+        """The form's function of floating or bool maps (N, C, H, W)."""
+        raise NotImplementedError
 
     def extra_repr(self) -> str:
         border = f", padding={self.padding}" if any(self.padding) else ""
         return f"kernel_size={self.kernel_size}, stride={self.stride}{border}"
+
+
+class OrPool(Pooling):
+    """`or_pool` as a module: max pooling while training, OR tables in eval mode."""
+
+    def reduce(self, bits: Tensor) -> Tensor:
+        return or_pool(bits, self.kernel_size, self.stride, self.padding)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from difflut.encoders import Encoder, Filter
-from difflut.errors import ConfigError
+from difflut.errors import ConfigError, UnknownNameError
 from difflut.heads import GroupSum
-from difflut.layers import ConvLUTLayer, LayerConfig, LUTLayer, OrPool
+from difflut.layers import POOLINGS, ConvLUTLayer, LayerConfig, LUTLayer
 from difflut.models.base_model import BaseModel
 from difflut.models.cifar10 import ChannelThermometer
 from difflut.models.fully_connected import divisible
@@ -20,7 +20,7 @@ from difflut.training.recipes import Recipe
 
 
 class EdgeConv(BaseModel):
-    """Thermometers of colours and of their edges, blocks of 3 x 3 kernels and 2 x 2 OR pooling, LUT layers, group sum.
+    """Thermometers of colours and of their edges, blocks of 3 x 3 kernels and 2 x 2 pooling, LUT layers, group sum.
 
     Each input of a kernel chooses among a few bits of a few channels, see `ConvLUTLayer`. The LUT layers read the last
     map. No trained weights of it are shipped.
@@ -34,6 +34,8 @@ class EdgeConv(BaseModel):
         kernels: kernels of each block.
         channels_per_kernel: of how many channels a kernel reads bits.
         candidates: among how many bits each input of a kernel chooses.
+        pooling: behind each block, a name of `difflut.layers.POOLINGS`: "or", or "majority", which is 1 where two
+            or more of the four bits are.
         widths: nodes of each LUT layer; the last is raised to a multiple of num_classes.
         width_candidates: among how many bits of the last map each input of the first LUT layer chooses; at most all.
         config: the nodes' options in all layers; by default six inputs, DWN stable nodes. Its initializer is that of
@@ -66,6 +68,7 @@ class EdgeConv(BaseModel):
         kernels: tuple[int, ...] = (64, 256, 1024),
         channels_per_kernel: int = 4,
         candidates: int = 8,
+        pooling: str = "or",
         widths: tuple[int, ...] = (16000, 16000),
         width_candidates: int = 128,
         config: LayerConfig | None = None,
@@ -79,7 +82,9 @@ class EdgeConv(BaseModel):
                 f"model {name!r}: image_size is {image_size}, with {len(kernels)} blocks and {len(widths)} LUT layers; "
                 f"expected at least one of each, and a multiple of {1 << len(kernels)}, as each block halves the size"
             )
-        self.kernels, self.widths = kernels, divisible(widths, num_classes)
+        if pooling not in POOLINGS:
+            raise UnknownNameError(f"model {name!r}: unknown pooling {pooling!r}; known: {', '.join(sorted(POOLINGS))}")
+        self.kernels, self.widths, self.pooling = kernels, divisible(widths, num_classes), pooling
         self.channels_per_kernel, self.candidates = channels_per_kernel, candidates
         self.width_candidates = width_candidates
         self.config = config or LayerConfig(initializer="residual")
@@ -97,7 +102,7 @@ class EdgeConv(BaseModel):
         for kernels in self.kernels:
             few = min(self.channels_per_kernel, channels)
             block = ConvLUTLayer(channels, kernels, 3, padding=1, channels_per_kernel=few, config=chosen)
-            self.blocks.append(nn.Sequential(block, OrPool(2)))
+            self.blocks.append(nn.Sequential(block, POOLINGS[self.pooling](2)))
             channels, rows, columns = kernels, rows // 2, columns // 2
         width, plain = channels * rows * columns, replace(self.config, initializer=None)
         for layer, nodes in enumerate(self.widths):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,17 +38,18 @@ def draw_trace(trace: InputTrace, shape: tuple[int, ...], title: str) -> Figure:
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in grid:
         plain(axes)
-    _sample(grid[0], trace.codes, shape)
+    draw_sample(grid[0], trace.codes, shape)
     for axes, layer in zip(grid[1:], trace.layers, strict=False):
         _bits(axes, layer.bits)
         axes.set_title(f"{layer.name}: {int(layer.bits.sum()):,} of {len(layer.bits):,}", fontsize=9)
-    _scores(grid[panels - 1], trace)
+    draw_scores(grid[panels - 1], trace.scores, trace.predicted)
     for axes in grid[panels:]:
         axes.set_axis_off()
     return figure
 
 
-def _sample(axes: Axes, codes: npt.NDArray[np.int64], shape: tuple[int, ...]) -> None:
+def draw_sample(axes: Axes, codes: npt.NDArray[np.int64], shape: tuple[int, ...]) -> None:
+    """A sample of codes (features,): an image of one or three colours, or bars."""
     axes.set_title("input codes", fontsize=9)
     image = codes.reshape(shape)
     if len(shape) == 2:
@@ -75,10 +77,11 @@ def _no_ticks(axes: Axes) -> None:
     axes.set_yticks([])
 
 
-def _scores(axes: Axes, trace: InputTrace) -> None:
-    axes.set_title(f"scores: class {trace.predicted}", fontsize=9)
-    colours = [ORANGE if k == trace.predicted else BLUE for k in range(len(trace.scores))]
-    axes.bar(range(len(trace.scores)), trace.scores, color=colours)
-    if len(trace.scores) <= 20:
-        axes.set_xticks(range(len(trace.scores)))
+def draw_scores(axes: Axes, scores: Sequence[int], predicted: int) -> None:
+    """Bars of the scores, that of the class marked."""
+    axes.set_title(f"scores: class {predicted}", fontsize=9)
+    colours = [ORANGE if k == predicted else BLUE for k in range(len(scores))]
+    axes.bar(range(len(scores)), scores, color=colours)
+    if len(scores) <= 20:
+        axes.set_xticks(range(len(scores)))
     axes.tick_params(labelsize=7)

@@ -79,7 +79,7 @@ class EncodedImage(Brief):
 
 @dataclass(frozen=True, repr=False)
 class WindowLayer(Brief):
-    """A kernel at every position of a map: a convolution of LUT trees, or an OR pooling.
+    """A kernel at every position of a map: a convolution of LUT trees, or a pooling.
 
     Attributes:
         source: the number of the map that it reads.

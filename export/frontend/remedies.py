@@ -14,7 +14,7 @@ _WEIGHTS = ": weighted sums of bits have no look-up; use a LUTLayer, or a ConvLU
 _ARITHMETIC = ": a LUT does arithmetic on bits; join them by torch.cat and let a LUTLayer read both"
 _COUNT = ": bits are counted by GroupSum only, at the end"
 _ACTIVATION = ": a LUT is its own activation; leave it out"
-_POOL = ": pooling of bits is OrPool"
+_POOL = ": pooling of bits is OrPool or MajorityPool"
 
 # By the beginning of the name, in lower case, of an operator without its underscores, or of a module of PyTorch.
 _REMEDIES: tuple[tuple[str, str], ...] = (

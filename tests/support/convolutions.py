@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from difflut.encoders import Filter
 from difflut.heads import GroupSum
 from difflut.input_format import InputFormat
-from difflut.layers import ConvLUTLayer, LayerConfig, LUTLayer, OrPool
+from difflut.layers import ConvLUTLayer, LayerConfig, LUTLayer, MajorityPool, OrPool
 from difflut.models import BaseModel
 from difflut.models.cifar10 import ChannelThermometer
 
@@ -21,7 +21,7 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class Step:
-    """A convolution, or with `kernels` 0 an OR pooling."""
+    """A convolution, or with `kernels` 0 a pooling: of a majority of `at_least`, or with 0 the OR."""
 
     kernels: int
     window: Pair
@@ -30,6 +30,7 @@ class Step:
     groups: int = 1
     depth: int = 1
     n: int = 3
+    at_least: int = 0
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,10 @@ class Stack(BaseModel):
                 channels, size = step.kernels, layer.output_size(*size)
                 self.steps.append(layer)
             else:
-                self.steps.append(OrPool(step.window, step.stride))
+                pooling = OrPool(step.window, step.stride)
+                if step.at_least:
+                    pooling = MajorityPool(step.window, step.stride, at_least=step.at_least)
+                self.steps.append(pooling)
                 size = tuple((size[a] - step.window[a]) // step.stride[a] + 1 for a in (0, 1))
             sizes.append(channels * size[0] * size[1])
         width = sum(sizes[place] for place in plan.read)
@@ -144,6 +148,19 @@ SIGNED_FILTER = Plan(
     options={"input_format": InputFormat(3, True, 2.0)},
 )
 
+# Majorities of one LUT and, of nine bits, of counters and a LUT behind them.
+MAJORITY = Plan(
+    (2, 6, 6),
+    (
+        Step(4, (3, 3), padding=(1, 1)),
+        Step(0, (3, 3), at_least=4),
+        Step(3, (3, 3), padding=(1, 1)),
+        Step(0, (2, 2), (2, 2), at_least=2),
+    ),
+    bits=2,
+    read=(2, 4),
+)
+
 
 @st.composite
 def plans(draw: st.DrawFn, most_steps: int = 3, streaming: bool = False) -> Plan:
@@ -164,7 +181,8 @@ def plans(draw: st.DrawFn, most_steps: int = 3, streaming: bool = False) -> Plan
         groups = 1 if pool else draw(st.sampled_from([g for g in (1, 2, 3) if channels % g == 0]))
         kernels = 0 if pool else groups * draw(st.integers(1, 2))
         n, depth = draw(st.integers(1, 4)), draw(st.integers(1, 2))
-        steps.append(Step(kernels, window, stride, padding, groups, depth, n))
+        at_least = draw(st.integers(0, window[0] * window[1])) if pool else 0
+        steps.append(Step(kernels, window, stride, padding, groups, depth, n, at_least))
         size = tuple((size[a] + 2 * padding[a] - window[a]) // stride[a] + 1 for a in (0, 1))
         channels = kernels or channels
     read = sorted(draw(st.sets(st.integers(0, len(steps)), max_size=2)) | {len(steps)})

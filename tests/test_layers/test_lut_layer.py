@@ -8,11 +8,12 @@ from torch import Tensor
 
 from difflut.errors import ConfigError, InputShapeError, UnknownNameError
 from difflut.functional import lut_lookup
-from difflut.layers import LearnableConnections, LUTLayer, random_connections
+from difflut.layers import LearnableConnections, LUTLayer, butterfly_connections, random_connections
 
 TRAINED = ["dwn", "dwn_stable", "linear"]
 KINDS: list[dict[str, object]] = [
     {},
+    {"connections": "butterfly"},
     {"connections": "learnable"},
     {"connections": "learnable", "candidates": 5},
 ]
@@ -44,6 +45,34 @@ def test_random_connections_follow_the_seed() -> None:
     assert torch.equal(random_connections(50, 8, 6), first)
 
 
+@pytest.mark.parametrize(
+    ("in_width", "nodes", "n"), [(1, 3, 2), (5, 4, 6), (12, 4, 3), (100, 7, 8), (64, 64, 4), (50, 33, 6), (7, 20, 3)]
+)
+def test_butterflies_use_each_bit_equally_often(in_width: int, nodes: int, n: int) -> None:
+    connections = butterfly_connections(in_width, nodes, n)
+    assert connections.dtype == torch.int64
+    assert connections.shape == (nodes, n)
+    counts = torch.bincount(connections.flatten(), minlength=in_width)
+    assert len(counts) == in_width
+    assert int(counts.max() - counts.min()) <= 1
+    if n <= in_width:
+        assert all(len(set(row)) == n for row in connections.tolist())
+
+
+def test_butterflies_are_those_of_a_transform() -> None:
+    assert butterfly_connections(8, 8, 2).tolist() == [[0, 4]] * 2 + [[1, 5]] * 2 + [[2, 6]] * 2 + [[3, 7]] * 2
+    assert butterfly_connections(7, 4, 2).tolist() == [[0, 4], [1, 5], [2, 6], [3, 0]]
+
+
+@pytest.mark.parametrize(("n", "depth"), [(2, 5), (4, 3), (6, 2)])
+def test_after_as_many_butterflies_as_digits_every_node_depends_on_every_bit(n: int, depth: int) -> None:
+    width = n**depth
+    reached = torch.eye(width, dtype=torch.bool)  # of each node, the bits that it depends on
+    for level in range(depth):
+        reached = reached[LUTLayer(width, width, n, connections="butterfly").connections].any(dim=1)
+        assert bool((reached.sum(dim=1) == n ** (level + 1)).all())
+
+
 @pytest.mark.parametrize("family", TRAINED)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("n", [1, 3, 8])
@@ -61,7 +90,7 @@ def test_train_and_eval_agree(family: str, kind: dict[str, object], n: int) -> N
     assert layer(bits[:0]).shape == layer.train()(bits[:0]).shape == (0, 9)
 
 
-@pytest.mark.parametrize("kind", KINDS[1:])
+@pytest.mark.parametrize("kind", KINDS[2:])
 def test_eval_follows_what_training_prefers(kind: dict[str, object]) -> None:
     layer = LUTLayer(10, 6, 2, **kind)  # type: ignore[arg-type]
     before = layer.connections.clone()

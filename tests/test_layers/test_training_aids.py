@@ -247,7 +247,7 @@ def test_configuration_keeps_its_own_copies() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"connections": "full"}, "unknown connections 'full'; known: consecutive, learnable, random"),
+        ({"connections": "full"}, "unknown connections 'full'; known: butterfly, consecutive, learnable, random"),
         (
             {"gradient": "unit"},
             "unknown gradient stabilisation 'unit'; known: batchwise, batchwise_mean, layerwise, layerwise_mean, none",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from convolutions import Plan, Step, made
+from convolutions import MAJORITY, Plan, Step, made
 from hypothesis import given, settings
 from netlists import codes_for, layered_netlist, netlists_with_codes
 from several_heads import ImageHeads
@@ -111,6 +111,7 @@ def test_deep_netlists_use_rows_again() -> None:
         lambda: fitted(Moves()),
         lambda: fitted_heads(ImageHeads()),
         lambda: made(Plan((2, 5, 4), (Step(3, (3, 2), padding=(1, 1)), Step(0, (2, 2), (2, 2))), read=(0, -1))),
+        lambda: made(MAJORITY),
     ],
 )
 def test_images(model: object) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from axi_builds import rtl
-from convolutions import FILTERED, Plan, Step, made
+from convolutions import FILTERED, MAJORITY, Plan, Step, made
 from tools import require_prover
 
 from difflut.export.builds import store
@@ -54,7 +54,7 @@ SIGNED = Plan(
 )
 
 # Plans and how many pixels a cycle their circuits take; of the last one's map 1 the rows end within a word.
-BUILDS = ((TWO, 1), (SIGNED, 1), (SIGNED, 2), (FILTERED, 2))
+BUILDS = ((TWO, 1), (SIGNED, 1), (SIGNED, 2), (FILTERED, 2), (MAJORITY, 1))
 
 
 @cache

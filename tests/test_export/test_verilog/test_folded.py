@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from convolutions import FILTERED, LONG, Plan, Step, made, plans
+from convolutions import FILTERED, LONG, MAJORITY, Plan, Step, made, plans
 from edited_designs import edited
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -95,7 +95,9 @@ def check(made_: Folded, folder: Path) -> None:
     assert np.diff(ends).tolist() == [made_.dense.schedule.initiation_interval] * 3
 
 
-@pytest.mark.parametrize(("plan", "nodes"), [(ONE, 1), (ONE, 5), (TWO, 1), (TWO, 3), (LONG, 2), (FILTERED, 2)])
+@pytest.mark.parametrize(
+    ("plan", "nodes"), [(ONE, 1), (ONE, 5), (TWO, 1), (TWO, 3), (LONG, 2), (FILTERED, 2), (MAJORITY, 2)]
+)
 def test_folded_streams(plan: Plan, nodes: int, tmp_path: Path) -> None:
     check(folded(plan, nodes), tmp_path)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from convolutions import FILTERED, SIGNED_FILTER, Plan, Step, made, plans
+from convolutions import FILTERED, MAJORITY, SIGNED_FILTER, Plan, Step, made, plans
 from edited_designs import edited
 from hypothesis import given, settings
 from icarus import binary
@@ -144,6 +144,7 @@ def possible_pixels(netlist: Circuit) -> list[int]:
         Plan((3, 1, 1), (Step(2, (1, 1)),), bits=1, options={"input_format": InputFormat(4, True, 4.0)}),
         FILTERED,
         SIGNED_FILTER,
+        MAJORITY,
     ],
 )
 def test_streams(plan: Plan, tmp_path: Path) -> None:
