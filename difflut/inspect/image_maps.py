@@ -18,6 +18,7 @@ from difflut.export.builds import store
 from difflut.export.circuit.circuit import Circuit, WindowLayer
 from difflut.export.circuit.netlist import FIRST_NET
 from difflut.export.circuit.simulate import simulate, simulate_maps
+from difflut.export.errors import NetlistError
 from difflut.input_format import InputFormat
 from difflut.inspect.input_trace import Bits, LayerBits, pytorch_agrees
 from difflut.progress import task
@@ -124,12 +125,14 @@ def open_images(source: str, model_class: str | None = None) -> ImageCircuit:
     """
     with task(f"opening {source}"):
         opened = _of_build(Path(source)) if Path(source).is_dir() else _of_model(source, model_class)
-    if not opened.circuit.layers:
+    try:
+        _ = opened.circuit.size
+    except NetlistError as error:
         where = "give its verify/model.safetensors (with --model if the class is your own), or export --conv streaming"
         reason = f"as exported it has each position of a kernel by itself, if it has kernels: {where}"
         if opened.model is not None:
             reason = "the model has no convolution; `difflut trace-input` draws its layers"
-        raise ConfigError(f"{source}: the circuit has no maps; {reason}")
+        raise ConfigError(f"{source}: the circuit has no maps; {reason}") from error
     return opened
 
 
