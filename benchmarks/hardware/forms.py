@@ -19,6 +19,7 @@ from difflut.export.builds.make import make_build
 from difflut.export.families.registry import find_family
 from difflut.export.flows import yosys
 from difflut.export.flows.cells import Usage, count_types, usage
+from difflut.export.flows.kept_luts import keeps
 from difflut.export.schedule.pipelining import AUTO, LEVELS
 from difflut.models import get_model
 
@@ -31,7 +32,7 @@ Printed by `python -m benchmarks.hardware.forms`, which is part of `make bench-h
 `cifar10_conv`, exported with `--fpga xcup` (and `--pipeline levels` unless the dense part is in memories), in the cells
 that Yosys makes of them with the same command. RAM32M16 is
 distributed RAM (line buffers), RAMB18E2 and RAMB36E2 are block RAM (bits of maps, connections, tables). The unrolled
-form takes Yosys long; only `--form unrolled` synthesises it.
+form is [a large design](flows.md#large-designs), whose LUTs are counted otherwise; `--form unrolled` prints its row.
 """
 FORMS = ("folded=32", "streaming", "folded=1024", "folded=4096")
 
@@ -51,7 +52,9 @@ def cells(build: store.Build, folder: Path) -> Mapping[str, int]:
         top = build.info.name
         sources = tuple((folder / name).absolute() for name in build.rtl)
         work.mkdir(exist_ok=True)
-        flat = yosys.flatten(yosys.find_yosys(), yosys.Design(top, top, sources, ()), find_family(FPGA), work)
+        family = find_family(FPGA)
+        kept = keeps(family, build.info.netlist.luts)
+        flat = yosys.flatten(yosys.find_yosys(), yosys.Design(top, top, sources, (), kept), family, work)
         file.write_text(json.dumps({"digest": build.digest, "cells": count_types(flat, top)}))
         print(f"{folder.name}: synthesised", file=sys.stderr)
     found: Mapping[str, int] = json.loads(file.read_text())["cells"]

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 # Which options each flow takes, besides DIR and --json.
 _OPTIONS = {
-    "yosys": ("fpga", "device", "check", "simulator", "model_class"),
+    "yosys": ("fpga", "device", "keep_luts", "check", "simulator", "model_class"),
     "nextpnr": ("device", "freq", "seed", "pins"),
     "vivado": ("device", "freq", "run"),
 }
-_NAMES = {"model_class": "model"}  # of options whose parameter is called otherwise
+_NAMES = {"model_class": "model", "keep_luts": "keep-luts"}  # of options whose parameter is called otherwise
 
 
 @click.command(
@@ -36,6 +36,12 @@ _NAMES = {"model_class": "model"}  # of options whose parameter is called otherw
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--flow", default="yosys", show_default=True, type=click.Choice(list(_OPTIONS)), help="The tools to run.")
 @click.option("--fpga", type=FpgaName(), metavar="NAME", help=f"yosys: {listed(FAMILIES)}; the build's own by default.")
+@click.option(
+    "--keep-luts/--no-keep-luts",
+    default=None,
+    help="yosys: let the LUTs of the network as they are, or map them anew; by default they are kept where there are "
+    "more than 20,000.",
+)
 @click.option(
     "--check",
     type=FROM_0,
@@ -99,7 +105,8 @@ def _yosys(directory: Path, as_json: bool, options: dict[str, Any]) -> str:
     from difflut.door import synthesise
 
     check = None
-    result = synthesise(directory, fpga=chosen_family(options["device"], options["fpga"]))
+    family = chosen_family(options["device"], options["fpga"])
+    result = synthesise(directory, fpga=family, keep_luts=options["keep_luts"])
     if options["check"] is not None:
         check = _check(directory, result.fpga, options)
     if as_json:

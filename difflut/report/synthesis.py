@@ -74,6 +74,7 @@ class Synthesis:
         used: how much of a device is taken.
         around: what was placed around the design, in words; empty for nothing.
         path: what limits the clock, None if the report does not say.
+        counted: what is counted and how, where the command does not say it; else empty.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Synthesis:
     used: tuple[Used, ...]
     around: str = ""
     path: SlowPath | None = None
+    counted: str = ""
 
 
 def syntheses(directory: Path) -> list[Synthesis]:
@@ -120,6 +122,7 @@ def _read(path: Path, report: Mapping[str, Any]) -> Synthesis:
         device=device,
         tool=", ".join(tools) or str(report["flow"]),
         command=str(report.get("command") or ""),
+        counted=str(report.get("counted") or ""),
         date=str(report.get("date") or written),
         digest=str(report["digest"]),
         total=_cells(report.get("total") or report.get("utilisation")),

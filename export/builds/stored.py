@@ -46,6 +46,7 @@ FLOW_REPORT = {
     "device?": (str, None),
     "tools?": Each(str),
     "command?": (str, None),
+    "counted?": str,
     "mhz?": (float, None),
     "total?": (CELLS, None),
     "parts?": Each(CELLS),

@@ -12,7 +12,7 @@ GENERIC = Family(
     "plain Verilog for any tool, counted in six-input LUTs",
     lut_inputs=6,
     delays=xilinx.XC7.delays,
-    yosys=YosysSynthesis("synth -lut 6 -flatten"),
+    yosys=YosysSynthesis("synth -lut 6 -flatten", lut_map=""),
     cells=Cells(
         luts={"$lut": 1, "GENERIC_LUT": 1},
         flip_flops=("$_DFF*", "$_SDFF*", "$_ALDFF*", "$_DLATCH*"),

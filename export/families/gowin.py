@@ -41,7 +41,12 @@ GOWIN = Family(
     "Gowin LittleBee and Arora",
     lut_inputs=4,
     delays=_GOWIN,
-    yosys=YosysSynthesis("synth_gowin", models=("+/gowin/cells_sim.v",)),
+    yosys=YosysSynthesis(
+        "synth_gowin",
+        models=("+/gowin/cells_sim.v",),
+        lut_map="+/gowin/cells_map.v",
+        large_options="-nodsp -noiopads",
+    ),
     cells=Cells(
         luts={**{f"LUT{inputs}": 1 for inputs in range(1, 5)}, "INV": 1, "ALU": 1},
         carries={"ALU": Carry({"CIN": 0})},

@@ -86,7 +86,12 @@ ECP5 = Family(
     "Lattice ECP5",
     lut_inputs=4,
     delays=_ECP5,
-    yosys=YosysSynthesis("synth_ecp5", models=("+/lattice/cells_sim_ecp5.v",)),
+    yosys=YosysSynthesis(
+        "synth_ecp5",
+        models=("+/lattice/cells_sim_ecp5.v",),
+        lut_map="+/lattice/cells_map_trellis.v",
+        large_options="-nodsp",
+    ),
     cells=Cells(
         luts={**{f"LUT{inputs}": 1 for inputs in range(1, 5)}, "INV": 1, "CCU2C": 2},
         carries={"CCU2C": Carry({"CIN": 0})},

@@ -17,11 +17,17 @@ class YosysSynthesis:
         libraries: what defines the primitives that builds for the family instantiate.
         models: simulation models of the cells that a netlist of the family has; without any, the netlist is plain
             Verilog.
+        lut_map: the file, and options of `techmap`, that make the family's cells of wide LUTs; empty where Yosys' own
+            LUTs are the cells, None where there is no such file.
+        large_options: of the command, for designs whose LUTs are kept: without passes whose time grows with the square
+            of the registers or pads, and that find nothing in a network.
     """
 
     command: str
     libraries: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    lut_map: str | None = None
+    large_options: str = ""
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,8 @@ _CELLS = Cells(
 _MODELS = ("+/xilinx/cells_sim.v",)
 _LIBRARIES = ("+/xilinx/cells_sim.v", "+/xilinx/cells_xtra.v")
 
+_LARGE = ("+/xilinx/lut_map.v -D LUT_WIDTH=6", "-nodsp -nosrl -noiopad")
+
 
 def _fusesoc(part: str) -> FuseSoc:
     return FuseSoc("vivado", (f"part: {part}", "pnr: none"))
@@ -66,7 +68,7 @@ XC7 = Family(
     dual_output=True,
     carry_bits=4,
     primitives="xilinx",
-    yosys=YosysSynthesis("synth_xilinx -family xc7 -flatten", _LIBRARIES, _MODELS),
+    yosys=YosysSynthesis("synth_xilinx -family xc7 -flatten", _LIBRARIES, _MODELS, *_LARGE),
     cells=_CELLS,
     devices=(
         Device("XC7A35T", 20_800, part="xc7a35tcpg236-1"),
@@ -89,7 +91,7 @@ XCUP = Family(
     dual_output=True,
     carry_bits=8,
     primitives="xilinx",
-    yosys=YosysSynthesis("synth_xilinx -family xcup -flatten", _LIBRARIES, _MODELS),
+    yosys=YosysSynthesis("synth_xilinx -family xcup -flatten", _LIBRARIES, _MODELS, *_LARGE),
     cells=_CELLS,
     devices=(
         Device("VU9P", 1_182_240, part="xcvu9p-flga2104-2-i"),

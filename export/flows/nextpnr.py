@@ -23,7 +23,7 @@ from difflut.export.families.devices import Device
 from difflut.export.families.family import Family
 from difflut.export.families.registry import find_device, find_family
 from difflut.export.families.tools import PlaceAndRoute
-from difflut.export.flows import yosys
+from difflut.export.flows import kept_luts, yosys
 from difflut.export.flows.cells import Usage, count_types, usage
 from difflut.export.flows.reports import flow_folder, save_report
 from difflut.export.flows.routed import Clock, Resource, overfull, read_clocks, read_utilisation
@@ -196,7 +196,7 @@ def implement(
     place_of_all = Path(directory) / store.WORK_FOLDER / f"{FLOW}-{part.slug}"
     with flow_folder(place_of_all, _products(tools, build.info.name)) as folder:
         shell = None if given is not None or build.info.axi_stream is not None else make_shell(build)
-        design = _design(Path(directory), build, shell, folder)
+        design = _design(Path(directory), build, shell, folder, kept_luts.keeps(family, build.info.netlist.luts))
         modules = yosys.flatten(synthesiser, design, family, folder, options=part.synthesis, report=report)
         pinned = _pin_options(tools, part, shell, given, folder)
         options = [*part.options, "--json", "flat.json", "--freq", f"{asked:g}", "--timing-allow-fail", *pinned]
@@ -212,7 +212,7 @@ def implement(
             fpga=family.name,
             device=part.part,
             tools={"yosys": synthesiser.text, place.name: place.version, pack.name: pack.version},
-            command=yosys.command(family, part.synthesis),
+            command=yosys.command(family, part.synthesis, design.kept),
             asked_mhz=asked,
             shell=None if shell is None else shell.registers,
             total=usage(count_types(modules, design.top), family.cells),
@@ -227,13 +227,13 @@ def implement(
     return result
 
 
-def _design(directory: Path, build: store.Build, shell: Shell | None, folder: Path) -> yosys.Design:
+def _design(directory: Path, build: store.Build, shell: Shell | None, folder: Path, kept: bool) -> yosys.Design:
     """The RTL of a build, in a shell if there is one, whose text is put into the folder."""
     sources = [Path(os.path.abspath(directory)) / name for name in build.rtl]
     if shell is not None:
         write_atomically(folder / "shell.v", shell.text.encode())
         sources.append((folder / "shell.v").absolute())
-    return yosys.Design(build.info.name, shell.module if shell else build.info.name, tuple(sources), ())
+    return yosys.Design(build.info.name, shell.module if shell else build.info.name, tuple(sources), (), kept)
 
 
 def _pin_options(

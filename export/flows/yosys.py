@@ -1,8 +1,8 @@
 """Synthesis by Yosys: what a build costs in the cells of an FPGA family, in all and by part.
 
 Yosys runs twice, each time in a process of its own: with the modules of the top kept apart, for the figures by part,
-and flattened, for the total, the longest path and the synthesised netlist. It is judged by the files that it had to
-write, not by its exit status alone.
+and flattened, for the total, the longest path and the synthesised netlist; of large designs once. It is judged by the
+files that it had to write, not by its exit status alone.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from difflut.export.builds import store
 from difflut.export.errors import ToolError
 from difflut.export.families.family import Family
 from difflut.export.families.registry import find_family
+from difflut.export.flows import kept_luts
 from difflut.export.flows.cells import Usage, count_parts, count_types, usage
 from difflut.export.flows.clock import LongestPath, longest_path
 from difflut.export.flows.reports import flow_folder, save_report
@@ -66,12 +67,14 @@ class Design:
         top: the top module.
         sources: Verilog files.
         modules: modules whose cells are reported as parts; wildcards as Yosys' `select` takes them.
+        kept: whether reads of tables stay LUTs as they are, see `difflut.export.flows.kept_luts`.
     """
 
     name: str
     top: str
     sources: tuple[Path, ...]
     modules: tuple[str, ...]
+    kept: bool = False
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,8 +90,9 @@ class SynthesisReport(Shown):
         total: the cells of the flattened design.
         parts: the cells of each instance in the top, synthesised apart; "top" is what lies between them.
         path: the longest path of the flattened design.
-        seconds: wall time of both runs.
+        seconds: wall time of all runs.
         folder: where logs, netlists and this report are.
+        counted: what is counted and how, where that is not what the command says; else empty.
     """
 
     build: str
@@ -101,6 +105,7 @@ class SynthesisReport(Shown):
     path: LongestPath
     seconds: float
     folder: str
+    counted: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a JSON object, with `flow`, `status` and the estimated clock added."""
@@ -111,6 +116,8 @@ class SynthesisReport(Shown):
     def lines(self) -> Iterator[str]:
         """The cells by part, the longest path, and where everything is."""
         yield f"{self.build}: Yosys {self.tools['yosys']}, {self.command}"
+        if self.counted:
+            yield f"  {self.counted}"
         yield f"  {'':<14}{'LUTs':>8}{'carry':>8}{'mux':>8}{'FFs':>8}"
         for name, part in {**self.parts, "flattened": self.total}.items():
             carries = sum(part.carries.values())
@@ -161,17 +168,22 @@ def _version(text: str) -> tuple[int, int]:
 
 
 @store.uses_build
-def synthesise(directory: Path, fpga: str | None = None, report: Report = note) -> SynthesisReport:
+def synthesise(
+    directory: Path, fpga: str | None = None, report: Report = note, keep_luts: bool | None = None
+) -> SynthesisReport:
     """Synthesise a build directory; the results go to `work/yosys-<fpga>/` in it.
 
     Args:
         directory: a build directory.
         fpga: the name of a family; by default the one that the build was exported for.
         report: is given a line about what Yosys does now, a few times a second.
+        keep_luts: whether the LUTs of the network stay as they are; by default those of large ones, see
+            `difflut.export.flows.kept_luts`.
 
     Raises:
         BundleError: the directory is not a complete, unedited build.
         UnknownNameError: there is no such family.
+        ConfigError: the LUTs of the family cannot be kept.
         ToolError: Yosys is missing, too old, or failed.
     """
     build = store.read(directory)
@@ -181,7 +193,8 @@ def synthesise(directory: Path, fpga: str | None = None, report: Report = note) 
     modules = instantiated(build.text(f"rtl/{top}.v"), [Path(name).stem for name in names])
     sources = tuple(Path(os.path.abspath(directory)) / name for name in names)
     folder = Path(directory) / store.WORK_FOLDER / f"{FLOW}-{family.name}"
-    return run(Design(top, top, sources, modules), family, folder, digest=build.digest, report=report)
+    kept = kept_luts.keeps(family, build.info.netlist.luts, keep_luts)
+    return run(Design(top, top, sources, modules, kept), family, folder, digest=build.digest, report=report)
 
 
 def instantiated(text: str, modules: Sequence[str]) -> tuple[str, ...]:
@@ -196,23 +209,38 @@ def run(design: Design, family: Family, folder: Path, *, digest: str = "", repor
     tool = find_yosys()
     with flow_folder(folder):
         started = time.perf_counter()
-        apart = _run_once(tool, design, family, folder, "parts", design.modules, report)
-        flat = flatten(tool, design, family, folder, report=report)
+        apart, flat = _synthesised(tool, design, family, folder, report)
         total = usage(count_types(flat, design.top), family.cells)
         result = SynthesisReport(
             build=design.name,
             digest=digest,
             fpga=family.name,
-            command=command(family),
+            command=command(family, kept=design.kept),
             tools={"yosys": tool.text},
             total=total,
             parts={name: usage(types, family.cells) for name, types in count_parts(apart, design.top).items()},
             path=longest_path(flat[design.top], family.delays, family.cells, total.luts),
             seconds=round(time.perf_counter() - started, 1),
             folder=str(folder),
+            counted=kept_luts.COUNTED if design.kept else "",
         )
         save_report(folder, result.to_json())
     return result
+
+
+def _synthesised(
+    tool: Yosys, design: Design, family: Family, folder: Path, report: Report
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The modules of a design synthesised by part, and of it as one module.
+
+    Two runs, as one module gains where parts meet. Where LUTs are kept there is little to gain, and what the parts
+    became is flattened.
+    """
+    if not design.kept:
+        apart = _run_once(tool, design, family, folder, "parts", design.modules, report)
+        return apart, flatten(tool, design, family, folder, report=report)
+    flat = _run_once(tool, design, family, folder, "flat", design.modules, report)
+    return json.loads((folder / "parts.json").read_bytes())["modules"], flat
 
 
 def flatten(
@@ -237,20 +265,29 @@ def flatten(
     return _run_once(tool, design, family, folder, "flat", (), report, options)
 
 
-def command(family: Family, options: str = "") -> str:
-    """Yosys' synthesis command of a family."""
-    return f"{family.yosys.command} {options}".rstrip()
+def command(family: Family, options: str = "", kept: bool = False) -> str:
+    """Yosys' synthesis command of a family, for designs whose LUTs are kept or not."""
+    return " ".join(filter(None, (family.yosys.command, family.yosys.large_options if kept else "", options)))
 
 
 def script(design: Design, family: Family, name: str, kept: Sequence[str], options: str = "") -> str:
-    """The Yosys script of one run, on the copies that `copy_sources` makes; `kept` modules stay apart."""
+    """The Yosys script of one run, on the copies that `copy_sources` makes; `kept` modules stay apart, in a run called
+    "flat" until parts.json is written.
+    """
     lines = [line("read_verilog -lib", library) for library in family.yosys.libraries]
     lines += [line("read_verilog", source) for source in _copies(design.sources)]
     lines += [line("hierarchy -check -top", design.top), "proc"]
     lines += [line("setattr -mod -set keep_hierarchy 1", module) for module in kept]
     # Flattened first, a module a node is no module when the slow passes come.
     lines += ["techmap -map table_reads.v", "flatten", "opt_clean"]
-    lines += [line(f"{command(family, options)} -top", design.top), "check", line("write_json", f"{name}.json")]
+    lines += kept_luts.hide() if design.kept else []
+    lines.append(line(f"{command(family, options, design.kept)} -top", design.top))
+    lines += kept_luts.bring_back(family) if design.kept else []
+    lines.append("check")
+    if name == "flat" and kept:
+        lines += ["write_json parts.json", *(line("setattr -mod -unset keep_hierarchy", module) for module in kept)]
+        lines += ["flatten", "clean"]
+    lines.append(line("write_json", f"{name}.json"))
     if name == "flat":
         lines.append(line("write_verilog -noattr", f"{name}.v"))
     return "\n".join(lines) + "\n"
@@ -283,6 +320,8 @@ def _run_once(
     for old in (log, result, folder / f"{name}.v"):
         old.unlink(missing_ok=True)
     write_atomically(folder / "table_reads.v", render("yosys_lut_map.v.j2", {}).encode())
+    if design.kept:
+        write_atomically(folder / kept_luts.LIBRARY, kept_luts.library().encode())
     copy_sources(design.sources, folder)
     write_atomically(source, script(design, family, name, kept, options).encode())
     call = [*tool.command, source.name]

@@ -21,11 +21,11 @@ from difflut.export.flows.reports import find_reports
 MODEL = "small_models:Chain"
 
 
-def synthesised(folder: Path, fpga: str) -> Path:
+def synthesised(folder: Path, fpga: str, keep_luts: bool | None = None) -> Path:
     require_yosys()
     require_icarus()
     build = export_model(fitted(Chain()), folder / "net", fpga=fpga)
-    yosys.synthesise(build)
+    yosys.synthesise(build, keep_luts=keep_luts)
     return build
 
 
@@ -46,6 +46,15 @@ def test_netlists_of_all_families_compute_the_scores(tmp_path: Path, fpga: str) 
         assert re.fullmatch(r"proved: \d+ outputs and registers, once equal, stay equal for all inputs", found.proof)
     (report,) = find_reports(build)
     assert report.content["check"] == json.loads(json.dumps(found.to_json())) and report.content["check"]["ok"]
+
+
+@pytest.mark.parametrize("fpga", ["generic", "ecp5", "gowin", "xc7"])
+def test_netlists_with_kept_luts_compute_the_scores(tmp_path: Path, fpga: str) -> None:
+    build = synthesised(tmp_path, fpga, keep_luts=True)
+    netlist = (build / "work" / f"yosys-{fpga}" / "flat.v").read_text()
+    assert not re.search(r"^ *difflut_lut\d", netlist, re.MULTILINE)
+    found = check(build)
+    assert found.ok and found.latency_cycles == store.read(build).info.latency_cycles
 
 
 def test_faulty_and_stale_netlists(tmp_path: Path) -> None:

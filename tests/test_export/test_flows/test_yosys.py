@@ -12,13 +12,13 @@ from small_models import Chain, fitted, random_codes
 from tools import require_verilator, require_yosys
 
 from difflut.check.builds import rtl_interface
-from difflut.errors import UnknownNameError
+from difflut.errors import ConfigError, UnknownNameError
 from difflut.export.builds import store
 from difflut.export.builds.make import export_model
 from difflut.export.errors import BundleError, ToolError
 from difflut.export.families.delays import Delays
 from difflut.export.families.registry import FAMILIES, find_family
-from difflut.export.flows import yosys
+from difflut.export.flows import kept_luts, yosys
 from difflut.export.flows.cells import count_parts, count_types, usage
 from difflut.export.flows.clock import LongestPath, longest_path
 from difflut.sim import run_rtl
@@ -54,6 +54,36 @@ def test_a_build_is_synthesised_for_every_family(build: Path, fpga: str) -> None
     assert json.loads((folder / "report.json").read_text()) == json.loads(json.dumps(report.to_json()))
     for name in ("parts.log", "flat.log", "flat.v", "flat.json"):
         assert (folder / name).stat().st_size > 0
+
+
+def test_kept_luts_are_counted_as_they_were_exported(build: Path) -> None:
+    require_yosys()
+    netlist = store.read(build).circuit.body
+    found = yosys.synthesise(build, "generic", keep_luts=True)
+    for stage, layer in (("stage2", 1), ("stage3", 2)):
+        assert found.parts[stage].luts == int((netlist.lut_layer == layer).sum())
+    assert found.counted.startswith("each LUT of the network counts as it was exported")
+    assert found.lines() and found.counted in found.text
+    report = json.loads((build / "work" / "yosys-generic" / "report.json").read_text())
+    assert report["counted"] == found.counted
+    mapped = yosys.synthesise(build, "generic")
+    assert mapped.counted == "" and mapped.command == "synth -lut 6 -flatten" == found.command
+
+
+def test_which_designs_keep_their_luts(monkeypatch: pytest.MonkeyPatch, build: Path) -> None:
+    ecp5, ice40 = find_family("ecp5"), find_family("ice40")
+    most = kept_luts.MOST_MAPPED
+    assert [kept_luts.keeps(ecp5, luts) for luts in (most, most + 1)] == [False, True]
+    assert kept_luts.keeps(ecp5, 1, True) and not kept_luts.keeps(ecp5, most + 1, False)
+    assert not kept_luts.keeps(ice40, most + 1)
+    with pytest.raises(ConfigError) as caught:
+        yosys.synthesise(build, "ice40", keep_luts=True)
+    assert str(caught.value) == "keeping LUTs: Yosys has no map of LUTs of six inputs for ice40; leave it out"
+    assert yosys.command(find_family("xcup"), kept=True) == "synth_xilinx -family xcup -flatten -nodsp -nosrl -noiopad"
+    assert yosys.command(find_family("xcup")) == "synth_xilinx -family xcup -flatten"
+    monkeypatch.setattr(kept_luts, "MOST_MAPPED", 10)
+    require_yosys()
+    assert yosys.synthesise(build, "ecp5").counted
 
 
 @pytest.mark.parametrize("fault", [False, True])
