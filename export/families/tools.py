@@ -19,8 +19,8 @@ class YosysSynthesis:
             Verilog.
         lut_map: the file, and options of `techmap`, that make the family's cells of wide LUTs; empty where Yosys' own
             LUTs are the cells, None where there is no such file.
-        large_options: of the command, for designs whose LUTs are kept: without passes whose time grows with the square
-            of the registers or pads, and that find nothing in a network.
+        large_options: of the command, for designs whose LUTs are kept: without passes that take long on many registers
+            or pads and find nothing in a network.
     """
 
     command: str
