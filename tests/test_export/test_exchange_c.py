@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import run
+from convolutions import MAJORITY, made
 from netlists import codes_for, layered_netlist
 from several_heads import SeveralHeads
 from several_heads import fitted as fitted_heads
@@ -96,6 +97,12 @@ def mixed(form: InputFormat, decisions: list[int], seed: int = 0) -> Netlist:
     sizes[0] = 300
     counted = rng.choice(np.concatenate([nets, [CONST0, CONST1]]), sizes.sum())
     return builder.finish(Head(np.cumsum([0, *sizes]), counted, np.array(decisions)))
+
+
+def test_majorities(tmp_path: Path) -> None:
+    netlist = difflut.trace(made(MAJORITY))
+    codes = codes_for(netlist, 60)
+    np.testing.assert_array_equal(computed(netlist, Outputs(), codes, tmp_path), expected(netlist, Outputs(), codes))
 
 
 @pytest.mark.parametrize(
