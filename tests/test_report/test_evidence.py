@@ -79,11 +79,18 @@ def test_synthesis_leads_the_estimate_and_that_of_the_own_family_leads(copy: tup
     assert facts.known.clock is not None and facts.known.clock.value == 200.0
     page = render(facts, draw(facts))
     assert '<p class="answer">200 MHz</p>' in page and "What costs where <small>(LUTs, synthesised: ecp5" in page
-    own = {**synthesis(build), "fpga": "generic", "path": {"delay_ns": 4.0, "cells": {"$lut": 2}, "fmax_mhz": 250.0}}
+    own = {
+        **synthesis(build),
+        "fpga": "generic",
+        "counted": "each LUT as <it> is",
+        "path": {"delay_ns": 4.0, "cells": {"$lut": 2}, "fmax_mhz": 250.0},
+    }
     write_report(folder, "yosys-generic", own)
     facts = read_facts(folder)
     assert facts.known.clock is not None and facts.known.clock.value == 250.0
-    assert "Its slowest path takes 4.00 ns, through 2 $lut." in render(facts, draw(facts))
+    page = render(facts, draw(facts))
+    assert "Its slowest path takes 4.00 ns, through 2 $lut." in page
+    assert "<code>synth_ecp5</code><br>each LUT as &lt;it&gt; is</td>" in page
 
 
 def test_an_accuracy_says_of_what_and_of_how_many(copy: tuple[Path, Build]) -> None:
