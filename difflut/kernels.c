@@ -213,6 +213,47 @@ static void tile_sums(const float *grad, int64_t ports, int64_t samples, const u
     }
 }
 
+/* The same for one port: sums[c][0]. Where a tile has few ports, rows of LANES would be nearly empty. */
+static void port_sums(const float *grad, int64_t samples, const uint64_t *words, const int64_t *candidates,
+                      int64_t offered, float (*sums)[LANES]) {
+    enum { TOGETHER = 8, CHUNK = 64 }; /* candidates; words between two additions of parts */
+    const int64_t per_row = (samples + WORD - 1) / WORD;
+    const ivec lanes = {1, 2, 4, 8, 16, 32, 64, 128};
+    for (int64_t c = 0; c < offered; c += TOGETHER) {
+        const int64_t there = offered - c < TOGETHER ? offered - c : TOGETHER;
+        const uint64_t *rows[TOGETHER];
+        float total = 0, ones[TOGETHER] = {0};
+        for (int k = 0; k < TOGETHER; k++)
+            rows[k] = words + candidates[c + (k < there ? k : 0)] * per_row;
+        for (int64_t start = 0; start < per_row; start += CHUNK) {
+            const int64_t end = per_row - start < CHUNK ? per_row : start + CHUNK;
+            vec all = {0}, part[TOGETHER] = {{0}};
+            for (int64_t w = start; w < end; w++) {
+                const int64_t count = samples - w * WORD < WORD ? samples - w * WORD : WORD;
+                float last[WORD] = {0};
+                const float *from = grad + w * WORD;
+                if (count < WORD)
+                    from = memcpy(last, from, (size_t)count * sizeof *last);
+                for (int v = 0; v < WORD / 8; v++) {
+                    const vec here = load(from + 8 * v);
+                    all += here;
+                    for (int k = 0; k < TOGETHER; k++) {
+                        const ivec byte = (ivec){0} + (int32_t)(rows[k][w] >> (8 * v) & 255);
+                        part[k] += (vec)((ivec)here & ((byte & lanes) == lanes));
+                    }
+                }
+            }
+            for (int lane = 0; lane < 8; lane++) {
+                total += all[lane];
+                for (int k = 0; k < TOGETHER; k++)
+                    ones[k] += part[k][lane];
+            }
+        }
+        for (int64_t k = 0; k < there; k++)
+            sums[c + k][0] = 2 * ones[k] - total;
+    }
+}
+
 /* One step of Adam (Kingma and Ba, ICLR 2015) for `count` weights. The rates are 1 - beta1, beta2, 1 - beta2, the learning
    rate over the first moment's bias correction, one over the root of the second's, and epsilon. */
 static void adam(const float *grad, int64_t count, const float *given, float *weights, float *mean, float *square) {
@@ -239,7 +280,7 @@ static void adam(const float *grad, int64_t count, const float *given, float *we
 int64_t choose(const float *grad, int64_t ports, int64_t samples, const uint64_t *words, const int64_t *candidates,
                int64_t per_block, int64_t offered, const float *rates, float *weights, float *mean, float *square,
                int64_t *places, int64_t first, int64_t last) {
-    enum { TOGETHER = 16 }; /* rows: so few at a time that the cache holds them */
+    enum { TOGETHER = 16, FEW = 4 }; /* rows: so few at a time that the cache holds them; ports: one by one is faster */
     const int64_t tiles = (per_block + LANES - 1) / LANES;
     void *memory;
     if (posix_memalign(&memory, 64, (size_t)offered * (LANES + TOGETHER) * sizeof(float)))
@@ -249,7 +290,11 @@ int64_t choose(const float *grad, int64_t ports, int64_t samples, const uint64_t
         const int64_t block = tile / tiles, row = tile % tiles * LANES, port = block * per_block + row;
         const int64_t all = per_block - row < LANES ? per_block - row : LANES;
         const int64_t there = ports - port < all ? (ports > port ? ports - port : 0) : all;
-        tile_sums(grad + port * samples, there, samples, words, candidates + block * offered, offered, sums);
+        const int64_t *among = candidates + block * offered;
+        for (int64_t k = 0; there <= FEW && k < there; k++)
+            port_sums(grad + (port + k) * samples, samples, words, among, offered, (float(*)[LANES])(sums[0] + k));
+        if (there > FEW)
+            tile_sums(grad + port * samples, there, samples, words, among, offered, sums);
         for (int64_t k = 0; k < there; k += TOGETHER) {
             const int64_t count = there - k < TOGETHER ? there - k : TOGETHER, at = (port + k) * offered;
             transpose(sums[0] + k, LANES, offered, count, rates ? rows : weights + at, offered);

@@ -84,6 +84,20 @@ def test_choices(
     torch.testing.assert_close(weight_grad, expected_weight_grad, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("samples", [1, 63, 4096, 4097, 9000])
+@pytest.mark.parametrize("offered", [1, 8, 11])
+def test_choices_of_few_ports(offered: int, samples: int) -> None:
+    """Where each port has candidates of its own, as a convolution's; sums of integers are exact."""
+    columns, grad = binary(13, samples), torch.randint(-3, 4, (5, samples)).float()
+    candidates = torch.stack([torch.randperm(13)[:offered] for _ in range(5)])
+    words = kernels.packed(columns)
+    assert words is not None
+    found = kernels.choice_gradient(grad, columns, words, candidates, torch.Size([5, 1, offered]))
+    expected = torch.stack([(2 * columns[among] - 1) @ row for among, row in zip(candidates, grad, strict=True)])
+    assert found is not None
+    torch.testing.assert_close(found[:, 0], expected, rtol=0, atol=0)
+
+
 def test_without_a_compiler_pytorch_does_it(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setenv("CC", "no-such-compiler")
     native._loaded.cache_clear()
