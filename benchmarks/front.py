@@ -179,7 +179,7 @@ def draw(results: Results) -> None:
 
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
-    names = [name for name in FRONT_MODELS if seeds_of(name, results)]
+    names = [name for name, (_, dataset, _) in FRONT_MODELS.items() if dataset == "mnist" and seeds_of(name, results)]
     means = [
         [statistics.mean(scale * row[key] for row in seeds_of(name, results)) for name in names]
         for key, scale in (("luts", 1), ("test_accuracy", 100))

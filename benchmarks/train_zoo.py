@@ -2,8 +2,9 @@
 
     python benchmarks/train_zoo.py [NAME ...] --data mnist/ [--seeds 0 1 2] [--out build/zoo] [--ship]
 
-Without names it trains all zoo models of the data set. What the JSON file has is skipped, and an interrupted training
-goes on where it was: the script can be stopped and started again. `--ship` copies seed 0 into the package. Each
+Without names it trains all zoo models of the data set. What the JSON file has by this recipe is skipped (take out the
+lines of a model whose network has changed), and an interrupted training goes on where it was: the script can be stopped
+and started again. `--ship` copies seed 0 into the package. Each
 checkpoint is the one that `difflut train NAME --seed SEED` writes.
 """
 
@@ -112,13 +113,14 @@ def main() -> None:
             checkpoint = options.out / f"{name}.{seed}.safetensors"
             if is_done(name, recipe, read_results()):
                 print(f"{name}, seed {seed}: done before", flush=True)
-                continue
-            record = run(name, recipe, data, checkpoint)
-            if options.ship and seed == 0:
+            else:
+                record = run(name, recipe, data, checkpoint)
+                add_result(name, seed, record)
+                held_out, test = (100 * record[f"{what}_accuracy"] for what in ("validation", "test"))
+                words = f"{held_out:.2f} % held out, {test:.2f} % test, {record['cpu_seconds']} CPU s"
+                print(f"{name}, seed {seed}: {words}", flush=True)
+            if options.ship and seed == 0 and checkpoint.exists():
                 shutil.copyfile(checkpoint, SHIPPED / f"{name}.safetensors")
-            add_result(name, seed, record)
-            print(f"{name}, seed {seed}: {100 * record['validation_accuracy']:.2f} % held out, "
-                  f"{100 * record['test_accuracy']:.2f} % test, {record['cpu_seconds']} CPU s", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -44,7 +44,9 @@ _POINTS = {
     "mnist_97": _Point(340, 2.5),
     "mnist_97_5": _Point(500, 2.5),
     "mnist_98": _Point(820, 3.5, bits=3, grid_bits=2, encoder="thermometer"),
-    "mnist_98_5": _Point(2500, 6.0, bits=2, grid_bits=2),
+    "mnist_98_5": _Point(1850, 5.0, bits=3, grid_bits=2, encoder="thermometer"),
+    "mnist_99": _Point(4600, 8.0, bits=3, grid_bits=2, encoder="thermometer"),
+    "fashion_89": _Point(2700, 6.0, bits=3, grid_bits=4, dataset="fashion_mnist"),
 }
 
 # Each model's maker, data set and one line about it.

@@ -120,9 +120,11 @@ RECIPES: Registry[Recipe] = Registry(
             name: Recipe(epochs=0, sweeps=6, sweep_copies=2, sweep_inputs=3, max_shift=1)
             for name in ("mnist_96", "mnist_97_5")
         },
+        "fashion_89": Recipe(epochs=0, sweeps=4, sweep_copies=4, sweep_price=0.3, flip=True),
         "mnist_97": Recipe(epochs=0, sweeps=6, sweep_copies=3, max_shift=1),
         "mnist_98": Recipe(epochs=0, sweeps=4, sweep_copies=3, sweep_price=0.3, max_shift=1),
-        "mnist_98_5": Recipe(epochs=0, sweeps=3, sweep_copies=4, sweep_inputs=2, max_shift=1),
+        "mnist_98_5": Recipe(epochs=0, sweeps=4, sweep_copies=5, sweep_price=0.3, max_shift=1),
+        "mnist_99": Recipe(epochs=0, sweeps=4, sweep_copies=6, sweep_price=0.3, max_shift=1),
         # One recipe for each family of `difflut.models.comparison`: its members differ in one training aid only.
         **{f"mnist_bitflip_{percent}": Recipe(epochs=8, max_shift=1) for percent in (0, 5, 10, 20)},
         **{
