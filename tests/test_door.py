@@ -140,7 +140,7 @@ def test_samples_of_all_kinds(tmp_path: Path) -> None:
 
 
 def test_options_of_flows(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"^synthesise: flow yosys has no option 'device'; it takes fpga$"):
+    with pytest.raises(ConfigError, match=r"^synthesise: flow yosys has no option 'device'; it takes fpga, keep_luts$"):
         difflut.synthesise(tmp_path, device="x")
     with pytest.raises(ConfigError, match=r"^synthesise: unknown flow 'quartus'; known: yosys, nextpnr, vivado$"):
         difflut.synthesise(tmp_path, "quartus")
