@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -28,14 +30,21 @@ def seed() -> None:
     torch.manual_seed(0)
 
 
-@pytest.mark.parametrize(("in_width", "nodes", "n"), [(1, 3, 2), (5, 4, 6), (12, 4, 3), (100, 7, 8)])
-def test_random_connections_use_each_bit_about_equally_often(in_width: int, nodes: int, n: int) -> None:
-    connections = random_connections(in_width, nodes, n)
+@pytest.mark.parametrize("connect", [random_connections, butterfly_connections])
+@pytest.mark.parametrize(
+    ("in_width", "nodes", "n"), [(1, 3, 2), (5, 4, 6), (12, 4, 3), (100, 7, 8), (64, 64, 4), (50, 33, 6), (7, 20, 3)]
+)
+def test_connections_use_each_bit_about_equally_often(
+    connect: Callable[[int, int, int], Tensor], in_width: int, nodes: int, n: int
+) -> None:
+    connections = connect(in_width, nodes, n)
     assert connections.dtype == torch.int64
     assert connections.shape == (nodes, n)
     counts = torch.bincount(connections.flatten(), minlength=in_width)
     assert len(counts) == in_width
     assert int(counts.max() - counts.min()) <= 1
+    if connect is butterfly_connections and n <= in_width:
+        assert all(len(set(row)) == n for row in connections.tolist())
 
 
 def test_random_connections_follow_the_seed() -> None:
@@ -43,20 +52,6 @@ def test_random_connections_follow_the_seed() -> None:
     assert not torch.equal(random_connections(50, 8, 6), first)
     torch.manual_seed(0)
     assert torch.equal(random_connections(50, 8, 6), first)
-
-
-@pytest.mark.parametrize(
-    ("in_width", "nodes", "n"), [(1, 3, 2), (5, 4, 6), (12, 4, 3), (100, 7, 8), (64, 64, 4), (50, 33, 6), (7, 20, 3)]
-)
-def test_butterflies_use_each_bit_equally_often(in_width: int, nodes: int, n: int) -> None:
-    connections = butterfly_connections(in_width, nodes, n)
-    assert connections.dtype == torch.int64
-    assert connections.shape == (nodes, n)
-    counts = torch.bincount(connections.flatten(), minlength=in_width)
-    assert len(counts) == in_width
-    assert int(counts.max() - counts.min()) <= 1
-    if n <= in_width:
-        assert all(len(set(row)) == n for row in connections.tolist())
 
 
 def test_butterflies_are_those_of_a_transform() -> None:
